@@ -1,0 +1,42 @@
+# make run: install and serve the page. make test: install and run all checks.
+# Both are quick the second time.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# The first Python of a supported version; override with `make PYTHON=...`.
+PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
+	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	&& echo $$p && break; done)
+
+.PHONY: run test check bench clean
+
+run: $(VENV)/app
+	$(PY) app.py
+
+test: check
+	sh tests/ensure_browser.sh
+	$(PY) -m pytest
+
+check: $(VENV)/dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/dev
+	$(PY) -m benchmarks
+
+clean:
+	rm -rf $(VENV)
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "This needs Python 3.10, 3.11 or 3.12: \
+	basicsr, which it builds on, cannot be installed on other versions." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/app: requirements.txt | $(PY)
+	$(PY) -m pip install --disable-pip-version-check -q -r requirements.txt
+	touch $@
+
+$(VENV)/dev: requirements-dev.txt requirements.txt | $(PY)
+	$(PY) -m pip install --disable-pip-version-check -q -r requirements-dev.txt
+	touch $@ $(VENV)/app

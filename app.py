@@ -1,0 +1,86 @@
+"""The web app: `python app.py` serves the page and its API on port 7860."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+# Before gradio is imported: no request leaves this machine unless the user asks for a download.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from enhance.engines.base import Engine
+from enhance.engines.local import LocalEngine
+from enhance.errors import EnhanceError
+from enhance.estimates import Estimator
+from enhance.pipeline import Enhancer
+from enhance.records import Limits, Setup
+from enhance.ui.api import Api
+from enhance.ui.batches import Batches
+from enhance.ui.page import CSS, EstimatorSlot, Page
+
+log = logging.getLogger("enhance")
+
+ASSETS = Path(__file__).parent / "assets"
+LIMITS = Limits()
+MAX_WAITING = 64  # events in the queue; more are refused with a sentence
+
+
+def build_page(engine: Engine, estimator: EstimatorSlot) -> gr.Blocks:
+    """The page and the API in front of an engine."""
+    batches = Batches(engine, Path(get_upload_folder()) / "results")
+    hour = 3600
+
+    def leave(request: gr.Request) -> None:
+        batches.leave(str(request.session_hash))
+
+    with gr.Blocks(title="Photo enhancer", delete_cache=(hour, 6 * hour)) as page:
+        Api(batches, Page(batches, estimator, sorted((ASSETS / "samples").glob("*.jpg"))).settings)
+        page.unload(leave)
+    return page.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
+
+
+def load_enhancer() -> Enhancer:
+    """Imports the models' libraries only now: the page is served seconds earlier."""
+    from enhance.build import load_enhancer
+
+    return load_enhancer(Setup(), LIMITS)
+
+
+def main() -> None:
+    """Serve the page, then load the models behind it."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    engine = LocalEngine(load_enhancer, LIMITS)
+    estimator = EstimatorSlot()
+
+    def load() -> None:
+        try:
+            estimator.value = Estimator(engine.load())
+            log.info("models loaded")
+        except EnhanceError as error:
+            log.error("%s", error)
+
+    page = build_page(engine, estimator)
+    page.launch(
+        server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        prevent_thread_lock=True,
+        max_file_size=LIMITS.max_bytes,
+        enable_monitoring=False,
+        run_history=False,
+        footer_links=["api"],
+        theme=gr.themes.Default(),
+        css=CSS,
+        ssr_mode=False,
+    )
+    threading.Thread(target=load, name="load").start()
+    page.block_thread()
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""Restore faces and enlarge photos, one finished photo at a time.
+
+from enhance import LocalEngine, Limits, Options, Setup, Source
+from enhance.build import load_enhancer
+
+engine = LocalEngine(lambda: load_enhancer(Setup(), Limits()), Limits())
+for record in engine.run([Source.of("old.jpg")], Options(upscale=2)):
+    ...  # a Result with the encoded photo and its report, or a Failure with a sentence
+"""
+
+from enhance.engines.local import LocalEngine
+from enhance.errors import EnhanceError
+from enhance.records import Failure, Limits, Options, Report, Result, Setup, Source
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EnhanceError",
+    "Failure",
+    "Limits",
+    "LocalEngine",
+    "Options",
+    "Report",
+    "Result",
+    "Setup",
+    "Source",
+]

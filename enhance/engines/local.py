@@ -1,0 +1,121 @@
+"""One resident enhancer in this process: one photo at a time, in order of arrival."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event
+from typing import TypeVar
+
+from enhance.engines.base import Finisher, failure
+from enhance.errors import Cancelled
+from enhance.images import decode
+from enhance.pipeline import Enhanced, Enhancer
+from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
+
+T = TypeVar("T")
+
+
+class LocalEngine:
+    """Photos flow through three threads: one decodes, one owns the model, the caller's encodes.
+
+    So the next photo is decoded and the last one encoded while the model works on the present
+    one, and the model needs no lock. The model thread serves all runs photo by photo, in the
+    order in which they ask: concurrent runs take turns.
+    """
+
+    def __init__(self, load: Callable[[], Enhancer], limits: Limits) -> None:
+        """load: makes the enhancer; called in the model's thread when it is first needed."""
+        self._load_enhancer = load
+        self._limits = limits
+        self._enhancer: Enhancer | None = None
+        self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
+        self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._closed = Event()
+
+    def run(self, sources: Iterable[Source], options: Options) -> LocalRun:
+        """See `Engine.run`."""
+        return LocalRun(self, sources, options)
+
+    def load(self) -> EngineInfo:
+        """See `Engine.load`."""
+        return self._model.submit(self._resident).result().info
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._closed.set()
+        self._decoder.shutdown(wait=False, cancel_futures=True)
+        self._model.shutdown(wait=True, cancel_futures=True)
+        self._enhancer = None
+
+    def _resident(self) -> Enhancer:
+        """The enhancer, loaded once. Only the model's thread calls this."""
+        if self._enhancer is None:
+            self._enhancer = self._load_enhancer()
+        return self._enhancer
+
+
+class LocalRun:
+    """One batch on a LocalEngine; see `Run`."""
+
+    def __init__(self, engine: LocalEngine, sources: Iterable[Source], options: Options) -> None:
+        self._engine = engine
+        self._options = options
+        self._stop = Event()
+        self._records = self._work(enumerate(sources))
+
+    def __iter__(self) -> Iterator[Result | Failure]:
+        return self
+
+    def __next__(self) -> Result | Failure:
+        return next(self._records)
+
+    def close(self) -> None:
+        """See `Run.close`."""
+        self._stop.set()
+
+    def _work(self, sources: Iterator[tuple[int, Source]]) -> Iterator[Result | Failure]:
+        decoder, model = self._engine._decoder, self._engine._model
+        decoding = _ahead((i, s, decoder.submit(self._decode, s)) for i, s in sources)
+        enhancing = _ahead((i, s, model.submit(self._enhance, d)) for i, s, d in decoding)
+        finish = Finisher(self._options)
+        try:
+            for index, source, future in enhancing:
+                try:
+                    yield finish(index, *future.result())
+                except (Cancelled, CancelledError):
+                    return
+                except Exception as error:
+                    yield failure(index, source.name, error)
+        finally:
+            self._stop.set()
+
+    def _decode(self, source: Source) -> tuple[Photo, float]:
+        self._checkpoint()
+        start = time.perf_counter()
+        return decode(source, self._engine._limits), time.perf_counter() - start
+
+    def _enhance(self, decoded: Future[tuple[Photo, float]]) -> tuple[Photo, Enhanced]:
+        self._checkpoint()
+        photo, seconds = decoded.result()
+        enhancer = self._engine._resident()
+        enhanced = enhancer(photo, self._options, self._checkpoint)
+        stages = {"decode": round(seconds, 4)} | enhanced.report.seconds
+        return photo, replace(enhanced, report=replace(enhanced.report, seconds=stages))
+
+    def _checkpoint(self) -> None:
+        if self._stop.is_set() or self._engine._closed.is_set():
+            raise Cancelled("The batch was stopped.")
+
+
+def _ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items, but each is taken only after the one behind it has been started."""
+    waiting: deque[T] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > 1:
+            yield waiting.popleft()
+    yield from waiting

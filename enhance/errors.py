@@ -1,0 +1,62 @@
+"""Everything this package raises on purpose, in one tree.
+
+EnhanceError
+├── OptionsError        an option is out of its range
+├── PhotoError          this photo cannot be used; the sentence names it
+│   ├── UnreadablePhoto     empty, corrupt or not an image
+│   ├── UnsupportedPhoto    an image of a kind that is not handled
+│   └── PhotoTooLarge       more bytes or pixels than the limits allow
+├── WeightsError        model weights cannot be used
+│   ├── WeightsMissing      not on this machine
+│   └── WeightsInvalid      truncated, altered or of another model
+├── OutOfMemory         the device ran out of memory at the smallest size tried
+└── Cancelled           the work was stopped on request
+
+Messages are whole sentences meant for the person at the page or the terminal.
+"""
+
+from __future__ import annotations
+
+
+class EnhanceError(Exception):
+    """Base of all errors of this package."""
+
+
+class OptionsError(EnhanceError, ValueError):
+    """An option is out of its range; the message says which and what is allowed."""
+
+
+class PhotoError(EnhanceError):
+    """A photo cannot be used; the message names it and says what to do."""
+
+
+class UnreadablePhoto(PhotoError):
+    """The file is empty, corrupt or not an image."""
+
+
+class UnsupportedPhoto(PhotoError):
+    """The file is an image of a kind that is not handled."""
+
+
+class PhotoTooLarge(PhotoError):
+    """The photo has more bytes or pixels than the limits allow."""
+
+
+class WeightsError(EnhanceError):
+    """Model weights cannot be used."""
+
+
+class WeightsMissing(WeightsError):
+    """Model weights are not on this machine; the message says how to get them."""
+
+
+class WeightsInvalid(WeightsError):
+    """A weight file is truncated, altered or belongs to another model."""
+
+
+class OutOfMemory(EnhanceError):
+    """The device ran out of memory even at the smallest tile or batch."""
+
+
+class Cancelled(EnhanceError):
+    """The work was stopped on request before it was finished."""

@@ -1,0 +1,211 @@
+"""Face geometry, pure arrays: align a face to the template, paste a restored one back.
+
+Coordinates follow OpenCV: pixel centres lie at integers, so a photo upscaled by `s` holds the
+photo's point x at (x + 0.5)·s − 0.5. facexlib pastes with another offset, which moves every face
+by up to half a pixel; here the exact one is used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from enhance.records import Face, FloatArray, Pixels
+
+CROP = 512
+"""Edge of an aligned face, in pixels."""
+
+# Five-point template of aligned FFHQ faces at 512×512 (as in facexlib's FaceRestoreHelper):
+# eyes, nose tip, mouth corners, left before right as seen in the picture.
+TEMPLATE = np.array(
+    [
+        [192.98138, 239.94708],
+        [318.90277, 240.1936],
+        [256.63416, 314.01935],
+        [201.26117, 371.41043],
+        [313.08905, 371.15118],
+    ]
+)
+_OUTSIDE = (
+    132,
+    133,
+    135,
+)  # grey beyond the photo's border that the face networks were trained with
+_BAND = 2_000_000  # canvas pixels blended at once, so that a huge face needs no huge float copy
+
+Matrix = NDArray[Any]
+Region = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A restored crop on its way back.
+
+    matrix: (2, 3) photo pixels → crop pixels. pixels: (512, 512, 3) float32 RGB in 0..1.
+    mask: (512, 512) float32 in 0..1; how much of the crop shows.
+    """
+
+    matrix: Matrix
+    pixels: FloatArray
+    mask: FloatArray
+
+
+def face_matrix(face: Face) -> Matrix | None:
+    """The similarity (2, 3) that maps photo pixels to the 512×512 template.
+
+    None when the landmarks are degenerate and form no face.
+    """
+    landmarks = np.array(face.landmarks)
+    matrix, _ = cv2.estimateAffinePartial2D(landmarks, TEMPLATE, method=cv2.LMEDS)
+    if matrix is None or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:, :2])) < 1e-9:
+        return None
+    return np.asarray(matrix, np.float64)
+
+
+def align(rgb: Pixels, matrix: Matrix) -> Pixels:
+    """The face as a (512, 512, 3) crop of the photo's dtype; grey where the photo ends."""
+    corners = _apply(np.linalg.inv(_square(matrix)), _corners(CROP, CROP))
+    region = _clip(corners, rgb.shape, margin=4)
+    rows, columns = region
+    local = _square(matrix) @ _shift(columns.start, rows.start)
+    fill = tuple(float(v) * (257 if rgb.dtype == np.uint16 else 1) for v in _OUTSIDE)
+    return cv2.warpAffine(  # type: ignore[return-value]
+        rgb[region],
+        local[:2],
+        (CROP, CROP),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=fill,
+    )
+
+
+def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int) -> None:
+    """Blend the patches into `canvas` (the photo upscaled by `upscale`), in place.
+
+    Touches each face's region only. Where faces overlap, each counts by the square of its mask,
+    measured against the canvas as it was, so their order does not matter.
+    """
+    placed = [p for p in (_place(patch, canvas.shape, upscale) for patch in patches) if p]
+    rivals = [
+        [other for other in placed if other is not face and _intersect(face.region, other.region)]
+        for face in placed
+    ]
+    before = [
+        canvas[face.region].copy() if others else canvas[face.region]
+        for face, others in zip(placed, rivals, strict=True)
+    ]
+    top = np.iinfo(canvas.dtype).max
+    for face, others, original in zip(placed, rivals, before, strict=True):
+        target = canvas[face.region]
+        for band in _bands(target.shape):
+            rows = slice(face.region[0].start + band.start, face.region[0].start + band.stop)
+            region = (rows, face.region[1])
+            alpha = face.mask(region)
+            if not alpha.any():
+                continue
+            if others:
+                squares = sum((o.mask(region) ** 2 for o in others), alpha**2)
+                alpha = alpha**3 / np.maximum(squares, 1e-6)
+            start = original[band].astype(np.float32)
+            change = face.pixels(region) * top - start
+            change *= alpha[..., None]
+            if others:  # another face may have written here already: add, do not overwrite
+                start = target[band].astype(np.float32)
+            start += change
+            np.rint(start, out=start)
+            np.clip(start, 0, top, out=start)
+            target[band] = start.astype(canvas.dtype)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A patch with its place on the canvas; `matrix` maps canvas pixels to crop pixels."""
+
+    region: Region
+    matrix: Matrix
+    crop: FloatArray
+    crop_mask: FloatArray
+
+    def pixels(self, region: Region) -> FloatArray:
+        return self._warp(self.crop, region, cv2.BORDER_REPLICATE)
+
+    def mask(self, region: Region) -> FloatArray:
+        return self._warp(self.crop_mask, region, cv2.BORDER_CONSTANT)
+
+    def _warp(self, image: FloatArray, region: Region, border: int) -> FloatArray:
+        rows, columns = region
+        local = self.matrix @ _shift(columns.start, rows.start)
+        return cv2.warpAffine(  # type: ignore[return-value]
+            image,
+            local[:2],
+            (columns.stop - columns.start, rows.stop - rows.start),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=border,
+        )
+
+
+def _place(patch: Patch, shape: tuple[int, ...], upscale: int) -> _Placed | None:
+    """Where a patch lies on a canvas of `shape`, or None when it lies outside."""
+    to_photo = np.array(
+        [[1 / upscale, 0, 0.5 / upscale - 0.5], [0, 1 / upscale, 0.5 / upscale - 0.5], [0, 0, 1]]
+    )
+    matrix = _square(patch.matrix) @ to_photo
+    crop, mask = patch.pixels, patch.mask
+    # A face much smaller on the canvas than its crop is halved first: linear sampling would alias.
+    for _ in range(max(0, math.floor(math.log2(math.sqrt(abs(np.linalg.det(matrix[:2, :2]))))))):
+        crop = cv2.resize(crop, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # type: ignore
+        mask = cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # type: ignore
+        matrix = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]]) @ matrix
+        if min(mask.shape) <= 2:
+            break
+    corners = _apply(np.linalg.inv(matrix), _corners(*mask.shape))
+    region = _clip(corners, shape, margin=1)
+    if region[0].start >= region[0].stop or region[1].start >= region[1].stop:
+        return None
+    return _Placed(region, matrix, crop, mask)
+
+
+def _bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    height, width = shape[:2]
+    step = max(1, _BAND // max(1, width))
+    for top in range(0, height, step):
+        yield slice(top, min(height, top + step))
+
+
+def _square(matrix: Matrix) -> Matrix:
+    return np.vstack([matrix, [0, 0, 1]])
+
+
+def _shift(x: int, y: int) -> Matrix:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+
+
+def _corners(width: int, height: int) -> Matrix:
+    right, bottom = width - 0.5, height - 0.5
+    return np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
+
+
+def _apply(matrix: Matrix, points: Matrix) -> Matrix:
+    moved: Matrix = points @ matrix[:2, :2].T + matrix[:2, 2]
+    return moved
+
+
+def _clip(points: Matrix, shape: tuple[int, ...], margin: int) -> Region:
+    """The region of an image of `shape` around the points, at least one pixel large inside it."""
+    low = np.floor(points.min(axis=0)).astype(int) - margin
+    high = np.ceil(points.max(axis=0)).astype(int) + margin + 1
+    height, width = shape[:2]
+    return (
+        slice(int(np.clip(low[1], 0, height)), int(np.clip(high[1], 0, height))),
+        slice(int(np.clip(low[0], 0, width)), int(np.clip(high[0], 0, width))),
+    )
+
+
+def _intersect(a: Region, b: Region) -> bool:
+    return all(p.start < q.stop and q.start < p.stop for p, q in zip(a, b, strict=True))

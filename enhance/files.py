@@ -1,0 +1,26 @@
+"""Files written so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def appearing(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target` that becomes it when the block ends without an error."""
+    partial = target.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes(target: Path, data: bytes) -> Path:
+    """Write `data` to `target` in one step; returns `target`."""
+    with appearing(target) as partial:
+        partial.write_bytes(data)
+    return target

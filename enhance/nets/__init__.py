@@ -1,0 +1,1 @@
+"""Network definitions that run fast and load upstream weights."""

@@ -1,0 +1,205 @@
+"""The records that flow through the pipeline: frozen dataclasses, no behaviour but validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from numpy.typing import NDArray
+
+from enhance.errors import OptionsError
+
+Pixels: TypeAlias = NDArray[Any]
+"""uint8 or uint16, full range; RGB (height, width, 3) unless said otherwise."""
+
+FloatArray: TypeAlias = NDArray[Any]
+"""float32 in 0..1; RGB crops (n, 512, 512, 3) unless said otherwise."""
+
+Checkpoint: TypeAlias = Callable[[], None]
+"""Called often during the work; raises Cancelled when it should stop."""
+
+Restorer = Literal["bundled", "none"]
+Background = Literal["auto", "lanczos", "realesrgan"]
+OutputFormat = Literal["same", "jpeg", "png", "webp"]
+UPSCALES = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What to load. Changing it means loading the models again."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a photo may be; checked before it is decoded."""
+
+    max_bytes: int = 100 * 1024 * 1024
+    max_pixels: int = 64_000_000
+    max_output_pixels: int = 300_000_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to enhance. Changing it loads nothing again.
+
+    upscale: final size relative to the photo: 1, 2, 3 or 4.
+    restorer: the face model; "none" leaves faces to the background upscaler.
+    weight: 0 keeps the faces of the photo, 1 takes the restored ones.
+    background: "lanczos" (instant), "realesrgan" (sharp, slow on a CPU), "auto" by device.
+    face_threshold: how sure the detector must be, 0..1.
+    min_face: smallest face to restore, in pixels of the photo (shorter side of its box).
+    tile: edge of the square tiles the background model works on, in photo pixels.
+    format: "same" keeps the photo's own format.
+    quality: JPEG/WebP/HEIC/AVIF quality, 1..100.
+    """
+
+    upscale: int = 2
+    restorer: Restorer = "bundled"
+    weight: float = 1.0
+    background: Background = "auto"
+    face_threshold: float = 0.8
+    min_face: int = 16
+    tile: int = 512
+    format: OutputFormat = "same"
+    quality: int = 95
+
+    def __post_init__(self) -> None:
+        def require(ok: bool, sentence: str) -> None:
+            if not ok:
+                raise OptionsError(sentence)
+
+        require(self.upscale in UPSCALES, f"upscale must be 1, 2, 3 or 4, not {self.upscale}.")
+        for name, allowed in (
+            ("restorer", get_args(Restorer)),
+            ("background", get_args(Background)),
+            ("format", get_args(OutputFormat)),
+        ):
+            value = getattr(self, name)
+            require(value in allowed, f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+        require(0 <= self.weight <= 1, f"weight must be between 0 and 1, not {self.weight}.")
+        require(
+            0 < self.face_threshold < 1,
+            f"face_threshold must be between 0 and 1, not {self.face_threshold}.",
+        )
+        require(self.min_face >= 1, f"min_face must be at least 1 pixel, not {self.min_face}.")
+        require(32 <= self.tile <= 4096, f"tile must be between 32 and 4096, not {self.tile}.")
+        require(1 <= self.quality <= 100, f"quality must be between 1 and 100, not {self.quality}.")
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """Where the models run and how fast.
+
+    pixel_seconds: what the bundled ×4 network takes per input pixel, timed when it was loaded.
+    """
+
+    device: str
+    precision: str
+    pixel_seconds: float
+
+
+def default_background(device: str) -> Background:
+    """What "auto" means: the model where it takes moments, interpolation where it takes minutes."""
+    return "lanczos" if device == "cpu" else "realesrgan"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A photo still in its file. `name` is what its owner calls it, `path` where it lies."""
+
+    path: Path
+    name: str
+
+    @classmethod
+    def of(cls, path: str | Path) -> Source:
+        """The source of a file that is called what its path says."""
+        return cls(Path(path), Path(path).name)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo, upright, with everything that must survive into the output.
+
+    rgb: (height, width, 3), uint8 or uint16, in the photo's own colour space.
+    alpha: (height, width) of the same dtype, or None.
+    grey: the file held one channel; the output will too.
+    format: Pillow's name of the file's format ("JPEG", "PNG", ...).
+    icc, exif: profile and EXIF block as bytes (orientation already reset), or None.
+    notes: sentences about what decoding had to change.
+    """
+
+    name: str
+    rgb: Pixels
+    format: str
+    alpha: Pixels | None = None
+    grey: bool = False
+    icc: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.rgb.shape[1], self.rgb.shape[0]
+
+
+@dataclass(frozen=True)
+class Face:
+    """A detected face in photo pixels; pixel centres lie at integer coordinates.
+
+    box: left, top, right, bottom. landmarks: eyes, nose, mouth corners, (5, 2) as nested tuples.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: tuple[tuple[float, float], ...]
+
+    @property
+    def size(self) -> float:
+        """Shorter side of the box, in pixels."""
+        left, top, right, bottom = self.box
+        return min(right - left, bottom - top)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done to one photo. `seconds` has one entry per stage; sizes are (width, height)."""
+
+    name: str
+    source_size: tuple[int, int]
+    output_size: tuple[int, int]
+    faces: tuple[Face, ...]
+    restorer: str
+    background: str
+    upscale: int
+    device: str
+    precision: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """An enhanced photo, encoded. `filename` is unique within its batch and safe to write."""
+
+    index: int
+    name: str
+    filename: str
+    data: bytes
+    report: Report
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photo that could not be enhanced. `reason` is a sentence; `kind` the error's class name."""
+
+    index: int
+    name: str
+    reason: str
+    kind: str

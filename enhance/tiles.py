@@ -1,0 +1,56 @@
+"""Cut a large image into overlapping windows, pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A window of the image and the part of it whose result is kept.
+
+    window: what the model sees. core: the kept part, in image pixels. All slices are
+    (rows, columns).
+    """
+
+    window: tuple[slice, slice]
+    core: tuple[slice, slice]
+
+    def core_in_window(self, scale: int) -> tuple[slice, slice]:
+        """Where the core lies in the model's output for the window, at `scale`."""
+        return tuple(  # type: ignore[return-value]
+            slice((c.start - w.start) * scale, (c.stop - w.start) * scale)
+            for w, c in zip(self.window, self.core, strict=True)
+        )
+
+    def core_in_output(self, scale: int) -> tuple[slice, slice]:
+        """Where the core lies in the whole output, at `scale`."""
+        rows, columns = self.core
+        return (
+            slice(rows.start * scale, rows.stop * scale),
+            slice(columns.start * scale, columns.stop * scale),
+        )
+
+
+def tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:
+    """Windows of at most `tile` + 2·`overlap` pixels that cover the image, row by row.
+
+    The cores partition the image into near-equal parts of at most `tile` pixels, so no sliver
+    is left at the end.
+    """
+    for top, bottom in _spans(height, tile):
+        for left, right in _spans(width, tile):
+            yield Tile(
+                window=(
+                    slice(max(0, top - overlap), min(height, bottom + overlap)),
+                    slice(max(0, left - overlap), min(width, right + overlap)),
+                ),
+                core=(slice(top, bottom), slice(left, right)),
+            )
+
+
+def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
+    count = -(-length // tile)
+    for i in range(count):
+        yield length * i // count, length * (i + 1) // count

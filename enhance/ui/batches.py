@@ -1,0 +1,182 @@
+"""The batches of the people at the page: what they sent, what is finished, where it lies.
+
+A batch outlives the requests that work on it, so that work can be done in slices and results can
+be looked at later. Its files lie in a folder with an unguessable name.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from enhance.engines.base import Engine, Run
+from enhance.files import appearing, write_bytes
+from enhance.images import browser_shows, preview
+from enhance.records import Failure, Options, Report, Result, Source
+
+log = logging.getLogger(__name__)
+
+State = Literal["waiting", "running", "done", "failed", "stopped"]
+_GALLERY_PIXELS = 4_000_000  # larger results are shown in the gallery as a preview
+
+
+@dataclass
+class Entry:
+    """One photo of a batch. `file` is the result, `shown` and `before` what a browser can show."""
+
+    source: Source
+    state: State = "waiting"
+    file: Path | None = None
+    shown: Path | None = None
+    before: Path | None = None
+    report: Report | None = None
+    failure: Failure | None = None
+
+    @property
+    def viewable(self) -> Path | None:
+        """The result at full size where browsers can show its format, else its preview."""
+        return self.file if self.file and browser_shows(self.file) else self.shown
+
+
+@dataclass
+class Batch:
+    """Photos on their way through the engine; results are saved into `folder` as they come."""
+
+    key: str
+    session: str
+    folder: Path
+    options: Options
+    entries: list[Entry]
+    run: Run
+    touched: float = field(default_factory=time.monotonic)
+
+    @property
+    def finished(self) -> list[Entry]:
+        """The entries that have a result, in the order of the photos."""
+        return [entry for entry in self.entries if entry.state == "done"]
+
+    @property
+    def remaining(self) -> list[Entry]:
+        """The entries that are still to be worked on."""
+        return [entry for entry in self.entries if entry.state in ("waiting", "running")]
+
+    def records(self) -> Iterator[Entry]:
+        """Work on the next photo and yield its entry when it is finished, photo by photo.
+
+        May be abandoned and called again: it goes on with the rest.
+        """
+        while self.remaining:
+            self.touched = time.monotonic()
+            record = next(self.run, None)
+            if record is None:
+                break
+            entry = self.entries[record.index]
+            self._take(entry, record)
+            if self.remaining:  # the engine has begun with it already
+                self.remaining[0].state = "running"
+            yield entry
+        for entry in self.remaining:
+            entry.state = "stopped"
+
+    def stop(self) -> None:
+        """Stop the work before its next tile; finished photos stay. Safe from any thread."""
+        self.run.close()
+
+    def zip(self) -> Path:
+        """An archive of all results so far, written to disk photo by photo."""
+        target = self.folder / "enhanced_photos.zip"
+        with (
+            appearing(target) as partial,
+            zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,  # photos do not shrink
+        ):
+            for entry in self.finished:
+                assert entry.file is not None
+                archive.write(entry.file, entry.file.name)
+        return target
+
+    def _take(self, entry: Entry, record: Result | Failure) -> None:
+        if isinstance(record, Result):
+            try:
+                entry.file = self._save(record.filename, record.data)
+                entry.shown = self._showable(entry.file, record)
+                entry.before = self._before(entry.source)
+            except OSError as error:
+                log.exception("a result could not be saved")
+                reason = f"“{record.name}” could not be saved: {error.strerror or error}."
+                record = Failure(record.index, record.name, reason, type(error).__name__)
+        if isinstance(record, Failure):
+            entry.failure, entry.state = record, "failed"
+        else:
+            entry.report, entry.state = record.report, "done"
+
+    def _save(self, name: str, data: bytes) -> Path:
+        return write_bytes(self.folder / name, data)
+
+    def _showable(self, file: Path, result: Result) -> Path:
+        width, height = result.report.output_size
+        if browser_shows(file) and width * height <= _GALLERY_PIXELS:
+            return file
+        return self._save(f"preview_{result.index}.jpg", preview(result.data))
+
+    def _before(self, source: Source) -> Path:
+        if browser_shows(source.path):
+            return source.path
+        return self._save(f"before_{uuid.uuid4().hex[:8]}.jpg", preview(source.path.read_bytes()))
+
+
+class Batches:
+    """All batches of a running server, by id; each belongs to the browser session that made it."""
+
+    def __init__(self, engine: Engine, root: Path, *, keep_seconds: float = 6 * 3600) -> None:
+        """root: folder under which batches keep their files. keep_seconds: how long after the
+        last work on a batch its files stay. What an earlier server left in root is deleted."""
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        self.engine = engine
+        self._root = root
+        self._keep_seconds = keep_seconds
+        self._batches: dict[str, Batch] = {}
+        self._lock = threading.Lock()
+
+    def start(self, sources: list[Source], options: Options, session: str) -> Batch:
+        """A new batch of a browser session, its work not yet begun."""
+        self.expire()
+        key = uuid.uuid4().hex
+        folder = self._root / key
+        folder.mkdir(parents=True)
+        entries = [Entry(source) for source in sources]
+        entries[0].state = "running"
+        batch = Batch(key, session, folder, options, entries, self.engine.run(sources, options))
+        with self._lock:
+            self._batches[key] = batch
+        return batch
+
+    def get(self, key: str) -> Batch | None:
+        """The batch of that id, unless it has expired."""
+        return self._batches.get(key)
+
+    def leave(self, session: str) -> None:
+        """The session's page was closed: stop its work."""
+        with self._lock:
+            left = [batch for batch in self._batches.values() if batch.session == session]
+        for batch in left:
+            batch.stop()
+
+    def expire(self) -> None:
+        """Delete what nobody has worked on for `keep_seconds`."""
+        oldest = time.monotonic() - self._keep_seconds
+        with self._lock:
+            gone = [batch for batch in self._batches.values() if batch.touched < oldest]
+            for batch in gone:
+                del self._batches[batch.key]
+        for batch in gone:
+            batch.stop()
+            shutil.rmtree(batch.folder, ignore_errors=True)

@@ -1,0 +1,299 @@
+"""The page: drop photos, watch each one appear enhanced."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from enhance.errors import EnhanceError
+from enhance.estimates import Estimator, readable
+from enhance.images import EXTENSIONS, size_of
+from enhance.records import Source
+from enhance.ui.batches import Batch, Batches, Entry
+from enhance.ui.settings import Settings
+from enhance.ui.status import caption, progress, status_widget
+
+log = logging.getLogger(__name__)
+
+MODEL_QUEUE = "model"
+"""Every event that uses the model has this concurrency id, with a limit of 1."""
+
+_SLICE = 2  # photos per turn in the queue: nobody waits for the whole of another's batch
+
+CSS = """
+#title p { margin: 0; }
+#gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
+.gradio-container { max-width: 1400px !important; margin: auto; }
+#samples .gallery-item img { object-fit: cover; }
+"""
+
+
+class EstimatorSlot:
+    """Holds the estimator once the models are loaded; None before."""
+
+    value: Estimator | None = None
+
+
+class Page:
+    """Widgets and their handlers over `batches`.
+
+    Work is done in slices: a click on Enhance makes a batch and draws a ticket; each ticket
+    queues for the model, enhances the next photos, and draws another while some are left. So
+    between two slices other people's photos get their turn.
+    """
+
+    def __init__(self, batches: Batches, estimator: EstimatorSlot, samples: list[Path]) -> None:
+        """Draws the page; call inside a `gr.Blocks`. samples: photos offered for a try."""
+        self._batches = batches
+        self._estimator = estimator
+        self._samples = samples
+        self._draw()
+        self._connect()
+
+    def _draw(self) -> None:
+        gr.Markdown(
+            "# Photo enhancer\n"
+            "Restores faces and enlarges photos. Drop a batch: each photo appears as soon as it "
+            "is done.",
+            elem_id="title",
+        )
+        with gr.Row():
+            with gr.Column(scale=4, min_width=320):
+                self.files = gr.File(
+                    file_count="multiple",
+                    file_types=list(EXTENSIONS),
+                    label="Your photos",
+                    height=220,
+                    elem_id="files",
+                )
+                self.samples = gr.Dataset(
+                    components=[gr.Image(render=False)],
+                    samples=[[str(path)] for path in self._samples],
+                    label="Or try one of these (public domain)",
+                    type="index",
+                    elem_id="samples",
+                    visible=bool(self._samples),
+                )
+                self.estimate = gr.Markdown(elem_id="estimate")
+                with gr.Row():
+                    self.enhance = gr.Button("Enhance", variant="primary", elem_id="enhance")
+                    self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
+                self.settings = Settings()
+            with gr.Column(scale=7, min_width=320):
+                self.status = status_widget()
+                self.gallery = gr.Gallery(
+                    label="Enhanced photos",
+                    columns=3,
+                    height=340,
+                    object_fit="contain",
+                    fit_columns=False,
+                    allow_preview=False,
+                    buttons=[],
+                    interactive=False,
+                    elem_id="gallery",
+                )
+                self.slider = gr.ImageSlider(
+                    label="Before and after (choose a photo above)",
+                    interactive=False,
+                    height=520,
+                    type="filepath",
+                    buttons=["fullscreen"],
+                    elem_id="slider",
+                )
+                with gr.Row():
+                    self.download = gr.DownloadButton(
+                        "Download this photo", interactive=False, elem_id="download"
+                    )
+                    self.zip = gr.Button("Download all (ZIP)", interactive=False, elem_id="zip")
+                # One click on the visible button makes the file, then clicks this one.
+                self.zip_file = gr.DownloadButton(visible="hidden", elem_id="zip-file")
+        self.batch = gr.State("")
+        self.ticket = gr.State(0)
+
+    def _connect(self) -> None:
+        private: dict[str, Any] = {"api_visibility": "private"}
+        quick = private | {"queue": False, "show_progress": "hidden"}
+        shown = [
+            self.ticket,
+            self.status,
+            self.gallery,
+            self.slider,
+            self.download,
+            self.zip,
+            self.enhance,
+            self.stop,
+        ]
+        self.samples.click(self._take_sample, self.samples, self.files, **quick)
+        gr.on(
+            [self.files.change, *(w.change for w in self.settings.widgets)],
+            self._estimate,
+            [self.files, *self.settings.widgets],
+            self.estimate,
+            trigger_mode="always_last",
+            **quick,
+        )
+        # Queued, because a State changed outside the queue does not fire its change event.
+        self.enhance.click(
+            self._begin,
+            [self.files, self.ticket, *self.settings.widgets],
+            [self.batch, *shown],
+            show_progress="hidden",
+            concurrency_limit=None,
+            **private,
+        )
+        self.ticket.change(
+            self._slice,
+            [self.batch, self.ticket],
+            shown,
+            postprocess=False,  # values are made ready here, once, not again with every photo
+            concurrency_id=MODEL_QUEUE,
+            concurrency_limit=1,
+            show_progress="minimal",
+            show_progress_on=self.status,
+            **private,
+        )
+        self.stop.click(self._stop, self.batch, self.status, postprocess=False, **quick)
+        self.gallery.select(self._select, self.batch, [self.slider, self.download], **quick)
+        self.zip.click(self._zip, self.batch, self.zip_file, **private).then(
+            None, js="() => document.querySelector('#zip-file').click()", **private
+        )
+
+    def _take_sample(self, index: int) -> list[str]:
+        return [str(self._samples[index])]
+
+    def _estimate(self, files: list[str] | None, *values: Any) -> str:
+        """What the work will cost, before anyone commits to it."""
+        if not files:
+            return ""
+        estimator = self._estimator.value
+        if estimator is None:
+            return "The models are still loading; you can already start."
+        options = self.settings.options(values)
+        sizes = [size for size in map(size_of, map(Path, files)) if size]
+        seconds = sum(estimator.seconds(size, options) for size in sizes)
+        photos = "1 photo" if len(files) == 1 else f"{len(files)} photos"
+        return f"{photos}: about {readable(seconds)}, if there is one face in each."
+
+    def _begin(
+        self, files: list[str] | None, ticket: int, request: gr.Request, *values: Any
+    ) -> list[Any]:
+        """Make the batch and draw its first ticket."""
+        if not files:
+            raise gr.Error("Drop at least one photo first.", title="No photo")
+        try:
+            options = self.settings.options(values)
+        except EnhanceError as error:
+            raise gr.Error(str(error)) from error
+        sources = [Source.of(path) for path in files]
+        batch = self._batches.start(sources, options, str(request.session_hash))
+        return [
+            batch.key,
+            ticket + 1,
+            progress(batch, "Waiting for the model …"),
+            None,
+            None,
+            gr.update(interactive=False),
+            gr.update(interactive=False),
+            gr.update(visible=False),
+            gr.update(visible=True, interactive=True),
+        ]
+
+    def _slice(self, key: str, ticket: int) -> Iterator[list[Any]]:
+        """Enhance the next photos of a batch, showing each as soon as it is done."""
+        batch = self._batch(key)
+        skip = gr.skip()
+        still: list[Any] = [skip] * 4
+        yield [skip, progress(batch, self._headline(batch)), skip, *still, skip]
+        for done, entry in enumerate(batch.records(), start=1):
+            if entry.report and self._estimator.value:
+                self._estimator.value.learn(entry.report)
+            first = entry.state == "done" and len(batch.finished) == 1
+            if first:
+                still = [*self._looking_at(entry), gr.update(interactive=True), skip]
+            yield [
+                skip,
+                progress(batch, self._headline(batch)),
+                [_gallery_item(e) for e in batch.finished],
+                *still,
+                skip,
+            ]
+            still = [skip] * 4
+            if done == _SLICE:
+                break
+        more = bool(batch.remaining)
+        yield [
+            ticket + 1 if more else skip,
+            progress(batch, self._headline(batch)),
+            [_gallery_item(e) for e in batch.finished],
+            skip,
+            skip,
+            skip,
+            gr.update(visible=not more),
+            gr.update(visible=more),
+        ]
+
+    def _headline(self, batch: Batch) -> str:
+        total, left = len(batch.entries), batch.remaining
+        if left:
+            text = f"Enhancing photo {total - len(left) + 1} of {total}"
+            estimator = self._estimator.value
+            if estimator is None:
+                return f"{text}, once the models are loaded …"
+            sizes = (size_of(e.source.path) for e in left)
+            seconds = sum(estimator.seconds(s, batch.options) for s in sizes if s)
+            return f"{text}, about {readable(seconds)} left"
+        counts = dict.fromkeys(("done", "failed", "stopped"), 0)
+        for entry in batch.entries:
+            counts[entry.state] += 1
+        parts = [f"{counts['done']} of {total} photos enhanced"]
+        parts += [f"{counts[s]} {s}" for s in ("failed", "stopped") if counts[s]]
+        return ", ".join(parts) + "."
+
+    def _stop(self, key: str) -> dict[str, Any]:
+        batch = self._batch(key)
+        batch.stop()
+        return progress(batch, "Stopping …")
+
+    def _select(self, key: str, event: gr.SelectData) -> tuple[Any, Any]:
+        """The chosen photo in the slider and behind the download button."""
+        entry = self._batch(key).finished[event.index]
+        return (
+            gr.update(value=(str(entry.before), str(entry.viewable)), label=caption(entry)),
+            gr.update(value=str(entry.file), interactive=True),
+        )
+
+    def _looking_at(self, entry: Entry) -> list[Any]:
+        """The same for events that do not postprocess."""
+        return [
+            gr.update(value=[_file(entry.before), _file(entry.viewable)], label=caption(entry)),
+            gr.update(value=_file(entry.file), interactive=True),
+        ]
+
+    def _zip(self, key: str) -> str:
+        return str(self._batch(key).zip())
+
+    def _batch(self, key: str) -> Batch:
+        batch = self._batches.get(key)
+        if batch is None:
+            raise gr.Error("These results have expired. Enhance the photos again.")
+        return batch
+
+
+def _file(path: Path | None) -> dict[str, Any]:
+    """A file as Gradio sends it to a page: served from its own folder, not copied or hashed."""
+    assert path is not None
+    return {
+        "path": str(path),
+        "url": f"/gradio_api/file={quote(str(path))}",
+        "orig_name": path.name,
+        "meta": {"_type": "gradio.FileData"},
+    }
+
+
+def _gallery_item(entry: Entry) -> dict[str, Any]:
+    return {"image": _file(entry.shown), "caption": caption(entry)}

@@ -1,0 +1,99 @@
+"""The options as widgets: one place that says what each is called, for the page and the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from enhance.records import UPSCALES, Options
+
+DEFAULTS = Options()
+
+
+class Settings:
+    """The widgets of every option, drawn where this is made; `names` and `widgets` correspond."""
+
+    def __init__(self) -> None:
+        upscale = gr.Radio(
+            [(f"{n}×", n) for n in UPSCALES],
+            value=DEFAULTS.upscale,
+            label="Upscale",
+            info="How much larger the result is.",
+        )
+        restorer = gr.Radio(
+            [("Restore faces", "bundled"), ("Leave faces alone", "none")],
+            value=DEFAULTS.restorer,
+            label="Faces",
+        )
+        weight = gr.Slider(
+            0,
+            1,
+            value=DEFAULTS.weight,
+            step=0.05,
+            label="Strength",
+            info="0 keeps the faces as they are, 1 takes the restored ones.",
+        )
+        background = gr.Radio(
+            [
+                ("By device", "auto"),
+                ("Plain (instant)", "lanczos"),
+                ("Real-ESRGAN (sharp, slow on a CPU)", "realesrgan"),
+            ],
+            value=DEFAULTS.background,
+            label="Background",
+            info="How everything around the faces is enlarged.",
+        )
+        with gr.Accordion("Advanced", open=False):
+            face_threshold = gr.Slider(
+                0.3,
+                0.99,
+                value=DEFAULTS.face_threshold,
+                step=0.01,
+                label="Face threshold",
+                info="Lower finds more faces, also false ones.",
+            )
+            min_face = gr.Slider(
+                8,
+                512,
+                value=DEFAULTS.min_face,
+                step=1,
+                label="Smallest face",
+                info="In pixels of the photo.",
+            )
+            tile = gr.Slider(
+                64,
+                2048,
+                value=DEFAULTS.tile,
+                step=64,
+                label="Tile",
+                info="Smaller needs less memory and takes longer.",
+            )
+            format_ = gr.Radio(
+                [("As sent", "same"), ("JPEG", "jpeg"), ("PNG", "png"), ("WebP", "webp")],
+                value=DEFAULTS.format,
+                label="Format of the results",
+            )
+            quality = gr.Slider(
+                50, 100, value=DEFAULTS.quality, step=1, label="Quality", info="Of JPEG and WebP."
+            )
+        self._by_name = {
+            "upscale": upscale,
+            "restorer": restorer,
+            "weight": weight,
+            "background": background,
+            "face_threshold": face_threshold,
+            "min_face": min_face,
+            "tile": tile,
+            "format": format_,
+            "quality": quality,
+        }
+
+    @property
+    def widgets(self) -> list[Any]:
+        """The widgets, in the order that `options` takes their values."""
+        return list(self._by_name.values())
+
+    def options(self, values: tuple[Any, ...]) -> Options:
+        """Options from the widgets' values. Raises OptionsError when one is out of range."""
+        return Options(**dict(zip(self._by_name, values, strict=True)))

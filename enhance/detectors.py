@@ -62,9 +62,9 @@ class RetinaFaceMobileNet:
         landmarks = landmarks * scale + shift
         faces = [
             Face(
-                box=tuple(float(v) for v in box.ravel()),  # type: ignore[arg-type]
-                score=float(score),
-                landmarks=tuple((float(x), float(y)) for x, y in points),
+                box=tuple(round(float(v), 3) for v in box.ravel()),  # type: ignore[arg-type]
+                score=round(float(score), 4),
+                landmarks=tuple((round(float(x), 3), round(float(y), 3)) for x, y in points),
             )
             for box, score, points in zip(boxes, scores, landmarks, strict=True)
         ]

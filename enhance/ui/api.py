@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from enhance.errors import EnhanceError
-from enhance.records import Background, Failure, Options, OutputFormat, Restorer, Source
+from enhance.records import Background, Failure, OutputFormat, Restorer, Source
 from enhance.ui.batches import Batches, Entry
 from enhance.ui.page import MODEL_QUEUE
 from enhance.ui.settings import Settings
@@ -64,7 +64,8 @@ class Api:
         """Enhance one photo. Returns the enhanced file and a report: sizes, faces with boxes and
         scores, models, seconds per stage, notes. A photo that cannot be enhanced is an error whose
         message says why."""
-        options = (
+        records = self.enhance_batch(
+            [photo],
             upscale,
             restorer,
             weight,
@@ -74,8 +75,9 @@ class Api:
             tile,
             format,
             quality,
+            request,
         )
-        for file, report in self.enhance_batch([photo], *options, request):
+        for file, report in records:
             if file is None:
                 raise gr.Error(report["reason"])
             return file, report
@@ -101,16 +103,16 @@ class Api:
         if not photos or photos == [None]:
             raise gr.Error("Send at least one photo.")
         try:
-            options = Options(
-                upscale=upscale,
-                restorer=restorer,
-                weight=weight,
-                background=background,
-                face_threshold=face_threshold,
-                min_face=min_face,
-                tile=tile,
-                format=format,
-                quality=quality,
+            options = self._settings.options(
+                upscale,
+                restorer,
+                weight,
+                background,
+                face_threshold,
+                min_face,
+                tile,
+                format,
+                quality,
             )
         except EnhanceError as error:
             raise gr.Error(str(error)) from error

@@ -173,7 +173,7 @@ class Page:
         estimator = self._estimator.value
         if estimator is None:
             return "The models are still loading; you can already start."
-        options = self.settings.options(values)
+        options = self.settings.options(*values)
         sizes = [size for size in map(size_of, map(Path, files)) if size]
         seconds = sum(estimator.seconds(size, options) for size in sizes)
         photos = "1 photo" if len(files) == 1 else f"{len(files)} photos"
@@ -186,7 +186,7 @@ class Page:
         if not files:
             raise gr.Error("Drop at least one photo first.", title="No photo")
         try:
-            options = self.settings.options(values)
+            options = self.settings.options(*values)
         except EnhanceError as error:
             raise gr.Error(str(error)) from error
         sources = [Source.of(path) for path in files]

@@ -15,11 +15,13 @@ class Settings:
     """The widgets of every option, drawn where this is made; `names` and `widgets` correspond."""
 
     def __init__(self) -> None:
-        upscale = gr.Radio(
-            [(f"{n}×", n) for n in UPSCALES],
+        upscale = gr.Slider(
+            min(UPSCALES),
+            max(UPSCALES),
             value=DEFAULTS.upscale,
+            step=1,
             label="Upscale",
-            info="How much larger the result is.",
+            info="How many times larger the result is.",
         )
         restorer = gr.Radio(
             [("Restore faces", "bundled"), ("Leave faces alone", "none")],
@@ -94,6 +96,12 @@ class Settings:
         """The widgets, in the order that `options` takes their values."""
         return list(self._by_name.values())
 
-    def options(self, values: tuple[Any, ...]) -> Options:
-        """Options from the widgets' values. Raises OptionsError when one is out of range."""
-        return Options(**dict(zip(self._by_name, values, strict=True)))
+    def options(self, *values: Any) -> Options:
+        """Options from the widgets' values, in their order; whole numbers may come as 2.0.
+
+        Raises OptionsError when one is out of range.
+        """
+        named = dict(zip(self._by_name, values, strict=True))
+        for name in ("upscale", "min_face", "tile", "quality"):
+            named[name] = int(named[name])
+        return Options(**named)

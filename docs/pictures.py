@@ -1,0 +1,43 @@
+"""Makes the before/after picture of the README: `python -m docs.pictures`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from assets.make_samples import SAMPLES
+from enhance.build import load_enhancer
+from enhance.records import Limits, Options, Photo, Pixels, Setup
+
+CUTS = {  # sample → left, top, edge of the square that is enhanced and shown
+    "blurred_portrait": (110, 0, 250),
+    "small_portrait": (20, 5, 145),
+    "old_print": (30, 10, 200),
+}
+EDGE = 420
+
+
+def main() -> None:
+    """Before above, after below, one column per cut."""
+    enhancer = load_enhancer(Setup(), Limits())
+    columns = []
+    for name, (left, top, edge) in CUTS.items():
+        before = np.ascontiguousarray(SAMPLES[name][top : top + edge, left : left + edge])
+        options = Options(upscale=2, background="realesrgan")
+        after = enhancer(Photo(name, before, "PNG"), options, lambda: None).canvas
+        pair = [_fit(before), _fit(after)]
+        columns.append(np.vstack(pair))
+    file = Path(__file__).parent / "before_after.jpg"
+    Image.fromarray(np.hstack(columns)).save(file, quality=88)
+
+
+def _fit(picture: Pixels) -> Pixels:
+    method = cv2.INTER_AREA if picture.shape[0] > EDGE else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (EDGE, EDGE), interpolation=method))
+
+
+if __name__ == "__main__":
+    main()

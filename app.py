@@ -13,12 +13,15 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from enhance.catalogue import CATALOGUE
+from enhance.choices import required_weights
+from enhance.downloads import fetch
 from enhance.engines.base import Engine
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator
 from enhance.pipeline import Enhancer
-from enhance.records import Limits, Setup
+from enhance.records import Limits, Options, Setup
 from enhance.ui.api import Api
 from enhance.ui.batches import Batches
 from enhance.ui.page import CSS, EstimatorSlot, Page
@@ -39,7 +42,8 @@ def build_page(engine: Engine, estimator: EstimatorSlot) -> gr.Blocks:
         batches.leave(str(request.session_hash))
 
     with gr.Blocks(title="Photo enhancer", delete_cache=(hour, 6 * hour)) as page:
-        Api(batches, Page(batches, estimator, sorted((ASSETS / "samples").glob("*.jpg"))).settings)
+        samples = sorted((ASSETS / "samples").glob("*.jpg"))
+        Api(batches, Page(page, batches, estimator, samples).settings)
         page.unload(leave)
     return page.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
 
@@ -58,6 +62,12 @@ def main() -> None:
     estimator = EstimatorSlot()
 
     def load() -> None:
+        try:
+            if os.environ.get("ENHANCE_DOWNLOAD") == "1":
+                for name in required_weights(Options()):
+                    fetch(CATALOGUE[name])
+        except EnhanceError as error:
+            log.error("%s", error)
         try:
             estimator.value = Estimator(engine.load())
             log.info("models loaded")

@@ -4,78 +4,178 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
+from torch import Tensor, nn
 
-from enhance.detectors import RetinaFaceMobileNet
-from enhance.errors import OptionsError
-from enhance.maskers import FeatherMasker
+from enhance.checkpoints import load_checkpoint
+from enhance.choices import resolve, weights_path
+from enhance.compat import prepare
+from enhance.detectors import RetinaFaceMobileNet, RetinaFaceR50
+from enhance.errors import OptionsError, WeightsInvalid
+from enhance.maskers import FeatherMasker, ParseNetMasker
+from enhance.nets.gfpgan import GFPGAN
 from enhance.nets.ncnn import load_convolutions, read_convolutions
 from enhance.nets.rrdbnet import RRDBNet
+from enhance.nets.srvgg import SRVGGNetCompact
 from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
-from enhance.records import EngineInfo, Limits, Setup, default_background
-from enhance.restorers import RealESRGANFaces
-from enhance.tensors import Place
+from enhance.records import EngineInfo, Limits, Options, Setup
+from enhance.restorers import FaceNet, RealESRGANFaces
+from enhance.tensors import Place, ResidentNet
 from enhance.upscalers import Lanczos, TiledNet
 from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM
 
 log = logging.getLogger(__name__)
 
-# What x4plus looks at around a pixel: with this much context the result of a tile differs from
-# the whole photo's by at most one grey level.
-_X4PLUS_OVERLAP = 64
+# How far RRDBNet looks: with this much context the result of a tile differs from the whole
+# photo's by at most one grey level. SRVGGNetCompact sees 34 pixels far, exactly.
+_RRDB_OVERLAP = 64
+_SRVGG_OVERLAP = 34
 _TRIAL = 48  # edge of the picture that warms the models up and tells how fast they are
+
+T = TypeVar("T")
 
 
 class ResidentModels:
     """Models by name, each loaded once, when first asked for. Not thread-safe."""
 
     def __init__(self, setup: Setup) -> None:
+        self._setup = setup
         self._place = Place.of(setup)
-        self._restorers: dict[str, Restorer] = {}
-        self._upscalers: dict[str, Upscaler] = {}
+        self._loaded: dict[str, object] = {}
         self.device = self._place.device.type
         self.precision = self._place.precision
+        self._detectors: dict[str, Callable[[], Detector]] = {
+            "retinaface-mobilenet": RetinaFaceMobileNet,
+            "retinaface-r50": self._retinaface_r50,
+        }
+        self._maskers: dict[str, Callable[[], Masker]] = {
+            "feather": FeatherMasker,
+            "parsenet": self._parsenet,
+        }
+        self._restorers: dict[str, Callable[[], Restorer]] = {
+            "bundled": lambda: RealESRGANFaces(self._x4plus),
+            "gfpgan-1.2": lambda: self._gfpgan("gfpgan-1.2"),
+            "gfpgan-1.3": lambda: self._gfpgan("gfpgan-1.3"),
+            "gfpgan-1.4": lambda: self._gfpgan("gfpgan-1.4"),
+            "restoreformer": self._restoreformer,
+        }
+        self._upscalers: dict[str, Callable[[], Upscaler]] = {
+            "lanczos": Lanczos,
+            "realesrgan": lambda: TiledNet(
+                "realesrgan", self._x4plus, scale=4, overlap=_RRDB_OVERLAP
+            ),
+            "realesrgan-x2plus": self._x2plus,
+            "realesr-general-x4v3": self._general_x4v3,
+        }
         log.info("models run on %s in %s", self.device, self.precision)
 
-    @cached_property
-    def detector(self) -> Detector:
-        return RetinaFaceMobileNet()
+    def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
+        """See `pipeline.Models.resolve`."""
+        return resolve(options, self.device, self._setup.weights)
 
-    @cached_property
-    def masker(self) -> Masker:
-        return FeatherMasker()
+    def detector(self, name: str) -> Detector:
+        return self._resident("detector", self._detectors, name)
+
+    def masker(self, name: str) -> Masker:
+        return self._resident("masker", self._maskers, name)
 
     def restorer(self, name: str) -> Restorer:
-        if name not in self._restorers:
-            self._restorers[name] = self._make_restorer(name)
-        return self._restorers[name]
+        return self._resident("restorer", self._restorers, name)
 
     def upscaler(self, name: str) -> Upscaler:
-        if name == "auto":
-            name = default_background(self.device)
-        if name not in self._upscalers:
-            self._upscalers[name] = self._make_upscaler(name)
-        return self._upscalers[name]
+        return self._resident("background upscaler", self._upscalers, name)
 
-    def _make_restorer(self, name: str) -> Restorer:
-        if name == "bundled":
-            return RealESRGANFaces(self._x4plus, place=self._place)
-        raise OptionsError(f"There is no restorer called {name!r}.")
-
-    def _make_upscaler(self, name: str) -> Upscaler:
-        if name == "lanczos":
-            return Lanczos()
-        if name == "realesrgan":
-            return TiledNet(name, self._x4plus, 4, place=self._place, overlap=_X4PLUS_OVERLAP)
-        raise OptionsError(f"There is no background upscaler called {name!r}.")
+    def _resident(self, kind: str, table: dict[str, Callable[[], T]], name: str) -> T:
+        if name not in table:
+            raise OptionsError(f"There is no {kind} called {name!r}.")
+        if name not in self._loaded:
+            self._loaded[name] = table[name]()
+        return self._loaded[name]  # type: ignore[return-value]
 
     @cached_property
-    def _x4plus(self) -> RRDBNet:
+    def _x4plus(self) -> ResidentNet:
         net = RRDBNet()
         load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
+        return ResidentNet(net, self._place)
+
+    def _checkpoint(self, name: str) -> dict[str, Tensor]:
+        return load_checkpoint(weights_path(name, self._setup.weights))
+
+    def _upstream(self, name: str, net: nn.Module) -> nn.Module:
+        """`net` with the checkpoint's tensors, which must fit it exactly."""
+        try:
+            net.load_state_dict(self._checkpoint(name), strict=True)
+        except RuntimeError as error:
+            raise WeightsInvalid(f"The weights of {name} belong to another network.") from error
         return net
+
+    def _gfpgan(self, name: str) -> Restorer:
+        prepare()
+        from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
+
+        upstream = GFPGANv1Clean(
+            out_size=512,
+            num_style_feat=512,
+            channel_multiplier=2,
+            decoder_load_path=None,
+            fix_decoder=False,
+            num_mlp=8,
+            input_is_latent=True,
+            different_w=True,
+            narrow=1,
+            sft_half=True,
+        )
+        net = GFPGAN.from_upstream(self._upstream(name, upstream))
+        return FaceNet(name, ResidentNet(net, self._place))
+
+    def _restoreformer(self) -> Restorer:
+        prepare()
+        from gfpgan.archs.restoreformer_arch import RestoreFormer
+
+        net = _First(self._upstream("restoreformer", RestoreFormer()))
+        # Always fp32: its codebook's distances tie in half precision and other codes are chosen.
+        return FaceNet("restoreformer", ResidentNet(net, replace(self._place, precision="fp32")))
+
+    def _parsenet(self) -> Masker:
+        prepare()
+        from facexlib.parsing.parsenet import ParseNet
+
+        net = _First(self._upstream("parsenet", ParseNet(in_size=512, out_size=512, parsing_ch=19)))
+        return ParseNetMasker(ResidentNet(net, self._place))
+
+    def _retinaface_r50(self) -> Detector:
+        prepare()
+        from facexlib.detection.retinaface import RetinaFace
+
+        net = RetinaFace(network_name="resnet50", device="cpu")
+        return RetinaFaceR50(self._upstream("retinaface-r50", net), self._place)
+
+    def _x2plus(self) -> Upscaler:
+        name = "realesrgan-x2plus"
+        net = ResidentNet(self._upstream(name, RRDBNet(scale=2)), self._place)
+        return TiledNet(name, net, scale=2, overlap=_RRDB_OVERLAP, multiple=2)
+
+    def _general_x4v3(self) -> Upscaler:
+        name = "realesr-general-x4v3"
+        net = ResidentNet(self._upstream(name, SRVGGNetCompact()), self._place)
+        return TiledNet(name, net, scale=4, overlap=_SRVGG_OVERLAP)
+
+
+class _First(nn.Module):
+    """The first output of a network that has several."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        first: Tensor = self.net(x)[0]
+        return first
 
 
 def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
@@ -84,13 +184,19 @@ def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
     Raises WeightsError when weights are missing or altered.
     """
     models = ResidentModels(setup)
-    trial = np.zeros((_TRIAL, _TRIAL, 3), np.uint8)
-    models.detector(trial, 0.5)
+    usual, _ = models.resolve(Options())
+    models.detector(usual.detector)(np.zeros((_TRIAL, _TRIAL, 3), np.uint8), 0.5)
+    models.restorer(usual.restorer)
+    return Enhancer(models, limits, EngineInfo(models.device, models.precision, _trial(models)))
+
+
+def _trial(models: ResidentModels) -> float:
+    """Seconds per pixel that the bundled ×4 network takes on this machine."""
     upscaler = models.upscaler("realesrgan")
+    picture = np.zeros((_TRIAL, _TRIAL, 3), np.uint8)
     seconds = []
     for _ in range(2):  # the first pass also prepares kernels and memory
         start = time.perf_counter()
-        upscaler(trial, 4, _TRIAL, lambda: None)
+        upscaler(picture, 4, _TRIAL, lambda: None)
         seconds.append(time.perf_counter() - start)
-    info = EngineInfo(models.device, models.precision, min(seconds) / _TRIAL**2)
-    return Enhancer(models, limits, info)
+    return min(seconds) / _TRIAL**2

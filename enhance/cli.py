@@ -1,20 +1,24 @@
-"""The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`."""
+"""The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT` and `... fetch MODEL...`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from tqdm import tqdm
 
+from enhance.catalogue import CATALOGUE
+from enhance.choices import required_weights
+from enhance.downloads import fetch
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError
 from enhance.files import write_bytes
@@ -23,8 +27,11 @@ from enhance.pipeline import Enhancer
 from enhance.records import (
     UPSCALES,
     Background,
+    Detector,
+    FaceChoice,
     Failure,
     Limits,
+    Masker,
     Options,
     OutputFormat,
     Restorer,
@@ -36,6 +43,9 @@ from enhance.records import (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 if every photo succeeded, 1 if not, 2 on misuse."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["fetch"]:
+        return _fetch(arguments[1:])
     parser = _parser()
     wanted = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO if wanted.verbose else logging.ERROR)
@@ -46,12 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sources = _sources(wanted.photos)
     if not sources:
         parser.error("there is no photo in what you named.")
-    wanted.out.mkdir(parents=True, exist_ok=True)
+    if wanted.download and not _download(required_weights(options)):
+        return 1
+    try:
+        wanted.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"{wanted.out} cannot be the folder for the results: {error.strerror}.")
 
     def load() -> Enhancer:
         from enhance.build import load_enhancer  # imports torch: not needed for --help
 
-        return load_enhancer(Setup(wanted.device, wanted.precision), Limits())
+        return load_enhancer(Setup(wanted.device, wanted.precision, wanted.weights), Limits())
 
     start = time.perf_counter()
     failed = 0
@@ -106,6 +121,14 @@ def _parser() -> argparse.ArgumentParser:
         default=default.face_threshold,
         help="how sure the detector must be, 0..1",
     )
+    add("--faces", choices=get_args(FaceChoice), default=default.faces, help="which to restore")
+    add(
+        "--only-restore-blurred",
+        action="store_true",
+        help="leave faces alone that are sharp already",
+    )
+    add("--detector", choices=get_args(Detector), default=default.detector, help="finds faces")
+    add("--masker", choices=get_args(Masker), default=default.masker, help="blends faces in")
     add("--min-face", type=int, default=default.min_face, help="smallest face, in pixels")
     add("--tile", type=int, default=default.tile, help="smaller needs less memory")
     add(
@@ -117,11 +140,56 @@ def _parser() -> argparse.ArgumentParser:
     add("--quality", type=int, default=default.quality, help="of JPEG and WebP, 1..100")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), default=setup.device)
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default=setup.precision)
+    add("--weights", type=Path, metavar="PATH", help="weight file, or folder searched first")
+    add(
+        "--download",
+        action="store_true",
+        default=os.environ.get("ENHANCE_DOWNLOAD") == "1",
+        help="first download what the options need (ENHANCE_DOWNLOAD=1 does the same)",
+    )
     add = parser.add_argument
     add("--json", action="store_true", help="one JSON object a photo on standard output")
     add("-q", "--quiet", action="store_true", help="say only what failed")
     add("-v", "--verbose", action="store_true", help="log what happens")
     return parser
+
+
+def _fetch(arguments: Sequence[str]) -> int:
+    """`fetch MODEL...`: download weights and verify them."""
+    lines = [
+        f"  {file.name:26}{file.size / 1e6:5.0f} MB  {file.about}\n{'':36}Licence: {file.licence}"
+        for file in CATALOGUE.values()
+    ]
+    parser = argparse.ArgumentParser(
+        prog="enhance fetch",
+        description="Download model weights, verified by SHA-256, into the weights folder "
+        "(ENHANCE_WEIGHTS_DIR).",
+        epilog="models:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("models", nargs="+", choices=CATALOGUE, metavar="MODEL")
+    return 0 if _download(parser.parse_args(arguments).models) else 1
+
+
+def _download(names: Sequence[str]) -> bool:
+    """Fetch the named files with a progress bar; whether all are there."""
+    for name in names:
+        file = CATALOGUE[name]
+        with tqdm(
+            total=file.size, unit="B", unit_scale=True, desc=file.filename, file=sys.stderr
+        ) as bar:
+
+            def show(done: int, _: int, bar: "tqdm[Any]" = bar) -> None:
+                bar.update(done - bar.n)
+
+            try:
+                path = fetch(file, show)
+            except EnhanceError as error:
+                tqdm.write(str(error), file=sys.stderr)
+                return False
+            bar.update(file.size - bar.n)
+        print(f"{name}: {path}", file=sys.stderr)
+    return True
 
 
 def _sources(paths: Sequence[Path]) -> list[Source]:

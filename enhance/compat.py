@@ -28,7 +28,7 @@ def _declare_torchvision_operators() -> None:
 
     Such a torchvision cannot load its extension and then stops at
     "operator torchvision::nms does not exist", because it registers shape functions for operators
-    that nobody declared. Declaring them suffices: upstream calls neither of the two.
+    that nobody declared. Declaring them suffices: nothing here calls either of the two.
     """
     if "torchvision" in sys.modules or _extension_loads():
         return

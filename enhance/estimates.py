@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from enhance.records import EngineInfo, Options, Report, default_background
+from enhance.choices import resolve
+from enhance.records import EngineInfo, Options, Report
 
-_FACE_PIXELS = 150 * 150  # what the bundled restorer typically works on per face
+# What each model costs, in input pixels of the bundled ×4 network (measured on a CPU).
+_FACE_PIXELS = {
+    "bundled": 22_500,
+    "gfpgan-1.2": 12_000,
+    "gfpgan-1.3": 12_000,
+    "gfpgan-1.4": 12_000,
+    "restoreformer": 30_000,
+}
+_BACKGROUND_PIXELS = {
+    "lanczos": 0.0005,
+    "realesrgan": 1.0,
+    "realesrgan-x2plus": 0.25,
+    "realesr-general-x4v3": 0.07,
+}
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
 
@@ -14,17 +28,15 @@ class Estimator:
 
     def __init__(self, info: EngineInfo) -> None:
         self._device = info.device
-        self._per_face: dict[str, float] = {"bundled": _FACE_PIXELS * info.pixel_seconds}
-        self._per_pixel: dict[str, float] = {"realesrgan": info.pixel_seconds, "lanczos": 5e-8}
+        self._per_face = {k: v * info.pixel_seconds for k, v in _FACE_PIXELS.items()}
+        self._per_pixel = {k: v * info.pixel_seconds for k, v in _BACKGROUND_PIXELS.items()}
         self._per_output_megapixel = _MEGAPIXEL_SECONDS
 
     def seconds(self, size: tuple[int, int], options: Options, faces: int = 1) -> float:
         """Expected seconds for a photo of `size` (width, height) with so many faces."""
+        options, _ = resolve(options, self._device)
         pixels = size[0] * size[1]
-        background = options.background
-        if background == "auto":
-            background = default_background(self._device)
-        total = self._per_pixel.get(background, 0.0) * pixels
+        total = self._per_pixel[options.background] * pixels
         total += self._per_output_megapixel * pixels * options.upscale**2 / 1e6
         return total + faces * self._per_face.get(options.restorer, 0.0)
 
@@ -34,8 +46,8 @@ class Estimator:
         pixels = report.source_size[0] * report.source_size[1]
         _blend(self._per_pixel, report.background, spent.pop("upscale", 0.0) / pixels)
         restore = spent.pop("restore", 0.0)
-        if restore:
-            _blend(self._per_face, report.restorer, restore / len(report.faces))
+        if report.restored:
+            _blend(self._per_face, report.restorer, restore / report.restored)
         output = report.output_size[0] * report.output_size[1] / 1e6
         # Tiny photos say nothing about megapixels.
         rest = sum(spent.values()) / max(output, 0.25)
@@ -43,7 +55,7 @@ class Estimator:
 
 
 def _blend(means: dict[str, float], key: str, value: float) -> None:
-    means[key] = means.get(key, value) * (1 - _FRESH) + value * _FRESH
+    means[key] = means[key] * (1 - _FRESH) + value * _FRESH
 
 
 def readable(seconds: float, *, tenths: bool = False) -> str:

@@ -37,6 +37,7 @@ _OUTSIDE = (
     133,
     135,
 )  # grey beyond the photo's border that the face networks were trained with
+_WARP_SIDE = 2**15 - 1  # OpenCV warps no larger picture; a part of it then is cut out first
 _BAND = 2_000_000  # canvas pixels blended at once, so that a huge face needs no huge float copy
 
 Matrix = NDArray[Any]
@@ -70,14 +71,15 @@ def face_matrix(face: Face) -> Matrix | None:
 
 def align(rgb: Pixels, matrix: Matrix) -> Pixels:
     """The face as a (512, 512, 3) crop of the photo's dtype; grey where the photo ends."""
-    corners = _apply(np.linalg.inv(_square(matrix)), _corners(CROP, CROP))
-    region = _clip(corners, rgb.shape, margin=4)
-    rows, columns = region
-    local = _square(matrix) @ _shift(columns.start, rows.start)
+    if max(rgb.shape) >= _WARP_SIDE:
+        corners = _apply(np.linalg.inv(_square(matrix)), _corners(CROP, CROP))
+        rows, columns = _clip(corners, rgb.shape, margin=4)
+        rgb = rgb[rows, columns]
+        matrix = (_square(matrix) @ _shift(columns.start, rows.start))[:2]
     fill = tuple(float(v) * (257 if rgb.dtype == np.uint16 else 1) for v in _OUTSIDE)
-    return cv2.warpAffine(  # type: ignore[return-value]
-        rgb[region],
-        local[:2],
+    return cv2.warpAffine(
+        rgb,
+        matrix,
         (CROP, CROP),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from enhance.records import (
     Checkpoint,
     EngineInfo,
     Face,
+    FaceChoice,
     FloatArray,
     Limits,
     Options,
@@ -23,6 +25,7 @@ from enhance.records import (
     Pixels,
     Report,
 )
+from enhance.sharpness import is_sharp
 
 
 class Detector(Protocol):
@@ -63,10 +66,12 @@ class Models(Protocol):
     device: str
     precision: str
 
-    @property
-    def detector(self) -> Detector: ...
-    @property
-    def masker(self) -> Masker: ...
+    def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
+        """The options without "auto", and sentences about the choices made."""
+        ...
+
+    def detector(self, name: str) -> Detector: ...
+    def masker(self, name: str) -> Masker: ...
     def restorer(self, name: str) -> Restorer: ...
     def upscaler(self, name: str) -> Upscaler: ...
 
@@ -97,12 +102,14 @@ class Enhancer:
         self._check_output(photo, options)
         clock = _Clock()
         models = self._models
+        options, choices = models.resolve(options)
         faces: list[Face] = []
         patches: list[Patch] = []
         if options.restorer != "none":
             with clock("detect"):
-                found = models.detector(photo.rgb, options.face_threshold)
-                faces = [face for face in found if face.size >= options.min_face]
+                found = models.detector(options.detector)(photo.rgb, options.face_threshold)
+                found = [face for face in found if face.size >= options.min_face]
+                faces = choose_faces(found, options.faces, photo.size)
             if faces and options.weight > 0:
                 with clock("restore"):
                     patches = self._restore(photo, faces, options, checkpoint)
@@ -115,16 +122,23 @@ class Enhancer:
                 alpha = models.upscaler("lanczos")(alpha, options.upscale, options.tile, checkpoint)
         with clock("paste"):
             paste(canvas, patches, options.upscale)
-        notes = list(photo.notes)
+        notes = [*photo.notes, *choices]
         if options.restorer != "none" and not faces:
             notes.append("No face found: the whole picture was enhanced, no face restored.")
+        elif len(patches) < len(faces) and options.weight > 0:
+            notes.append(
+                f"{len(faces) - len(patches)} of {len(faces)} faces are sharp: left alone."
+            )
         report = Report(
             name=photo.name,
             source_size=photo.size,
             output_size=(canvas.shape[1], canvas.shape[0]),
             faces=tuple(faces),
+            restored=len(patches),
             restorer=options.restorer,
-            background=upscaler.name,
+            background=options.background,
+            detector=options.detector,
+            masker=options.masker,
             upscale=options.upscale,
             device=models.device,
             precision=models.precision,
@@ -141,8 +155,13 @@ class Enhancer:
         for crop, matrix in zip(crops, matrices, strict=True):
             crop[:] = align(photo.rgb, matrix)
         crops /= np.iinfo(photo.rgb.dtype).max
+        if options.only_restore_blurred:
+            blurred = [i for i, crop in enumerate(crops) if not is_sharp(crop)]
+            matrices, crops = [matrices[i] for i in blurred], crops[blurred]
+        if not matrices:
+            return []
         restored = self._models.restorer(options.restorer)(crops, checkpoint)
-        masks = self._models.masker(restored)
+        masks = self._models.masker(options.masker)(restored)
         if options.weight < 1:
             restored = crops + (restored - crops) * np.float32(options.weight)
         return [Patch(*parts) for parts in zip(matrices, restored, masks, strict=True)]
@@ -154,6 +173,16 @@ class Enhancer:
                 f"“{photo.name}” would become {width} × {height} pixels; the limit is "
                 f"{self._limits.max_output_pixels / 1e6:.0f} megapixels. Choose a smaller upscale."
             )
+
+
+def choose_faces(faces: list[Face], choice: FaceChoice, size: tuple[int, int]) -> list[Face]:
+    """All faces, the largest, or the one nearest the middle of a photo of `size`."""
+    if not faces or choice == "all":
+        return faces
+    if choice == "largest":
+        return [max(faces, key=lambda face: face.size)]
+    middle = size[0] / 2, size[1] / 2
+    return [min(faces, key=lambda face: math.dist(face.centre, middle))]
 
 
 class _Clock:

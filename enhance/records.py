@@ -20,8 +20,13 @@ FloatArray: TypeAlias = NDArray[Any]
 Checkpoint: TypeAlias = Callable[[], None]
 """Called often during the work; raises Cancelled when it should stop."""
 
-Restorer = Literal["bundled", "none"]
-Background = Literal["auto", "lanczos", "realesrgan"]
+Restorer = Literal[
+    "auto", "gfpgan-1.4", "gfpgan-1.3", "gfpgan-1.2", "restoreformer", "bundled", "none"
+]
+Background = Literal["auto", "lanczos", "realesrgan", "realesr-general-x4v3", "realesrgan-x2plus"]
+Detector = Literal["retinaface-mobilenet", "retinaface-r50"]
+Masker = Literal["feather", "parsenet"]
+FaceChoice = Literal["all", "largest", "center"]
 OutputFormat = Literal["same", "jpeg", "png", "webp"]
 UPSCALES = (1, 2, 3, 4)
 
@@ -32,6 +37,7 @@ class Setup:
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    weights: Path | None = None  # a weight file, or a folder that is searched first
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,15 @@ class Options:
     """How to enhance. Changing it loads nothing again.
 
     upscale: final size relative to the photo: 1, 2, 3 or 4.
-    restorer: the face model; "none" leaves faces to the background upscaler.
+    restorer: the face model; "none" leaves faces to the background upscaler, "auto" takes the
+        best whose weights are on this machine.
     weight: 0 keeps the faces of the photo, 1 takes the restored ones.
-    background: "lanczos" (instant), "realesrgan" (sharp, slow on a CPU), "auto" by device.
+    background: "lanczos" (instant), "realesrgan" (sharp, slow on a CPU),
+        "realesr-general-x4v3" (nearly as sharp, much faster), "realesrgan-x2plus"; "auto" by
+        device.
+    faces: which faces are restored.
+    only_restore_blurred: leave faces alone that are sharp already.
+    detector, masker: "retinaface-r50" and "parsenet" are what GFPGAN itself uses.
     face_threshold: how sure the detector must be, 0..1.
     min_face: smallest face to restore, in pixels of the photo (shorter side of its box).
     tile: edge of the square tiles the background model works on, in photo pixels.
@@ -59,9 +71,13 @@ class Options:
     """
 
     upscale: int = 2
-    restorer: Restorer = "bundled"
+    restorer: Restorer = "auto"
     weight: float = 1.0
     background: Background = "auto"
+    faces: FaceChoice = "all"
+    only_restore_blurred: bool = False
+    detector: Detector = "retinaface-mobilenet"
+    masker: Masker = "feather"
     face_threshold: float = 0.8
     min_face: int = 16
     tile: int = 512
@@ -77,6 +93,9 @@ class Options:
         for name, allowed in (
             ("restorer", get_args(Restorer)),
             ("background", get_args(Background)),
+            ("faces", get_args(FaceChoice)),
+            ("detector", get_args(Detector)),
+            ("masker", get_args(Masker)),
             ("format", get_args(OutputFormat)),
         ):
             value = getattr(self, name)
@@ -101,11 +120,6 @@ class EngineInfo:
     device: str
     precision: str
     pixel_seconds: float
-
-
-def default_background(device: str) -> Background:
-    """What "auto" means: the model where it takes moments, interpolation where it takes minutes."""
-    return "lanczos" if device == "cpu" else "realesrgan"
 
 
 @dataclass(frozen=True)
@@ -161,6 +175,12 @@ class Face:
     landmarks: tuple[tuple[float, float], ...]
 
     @property
+    def centre(self) -> tuple[float, float]:
+        """Middle of the box."""
+        left, top, right, bottom = self.box
+        return (left + right) / 2, (top + bottom) / 2
+
+    @property
     def size(self) -> float:
         """Shorter side of the box, in pixels."""
         left, top, right, bottom = self.box
@@ -169,14 +189,21 @@ class Face:
 
 @dataclass(frozen=True)
 class Report:
-    """What was done to one photo. `seconds` has one entry per stage; sizes are (width, height)."""
+    """What was done to one photo.
+
+    faces: those that were chosen. restored: how many of them were restored. seconds: one entry
+    per stage. Sizes are (width, height).
+    """
 
     name: str
     source_size: tuple[int, int]
     output_size: tuple[int, int]
     faces: tuple[Face, ...]
+    restored: int
     restorer: str
     background: str
+    detector: str
+    masker: str
     upscale: int
     device: str
     precision: str

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from enhance.faces import CROP
 from enhance.records import Checkpoint, FloatArray
-from enhance.tensors import Place, interruptible, shrinking
+from enhance.sharpness import working_edge
+from enhance.tensors import ResidentNet
 
-_WORKING_EDGES = (
-    128,
-    160,
-    192,
-    256,
-)  # below, the network invents rather than restores
-_DETAIL_LOSS = 0.02  # error after shrinking, relative to the crop's contrast, that is still none
-_COLOUR_SIGMA = 16.0
-_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}
+_COLOUR_SIGMA = 16.0  # crop pixels; coarser than this the colours stay the photo's
+_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}  # faces at once; a CPU gains nothing by more
 
 
 class RealESRGANFaces:
@@ -35,11 +27,9 @@ class RealESRGANFaces:
 
     name = "bundled"
 
-    def __init__(self, net: nn.Module, *, place: Place) -> None:
-        self._net = place.settle(net)
-        self._place = place
+    def __init__(self, net: ResidentNet) -> None:
+        self._net = net
 
-    @torch.inference_mode()
     def __call__(self, crops: FloatArray, checkpoint: Checkpoint) -> FloatArray:
         """crops: (n, 512, 512, 3) float32 RGB in 0..1; the result is alike.
 
@@ -47,7 +37,7 @@ class RealESRGANFaces:
         """
         restored = np.empty_like(crops)
         edges = np.array([working_edge(crop) for crop in crops])
-        with interruptible(self._net, checkpoint):
+        with self._net.interruptible(checkpoint):
             for edge in np.unique(edges):
                 self._restore(crops, restored, np.flatnonzero(edges == edge), int(edge))
         return restored
@@ -63,30 +53,35 @@ class RealESRGANFaces:
 
         def run(size: int) -> None:
             for start in range(0, len(members), size):
-                batch = self._place.put(small[start : start + size])
-                for i, big in zip(
-                    members[start:], self._place.fetch(self._net(batch)), strict=False
-                ):
+                batch = self._net(small[start : start + size])
+                for i, big in zip(members[start:], batch, strict=False):
                     restored[i] = match_colours(_resize(big, CROP), crops[i])
 
-        shrinking(_BATCH[self._place.device.type], 1, run)
+        self._net.shrinking(_BATCH[self._net.place.device.type], 1, run)
 
 
-def working_edge(crop: FloatArray) -> int:
-    """The size to which a crop (512, 512, 3; 0..1) can be shrunk before it loses real detail.
+class FaceNet:
+    """A network made for aligned faces: GFPGAN, RestoreFormer.
 
-    Noise is no detail: it is smoothed away before measuring.
+    net: (n, 3, 512, 512) in −1..1 → the same.
     """
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[64:-64, 64:-64]
-    grey = cv2.GaussianBlur(np.asarray(grey), (0, 0), 1.5)
-    allowed = _DETAIL_LOSS * float(grey.std())
-    for edge in _WORKING_EDGES[:-1]:
-        part = round(edge * grey.shape[0] / CROP)
-        small = cv2.resize(grey, (part, part), interpolation=cv2.INTER_AREA)
-        back = cv2.resize(small, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
-        if float(np.sqrt(np.mean((back - grey) ** 2))) <= allowed:
-            return edge
-    return _WORKING_EDGES[-1]
+
+    def __init__(self, name: str, net: ResidentNet) -> None:
+        self.name = name
+        self._net = net
+
+    def __call__(self, crops: FloatArray, checkpoint: Checkpoint) -> FloatArray:
+        """See `RealESRGANFaces.__call__`."""
+        restored = np.empty_like(crops)
+
+        def run(size: int) -> None:
+            for start in range(0, len(crops), size):
+                part = slice(start, start + size)
+                restored[part] = np.clip(self._net(crops[part] * 2 - 1) / 2 + 0.5, 0, 1)
+
+        with self._net.interruptible(checkpoint):
+            self._net.shrinking(_BATCH[self._net.place.device.type], 1, run)
+        return restored
 
 
 def match_colours(restored: FloatArray, original: FloatArray) -> FloatArray:

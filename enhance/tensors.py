@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance.errors import EnhanceError, OutOfMemory
-from enhance.records import FloatArray, Pixels, Setup
+from enhance.records import Checkpoint, FloatArray, Pixels, Setup
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +51,13 @@ class Place:
         return net.to(self.device, _DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def put(self, pixels: FloatArray) -> Tensor:
-        """(n, h, w, 3) float32 → (n, 3, h, w) channels-last in this precision."""
+        """(n, h, w, c) float32 → (n, c, h, w) channels-last in this precision."""
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         return batch.to(self.device, _DTYPES[self.precision], memory_format=torch.channels_last)
 
     @staticmethod
     def fetch(batch: Tensor) -> FloatArray:
-        """(n, 3, h, w) → (n, h, w, 3) float32 in main memory."""
+        """(n, c, h, w) → (n, h, w, c) float32 in main memory."""
         return batch.float().permute(0, 2, 3, 1).cpu().numpy()
 
 
@@ -66,7 +66,59 @@ def unit(pixels: Pixels) -> FloatArray:
     return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
 
 
-def shrinking(size: int, smallest: int, attempt: Callable[[int], T]) -> T:
+class ResidentNet:
+    """A network on its device: arrays in, arrays out."""
+
+    def __init__(self, net: nn.Module, place: Place) -> None:
+        """net: (n, c, h, w) → (n, c', h', w'); it is moved to the place and kept there."""
+        self._net = place.settle(net)
+        self.place = place
+
+    @torch.inference_mode()
+    def __call__(self, pixels: FloatArray) -> FloatArray:
+        """(n, h, w, c) float32 → (n, h', w', c') float32, both in main memory."""
+        return self.place.fetch(self._net(self.place.put(pixels)))
+
+    def shrinking(self, size: int, smallest: int, attempt: Callable[[int], T]) -> T:
+        """`attempt(size)`, at half the size each time the device runs out of memory, at last on
+        the CPU.
+
+        Raises OutOfMemory when even that does not suffice.
+        """
+        try:
+            return _shrinking(size, smallest, attempt)
+        except OutOfMemory:
+            if self.place.device.type == "cpu":
+                raise
+        log.warning("the device's memory does not suffice, going on with the CPU")
+        with self._on_cpu():
+            return _shrinking(size, smallest, attempt)
+
+    @contextmanager
+    def interruptible(self, checkpoint: Checkpoint) -> Iterator[None]:
+        """Call `checkpoint` before every convolution: on a CPU one tile can take a minute."""
+        convolutions = [m for m in self._net.modules() if isinstance(m, nn.Conv2d)]
+        hooks = [m.register_forward_pre_hook(lambda *_: checkpoint()) for m in convolutions]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @contextmanager
+    def _on_cpu(self) -> Iterator[None]:
+        usual = self.place
+        self.place = Place.of(Setup(device="cpu"))
+        self.place.settle(self._net)
+        release()
+        try:
+            yield
+        finally:
+            self.place = usual
+            usual.settle(self._net)
+
+
+def _shrinking(size: int, smallest: int, attempt: Callable[[int], T]) -> T:
     """`attempt(size)`, at half the size each time the device runs out of memory.
 
     Raises OutOfMemory when even `smallest` does not fit.
@@ -82,18 +134,6 @@ def shrinking(size: int, smallest: int, attempt: Callable[[int], T]) -> T:
         release()
         size = max(smallest, size // 2)
         log.warning("out of memory, trying again at size %d", size)
-
-
-@contextmanager
-def interruptible(net: nn.Module, checkpoint: Callable[[], None]) -> Iterator[None]:
-    """Call `checkpoint` before every convolution of `net`: on a CPU one tile can take a minute."""
-    convolutions = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
-    hooks = [m.register_forward_pre_hook(lambda *_: checkpoint()) for m in convolutions]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def release() -> None:

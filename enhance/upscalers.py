@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import torch
-from torch import nn
 
 from enhance.records import Checkpoint, Pixels
-from enhance.tensors import Place, interruptible, shrinking, unit
+from enhance.tensors import ResidentNet, unit
 from enhance.tiles import Tile, tiles
 
 _SMALLEST_TILE = 32
@@ -42,18 +40,18 @@ class TiledNet:
 
     net: (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`. overlap: context on each side of a
     tile, in photo pixels; it must cover what the network looks at for seams to be invisible.
+    multiple: the network takes only heights and widths that are multiples of it.
     """
 
     def __init__(
-        self, name: str, net: nn.Module, scale: int, *, place: Place, overlap: int
+        self, name: str, net: ResidentNet, *, scale: int, overlap: int, multiple: int = 1
     ) -> None:
         self.name = name
-        self._net = place.settle(net)
+        self._net = net
         self._scale = scale
-        self._place = place
         self._overlap = overlap
+        self._multiple = multiple
 
-    @torch.inference_mode()
     def __call__(self, rgb: Pixels, upscale: int, tile: int, checkpoint: Checkpoint) -> Pixels:
         """rgb: (h, w, 3). `checkpoint` is called often during the work and may raise to stop.
 
@@ -66,14 +64,16 @@ class TiledNet:
             for part in tiles(height, width, size, self._overlap):
                 canvas[part.core_in_output(upscale)] = self._enlarge(rgb, part, upscale)
 
-        with interruptible(self._net, checkpoint):
-            shrinking(tile, _SMALLEST_TILE, run)
+        with self._net.interruptible(checkpoint):
+            self._net.shrinking(tile, _SMALLEST_TILE, run)
         return canvas
 
     def _enlarge(self, rgb: Pixels, part: Tile, upscale: int) -> Pixels:
         """The core of one tile at the final scale, in the photo's dtype."""
-        batch = self._place.put(unit(rgb[part.window])[None])
-        big = self._place.fetch(self._net(batch))[0][part.core_in_window(self._scale)]
+        window = unit(rgb[part.window])
+        missing = [(0, -side % self._multiple) for side in window.shape[:2]]
+        window = np.pad(window, [*missing, (0, 0)], mode="edge")
+        big = self._net(window[None])[0][part.core_in_window(self._scale)]
         if upscale != self._scale:
             # Cores begin at whole photo pixels, so averaging areas tile by tile leaves no seam.
             rows, columns = part.core

@@ -34,7 +34,11 @@ def running(folder: Path, **environment: str) -> Iterator[Server]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     files, log = folder / "files", folder / "server.log"
-    settings = {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(files)} | environment
+    settings = {
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_TEMP_DIR": str(files),
+        "ENHANCE_WEIGHTS_DIR": str(folder / "weights"),  # none but the bundled ones
+    } | environment
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "app.py"],

@@ -46,16 +46,19 @@ class RRDB(nn.Module):
 
 
 class RRDBNet(nn.Module):
-    """RGB (n, 3, h, w) in 0..1 → (n, 3, 4h, 4w), not clamped.
+    """RGB (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`, 2 or 4; not clamped.
 
-    The same function and state-dict keys as `basicsr.archs.rrdbnet_arch.RRDBNet` with scale=4.
+    The same function and state-dict keys as `basicsr.archs.rrdbnet_arch.RRDBNet`. At scale 2 the
+    network works on blocks of 2×2 pixels, so h and w must be even.
     """
 
-    scale = 4
-
-    def __init__(self, features: int = 64, blocks: int = 23, growth: int = 32) -> None:
+    def __init__(
+        self, features: int = 64, blocks: int = 23, growth: int = 32, scale: int = 4
+    ) -> None:
         super().__init__()
-        self.conv_first = _conv(3, features)
+        self.scale = scale
+        self._block = 4 // scale
+        self.conv_first = _conv(3 * self._block**2, features)
         self.body = nn.Sequential(*(RRDB(features, growth) for _ in range(blocks)))
         self.conv_body = _conv(features, features)
         self.conv_up1 = _conv(features, features)
@@ -64,7 +67,7 @@ class RRDBNet(nn.Module):
         self.conv_last = _conv(features, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.conv_first(x)
+        features = self.conv_first(F.pixel_unshuffle(x, self._block) if self._block > 1 else x)
         features = features + self.conv_body(self.body(features))
         for conv in (self.conv_up1, self.conv_up2):
             features = F.leaky_relu_(conv(F.interpolate(features, scale_factor=2.0)), _SLOPE)

@@ -10,7 +10,16 @@ from typing import Any
 import gradio as gr
 
 from enhance.errors import EnhanceError
-from enhance.records import Background, Failure, OutputFormat, Restorer, Source
+from enhance.records import (
+    Background,
+    Detector,
+    FaceChoice,
+    Failure,
+    Masker,
+    OutputFormat,
+    Restorer,
+    Source,
+)
 from enhance.ui.batches import Batches, Entry
 from enhance.ui.page import MODEL_QUEUE
 from enhance.ui.settings import Settings
@@ -54,6 +63,10 @@ class Api:
         restorer: Restorer,
         weight: float,
         background: Background,
+        faces: FaceChoice,
+        only_restore_blurred: bool,
+        detector: Detector,
+        masker: Masker,
         face_threshold: float,
         min_face: int,
         tile: int,
@@ -70,6 +83,10 @@ class Api:
             restorer,
             weight,
             background,
+            faces,
+            only_restore_blurred,
+            detector,
+            masker,
             face_threshold,
             min_face,
             tile,
@@ -90,6 +107,10 @@ class Api:
         restorer: Restorer,
         weight: float,
         background: Background,
+        faces: FaceChoice,
+        only_restore_blurred: bool,
+        detector: Detector,
+        masker: Masker,
         face_threshold: float,
         min_face: int,
         tile: int,
@@ -108,6 +129,10 @@ class Api:
                 restorer,
                 weight,
                 background,
+                faces,
+                only_restore_blurred,
+                detector,
+                masker,
                 face_threshold,
                 min_face,
                 tile,

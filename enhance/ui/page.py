@@ -10,6 +10,9 @@ from urllib.parse import quote
 
 import gradio as gr
 
+from enhance.catalogue import CATALOGUE, WeightFile
+from enhance.choices import required_weights
+from enhance.downloads import fetch, locate
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator, readable
 from enhance.images import EXTENSIONS, size_of
@@ -23,6 +26,7 @@ log = logging.getLogger(__name__)
 MODEL_QUEUE = "model"
 """Every event that uses the model has this concurrency id, with a limit of 1."""
 
+_PROGRESS = gr.Progress()
 _SLICE = 2  # photos per turn in the queue: nobody waits for the whole of another's batch
 
 CSS = """
@@ -47,11 +51,14 @@ class Page:
     between two slices other people's photos get their turn.
     """
 
-    def __init__(self, batches: Batches, estimator: EstimatorSlot, samples: list[Path]) -> None:
-        """Draws the page; call inside a `gr.Blocks`. samples: photos offered for a try."""
+    def __init__(
+        self, page: gr.Blocks, batches: Batches, estimator: EstimatorSlot, samples: list[Path]
+    ) -> None:
+        """Draws into `page`, whose context is open. samples: photos offered for a try."""
         self._batches = batches
         self._estimator = estimator
         self._samples = samples
+        self.page = page
         self._draw()
         self._connect()
 
@@ -84,6 +91,8 @@ class Page:
                     self.enhance = gr.Button("Enhance", variant="primary", elem_id="enhance")
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
                 self.settings = Settings()
+                self.models = gr.Markdown(elem_id="models")
+                self.fetch = gr.Button("Download", visible=False, elem_id="fetch")
             with gr.Column(scale=7, min_width=320):
                 self.status = status_widget()
                 self.gallery = gr.Gallery(
@@ -137,6 +146,22 @@ class Page:
             trigger_mode="always_last",
             **quick,
         )
+        gr.on(
+            [self.page.load, *(w.change for w in self.settings.widgets)],
+            self._models,
+            self.settings.widgets,
+            [self.models, self.fetch],
+            trigger_mode="always_last",
+            **quick,
+        )
+        self.fetch.click(
+            self._fetch,
+            self.settings.widgets,
+            [self.models, self.fetch],
+            concurrency_id="download",
+            show_progress_on=self.models,
+            **private,
+        )
         # Queued, because a State changed outside the queue does not fire its change event.
         self.enhance.click(
             self._begin,
@@ -178,6 +203,41 @@ class Page:
         seconds = sum(estimator.seconds(size, options) for size in sizes)
         photos = "1 photo" if len(files) == 1 else f"{len(files)} photos"
         return f"{photos}: about {readable(seconds)}, if there is one face in each."
+
+    def _models(self, *values: Any) -> tuple[str, Any]:
+        """Which of the chosen models are not on this machine, and their licences."""
+        missing = self._missing(values)
+        if not missing:
+            return "", gr.update(visible=False)
+        lines = [
+            f"- **{file.name}** ({file.size / 1e6:.0f} MB) is not on this machine. {file.about} "
+            f"*Licence: {file.licence}.*"
+            for file in missing
+        ]
+        megabytes = sum(file.size for file in missing) / 1e6
+        return "\n".join(lines), gr.update(visible=True, value=f"Download ({megabytes:.0f} MB)")
+
+    def _fetch(self, *values: Any, progress: gr.Progress = _PROGRESS) -> tuple[str, Any]:
+        """Download what is missing, because someone pressed the button."""
+        for file in self._missing(values):
+            shown = -1
+
+            def show(done: int, size: int, file: WeightFile = file) -> None:
+                nonlocal shown
+                if (percent := 100 * done // size) != shown:
+                    shown = percent
+                    progress(done / size, desc=f"Downloading {file.filename}")
+
+            try:
+                fetch(file, show)
+            except EnhanceError as error:
+                raise gr.Error(str(error), title="Download failed", duration=None) from error
+        return self._models(*values)
+
+    def _missing(self, values: tuple[Any, ...]) -> list[WeightFile]:
+        names = required_weights(self.settings.options(*values))
+        files = (CATALOGUE[name] for name in names)
+        return [file for file in files if locate(file) is None]
 
     def _begin(
         self, files: list[str] | None, ticket: int, request: gr.Request, *values: Any

@@ -23,10 +23,19 @@ class Settings:
             label="Upscale",
             info="How many times larger the result is.",
         )
-        restorer = gr.Radio(
-            [("Restore faces", "bundled"), ("Leave faces alone", "none")],
+        restorer = gr.Dropdown(
+            [
+                ("Best there is", "auto"),
+                ("GFPGAN 1.4 (natural)", "gfpgan-1.4"),
+                ("GFPGAN 1.3", "gfpgan-1.3"),
+                ("GFPGAN 1.2 (sharpest)", "gfpgan-1.2"),
+                ("RestoreFormer", "restoreformer"),
+                ("Bundled (Real-ESRGAN)", "bundled"),
+                ("Leave faces alone", "none"),
+            ],
             value=DEFAULTS.restorer,
             label="Faces",
+            info="The model that restores faces.",
         )
         weight = gr.Slider(
             0,
@@ -36,17 +45,43 @@ class Settings:
             label="Strength",
             info="0 keeps the faces as they are, 1 takes the restored ones.",
         )
-        background = gr.Radio(
+        background = gr.Dropdown(
             [
                 ("By device", "auto"),
-                ("Plain (instant)", "lanczos"),
-                ("Real-ESRGAN (sharp, slow on a CPU)", "realesrgan"),
+                ("Plain enlargement (instant)", "lanczos"),
+                ("Real-ESRGAN general (sharp, fast)", "realesr-general-x4v3"),
+                ("Real-ESRGAN ×2 plus (sharp)", "realesrgan-x2plus"),
+                ("Real-ESRGAN ×4 plus (sharpest, slow on a CPU)", "realesrgan"),
             ],
             value=DEFAULTS.background,
             label="Background",
             info="How everything around the faces is enlarged.",
         )
         with gr.Accordion("Advanced", open=False):
+            faces = gr.Radio(
+                [("All", "all"), ("Largest", "largest"), ("In the middle", "center")],
+                value=DEFAULTS.faces,
+                label="Which faces",
+            )
+            only_restore_blurred = gr.Checkbox(
+                value=DEFAULTS.only_restore_blurred,
+                label="Leave sharp faces alone",
+            )
+            detector = gr.Radio(
+                [
+                    ("RetinaFace MobileNet (fast)", "retinaface-mobilenet"),
+                    ("RetinaFace ResNet-50", "retinaface-r50"),
+                ],
+                value=DEFAULTS.detector,
+                label="Face detector",
+                info="ResNet-50 is the one that GFPGAN uses.",
+            )
+            masker = gr.Radio(
+                [("Soft square", "feather"), ("ParseNet", "parsenet")],
+                value=DEFAULTS.masker,
+                label="Blending of faces",
+                info="ParseNet is the one that GFPGAN uses; it leaves hair alone.",
+            )
             face_threshold = gr.Slider(
                 0.3,
                 0.99,
@@ -84,6 +119,10 @@ class Settings:
             "restorer": restorer,
             "weight": weight,
             "background": background,
+            "faces": faces,
+            "only_restore_blurred": only_restore_blurred,
+            "detector": detector,
+            "masker": masker,
             "face_threshold": face_threshold,
             "min_face": min_face,
             "tile": tile,

@@ -106,6 +106,15 @@ def test_a_name_is_never_markup(page: Page, tmp_path: Path) -> None:
     assert page.title() != "owned"
 
 
+def test_a_model_that_is_not_there_is_offered_with_its_licence(page: Page) -> None:
+    expect(page.locator("#models")).to_contain_text("gfpgan-1.4 (349 MB) is not on this machine")
+    expect(page.locator("#models")).to_contain_text("Apache-2.0")
+    expect(page.locator("#fetch")).to_have_text("Download (349 MB)")
+    page.get_by_label("Faces", exact=True).click()
+    page.get_by_role("option", name="Bundled (Real-ESRGAN)").click()
+    expect(page.locator("#fetch")).to_be_hidden()
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_is_wider_than_the_window(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})

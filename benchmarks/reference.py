@@ -1,0 +1,232 @@
+"""Against GFPGAN's own package: same weights, same photo, same run.
+
+    python -m benchmarks.reference [--json FILE] [--faces 1 8]
+
+The weights are random and saved in upstream's format, so nothing is downloaded; what they draw is
+noise, but it costs what the real ones cost. Upstream runs its own RetinaFace and ParseNet; as these
+find nothing with random weights, their findings are replaced by ours after the work is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.photos import Rgb, group
+from enhance.build import ResidentModels, load_enhancer
+from enhance.catalogue import CATALOGUE
+from enhance.compat import prepare
+from enhance.pipeline import Enhancer
+from enhance.records import Face, Limits, Options, Photo, Setup
+from enhance.tensors import Place
+
+GFLOP_PER_FACE = 395
+
+
+def random_gfpgan(seed: int = 0) -> nn.Module:
+    """Upstream's module at full size with random weights that draw varied pictures."""
+    prepare()
+    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
+
+    torch.manual_seed(seed)
+    return GFPGANv1Clean(
+        out_size=512,
+        num_style_feat=512,
+        channel_multiplier=2,
+        decoder_load_path=None,
+        fix_decoder=False,
+        num_mlp=8,
+        input_is_latent=True,
+        different_w=True,
+        narrow=1,
+        sft_half=True,
+    ).eval()
+
+
+def save_reference_weights(folder: Path, gfpgan: nn.Module) -> Path:
+    """Checkpoints of the whole reference where upstream looks for them, under `folder`.
+
+    Returns the path of GFPGAN's own.
+    """
+    prepare()
+    from facexlib.detection.retinaface import RetinaFace
+    from facexlib.parsing.parsenet import ParseNet
+
+    home = folder / "gfpgan" / "weights"
+    home.mkdir(parents=True)
+    torch.manual_seed(1)
+    detector = RetinaFace(network_name="resnet50", device="cpu")
+    for head in (detector.BboxHead, detector.ClassHead, detector.LandmarkHead):
+        for weights in head.parameters():  # random heads see boxes the size of a town
+            weights.data *= 1e-3
+    parser = ParseNet(in_size=512, out_size=512, parsing_ch=19)
+    torch.save(detector.state_dict(), home / CATALOGUE["retinaface-r50"].filename)
+    torch.save(parser.state_dict(), home / CATALOGUE["parsenet"].filename)
+    path = home / CATALOGUE["gfpgan-1.4"].filename
+    torch.save({"params_ema": gfpgan.state_dict()}, path)
+    return path
+
+
+@contextlib.contextmanager
+def trusted(folder: Path) -> Iterator[None]:
+    """Take the weights in `folder` for the catalogue's, whatever their hashes."""
+    rows, setting = dict(CATALOGUE), os.environ.get("ENHANCE_WEIGHTS_DIR")
+    os.environ["ENHANCE_WEIGHTS_DIR"] = str(folder)
+    for name, row in rows.items():
+        path = folder / row.filename
+        if path.exists():
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            CATALOGUE[name] = replace(row, size=path.stat().st_size, sha256=digest)
+    try:
+        yield
+    finally:
+        CATALOGUE.update(rows)
+        if setting is None:
+            del os.environ["ENHANCE_WEIGHTS_DIR"]
+        else:
+            os.environ["ENHANCE_WEIGHTS_DIR"] = setting
+
+
+def repair_nms() -> None:
+    """facexlib's detector calls torchvision's compiled NMS, which a torchvision that does not
+    belong to this torch lacks; OpenCV's does the same."""
+    prepare()
+    from facexlib.detection import retinaface
+    from torchvision.extension import _has_ops
+
+    def nms(boxes: Any, overlap: float) -> list[int]:
+        corners = np.hstack([boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]])
+        kept = cv2.dnn.NMSBoxes(corners.tolist(), boxes[:, 4].tolist(), 0.0, overlap)
+        return [int(i) for i in np.ravel(kept)]
+
+    if not _has_ops():
+        retinaface.py_cpu_nms = nms
+
+
+def upstream_restorer(folder: Path, checkpoint: Path, faces: list[Face], upscale: int) -> Any:
+    """A GFPGANer over the weights saved in `folder`, which finds `faces`."""
+    repair_nms()
+    from gfpgan import GFPGANer
+
+    with contextlib.chdir(folder):  # it looks for its other weights below the current folder
+        restorer = GFPGANer(str(checkpoint), upscale=upscale, device=torch.device("cpu"))
+    own = restorer.face_helper.face_det.detect_faces
+    rows = [[*face.box, face.score, *np.ravel(face.landmarks)] for face in faces]
+
+    def detect(image: Rgb, threshold: float) -> Any:
+        own(image, threshold)
+        return np.array(rows, np.float32)
+
+    restorer.face_helper.face_det.detect_faces = detect
+    return restorer
+
+
+def seconds(work: Callable[[], object], repeat: int = 3) -> float:
+    """The best of several runs: what the machine can do when nobody else disturbs it."""
+    best = float("inf")
+    for _ in range(repeat):
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def convolution_peak(place: Place) -> float:
+    """GFLOP/s that this machine reaches in the convolution it likes best."""
+    best = 0.0
+    for channels, edge in ((256, 64), (512, 32), (128, 128)):
+        net = place.settle(nn.Conv2d(channels, channels, 3, 1, 1))
+        x = place.put(np.zeros((1, edge, edge, channels), np.float32))
+        with torch.inference_mode():
+            once = seconds(lambda net=net, x=x: net(x), repeat=10)  # type: ignore[misc]
+        best = max(best, 2 * 9 * channels**2 * edge**2 / once / 1e9)
+    return best
+
+
+def peak_megabytes() -> float:
+    """Most memory that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(face_counts: list[int]) -> list[dict[str, Any]]:
+    """One row per comparison: what, seconds upstream and here, ratio."""
+    rows: list[dict[str, Any]] = []
+
+    def row(what: str, theirs: float, ours: float, **more: Any) -> None:
+        ratio = round(theirs / ours, 2)
+        rows.append(
+            {"what": what, "upstream": round(theirs, 3), "ours": round(ours, 3), "ratio": ratio}
+            | more
+        )
+        print(rows[-1], flush=True)
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        module = random_gfpgan()
+        checkpoint = save_reference_weights(folder, module)
+        crop = np.random.default_rng(0).random((1, 512, 512, 3), np.float32)
+        x = torch.from_numpy(crop).permute(0, 3, 1, 2) * 2 - 1
+        with trusted(checkpoint.parent):
+            for precision in ("fp32", "auto"):
+                models = ResidentModels(Setup(precision=precision))  # type: ignore[arg-type]
+                place = Place.of(Setup(precision=precision))  # type: ignore[arg-type]
+                net = models.restorer("gfpgan-1.4")
+                with torch.inference_mode():
+                    theirs = seconds(lambda: module(x, return_rgb=False))
+                ours = seconds(lambda net=net: net(crop, lambda: None))  # type: ignore[misc]
+                share = GFLOP_PER_FACE / ours / convolution_peak(place)
+                row(f"network, {models.precision}", theirs, ours, share_of_peak=round(share, 2))
+            enhancer = load_enhancer(Setup(), Limits())
+            for count in face_counts:
+                row(*_whole_photo(enhancer, folder, checkpoint, count))
+    return rows
+
+
+def _whole_photo(
+    enhancer: Enhancer, folder: Path, checkpoint: Path, count: int
+) -> tuple[str, float, float]:
+    rgb = group(count)
+    photo = Photo("group", rgb, "PNG")
+    options = Options(upscale=2, background="lanczos")
+    found = enhancer(photo, replace(options, weight=0), lambda: None).report.faces
+    theirs = upstream_restorer(folder, checkpoint, list(found), options.upscale)
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    repeat = 2 if count == 1 else 1
+    ours = seconds(lambda: enhancer(photo, options, lambda: None), repeat + 1)
+    return (
+        f"whole photo 1080×1440 ×2, {len(found)} faces",
+        seconds(lambda: theirs.enhance(bgr), repeat),
+        ours,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--faces", type=int, nargs="+", default=[1, 8])
+    wanted = parser.parse_args()
+    rows = measure(wanted.faces)
+    print("\n| what | upstream, s | here, s | times faster |\n|---|---|---|---|")
+    for row in rows:
+        print(f"| {row['what']} | {row['upstream']} | {row['ours']} | {row['ratio']} |")
+    if wanted.json:
+        wanted.json.write_text(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()

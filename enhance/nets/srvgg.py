@@ -1,0 +1,27 @@
+"""SRVGGNetCompact, the small network of Real-ESRGAN's general models (Wang et al. 2021)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class SRVGGNetCompact(nn.Module):
+    """RGB (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`; not clamped.
+
+    The same function and state-dict keys as `basicsr.archs.srvgg_arch.SRVGGNetCompact` with
+    act_type="prelu". A pixel sees `convolutions` + 2 pixels in each direction, no more.
+    """
+
+    def __init__(self, features: int = 64, convolutions: int = 32, scale: int = 4) -> None:
+        super().__init__()
+        self.scale = scale
+        layers: list[nn.Module] = [nn.Conv2d(3, features, 3, 1, 1), nn.PReLU(features)]
+        for _ in range(convolutions):
+            layers += [nn.Conv2d(features, features, 3, 1, 1), nn.PReLU(features)]
+        layers.append(nn.Conv2d(features, 3 * scale * scale, 3, 1, 1))
+        self.body = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        detail = F.pixel_shuffle(self.body(x), self.scale)
+        return detail.add_(F.interpolate(x, scale_factor=float(self.scale)))

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks.photos import Rgb
+from enhance.build import ResidentModels, load_enhancer
+from enhance.engines.local import LocalEngine
+from enhance.records import Limits, Setup, Source
+
+Save = Callable[..., Source]
+
+
+@pytest.fixture(scope="session")
+def models() -> ResidentModels:
+    return ResidentModels(Setup(device="cpu"))
+
+
+@pytest.fixture(scope="session")
+def models_fp32() -> ResidentModels:
+    return ResidentModels(Setup(device="cpu", precision="fp32"))
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[LocalEngine]:
+    with closing(
+        LocalEngine(lambda: load_enhancer(Setup(device="cpu"), Limits()), Limits())
+    ) as engine:
+        yield engine
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    """Write pixels as a photo: save("name.png", pixels) → its source."""
+
+    def write(name: str, rgb: Rgb, **settings: object) -> Source:
+        path = tmp_path / name
+        Image.fromarray(rgb).save(path, **settings)  # type: ignore[arg-type]
+        return Source.of(path)
+
+    return write

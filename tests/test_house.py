@@ -1,0 +1,123 @@
+"""The rooms of the house: imports point strictly downward."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import enhance
+
+ROOT = Path(__file__).parents[1]
+
+# From the ground up. A package's name stands for all modules in it.
+FLOORS = (
+    {"enhance.errors"},
+    {"enhance.catalogue", "enhance.files", "enhance.nets", "enhance.records"},
+    {
+        "enhance.checkpoints",
+        "enhance.compat",
+        "enhance.downloads",
+        "enhance.faces",
+        "enhance.images",
+        "enhance.tensors",
+        "enhance.tiles",
+        "enhance.weights",
+    },
+    {"enhance.choices", "enhance.sharpness"},
+    {"enhance.detectors", "enhance.maskers", "enhance.restorers", "enhance.upscalers"},
+    {"enhance.pipeline"},
+    {"enhance.build", "enhance.estimates"},
+    {"enhance.engines"},
+    {"enhance.ui", "enhance.cli"},
+    {"app", "enhance.__main__"},  # start what the floor below holds
+)
+SHARED = ("enhance.engines", "enhance.nets", "enhance.ui")  # these modules import one another
+TORCHLESS = (
+    "enhance.engines",
+    "enhance.errors",
+    "enhance.faces",
+    "enhance.images",
+    "enhance.pipeline",
+    "enhance.records",
+    "enhance.sharpness",
+    "enhance.tiles",
+)
+
+
+def modules() -> dict[str, Path]:
+    found = {"app": ROOT / "app.py"}
+    for path in (ROOT / "enhance").rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
+    del found["enhance"]  # the package's front: re-exports from anywhere
+    return found
+
+
+MODULES = modules()
+
+
+def imports(module: str) -> Iterator[str]:
+    """Every module named in an import, wherever in the file it stands."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module} imports relatively"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in MODULES else str(node.module)
+
+
+def within(module: str, room: str) -> bool:
+    return module == room or module.startswith(room + ".")
+
+
+def floor(module: str) -> int:
+    level = [i for i, rooms in enumerate(FLOORS) if any(within(module, room) for room in rooms)]
+    assert len(level) == 1, f"{module} is on the floors {level}"
+    return level[0]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_point_downward(module: str) -> None:
+    for name in imports(module):
+        if not (within(name, "enhance") or within(name, "app")):
+            continue
+        assert name != "enhance", f"{module} imports the front of its own package"
+        if any(within(module, room) and within(name, room) for room in SHARED):
+            continue
+        assert floor(name) < floor(module), f"{module} imports {name}"
+
+
+def test_the_contract_of_engines_knows_no_engine() -> None:
+    others = {name for name in imports("enhance.engines.base") if within(name, "enhance.engines")}
+    assert not others
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_heavy_libraries_stay_in_their_rooms(module: str) -> None:
+    outside = {name.split(".")[0] for name in imports(module)}
+    if any(within(module, room) for room in TORCHLESS):
+        assert not outside & {"torch", "torchvision"}
+    if not (within(module, "enhance.ui") or module == "app"):
+        assert not outside & {"gradio", "gradio_client"}
+
+
+def test_the_front_exports_what_it_says() -> None:
+    assert len(set(enhance.__all__)) == len(enhance.__all__)
+    for name in enhance.__all__:
+        assert getattr(enhance, name).__module__.startswith("enhance.")
+
+
+@pytest.mark.parametrize("module", ["app", "enhance.ui.page", "enhance.cli", "enhance"])
+def test_starting_up_loads_no_torch(module: str) -> None:
+    code = f"import sys, {module}; print([m for m in ('torch', 'torchvision') if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.strip() == "[]", done.stderr

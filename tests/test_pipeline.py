@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.photos import Damage, Rgb, astronaut, degrade, group, hopper
+from enhance.build import ResidentModels
+from enhance.errors import Cancelled, PhotoTooLarge
+from enhance.pipeline import Enhanced, Enhancer
+from enhance.records import EngineInfo, Limits, Options, Photo
+from enhance.upscalers import lanczos
+
+PORTRAIT = degrade(hopper(), Damage(down=3))
+LANDSCAPE = np.ascontiguousarray(astronaut()[380:, :200])
+QUICK = Options(restorer="none", background="lanczos")
+FACES = Options(restorer="bundled", background="lanczos", upscale=1)
+
+
+def go() -> None:
+    pass
+
+
+def photo(rgb: Rgb, alpha: Rgb | None = None) -> Photo:
+    return Photo("a photo.png", rgb, "PNG", alpha)
+
+
+@pytest.fixture(scope="module")
+def enhancer(models: ResidentModels) -> Enhancer:
+    return Enhancer(models, Limits(), EngineInfo("cpu", models.precision, 1e-4))
+
+
+@pytest.fixture(scope="module")
+def whole(enhancer: Enhancer) -> Enhanced:
+    return enhancer(photo(PORTRAIT), replace(FACES, upscale=2), go)
+
+
+def test_the_report_says_what_was_done(whole: Enhanced, models: ResidentModels) -> None:
+    report = whole.report
+    height, width = PORTRAIT.shape[:2]
+    assert report.name == "a photo.png"
+    assert report.source_size == (width, height)
+    assert report.output_size == (width * 2, height * 2) == whole.canvas.shape[1::-1]
+    assert (report.restorer, report.background, report.upscale) == ("bundled", "lanczos", 2)
+    assert report.restored == 1
+    assert (report.detector, report.masker) == ("retinaface-mobilenet", "feather")
+    assert (report.device, report.precision) == ("cpu", models.precision)
+    assert list(report.seconds) == ["detect", "restore", "upscale", "paste"]
+    assert all(seconds >= 0 for seconds in report.seconds.values())
+    assert report.notes == ()
+    (face,) = report.faces
+    assert face.score > 0.8
+    assert len(face.landmarks) == 5
+    assert 0 < face.box[0] < face.box[2] < width
+
+
+def test_the_face_changes_and_the_rest_does_not(whole: Enhanced) -> None:
+    plain = lanczos(PORTRAIT, 2)
+    changed = (whole.canvas != plain).any(axis=2)
+    left, top, right, bottom = (round(2 * v) for v in whole.report.faces[0].box)
+    assert changed[top:bottom, left:right].mean() > 0.9
+    edge = right - left
+    far = np.ones_like(changed)
+    far[max(0, top - edge) : bottom + edge, max(0, left - edge) : right + edge] = False
+    assert not changed[far].any()
+
+
+def test_weight_zero_leaves_faces_alone(enhancer: Enhancer) -> None:
+    done = enhancer(photo(PORTRAIT), replace(FACES, upscale=2, weight=0), go)
+    assert np.array_equal(done.canvas, lanczos(PORTRAIT, 2))
+    assert len(done.report.faces) == 1
+    assert done.report.restored == 0
+    assert "restore" not in done.report.seconds
+
+
+def test_half_the_weight_is_half_the_way(enhancer: Enhancer, whole: Enhanced) -> None:
+    half = enhancer(photo(PORTRAIT), replace(FACES, upscale=2, weight=0.5), go).canvas.astype(float)
+    plain = lanczos(PORTRAIT, 2).astype(float)
+    # The crop's own resampling is pasted along at any weight above zero: between, but for that.
+    low, high = np.minimum(plain, whole.canvas), np.maximum(plain, whole.canvas)
+    outside = np.maximum(low - half, half - high)
+    assert (outside <= 1).mean() > 0.9
+    away = [np.abs(canvas - plain).mean() for canvas in (half, whole.canvas)]
+    assert 0.2 * away[1] < away[0] < 0.9 * away[1]
+
+
+def test_no_restorer_means_no_detection(enhancer: Enhancer) -> None:
+    done = enhancer(photo(PORTRAIT), QUICK, go)
+    assert np.array_equal(done.canvas, lanczos(PORTRAIT, 2))
+    assert done.report.faces == ()
+    assert done.report.restorer == "none"
+    assert done.report.notes == ()
+    assert set(done.report.seconds) == {"upscale", "paste"}
+
+
+def test_faces_below_the_smallest_size_are_left(enhancer: Enhancer) -> None:
+    picture = photo(group(4, 400, 500))
+    every = enhancer(picture, replace(FACES, weight=0), go).report.faces
+    assert len(every) == 4
+    assert len({round(face.size) for face in every}) > 1
+    limit = int(every[1].size)
+    some = enhancer(picture, replace(FACES, weight=0, min_face=limit), go).report.faces
+    assert some == tuple(face for face in every if face.size >= limit)
+    assert 0 < len(some) < 4
+
+
+def test_a_photo_without_faces_is_enhanced_and_says_so(enhancer: Enhancer) -> None:
+    done = enhancer(photo(LANDSCAPE), replace(FACES, upscale=3), go)
+    assert np.array_equal(done.canvas, lanczos(LANDSCAPE, 3))
+    assert [note for note in done.report.notes if note.startswith("No face found")]
+
+
+def test_notes_of_decoding_are_kept(enhancer: Enhancer) -> None:
+    done = enhancer(replace(photo(LANDSCAPE), notes=("Converted.",)), QUICK, go)
+    assert done.report.notes == ("Converted.",)
+
+
+def test_an_output_beyond_the_limit_is_refused_before_any_work(models: ResidentModels) -> None:
+    pixels = LANDSCAPE.shape[0] * LANDSCAPE.shape[1]
+    info = EngineInfo("cpu", "fp32", 1e-4)
+    exact = Enhancer(models, Limits(max_output_pixels=9 * pixels), info)
+    assert exact(photo(LANDSCAPE), replace(QUICK, upscale=3), go).canvas.shape[1] == 600
+    below = Enhancer(models, Limits(max_output_pixels=9 * pixels - 1), info)
+
+    def never() -> None:
+        raise AssertionError("work was begun")
+
+    with pytest.raises(PhotoTooLarge, match=r"“a photo\.png” would become 600 × 396") as caught:
+        below(photo(LANDSCAPE), replace(QUICK, upscale=3), never)
+    assert "smaller upscale" in str(caught.value)
+
+
+@pytest.mark.parametrize("upscale", [1, 2])
+def test_transparency_is_enlarged_alike(enhancer: Enhancer, upscale: int) -> None:
+    alpha = np.ascontiguousarray(LANDSCAPE[..., 0])
+    done = enhancer(photo(LANDSCAPE, alpha), replace(QUICK, upscale=upscale), go)
+    assert done.alpha is not None
+    assert np.array_equal(done.alpha, lanczos(alpha, upscale))
+
+
+def test_16_bits_stay_16_bits(enhancer: Enhancer, whole: Enhanced) -> None:
+    done = enhancer(photo(PORTRAIT.astype(np.uint16) * 257), replace(FACES, upscale=2), go)
+    assert done.canvas.dtype == np.uint16
+    assert len(done.report.faces) == 1
+    assert np.abs(done.canvas / 257 - whole.canvas).mean() < 0.6
+
+
+def test_the_photo_itself_is_never_written_to(enhancer: Enhancer) -> None:
+    before = PORTRAIT.copy()
+    done = enhancer(photo(PORTRAIT), FACES, go)
+    assert np.array_equal(PORTRAIT, before)
+    assert not np.array_equal(done.canvas, PORTRAIT)
+
+
+def test_the_background_can_be_the_network(enhancer: Enhancer) -> None:
+    crop = np.ascontiguousarray(LANDSCAPE[:24, :24])
+    done = enhancer(photo(crop), replace(QUICK, background="realesrgan"), go)
+    assert done.report.background == "realesrgan"
+    assert done.canvas.shape == (48, 48, 3)
+    assert not np.array_equal(done.canvas, lanczos(crop, 2))
+
+
+def test_work_can_be_stopped(enhancer: Enhancer) -> None:
+    def stop() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        enhancer(photo(LANDSCAPE), QUICK, stop)

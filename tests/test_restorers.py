@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
+from enhance import restorers
+from enhance.build import ResidentModels
+from enhance.detectors import RetinaFaceMobileNet
+from enhance.errors import Cancelled
+from enhance.faces import CROP, align, face_matrix
+from enhance.restorers import match_colours
+from enhance.sharpness import is_sharp, working_edge
+
+DAMAGE = Damage(blur=3, down=4)
+
+
+def go() -> None:
+    pass
+
+
+def aligned(photo: Rgb) -> Rgb:
+    """The one face of a photo as a crop in 0..1."""
+    (face,) = RetinaFaceMobileNet()(photo, 0.5)
+    matrix = face_matrix(face)
+    assert matrix is not None
+    return align(photo, matrix).astype(np.float32) / 255
+
+
+@pytest.fixture(scope="module")
+def crops() -> Rgb:
+    return np.stack([aligned(degrade(photo, DAMAGE)) for photo in (astronaut(), hopper())])
+
+
+@pytest.fixture(scope="module")
+def restored(models: ResidentModels, crops: Rgb) -> Rgb:
+    return models.restorer("bundled")(crops, go)
+
+
+def means(crop: Rgb, block: int = 64) -> Rgb:
+    """Mean colour of every block, in levels of 8 bits."""
+    n = CROP // block
+    return crop.reshape(n, block, n, block, 3).mean(axis=(1, 3)) * 255
+
+
+def test_the_working_size_grows_with_sharpness() -> None:
+    face = aligned(hopper())
+    edges = [
+        working_edge(np.asarray(cv2.GaussianBlur(face, (0, 0), sigma))) for sigma in (10, 5, 3, 1)
+    ]
+    assert edges == sorted(edges)
+    assert edges[0] == 128
+    assert edges[-1] > 128
+    assert not is_sharp(np.asarray(cv2.GaussianBlur(face, (0, 0), 10)))
+
+
+def test_the_working_size_is_not_fooled_by_noise() -> None:
+    face = np.asarray(cv2.GaussianBlur(aligned(hopper()), (0, 0), 8))
+    noisy = face + np.random.default_rng(0).normal(0, 0.01, face.shape).astype(np.float32)
+    assert working_edge(noisy) == working_edge(face)
+
+
+def test_a_flat_crop_has_a_working_size() -> None:
+    assert working_edge(np.full((CROP, CROP, 3), 0.5, np.float32)) in (128, 160, 192, 256)
+
+
+def test_a_restored_face_keeps_its_colours(crops: Rgb, restored: Rgb) -> None:
+    assert restored.shape == crops.shape
+    assert restored.dtype == np.float32
+    assert restored.min() >= 0
+    assert restored.max() <= 1
+    for before, after in zip(crops, restored, strict=True):
+        assert np.abs(means(after, 64) - means(before, 64)).mean() <= 1.5
+        # Small blocks differ more where the network moves a strong edge; large ones may not.
+        assert np.abs(means(after, 128) - means(before, 128)).max() <= 3
+
+
+def test_a_restored_face_is_sharper(crops: Rgb, restored: Rgb) -> None:
+    for before, after in zip(crops, restored, strict=True):
+        middle = (slice(160, 400), slice(130, 380))
+        detail = [cv2.Laplacian(np.asarray(c[middle]), cv2.CV_32F).std() for c in (before, after)]
+        assert detail[1] > 1.2 * detail[0]
+
+
+def test_a_restored_face_is_still_the_same_face(crops: Rgb, restored: Rgb) -> None:
+    for before, after in zip(crops, restored, strict=True):
+        near, far = (np.corrcoef(before.ravel(), c.ravel())[0, 1] for c in (after, after[:, ::-1]))
+        assert near > 0.9
+        assert near > far + 0.1, "or any picture would do"
+
+
+def test_faces_together_are_restored_as_alone(
+    models: ResidentModels, crops: Rgb, restored: Rgb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restorer = models.restorer("bundled")
+    assert np.array_equal(restorer(crops[1:], go)[0], restored[1])
+    monkeypatch.setitem(restorers._BATCH, "cpu", 2)
+    together = restorer(crops, go)
+    assert np.abs(together - restored).mean() < 0.5 / 255
+    assert np.abs(together - restored).max() < 4 / 255  # bfloat16 sums in another order
+
+
+def test_restoring_can_be_stopped(models: ResidentModels, crops: Rgb) -> None:
+    calls = 0
+
+    def checkpoint() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        models.restorer("bundled")(crops, checkpoint)
+    assert calls == 5
+
+
+def test_matching_colours_takes_over_tint_but_not_detail() -> None:
+    face = aligned(astronaut())
+    tinted = np.clip(face * (0.9, 1.0, 0.8) + (0.05, 0, 0.1), 0, 1).astype(np.float32)
+    matched = match_colours(tinted, face)
+    difference = np.abs(means(matched) - means(face))
+    assert difference.mean() < 0.5
+    assert difference.max() < 5  # where the crop ends in plain grey
+    assert np.abs(matched - face).mean() < 0.4 * np.abs(tinted - face).mean()
+    blurred = np.asarray(cv2.GaussianBlur(face, (0, 0), 4))
+    kept = cv2.Laplacian(match_colours(face, blurred), cv2.CV_32F).std()
+    assert kept > 0.95 * cv2.Laplacian(face, cv2.CV_32F).std()

@@ -8,6 +8,12 @@ for record in engine.run([Source.of("old.jpg")], Options(upscale=2)):
     ...  # a Result with the encoded photo and its report, or a Failure with a sentence
 """
 
+import os
+
+# Before torch is imported: where other work shares the cores, its threads must sleep between two
+# convolutions, not spin; spinning made a face take several times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError
 from enhance.records import Failure, Limits, Options, Report, Result, Setup, Source

@@ -133,12 +133,26 @@ class _Placed:
     matrix: Matrix
     crop: FloatArray
     crop_mask: FloatArray
+    canvas: tuple[int, ...]
+    upscale: int
 
     def pixels(self, region: Region) -> FloatArray:
         return self._warp(self.crop, region, cv2.BORDER_REPLICATE)
 
     def mask(self, region: Region) -> FloatArray:
-        return self._warp(self.crop_mask, region, cv2.BORDER_CONSTANT)
+        mask = self._warp(self.crop_mask, region, cv2.BORDER_CONSTANT)
+        rows, columns = (
+            self._away_from_border(part, length)
+            for part, length in zip(region, self.canvas, strict=False)
+        )
+        return mask * rows[:, None] * columns
+
+    def _away_from_border(self, part: slice, length: int) -> FloatArray:
+        """0 within a crop pixel of the photo's border, where the grey beyond it shines through,
+        rising to 1 over one photo pixel."""
+        at = np.arange(part.start, part.stop, dtype=np.float32) + 0.5
+        reach = math.sqrt(2 / abs(np.linalg.det(self.matrix[:2, :2]))) + 0.5 * self.upscale
+        return np.clip((np.minimum(at, length - at) - reach) / self.upscale, 0, 1)
 
     def _warp(self, image: FloatArray, region: Region, border: int) -> FloatArray:
         rows, columns = region
@@ -170,7 +184,7 @@ def _place(patch: Patch, shape: tuple[int, ...], upscale: int) -> _Placed | None
     region = _clip(corners, shape, margin=1)
     if region[0].start >= region[0].stop or region[1].start >= region[1].stop:
         return None
-    return _Placed(region, matrix, crop, mask)
+    return _Placed(region, matrix, crop, mask, shape, upscale)
 
 
 def _bands(shape: tuple[int, ...]) -> Iterator[slice]:

@@ -20,7 +20,7 @@ import numpy as np
 import pillow_heif
 import tifffile
 from pathvalidate import sanitize_filename
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from enhance.errors import PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.records import Limits, OutputFormat, Photo, Pixels, Source
@@ -182,6 +182,8 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
     exif = _upright_exif(image)
     if _is_deep(image, data):
         pixels = _decode_16_bit(data)
+        if kind == "TIFF":
+            orientation = 1  # OpenCV has turned it already
     else:
         if image.mode in ("I", "F"):
             raise UnsupportedPhoto(
@@ -347,11 +349,20 @@ def _write(kind: str, pixels: Pixels, photo: Photo, quality: int) -> bytes:
         settings["icc_profile"] = photo.icc
     if photo.exif and kind != "BMP":
         settings["exif"] = photo.exif
+        if kind == "TIFF" and _has_sub_blocks(photo.exif):
+            del settings["compression"]  # with it Pillow writes through libtiff, which cannot
     if photo.dpi and kind in ("JPEG", "PNG", "TIFF", "BMP"):
         settings["dpi"] = photo.dpi
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind, **settings)
     return file.getvalue()
+
+
+def _has_sub_blocks(exif: bytes) -> bool:
+    """Whether an EXIF block has camera settings or a position, which TIFF keeps as sub-blocks."""
+    tags = Image.Exif()
+    tags.load(exif)
+    return ExifTags.IFD.Exif in tags or ExifTags.IFD.GPSInfo in tags
 
 
 def _bgr(pixels: Pixels) -> Pixels:

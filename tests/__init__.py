@@ -1,4 +1,0 @@
-import os
-
-# Before torch is imported: its threads must sleep, not spin, where other work shares the cores.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from enhance.nets.gfpgan import GFPGAN, StyleConv, ToRGB
+from enhance.nets.gfpgan import GFPGAN, DoublingConv, StyleConv, ToRGB
 from enhance.tensors import Place
 
 
@@ -182,6 +182,20 @@ def test_half_precision(
     got = _settled(GFPGAN.from_upstream(module), precision)(faces.to(dtype))
     assert got.dtype == torch.float32
     assert _psnr(got, ours(faces)) > least
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("size", [(4, 4), (16, 16), (17, 40)])
+def test_convolves_before_doubling(size: tuple[int, int], bias: bool) -> None:
+    """The detour equals doubling first, at the border too."""
+    torch.manual_seed(0)
+    conv = DoublingConv(8, 6, bias=bias).double()
+    x = torch.randn(2, 8, *size, dtype=torch.float64)
+    big = nn.functional.interpolate(x, scale_factor=2.0, mode="bilinear")
+    wanted = nn.functional.conv2d(big, conv.weight, conv.bias, padding=1)
+    torch.testing.assert_close(conv(x), wanted, rtol=0, atol=1e-12)
+    got = conv.float()(x.float().contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(got.double(), wanted, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e4, 1e8])

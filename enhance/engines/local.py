@@ -90,6 +90,9 @@ class LocalRun:
                     return
                 except Exception as error:
                     yield failure(index, source.name, error)
+        except RuntimeError:  # a closed engine's threads take no more work
+            if not self._engine._closed.is_set():
+                raise
         finally:
             self._stop.set()
 

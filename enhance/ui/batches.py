@@ -6,6 +6,7 @@ be looked at later. Its files lie in a folder with an unguessable name.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import shutil
 import threading
@@ -56,6 +57,7 @@ class Batch:
     options: Options
     entries: list[Entry]
     run: Run
+    first: int = 0  # the entry that the run's first record belongs to
     touched: float = field(default_factory=time.monotonic)
 
     @property
@@ -78,7 +80,7 @@ class Batch:
             record = next(self.run, None)
             if record is None:
                 break
-            entry = self.entries[record.index]
+            entry = self.entries[self.first + record.index]
             self._take(entry, record)
             if self.remaining:  # the engine has begun with it already
                 self.remaining[0].state = "running"
@@ -89,6 +91,20 @@ class Batch:
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""
         self.run.close()
+
+    @property
+    def stopped(self) -> list[Entry]:
+        """The entries that `resume` would go on with; they are the last ones."""
+        return [entry for entry in self.entries if entry.state == "stopped"]
+
+    def resume(self, engine: Engine) -> None:
+        """Begin again with the photos that a stop left over."""
+        rest = self.stopped
+        self.first = len(self.entries) - len(rest)
+        self.run = engine.run([entry.source for entry in rest], self.options)
+        for entry in rest:
+            entry.state = "waiting"
+        rest[0].state = "running"
 
     def zip(self) -> Path:
         """An archive of all results so far, written to disk photo by photo."""
@@ -105,7 +121,7 @@ class Batch:
     def _take(self, entry: Entry, record: Result | Failure) -> None:
         if isinstance(record, Result):
             try:
-                entry.file = self._save(record.filename, record.data)
+                entry.file = self._save(self._free(record.filename), record.data)
                 entry.shown = self._showable(entry.file, record)
                 entry.before = self._before(entry.source)
             except OSError as error:
@@ -116,6 +132,15 @@ class Batch:
             entry.failure, entry.state = record, "failed"
         else:
             entry.report, entry.state = record.report, "done"
+
+    def _free(self, name: str) -> str:
+        """`name`, numbered if a run before this one has used it."""
+        stem, _, extension = name.rpartition(".")
+        for count in itertools.count(2):
+            if not (self.folder / name).exists():
+                break
+            name = f"{stem}_{count}.{extension}"
+        return name
 
     def _save(self, name: str, data: bytes) -> Path:
         return write_bytes(self.folder / name, data)

@@ -29,6 +29,9 @@ MODEL_QUEUE = "model"
 _PROGRESS = gr.Progress()
 _SLICE = 2  # photos per turn in the queue: nobody waits for the whole of another's batch
 
+# What Enhance, Stop and Continue look like while a batch is at work.
+_WORKING = (gr.update(visible=False), gr.update(visible=True), gr.update(visible=False))
+
 CSS = """
 #title p { margin: 0; }
 #gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
@@ -90,6 +93,9 @@ class Page:
                 with gr.Row():
                     self.enhance = gr.Button("Enhance", variant="primary", elem_id="enhance")
                     self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
+                    self.resume = gr.Button(
+                        "Continue with the rest", visible=False, elem_id="resume"
+                    )
                 self.settings = Settings()
                 self.models = gr.Markdown(elem_id="models")
                 self.fetch = gr.Button("Download", visible=False, elem_id="fetch")
@@ -136,6 +142,7 @@ class Page:
             self.zip,
             self.enhance,
             self.stop,
+            self.resume,
         ]
         self.samples.click(self._take_sample, self.samples, self.files, **quick)
         gr.on(
@@ -167,6 +174,14 @@ class Page:
             self._begin,
             [self.files, self.ticket, *self.settings.widgets],
             [self.batch, *shown],
+            show_progress="hidden",
+            concurrency_limit=None,
+            **private,
+        )
+        self.resume.click(
+            self._resume,
+            [self.batch, self.ticket],
+            [self.ticket, self.status, self.enhance, self.stop, self.resume],
             show_progress="hidden",
             concurrency_limit=None,
             **private,
@@ -259,30 +274,34 @@ class Page:
             None,
             gr.update(interactive=False),
             gr.update(interactive=False),
-            gr.update(visible=False),
-            gr.update(visible=True, interactive=True),
+            *_WORKING,
         ]
+
+    def _resume(self, key: str, ticket: int) -> list[Any]:
+        """Draw a ticket for what a stop left over."""
+        batch = self._batch(key)
+        batch.resume(self._batches.engine)
+        return [ticket + 1, progress(batch, "Waiting for the model …"), *_WORKING]
 
     def _slice(self, key: str, ticket: int) -> Iterator[list[Any]]:
         """Enhance the next photos of a batch, showing each as soon as it is done."""
         batch = self._batch(key)
         skip = gr.skip()
-        still: list[Any] = [skip] * 4
-        yield [skip, progress(batch, self._headline(batch)), skip, *still, skip]
+        still: list[Any] = [skip] * 6
+        yield [skip, progress(batch, self._headline(batch)), skip, *still]
         for done, entry in enumerate(batch.records(), start=1):
             if entry.report and self._estimator.value:
                 self._estimator.value.learn(entry.report)
             first = entry.state == "done" and len(batch.finished) == 1
             if first:
-                still = [*self._looking_at(entry), gr.update(interactive=True), skip]
+                still = [*self._looking_at(entry), gr.update(interactive=True), skip, skip, skip]
             yield [
                 skip,
                 progress(batch, self._headline(batch)),
                 [_gallery_item(e) for e in batch.finished],
                 *still,
-                skip,
             ]
-            still = [skip] * 4
+            still = [skip] * 6
             if done == _SLICE:
                 break
         more = bool(batch.remaining)
@@ -295,6 +314,7 @@ class Page:
             skip,
             gr.update(visible=not more),
             gr.update(visible=more),
+            gr.update(visible=bool(batch.stopped)),
         ]
 
     def _headline(self, batch: Batch) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.server import SAMPLES
+from tests.server import SAMPLES, Server
 
 PORTRAIT, PRINT, SMALL = (
     SAMPLES / f"{name}.jpg" for name in ("blurred_portrait", "old_print", "small_portrait")
@@ -74,8 +74,10 @@ def test_the_first_result_is_in_the_slider_before_the_rest_is_done(page: Page) -
     expect(page.locator("#status .status-headline")).to_contain_text("3 of 3 photos enhanced")
 
 
-def test_stop_keeps_what_is_finished(page: Page) -> None:
-    drop(page, PORTRAIT, PRINT, SMALL)
+def test_stop_keeps_what_is_finished_and_the_rest_can_go_on(page: Page, tmp_path: Path) -> None:
+    again = tmp_path / SMALL.name
+    again.write_bytes(SMALL.read_bytes())
+    drop(page, SMALL, PORTRAIT, PRINT, again)
     page.click("#enhance")
     expect(page.locator(THUMBNAILS)).to_have_count(1)
     page.click("#stop")
@@ -83,6 +85,32 @@ def test_stop_keeps_what_is_finished(page: Page) -> None:
     expect(page.locator("#enhance")).to_be_visible()
     assert states(page)[0] == "done" and states(page)[-1] == "stopped"
     assert page.locator(THUMBNAILS).count() == states(page).count("done")
+    page.click("#resume")
+    expect(page.locator("#status .status-headline")).to_have_text("4 of 4 photos enhanced.")
+    expect(page.locator("#resume")).to_be_hidden()
+    with page.expect_download() as zipped:
+        page.click("#zip")
+    names = zipfile.ZipFile(zipped.value.path()).namelist()
+    assert len(set(names)) == 4 and "small_portrait_enhanced_2.jpg" in names
+
+
+def test_a_late_photo_does_not_wait_for_the_whole_of_anothers_batch(
+    page: Page, browser: Browser, server: Server, tmp_path: Path
+) -> None:
+    copies = [tmp_path / f"{i}.jpg" for i in range(7)]
+    for copy in copies:
+        copy.write_bytes(SMALL.read_bytes())
+    drop(page, *copies)
+    page.click("#enhance")
+    expect(page.locator(THUMBNAILS)).to_have_count(1)
+    with browser.new_context() as context:
+        late = context.new_page()
+        late.goto(server.url)
+        drop(late, SMALL)
+        late.click("#enhance")
+        expect(late.locator("#status .status-headline")).to_have_text("1 of 1 photos enhanced.")
+        assert states(page)[-1] != "done", "the late photo waited for all others"
+    expect(page.locator("#status .status-headline")).to_have_text("7 of 7 photos enhanced.")
 
 
 def test_a_sample_can_be_tried(page: Page) -> None:

@@ -69,7 +69,7 @@ def main() -> None:
         except EnhanceError as error:
             log.error("%s", error)
         try:
-            estimator.value = Estimator(engine.load())
+            estimator.fill(Estimator(engine.load()))
             log.info("models loaded")
         except EnhanceError as error:
             log.error("%s", error)

@@ -1,6 +1,7 @@
 """All benchmarks, one after another: `python -m benchmarks`."""
 
-from benchmarks import quality
+from benchmarks import quality, reference
 
 if __name__ == "__main__":
     quality.main()
+    reference.main()

@@ -31,7 +31,7 @@ class DoublingConv(nn.Conv2d):
     Doubling puts zeros between the pixels and blurs with (1, 3, 3, 1) / 4 in each direction. The
     blur can as well come after the convolution, which then meets three zeros in four pixels: a
     transposed convolution, a quarter of the work. Only at the border the two orders differ.
-    A GPU takes the plain way: there memory, not arithmetic, is what costs.
+    Other devices take the plain way: this one was measured on CPUs only.
     """
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 MODEL_QUEUE = "model"
 """Every event that uses the model has this concurrency id, with a limit of 1."""
 
+_PATIENCE = 20  # seconds that the estimate waits for models that are still loading
 _PROGRESS = gr.Progress()
 _SLICE = 2  # photos per turn in the queue: nobody waits for the whole of another's batch
 
@@ -41,9 +43,21 @@ CSS = """
 
 
 class EstimatorSlot:
-    """Holds the estimator once the models are loaded; None before."""
+    """Holds the estimator once the models are loaded; its value is None before."""
 
-    value: Estimator | None = None
+    def __init__(self) -> None:
+        self.value: Estimator | None = None
+        self._filled = threading.Event()
+
+    def fill(self, estimator: Estimator) -> None:
+        """The models are loaded."""
+        self.value = estimator
+        self._filled.set()
+
+    def wait(self) -> Estimator | None:
+        """The estimator, or None if the models take longer than a page should wait for them."""
+        self._filled.wait(_PATIENCE)
+        return self.value
 
 
 class Page:
@@ -210,7 +224,7 @@ class Page:
         """What the work will cost, before anyone commits to it."""
         if not files:
             return ""
-        estimator = self._estimator.value
+        estimator = self._estimator.wait()
         if estimator is None:
             return "The models are still loading; you can already start."
         options = self.settings.options(*values)

@@ -3,6 +3,7 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check -q
 # The first Python of a supported version; override with `make PYTHON=...`.
 PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
@@ -28,15 +29,21 @@ bench: $(VENV)/dev
 clean:
 	rm -rf $(VENV)
 
+# basicsr's setup.py asks for torch. Built in isolation it would fetch the newest torch just for
+# that, gigabytes of it; so the pinned one is installed first and isolation switched off.
+BUILD_NEEDS := setuptools wheel cython $(shell grep -oE '^(torch|numpy)[=<>,.0-9]+' requirements.txt)
+
 $(PY):
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.10, 3.11 or 3.12: \
 	basicsr, which it builds on, cannot be installed on other versions." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
 
-$(VENV)/app: requirements.txt | $(PY)
-	$(PY) -m pip install --disable-pip-version-check -q -r requirements.txt
+$(VENV)/app: requirements.txt $(PY)
+	$(PIP) install $(BUILD_NEEDS)
+	$(PIP) install --no-build-isolation -r requirements.txt
 	touch $@
 
-$(VENV)/dev: requirements-dev.txt requirements.txt | $(PY)
-	$(PY) -m pip install --disable-pip-version-check -q -r requirements-dev.txt
-	touch $@ $(VENV)/app
+$(VENV)/dev: requirements-dev.txt $(VENV)/app
+	$(PIP) install -r requirements-dev.txt
+	touch $@

@@ -31,7 +31,8 @@ clean:
 
 # basicsr's setup.py asks for torch. Built in isolation it would fetch the newest torch just for
 # that, gigabytes of it; so the pinned one is installed first and isolation switched off.
-BUILD_NEEDS := setuptools wheel cython $(shell grep -oE '^(torch|numpy)[=<>,.0-9]+' requirements.txt)
+BUILD_NEEDS := setuptools wheel cython \
+	$(shell grep -oE '^(torch|numpy)[=<>,.0-9]+' requirements.txt | sed "s/.*/'&'/")
 
 $(PY):
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.10, 3.11 or 3.12: \

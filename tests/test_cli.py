@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import subprocess
 import sys
+import threading
+from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +15,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.photos import astronaut
+from enhance.catalogue import CATALOGUE
 from enhance.cli import main
 from enhance.upscalers import lanczos
 
@@ -113,3 +119,27 @@ def test_help_is_given() -> None:
     done = enhance("--help")
     assert done.returncode == 0
     assert "PHOTO_OR_FOLDER" in done.stdout
+
+
+def test_fetch_downloads_verifies_and_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = b"weights" * 1000
+    (tmp_path / "GFPGANv1.4.pth").write_bytes(content)
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    monkeypatch.setenv("ENHANCE_WEIGHTS_DIR", str(tmp_path / "weights"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        row = replace(
+            CATALOGUE["gfpgan-1.4"],
+            urls=(f"http://127.0.0.1:{server.server_port}/GFPGANv1.4.pth",),
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+        monkeypatch.setitem(CATALOGUE, "gfpgan-1.4", row)
+        assert main(["fetch", "gfpgan-1.4"]) == 0
+        assert (tmp_path / "weights" / "GFPGANv1.4.pth").read_bytes() == content
+        monkeypatch.setitem(CATALOGUE, "gfpgan-1.4", replace(row, sha256="0" * 64))
+        assert main(["fetch", "gfpgan-1.4"]) == 1
+        server.shutdown()
+    assert "a wrong one is not used" in capsys.readouterr().err

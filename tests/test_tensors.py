@@ -1,0 +1,73 @@
+"""Networks on devices: precision, memory that runs out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.photos import astronaut
+from enhance.build import ResidentModels
+from enhance.errors import EnhanceError, OutOfMemory
+from enhance.records import Setup
+from enhance.tensors import Place, ResidentNet
+
+
+class FullDevice(Place):
+    """An accelerator without a byte left."""
+
+    def settle(self, net: Any) -> Any:
+        return net.eval()
+
+    def put(self, pixels: Any) -> Any:
+        raise torch.OutOfMemoryError("full")
+
+
+def test_the_cpu_takes_over_when_the_device_is_full_and_only_then() -> None:
+    place = FullDevice(torch.device("cuda"), "fp16")
+    net = ResidentNet(nn.Conv2d(3, 3, 1), place)
+    tried: list[tuple[int, str]] = []
+    pixels = np.ones((1, 4, 4, 3), np.float32)
+
+    def attempt(size: int) -> Any:
+        tried.append((size, net.place.device.type))
+        return net(pixels)
+
+    assert net.shrinking(4, 1, attempt).shape == pixels.shape
+    assert tried == [(4, "cuda"), (2, "cuda"), (1, "cuda"), (4, "cpu")]
+    assert net.place is place
+
+
+def test_a_full_main_memory_is_an_error_with_a_sentence() -> None:
+    net = ResidentNet(nn.Conv2d(3, 3, 1), Place(torch.device("cpu"), "fp32"))
+
+    def attempt(size: int) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    with pytest.raises(OutOfMemory, match="ran out of memory"):
+        net.shrinking(2, 1, attempt)
+
+
+def test_other_errors_are_not_taken_for_full_memory() -> None:
+    net = ResidentNet(nn.Conv2d(3, 3, 1), Place(torch.device("cpu"), "fp32"))
+    with pytest.raises(RuntimeError, match="expected input"):
+        net.shrinking(2, 1, lambda _: net(np.ones((1, 4, 4, 5), np.float32)))
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    missing = "mps" if not torch.backends.mps.is_available() else "cuda"
+    with pytest.raises(EnhanceError, match=f"no {missing} device"):
+        Place.of(Setup(device=missing))  # type: ignore[arg-type]
+
+
+def test_bfloat16_draws_the_same_picture(models_fp32: ResidentModels) -> None:
+    photo = np.ascontiguousarray(astronaut()[60:124, 190:254])
+    half = ResidentModels(Setup(device="cpu", precision="bf16"))
+    exact, fast = (
+        m.upscaler("realesrgan")(photo, 4, 512, lambda: None).astype(float)
+        for m in (models_fp32, half)
+    )
+    assert 10 * np.log10(255**2 / np.mean((exact - fast) ** 2)) >= 40

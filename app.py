@@ -35,7 +35,7 @@ MAX_WAITING = 64  # events in the queue; more are refused with a sentence
 
 def build_page(engine: Engine, estimator: EstimatorSlot) -> gr.Blocks:
     """The page and the API in front of an engine."""
-    batches = Batches(engine, Path(get_upload_folder()) / "results")
+    batches = Batches(engine, Path(get_upload_folder()))
     hour = 3600
 
     def leave(request: gr.Request) -> None:
@@ -73,6 +73,8 @@ def main() -> None:
             log.info("models loaded")
         except EnhanceError as error:
             log.error("%s", error)
+        except Exception:
+            log.exception("the models could not be loaded; the first photo will try again")
 
     page = build_page(engine, estimator)
     page.launch(

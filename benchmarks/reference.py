@@ -123,8 +123,12 @@ def upstream_restorer(folder: Path, checkpoint: Path, faces: list[Face], upscale
     repair_nms()
     from gfpgan import GFPGANer
 
-    with contextlib.chdir(folder):  # it looks for its other weights below the current folder
+    here = Path.cwd()
+    os.chdir(folder)  # it looks for its other weights below the current folder
+    try:
         restorer = GFPGANer(str(checkpoint), upscale=upscale, device=torch.device("cpu"))
+    finally:
+        os.chdir(here)
     own = restorer.face_helper.face_det.detect_faces
     rows = [[*face.box, face.score, *np.ravel(face.landmarks)] for face in faces]
 
@@ -219,9 +223,12 @@ def measure(face_counts: list[int]) -> list[dict[str, Any]]:
             repeat = 2 if count == 1 else 1
             what = f"photo of 1080×1440, ×2, {found} faces, s"
             row(what, seconds(upstream, repeat), seconds(here, 3 * repeat))
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        what = f"the same with {face_counts[0]}, working memory, MB"
-        row(what, *pool.map(_working_megabytes, (True, False), [face_counts[0]] * 2))
+    megabytes = []
+    for upstream_too in (True, False):  # each in a fresh process
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            work = pool.submit(_working_megabytes, upstream_too, face_counts[0])
+            megabytes.append(work.result())
+    row(f"the same with {face_counts[0]}, working memory, MB", *megabytes)
     return rows
 
 

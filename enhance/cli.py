@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fetch(arguments[1:])
     parser = _parser()
     wanted = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # file names may hold bytes that are no text
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO if wanted.verbose else logging.ERROR)
     try:
         options = Options(**{f.name: getattr(wanted, f.name) for f in fields(Options)})
@@ -113,7 +117,8 @@ def _parser() -> argparse.ArgumentParser:
         "--background",
         choices=get_args(Background),
         default=default.background,
-        help="how the rest is enlarged; auto: realesrgan on a GPU, lanczos on a CPU",
+        help="how the rest is enlarged; auto: realesrgan on a GPU, on a CPU realesr-general-x4v3 "
+        "if its weights are there, else lanczos",
     )
     add(
         "--face-threshold",

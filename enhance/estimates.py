@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from enhance.choices import resolve
 from enhance.records import EngineInfo, Options, Report
 
@@ -34,8 +36,14 @@ class Estimator:
 
     def seconds(self, size: tuple[int, int], options: Options, faces: int = 1) -> float:
         """Expected seconds for a photo of `size` (width, height) with so many faces."""
+        return self.total([size], options, faces)
+
+    def total(self, sizes: Iterable[tuple[int, int]], options: Options, faces: int = 1) -> float:
+        """Expected seconds for photos of these sizes with so many faces each."""
         options, _ = resolve(options, self._device)
-        pixels = size[0] * size[1]
+        return sum(self._one(width * height, options, faces) for width, height in sizes)
+
+    def _one(self, pixels: int, options: Options, faces: int) -> float:
         total = self._per_pixel[options.background] * pixels
         total += self._per_output_megapixel * pixels * options.upscale**2 / 1e6
         return total + faces * self._per_face.get(options.restorer, 0.0)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import io
 import logging
 import struct
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,13 +21,14 @@ import tifffile
 from pathvalidate import sanitize_filename
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from enhance.errors import PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
+from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.records import Limits, OutputFormat, Photo, Pixels, Source
 
 log = logging.getLogger(__name__)
 
 Image.init()  # every plugin: opening by a list of formats needs them registered
 pillow_heif.register_heif_opener()
+Image.MAX_IMAGE_PIXELS = None  # `Limits` decides, from the header, before a pixel is decoded
 
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF")
 """Pillow names of the formats that are decoded (JPEG covers MPO); all else is refused unopened."""
@@ -53,6 +53,7 @@ EXTENSIONS = [
 """File name endings of those formats, for file pickers and folder walks."""
 
 _ORIENTATION = 0x0112
+_JPEG_EXIF = 65_533  # bytes that fit into one segment
 _KEPT_TIFF_TAGS = (270, 271, 272, 305, 306, 315, 33432, 34665, 34853)  # camera, dates, author, GPS
 
 
@@ -89,24 +90,22 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
     """
     name = source.name
     data = _read(source, limits)
-    with warnings.catch_warnings():  # our own limit replaces Pillow's warning at 89 MP
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            image = Image.open(io.BytesIO(data), formats=READABLE)
-            _check_size(name, image, limits)
-            return _decode(name, image, data)
-        except UnidentifiedImageError:
-            raise UnreadablePhoto(
-                f"“{name}” is not an image that can be read. Send a JPEG, PNG, WebP, TIFF, BMP, "
-                "GIF, HEIC or AVIF file."
-            ) from None
-        except Image.DecompressionBombError:
-            raise PhotoTooLarge(f"“{name}” has far too many pixels.") from None
-        except (OSError, SyntaxError, ValueError, EOFError, struct.error, cv2.error) as error:
-            log.info("decoding failed: %r", error)
-            raise UnreadablePhoto(
-                f"“{name}” is damaged and cannot be decoded. Export it again from the original."
-            ) from error
+    try:
+        image = Image.open(io.BytesIO(data), formats=READABLE)
+        _check_size(name, image, limits)
+        return _decode(name, image, data)
+    except PhotoError:
+        raise
+    except UnidentifiedImageError:
+        raise UnreadablePhoto(
+            f"“{name}” is not an image that can be read. Send a JPEG, PNG, WebP, TIFF, BMP, "
+            "GIF, HEIC or AVIF file."
+        ) from None
+    except Exception as error:  # damaged files make the decoders raise almost anything
+        log.info("decoding failed: %r", error)
+        raise UnreadablePhoto(
+            f"“{name}” is damaged and cannot be decoded. Export it again from the original."
+        ) from error
 
 
 def encode(
@@ -132,6 +131,9 @@ def encode(
     if alpha is not None and not writer.alpha:
         canvas, alpha = _on_white(canvas, alpha), None
         notes.append(f"{kind} holds no transparency: put on white.")
+    if kind == "JPEG" and photo.exif and len(photo.exif) > _JPEG_EXIF:
+        photo = replace(photo, exif=None)
+        notes.append("The EXIF block is left out: JPEG holds at most 64 KB of it.")
     data = _write(kind, _channels(canvas, alpha, photo.grey), photo, quality)
     return data, writer.extension, tuple(notes)
 
@@ -140,6 +142,7 @@ def output_stem(name: str) -> str:
     """The photo's name without folders and extension, safe as a file name on every system."""
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
     stem = Path(base.replace("\0", "")).stem
+    stem = stem.encode("utf-8", "replace").decode()  # names that are no text at all
     safe = str(sanitize_filename(stem, platform="universal")).strip(". ")
     while len(safe.encode()) > 180:  # leaves room for a suffix within the usual 255 bytes
         safe = safe[:-1]
@@ -428,8 +431,11 @@ def browser_shows(path: Path) -> bool:
 def preview(data: bytes, long_side: int = 2048) -> bytes:
     """An image file as a JPEG of at most `long_side` pixels, upright, for looking at only."""
     with Image.open(io.BytesIO(data), formats=READABLE) as image:
-        image.draft("RGB", (long_side, long_side))
-        upright = ImageOps.exif_transpose(image)
+        if _is_deep(image, data):
+            upright = Image.fromarray(_to_8_bit(_decode_16_bit(data)))
+        else:
+            image.draft("RGB", (long_side, long_side))
+            upright = ImageOps.exif_transpose(image)
         upright.thumbnail((long_side, long_side))
         file = io.BytesIO()
         upright.convert("RGB").save(file, "JPEG", quality=88)
@@ -441,5 +447,5 @@ def size_of(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path, formats=READABLE) as image:
             return image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except Exception:  # as in `decode`
         return None

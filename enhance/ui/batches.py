@@ -6,21 +6,24 @@ be looked at later. Its files lie in a folder with an unguessable name.
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import logging
 import shutil
+import tempfile
 import threading
 import time
 import uuid
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from enhance.engines.base import Engine, Run
 from enhance.files import appearing, write_bytes
-from enhance.images import browser_shows, preview
+from enhance.images import browser_shows, preview, size_of
 from enhance.records import Failure, Options, Report, Result, Source
 
 log = logging.getLogger(__name__)
@@ -34,6 +37,7 @@ class Entry:
     """One photo of a batch. `file` is the result, `shown` and `before` what a browser can show."""
 
     source: Source
+    size: tuple[int, int] | None
     state: State = "waiting"
     file: Path | None = None
     shown: Path | None = None
@@ -85,12 +89,17 @@ class Batch:
             if self.remaining:  # the engine has begun with it already
                 self.remaining[0].state = "running"
             yield entry
-        for entry in self.remaining:
-            entry.state = "stopped"
+        self.abandon()
 
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""
         self.run.close()
+
+    def abandon(self) -> None:
+        """Stop, and count what is not finished as stopped: nobody works on it any more."""
+        self.stop()
+        for entry in self.remaining:
+            entry.state = "stopped"
 
     @property
     def stopped(self) -> list[Entry]:
@@ -100,6 +109,8 @@ class Batch:
     def resume(self, engine: Engine) -> None:
         """Begin again with the photos that a stop left over."""
         rest = self.stopped
+        if not rest:
+            return
         self.first = len(self.entries) - len(rest)
         self.run = engine.run([entry.source for entry in rest], self.options)
         for entry in rest:
@@ -122,8 +133,6 @@ class Batch:
         if isinstance(record, Result):
             try:
                 entry.file = self._save(self._free(record.filename), record.data)
-                entry.shown = self._showable(entry.file, record)
-                entry.before = self._before(entry.source)
             except OSError as error:
                 log.exception("a result could not be saved")
                 reason = f"“{record.name}” could not be saved: {error.strerror or error}."
@@ -132,6 +141,7 @@ class Batch:
             entry.failure, entry.state = record, "failed"
         else:
             entry.report, entry.state = record.report, "done"
+            self._make_viewable(entry, record)
 
     def _free(self, name: str) -> str:
         """`name`, numbered if a run before this one has used it."""
@@ -145,26 +155,46 @@ class Batch:
     def _save(self, name: str, data: bytes) -> Path:
         return write_bytes(self.folder / name, data)
 
-    def _showable(self, file: Path, result: Result) -> Path:
+    def _make_viewable(self, entry: Entry, result: Result) -> None:
+        """Pictures to look at; where none can be made, the result can still be downloaded."""
+        assert entry.file is not None
+        entry.shown, entry.before = entry.file, entry.source.path
         width, height = result.report.output_size
-        if browser_shows(file) and width * height <= _GALLERY_PIXELS:
-            return file
-        return self._save(f"preview_{result.index}.jpg", preview(result.data))
+        try:
+            if not browser_shows(entry.file) or width * height > _GALLERY_PIXELS:
+                name = f"preview_{entry.file.name}.jpg"
+                entry.shown = self._save(name, preview(result.data))
+            if not browser_shows(entry.before):
+                name = f"before_{entry.file.name}.jpg"
+                entry.before = self._save(name, preview(entry.before.read_bytes()))
+        except Exception:
+            log.exception("no preview could be made")
 
-    def _before(self, source: Source) -> Path:
-        if browser_shows(source.path):
-            return source.path
-        return self._save(f"before_{uuid.uuid4().hex[:8]}.jpg", preview(source.path.read_bytes()))
+
+def _link(path: Path, target: Path) -> Path:
+    """`target` as another name of the file, or a copy where the disk has no such thing.
+
+    `path` itself when neither works: reading it will say why.
+    """
+    for make in (target.hardlink_to, lambda source: shutil.copyfile(source, target)):
+        with suppress(OSError):
+            make(path)
+            return target
+    return path
 
 
 class Batches:
     """All batches of a running server, by id; each belongs to the browser session that made it."""
 
     def __init__(self, engine: Engine, root: Path, *, keep_seconds: float = 6 * 3600) -> None:
-        """root: folder under which batches keep their files. keep_seconds: how long after the
-        last work on a batch its files stay. What an earlier server left in root is deleted."""
-        shutil.rmtree(root, ignore_errors=True)
-        root.mkdir(parents=True)
+        """root: folder below which this server makes one for its results. keep_seconds: how long
+        after the last work on a batch its files stay."""
+        root.mkdir(parents=True, exist_ok=True)
+        for left in root.glob("results-*"):  # by servers that were killed
+            if time.time() - left.stat().st_mtime > 4 * keep_seconds:
+                shutil.rmtree(left, ignore_errors=True)
+        root = Path(tempfile.mkdtemp(prefix="results-", dir=root))
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
         self.engine = engine
         self._root = root
         self._keep_seconds = keep_seconds
@@ -177,7 +207,12 @@ class Batches:
         key = uuid.uuid4().hex
         folder = self._root / key
         folder.mkdir(parents=True)
-        entries = [Entry(source) for source in sources]
+        # The uploads may be swept before their turn has come; the batch's own links live with it.
+        sources = [
+            Source(_link(source.path, folder / f"source_{i}{source.path.suffix}"), source.name)
+            for i, source in enumerate(sources)
+        ]
+        entries = [Entry(source, size_of(source.path)) for source in sources]
         entries[0].state = "running"
         batch = Batch(key, session, folder, options, entries, self.engine.run(sources, options))
         with self._lock:

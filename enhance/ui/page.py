@@ -33,6 +33,7 @@ _SLICE = 2  # photos per turn in the queue: nobody waits for the whole of anothe
 
 # What Enhance, Stop and Continue look like while a batch is at work.
 _WORKING = (gr.update(visible=False), gr.update(visible=True), gr.update(visible=False))
+_AT_REST = (gr.update(visible=True), gr.update(visible=False), gr.update(visible=True))
 
 CSS = """
 #title p { margin: 0; }
@@ -200,7 +201,7 @@ class Page:
             concurrency_limit=None,
             **private,
         )
-        self.ticket.change(
+        served = self.ticket.change(
             self._slice,
             [self.batch, self.ticket],
             shown,
@@ -211,9 +212,15 @@ class Page:
             show_progress_on=self.status,
             **private,
         )
+        served.failure(  # refused by a full queue, or broken
+            self._give_up,
+            self.batch,
+            [self.status, self.enhance, self.stop, self.resume],
+            **quick,
+        )
         self.stop.click(self._stop, self.batch, self.status, postprocess=False, **quick)
         self.gallery.select(self._select, self.batch, [self.slider, self.download], **quick)
-        self.zip.click(self._zip, self.batch, self.zip_file, **private).then(
+        self.zip.click(self._zip, self.batch, self.zip_file, **private).success(
             None, js="() => document.querySelector('#zip-file').click()", **private
         )
 
@@ -229,7 +236,7 @@ class Page:
             return "The models are still loading; you can already start."
         options = self.settings.options(*values)
         sizes = [size for size in map(size_of, map(Path, files)) if size]
-        seconds = sum(estimator.seconds(size, options) for size in sizes)
+        seconds = estimator.total(sizes, options)
         photos = "1 photo" if len(files) == 1 else f"{len(files)} photos"
         return f"{photos}: about {readable(seconds)}, if there is one face in each."
 
@@ -331,6 +338,12 @@ class Page:
             gr.update(visible=bool(batch.stopped)),
         ]
 
+    def _give_up(self, key: str) -> list[Any]:
+        """The batch got no further turn: keep what is finished, offer the rest."""
+        batch = self._batch(key)
+        batch.abandon()
+        return [progress(batch, self._headline(batch)), *_AT_REST]
+
     def _headline(self, batch: Batch) -> str:
         total, left = len(batch.entries), batch.remaining
         if left:
@@ -338,8 +351,7 @@ class Page:
             estimator = self._estimator.value
             if estimator is None:
                 return f"{text}, once the models are loaded …"
-            sizes = (size_of(e.source.path) for e in left)
-            seconds = sum(estimator.seconds(s, batch.options) for s in sizes if s)
+            seconds = estimator.total((e.size for e in left if e.size), batch.options)
             return f"{text}, about {readable(seconds)} left"
         counts = dict.fromkeys(("done", "failed", "stopped"), 0)
         for entry in batch.entries:

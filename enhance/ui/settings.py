@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from enhance.errors import OptionsError
 from enhance.records import UPSCALES, Options
 
 DEFAULTS = Options()
@@ -83,7 +84,7 @@ class Settings:
                 info="ParseNet is the one that GFPGAN uses; it leaves hair alone.",
             )
             face_threshold = gr.Slider(
-                0.3,
+                0.01,
                 0.99,
                 value=DEFAULTS.face_threshold,
                 step=0.01,
@@ -91,7 +92,7 @@ class Settings:
                 info="Lower finds more faces, also false ones.",
             )
             min_face = gr.Slider(
-                8,
+                1,
                 512,
                 value=DEFAULTS.min_face,
                 step=1,
@@ -99,10 +100,10 @@ class Settings:
                 info="In pixels of the photo.",
             )
             tile = gr.Slider(
-                64,
-                2048,
+                32,
+                4096,
                 value=DEFAULTS.tile,
-                step=64,
+                step=32,
                 label="Tile",
                 info="Smaller needs less memory and takes longer.",
             )
@@ -112,7 +113,7 @@ class Settings:
                 label="Format of the results",
             )
             quality = gr.Slider(
-                50, 100, value=DEFAULTS.quality, step=1, label="Quality", info="Of JPEG and WebP."
+                1, 100, value=DEFAULTS.quality, step=1, label="Quality", info="Of JPEG and WebP."
             )
         self._by_name = {
             "upscale": upscale,
@@ -142,5 +143,7 @@ class Settings:
         """
         named = dict(zip(self._by_name, values, strict=True))
         for name in ("upscale", "min_face", "tile", "quality"):
+            if named[name] != int(named[name]):
+                raise OptionsError(f"{name} must be a whole number, not {named[name]}.")
             named[name] = int(named[name])
         return Options(**named)

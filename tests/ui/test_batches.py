@@ -1,0 +1,114 @@
+"""Batches without a browser: what happens to their files."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.photos import hopper
+from enhance.build import load_enhancer
+from enhance.engines.local import LocalEngine
+from enhance.errors import OptionsError
+from enhance.images import output_stem, preview, size_of
+from enhance.records import Limits, Options, Setup, Source
+from enhance.ui.batches import Batches
+
+FAST = Options(upscale=1, restorer="none", background="lanczos")
+
+
+@pytest.fixture
+def batches(tmp_path: Path) -> Batches:
+    engine = LocalEngine(lambda: load_enhancer(Setup(device="cpu"), Limits()), Limits())
+    return Batches(engine, tmp_path / "files")
+
+
+def photos(folder: Path, count: int, suffix: str = ".tif") -> list[Source]:
+    paths = [folder / f"{i}{suffix}" for i in range(count)]
+    for i, path in enumerate(paths):
+        Image.fromarray(np.full((40, 30, 3), 50 * i, np.uint8)).save(path)
+    return [Source.of(path) for path in paths]
+
+
+def test_a_batch_that_goes_on_keeps_each_photos_preview(batches: Batches, tmp_path: Path) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 3), FAST, "one")
+        next(batch.records())
+        batch.abandon()
+        assert [entry.state for entry in batch.entries] == ["done", "stopped", "stopped"]
+        batch.resume(batches.engine)
+        assert len(list(batch.records())) == 2
+    for i, entry in enumerate(batch.entries):
+        assert entry.shown and entry.before
+        for path in (entry.shown, entry.before):
+            with Image.open(path) as image:
+                assert abs(int(np.asarray(image).mean()) - 50 * i) <= 1
+
+
+def test_uploads_may_vanish_while_their_batch_waits(batches: Batches, tmp_path: Path) -> None:
+    with closing(batches.engine):
+        sources = photos(tmp_path, 2, ".png")
+        batch = batches.start(sources, FAST, "one")
+        for source in sources:
+            source.path.unlink()
+        assert [entry.state for entry in batch.records()] == ["done", "done"]
+
+
+def test_two_servers_do_not_share_a_folder(batches: Batches, tmp_path: Path) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 1, ".png"), FAST, "one")
+        list(batch.records())
+        Batches(batches.engine, tmp_path / "files")
+        assert batch.entries[0].file and batch.entries[0].file.exists()
+
+
+def test_a_huge_result_can_be_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "huge.jpg"
+    Image.new("L", (14_000, 13_000), 90).save(path)  # beyond what Pillow refuses by itself
+    (tmp_path / "small.jpg").write_bytes(preview(path.read_bytes()))
+    assert max(size_of(tmp_path / "small.jpg") or ()) == 2048
+
+
+def test_a_deep_grey_picture_is_not_shown_white(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 200 * 100).reshape(100, 200).astype(np.uint16)
+    path = tmp_path / "deep.png"
+    Image.fromarray(ramp).save(path)
+    (tmp_path / "small.jpg").write_bytes(preview(path.read_bytes()))
+    with Image.open(tmp_path / "small.jpg") as image:
+        assert 120 < np.asarray(image).mean() < 135
+
+
+def test_the_size_of_a_broken_avif_is_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "photo.avif"
+    Image.fromarray(hopper()[:64, :64]).save(path)
+    whole = path.read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        broken = bytearray(whole)
+        for at in random.integers(8, 300, 3):
+            broken[at] ^= 1 << random.integers(0, 8)
+        path.write_bytes(broken)
+        size_of(path)  # must not raise, whatever the decoder does
+
+
+def test_a_name_that_is_no_text_gets_one() -> None:
+    output_stem("caf\udce9.jpg").encode()
+
+
+def test_whole_numbers_are_asked_for() -> None:
+    import gradio as gr
+
+    from enhance.ui.settings import DEFAULTS, Settings
+
+    with gr.Blocks():
+        settings = Settings()
+    values = [widget.value for widget in settings.widgets]
+    assert settings.options(*values) == DEFAULTS
+    values[0] = 2.0
+    assert settings.options(*values).upscale == 2
+    values[0] = 2.5
+    with pytest.raises(OptionsError, match="whole number"):
+        settings.options(*values)

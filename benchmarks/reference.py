@@ -29,7 +29,7 @@ import torch
 from torch import nn
 
 from benchmarks.photos import Rgb, group
-from enhance.build import ResidentModels, load_enhancer
+from enhance.build import ResidentModels, load_enhancer, upstream_gfpgan
 from enhance.catalogue import CATALOGUE
 from enhance.compat import prepare
 from enhance.records import Face, Limits, Options, Photo, Setup
@@ -40,22 +40,8 @@ GFLOP_PER_FACE = 395
 
 def random_gfpgan(seed: int = 0) -> nn.Module:
     """Upstream's module at full size with random weights that draw varied pictures."""
-    prepare()
-    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
-
     torch.manual_seed(seed)
-    return GFPGANv1Clean(
-        out_size=512,
-        num_style_feat=512,
-        channel_multiplier=2,
-        decoder_load_path=None,
-        fix_decoder=False,
-        num_mlp=8,
-        input_is_latent=True,
-        different_w=True,
-        narrow=1,
-        sft_half=True,
-    ).eval()
+    return upstream_gfpgan().eval()
 
 
 def save_reference_weights(folder: Path, gfpgan: nn.Module) -> Path:

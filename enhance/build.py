@@ -115,22 +115,7 @@ class ResidentModels:
         return net
 
     def _gfpgan(self, name: str) -> Restorer:
-        prepare()
-        from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
-
-        upstream = GFPGANv1Clean(
-            out_size=512,
-            num_style_feat=512,
-            channel_multiplier=2,
-            decoder_load_path=None,
-            fix_decoder=False,
-            num_mlp=8,
-            input_is_latent=True,
-            different_w=True,
-            narrow=1,
-            sft_half=True,
-        )
-        net = GFPGAN.from_upstream(self._upstream(name, upstream))
+        net = GFPGAN.from_upstream(self._upstream(name, upstream_gfpgan()))
         return FaceNet(name, ResidentNet(net, self._place))
 
     def _restoreformer(self) -> Restorer:
@@ -164,6 +149,25 @@ class ResidentModels:
         name = "realesr-general-x4v3"
         net = ResidentNet(self._upstream(name, SRVGGNetCompact()), self._place)
         return TiledNet(name, net, scale=4, overlap=_SRVGG_OVERLAP)
+
+
+def upstream_gfpgan() -> nn.Module:
+    """GFPGAN's own module, built as for its released weights 1.2, 1.3 and 1.4."""
+    prepare()
+    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
+
+    return GFPGANv1Clean(
+        out_size=512,
+        num_style_feat=512,
+        channel_multiplier=2,
+        decoder_load_path=None,
+        fix_decoder=False,
+        num_mlp=8,
+        input_is_latent=True,
+        different_w=True,
+        narrow=1,
+        sft_half=True,
+    )
 
 
 class _First(nn.Module):

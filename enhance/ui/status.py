@@ -45,8 +45,8 @@ _CSS = """
 table { width: 100%; border-collapse: collapse; font-size: var(--text-sm);
         color: var(--body-text-color); }
 th, td { text-align: left; padding: 6px 10px; overflow-wrap: anywhere; vertical-align: top;
-         border: 0 !important; }
-tbody tr { border-top: 1px solid var(--border-color-primary); }
+         border: 0 !important; border-top: 1px solid var(--border-color-primary) !important; }
+tr { border: 0 !important; }
 th { position: sticky; top: 0; white-space: nowrap; background: var(--background-fill-secondary); }
 .state { padding: 1px 8px; border-radius: 10px; white-space: nowrap; color: #1f2937;
          background: #e5e7eb; }
@@ -79,16 +79,19 @@ def progress(batch: Batch, headline: str) -> dict[str, Any]:
     return {
         "headline": headline,
         "percent": round(100 * (1 - left / len(batch.entries))),
-        "rows": [
-            {"name": entry.source.name, "state": entry.state, "detail": _detail(entry)}
-            for entry in batch.entries
-        ],
+        "rows": [_row(entry) for entry in batch.entries],
     }
 
 
 def caption(entry: Entry) -> str:
     """What was done to a photo, in one line: name, faces, sizes, seconds."""
     return f"{entry.source.name} · {_detail(entry)}"
+
+
+def _row(entry: Entry) -> dict[str, str]:
+    notes = entry.report.notes if entry.report else ()
+    detail = " · ".join([_detail(entry), *notes])
+    return {"name": entry.source.name, "state": entry.state, "detail": detail}
 
 
 def _detail(entry: Entry) -> str:
@@ -102,4 +105,4 @@ def _detail(entry: Entry) -> str:
     (width, height), (new_width, new_height) = report.source_size, report.output_size
     seconds = readable(sum(report.seconds.values()), tenths=True)
     line = f"{faces} · {width} × {height} → {new_width} × {new_height} · {seconds}"
-    return " · ".join([line, *report.notes])
+    return line

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from enhance.catalogue import CATALOGUE
 from enhance.choices import required_weights
 from enhance.downloads import fetch
+from enhance.engines.base import unsaved
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError
 from enhance.files import write_bytes
@@ -214,8 +215,7 @@ def _save(record: Result | Failure, folder: Path) -> Result | Failure:
         try:
             write_bytes(folder / record.filename, record.data)
         except OSError as error:
-            reason = f"“{record.name}” could not be saved: {error.strerror or error}."
-            return Failure(record.index, record.name, reason, type(error).__name__)
+            return unsaved(record, error)
     return record
 
 

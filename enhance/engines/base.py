@@ -60,6 +60,12 @@ def failure(index: int, name: str, error: BaseException) -> Failure:
     return Failure(index, name, reason, type(error).__name__)
 
 
+def unsaved(record: Result, error: OSError) -> Failure:
+    """The record of a photo that was enhanced, but whose file could not be written."""
+    reason = f"“{record.name}” could not be saved: {error.strerror or error}."
+    return Failure(record.index, record.name, reason, type(error).__name__)
+
+
 class Finisher:
     """Turns the enhanced photos of one batch into results with names that are unique in it."""
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from enhance.engines.base import Engine, Run
+from enhance.engines.base import Engine, Run, unsaved
 from enhance.files import appearing, write_bytes
 from enhance.images import browser_shows, preview, size_of
 from enhance.records import Failure, Options, Report, Result, Source
@@ -135,8 +135,7 @@ class Batch:
                 entry.file = self._save(self._free(record.filename), record.data)
             except OSError as error:
                 log.exception("a result could not be saved")
-                reason = f"“{record.name}” could not be saved: {error.strerror or error}."
-                record = Failure(record.index, record.name, reason, type(error).__name__)
+                record = unsaved(record, error)
         if isinstance(record, Failure):
             entry.failure, entry.state = record, "failed"
         else:

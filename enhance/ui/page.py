@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,18 +21,16 @@ from enhance.ui.batches import Batch, Batches, Entry
 from enhance.ui.settings import Settings
 from enhance.ui.status import caption, progress, status_widget
 
-log = logging.getLogger(__name__)
-
 MODEL_QUEUE = "model"
 """Every event that uses the model has this concurrency id, with a limit of 1."""
 
+Shown = dict[Any, Any]
+"""What an event changes: widget → value; the widgets that are not in it stay as they are."""
+
+_WAITING = "Waiting for the model …"
 _PATIENCE = 20  # seconds that the estimate waits for models that are still loading
 _PROGRESS = gr.Progress()
 _SLICE = 2  # photos per turn in the queue: nobody waits for the whole of another's batch
-
-# What Enhance, Stop and Continue look like while a batch is at work.
-_WORKING = (gr.update(visible=False), gr.update(visible=True), gr.update(visible=False))
-_AT_REST = (gr.update(visible=True), gr.update(visible=False), gr.update(visible=True))
 
 CSS = """
 #title p { margin: 0; }
@@ -277,7 +274,7 @@ class Page:
 
     def _begin(
         self, files: list[str] | None, ticket: int, request: gr.Request, *values: Any
-    ) -> list[Any]:
+    ) -> Shown:
         """Make the batch and draw its first ticket."""
         if not files:
             raise gr.Error("Drop at least one photo first.", title="No photo")
@@ -287,62 +284,66 @@ class Page:
             raise gr.Error(str(error)) from error
         sources = [Source.of(path) for path in files]
         batch = self._batches.start(sources, options, str(request.session_hash))
-        return [
-            batch.key,
-            ticket + 1,
-            progress(batch, "Waiting for the model …"),
-            None,
-            None,
-            gr.update(interactive=False),
-            gr.update(interactive=False),
-            *_WORKING,
-        ]
+        return {
+            self.batch: batch.key,
+            self.ticket: ticket + 1,
+            self.status: progress(batch, _WAITING),
+            self.gallery: None,
+            self.slider: None,
+            self.download: gr.update(interactive=False),
+            self.zip: gr.update(interactive=False),
+            **self._buttons(batch),
+        }
 
-    def _resume(self, key: str, ticket: int) -> list[Any]:
+    def _resume(self, key: str, ticket: int) -> Shown:
         """Draw a ticket for what a stop left over."""
         batch = self._batch(key)
         batch.resume(self._batches.engine)
-        return [ticket + 1, progress(batch, "Waiting for the model …"), *_WORKING]
+        return {
+            self.ticket: ticket + 1,
+            self.status: progress(batch, _WAITING),
+            **self._buttons(batch),
+        }
 
-    def _slice(self, key: str, ticket: int) -> Iterator[list[Any]]:
+    def _slice(self, key: str, ticket: int) -> Iterator[Shown]:
         """Enhance the next photos of a batch, showing each as soon as it is done."""
         batch = self._batch(key)
-        skip = gr.skip()
-        still: list[Any] = [skip] * 6
-        yield [skip, progress(batch, self._headline(batch)), skip, *still]
+        yield {self.status: progress(batch, self._headline(batch))}
         for done, entry in enumerate(batch.records(), start=1):
             if entry.report and self._estimator.value:
                 self._estimator.value.learn(entry.report)
-            first = entry.state == "done" and len(batch.finished) == 1
-            if first:
-                still = [*self._looking_at(entry), gr.update(interactive=True), skip, skip, skip]
-            yield [
-                skip,
-                progress(batch, self._headline(batch)),
-                [_gallery_item(e) for e in batch.finished],
-                *still,
-            ]
-            still = [skip] * 6
+            shown = self._results(batch)
+            if entry.state == "done" and len(batch.finished) == 1:
+                shown |= {**self._looking_at(entry), self.zip: gr.update(interactive=True)}
+            yield shown
             if done == _SLICE:
                 break
-        more = bool(batch.remaining)
-        yield [
-            ticket + 1 if more else skip,
-            progress(batch, self._headline(batch)),
-            [_gallery_item(e) for e in batch.finished],
-            skip,
-            skip,
-            skip,
-            gr.update(visible=not more),
-            gr.update(visible=more),
-            gr.update(visible=bool(batch.stopped)),
-        ]
+        last = self._results(batch) | self._buttons(batch)
+        if batch.remaining:
+            last[self.ticket] = ticket + 1
+        yield last
 
-    def _give_up(self, key: str) -> list[Any]:
+    def _give_up(self, key: str) -> Shown:
         """The batch got no further turn: keep what is finished, offer the rest."""
         batch = self._batch(key)
         batch.abandon()
-        return [progress(batch, self._headline(batch)), *_AT_REST]
+        return {self.status: progress(batch, self._headline(batch)), **self._buttons(batch)}
+
+    def _results(self, batch: Batch) -> Shown:
+        """A batch as it stands, for an event that does not postprocess."""
+        return {
+            self.status: progress(batch, self._headline(batch)),
+            self.gallery: [_gallery_item(entry) for entry in batch.finished],
+        }
+
+    def _buttons(self, batch: Batch) -> Shown:
+        """Enhance, Stop and Continue, as the batch's state asks for."""
+        working = bool(batch.remaining)
+        return {
+            self.enhance: gr.update(visible=not working),
+            self.stop: gr.update(visible=working),
+            self.resume: gr.update(visible=bool(batch.stopped)),
+        }
 
     def _headline(self, batch: Batch) -> str:
         total, left = len(batch.entries), batch.remaining
@@ -373,12 +374,13 @@ class Page:
             gr.update(value=str(entry.file), interactive=True),
         )
 
-    def _looking_at(self, entry: Entry) -> list[Any]:
+    def _looking_at(self, entry: Entry) -> Shown:
         """The same for events that do not postprocess."""
-        return [
-            gr.update(value=[_file(entry.before), _file(entry.viewable)], label=caption(entry)),
-            gr.update(value=_file(entry.file), interactive=True),
-        ]
+        pair = [_file(entry.before), _file(entry.viewable)]
+        return {
+            self.slider: gr.update(value=pair, label=caption(entry)),
+            self.download: gr.update(value=_file(entry.file), interactive=True),
+        }
 
     def _zip(self, key: str) -> str:
         return str(self._batch(key).zip())

@@ -15,7 +15,7 @@ run: $(VENV)/app
 	$(PY) app.py
 
 test: check
-	sh tests/ensure_browser.sh
+	sh tests/ensure_programs.sh
 	$(PY) -m pytest
 
 check: $(VENV)/dev

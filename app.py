@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from dataclasses import fields
 from pathlib import Path
 
 # Before gradio is imported: no request leaves this machine unless the user asks for a download.
@@ -16,7 +17,6 @@ from gradio.utils import get_upload_folder
 from enhance.catalogue import CATALOGUE
 from enhance.choices import required_weights
 from enhance.downloads import fetch
-from enhance.engines.base import Engine
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator
@@ -24,18 +24,28 @@ from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Setup
 from enhance.ui.api import Api
 from enhance.ui.batches import Batches
-from enhance.ui.page import CSS, EstimatorSlot, Page
+from enhance.ui.language import MIDDLEWARE
+from enhance.ui.page import CSS, Page
+from enhance.ui.routes import routes
+from enhance.ui.settings_panel import EstimatorSlot
 
 log = logging.getLogger("enhance")
 
 ASSETS = Path(__file__).parent / "assets"
-LIMITS = Limits()
-MAX_WAITING = 64  # events in the queue; more are refused with a sentence
 
 
-def build_page(engine: Engine, estimator: EstimatorSlot) -> gr.Blocks:
-    """The page and the API in front of an engine."""
-    batches = Batches(engine, Path(get_upload_folder()))
+def limits() -> Limits:
+    """What photos and batches may be: ENHANCE_MAX_PIXELS and the like change a limit."""
+    changed = {
+        field.name: int(os.environ[variable])
+        for field in fields(Limits)
+        if (variable := f"ENHANCE_{field.name.upper()}") in os.environ
+    }
+    return Limits(**changed)
+
+
+def build_page(batches: Batches, estimator: EstimatorSlot) -> gr.Blocks:
+    """The page and the API over the same batches."""
     hour = 3600
 
     def leave(request: gr.Request) -> None:
@@ -45,20 +55,22 @@ def build_page(engine: Engine, estimator: EstimatorSlot) -> gr.Blocks:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
         Api(batches, Page(page, batches, estimator, samples).settings)
         page.unload(leave)
-    return page.queue(default_concurrency_limit=1, max_size=MAX_WAITING)
+    # The page refuses kindly before this limit is reached; it holds for the API too.
+    return page.queue(default_concurrency_limit=1, max_size=2 * batches.limits.max_waiting)
 
 
 def load_enhancer() -> Enhancer:
     """Imports the models' libraries only now: the page is served seconds earlier."""
     from enhance.build import load_enhancer
 
-    return load_enhancer(Setup(), LIMITS)
+    return load_enhancer(Setup(), limits())
 
 
 def main() -> None:
     """Serve the page, then load the models behind it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    engine = LocalEngine(load_enhancer, LIMITS)
+    engine = LocalEngine(load_enhancer, limits())
+    batches = Batches(engine, Path(get_upload_folder()), limits())
     estimator = EstimatorSlot()
 
     def load() -> None:
@@ -76,18 +88,20 @@ def main() -> None:
         except Exception:
             log.exception("the models could not be loaded; the first photo will try again")
 
-    page = build_page(engine, estimator)
+    page = build_page(batches, estimator)
     page.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         prevent_thread_lock=True,
-        max_file_size=LIMITS.max_bytes,
+        max_file_size=batches.limits.max_bytes,
         enable_monitoring=False,
         run_history=False,
         footer_links=["api"],
         theme=gr.themes.Default(),
         css=CSS,
         ssr_mode=False,
+        pwa=True,
+        app_kwargs={"routes": routes(batches), "middleware": MIDDLEWARE},
     )
     threading.Thread(target=load, name="load").start()
     page.block_thread()

@@ -44,7 +44,7 @@ def methods(enhancer: Enhancer) -> dict[str, Method]:
         )
 
     def enhance(options: Options) -> Method:
-        return lambda rgb: enhancer(Photo("photo", rgb, "PNG"), options, lambda: None).canvas
+        return lambda rgb: enhancer(Photo("photo", rgb, "PNG"), options, lambda: None).pasted()
 
     return {
         "bicubic": enlarge(cv2.INTER_CUBIC),

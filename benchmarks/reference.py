@@ -176,7 +176,7 @@ class Setting:
         return (
             len(found),
             lambda: upstream.enhance(bgr),
-            lambda: enhancer(photo, options, lambda: None),
+            lambda: enhancer(photo, options, lambda: None).pasted(),
         )
 
 

@@ -27,7 +27,7 @@ def main() -> None:
     for name, (left, top, edge) in CUTS.items():
         before = np.ascontiguousarray(SAMPLES[name][top : top + edge, left : left + edge])
         options = Options(upscale=2, background="realesrgan")
-        after = enhancer(Photo(name, before, "PNG"), options, lambda: None).canvas
+        after = enhancer(Photo(name, before, "PNG"), options, lambda: None).pasted()
         pair = [_fit(before), _fit(after)]
         columns.append(np.vstack(pair))
     file = Path(__file__).parent / "before_after.jpg"

@@ -17,8 +17,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError
 from enhance.records import Failure, Limits, Options, Report, Result, Setup, Source
+from enhance.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "EnhanceError",

@@ -25,6 +25,7 @@ from enhance.nets.srvgg import SRVGGNetCompact
 from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo, Limits, Options, Setup
 from enhance.restorers import FaceNet, RealESRGANFaces
+from enhance.sentences import Sentence, say
 from enhance.tensors import Place, ResidentNet
 from enhance.upscalers import Lanczos, TiledNet
 from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM
@@ -79,20 +80,20 @@ class ResidentModels:
         return resolve(options, self.device, self._setup.weights)
 
     def detector(self, name: str) -> Detector:
-        return self._resident("detector", self._detectors, name)
+        return self._resident(say("detector"), self._detectors, name)
 
     def masker(self, name: str) -> Masker:
-        return self._resident("masker", self._maskers, name)
+        return self._resident(say("masker"), self._maskers, name)
 
     def restorer(self, name: str) -> Restorer:
-        return self._resident("restorer", self._restorers, name)
+        return self._resident(say("restorer"), self._restorers, name)
 
     def upscaler(self, name: str) -> Upscaler:
-        return self._resident("background upscaler", self._upscalers, name)
+        return self._resident(say("background upscaler"), self._upscalers, name)
 
-    def _resident(self, kind: str, table: dict[str, Callable[[], T]], name: str) -> T:
+    def _resident(self, kind: Sentence, table: dict[str, Callable[[], T]], name: str) -> T:
         if name not in table:
-            raise OptionsError(f"There is no {kind} called {name!r}.")
+            raise OptionsError(say("There is no {kind} called {name!r}.", kind=kind, name=name))
         if name not in self._loaded:
             self._loaded[name] = table[name]()
         return self._loaded[name]  # type: ignore[return-value]
@@ -111,7 +112,9 @@ class ResidentModels:
         try:
             net.load_state_dict(self._checkpoint(name), strict=True)
         except RuntimeError as error:
-            raise WeightsInvalid(f"The weights of {name} belong to another network.") from error
+            raise WeightsInvalid(
+                say("The weights of {name} belong to another network.", name=name)
+            ) from error
         return net
 
     def _gfpgan(self, name: str) -> Restorer:

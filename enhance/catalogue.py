@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from enhance.sentences import say
+
 _HUB = "https://huggingface.co"
 
 
@@ -44,7 +46,7 @@ _GFPGAN = "https://github.com/TencentARC/GFPGAN/releases/download"
 _REALESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
 _FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
 
-_GFPGAN_LICENCE = (
+_GFPGAN_LICENCE = say(
     "Apache-2.0; its LICENSE file includes NVIDIA's terms for StyleGAN2 (research or evaluation) "
     "and those of DFDNet"
 )
@@ -57,7 +59,7 @@ _FILES = (
         size=348632874,
         sha256="29e25ee90c170f4231163f4c83df6b59c968b73f3ce00cb884015ae005db083c",
         licence=_GFPGAN_LICENCE,
-        about="GFPGAN 1.2: restores faces; sharper than later versions.",
+        about=say("GFPGAN 1.2: restores faces; sharper than later versions."),
     ),
     WeightFile(
         name="gfpgan-1.3",
@@ -70,7 +72,7 @@ _FILES = (
         size=348632874,
         sha256="c953a88f2727c85c3d9ae72e2bd4846bbaf59fe6972ad94130e23e7017524a70",
         licence=_GFPGAN_LICENCE,
-        about="GFPGAN 1.3: restores faces; more natural than 1.2.",
+        about=say("GFPGAN 1.3: restores faces; more natural than 1.2."),
     ),
     WeightFile(
         name="gfpgan-1.4",
@@ -83,7 +85,7 @@ _FILES = (
         size=348632874,
         sha256="e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
         licence=_GFPGAN_LICENCE,
-        about="GFPGAN 1.4: restores faces; more detail and truer to the person than 1.3.",
+        about=say("GFPGAN 1.4: restores faces; more detail and truer to the person than 1.3."),
     ),
     WeightFile(
         name="restoreformer",
@@ -95,8 +97,8 @@ _FILES = (
         ),
         size=290785322,
         sha256="07404d446d62ca3d5ed38b1de09a947a1e77d46dbccec961a74d713a8f24ace0",
-        licence="none stated by its authors",
-        about="RestoreFormer: restores faces with a transformer.",
+        licence=say("none stated by its authors"),
+        about=say("RestoreFormer: restores faces with a transformer."),
     ),
     WeightFile(
         name="realesrgan-x4plus",
@@ -108,7 +110,7 @@ _FILES = (
         size=67040989,
         sha256="4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1",
         licence="BSD-3-Clause",
-        about="Real-ESRGAN: enlarges photos four times.",
+        about=say("Real-ESRGAN: enlarges photos four times."),
     ),
     WeightFile(
         name="realesrgan-x2plus",
@@ -120,7 +122,7 @@ _FILES = (
         size=67061725,
         sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
         licence="BSD-3-Clause",
-        about="Real-ESRGAN: enlarges photos twice.",
+        about=say("Real-ESRGAN: enlarges photos twice."),
     ),
     WeightFile(
         name="realesr-general-x4v3",
@@ -132,7 +134,7 @@ _FILES = (
         size=4885111,
         sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
         licence="BSD-3-Clause",
-        about="Real-ESRGAN, small and fast: enlarges photos four times.",
+        about=say("Real-ESRGAN, small and fast: enlarges photos four times."),
     ),
     WeightFile(
         name="realesr-general-wdn-x4v3",
@@ -144,7 +146,7 @@ _FILES = (
         size=4885111,
         sha256="1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd688f0cee269dca",
         licence="BSD-3-Clause",
-        about="As realesr-general-x4v3, but removes less noise; the two can be blended.",
+        about=say("As realesr-general-x4v3, but removes less noise; the two can be blended."),
     ),
     WeightFile(
         name="retinaface-r50",
@@ -156,7 +158,7 @@ _FILES = (
         size=109497761,
         sha256="6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf31840b0a5a16d",
         licence="MIT",
-        about="RetinaFace with a ResNet-50: finds faces.",
+        about=say("RetinaFace with a ResNet-50: finds faces."),
     ),
     WeightFile(
         name="parsenet",
@@ -167,8 +169,8 @@ _FILES = (
         ),
         size=85331193,
         sha256="3d558d8d0e42c20224f13cf5a29c79eba2d59913419f945545d8cf7b72920de2",
-        licence="MIT as part of facexlib; derived from PSFRGAN (CC BY-NC-SA 4.0)",
-        about="ParseNet: tells skin, hair and background apart around a face.",
+        licence=say("MIT as part of facexlib; derived from PSFRGAN (CC BY-NC-SA 4.0)"),
+        about=say("ParseNet: tells skin, hair and background apart around a face."),
     ),
 )
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from enhance.errors import WeightsInvalid, WeightsMissing
+from enhance.sentences import say
 
 _WRAPPERS = ("params_ema", "params")  # as BasicSR saves them; the averaged weights are the better
 
@@ -26,7 +27,11 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
         path.open("rb").close()
     except OSError as error:
         raise WeightsMissing(
-            f"The weight file {path} could not be read: {error.strerror or error}."
+            say(
+                "The weight file {path} could not be read: {reason}.",
+                path=path,
+                reason=error.strerror or str(error),
+            )
         ) from error
     try:
         content = torch.load(
@@ -34,7 +39,10 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
         )
     except Exception as error:  # foreign bytes make the unpickler raise almost anything
         raise WeightsInvalid(
-            f"{path} is not a weight file, is damaged, or holds code, which is never run."
+            say(
+                "{path} is not a weight file, is damaged, or holds code, which is never run.",
+                path=path,
+            )
         ) from error
     return _tensors(content, path)
 
@@ -44,6 +52,6 @@ def _tensors(content: object, path: Path) -> dict[str, Tensor]:
         content = next((content[key] for key in _WRAPPERS if key in content), content)
     found = content if isinstance(content, dict) else {}
     if not found or not all(isinstance(value, Tensor) for value in found.values()):
-        raise WeightsInvalid(f"{path} is a PyTorch file, but not one of weights.")
+        raise WeightsInvalid(say("{path} is a PyTorch file, but not one of weights.", path=path))
     # Training on several GPUs leaves this prefix: facexlib's RetinaFace has it.
     return {str(name).removeprefix("module."): value for name, value in found.items()}

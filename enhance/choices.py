@@ -9,6 +9,7 @@ from enhance.catalogue import CATALOGUE
 from enhance.downloads import locate
 from enhance.errors import WeightsMissing
 from enhance.records import Background, Options, Restorer
+from enhance.sentences import say
 
 BEST_FIRST: tuple[Restorer, ...] = ("gfpgan-1.4", "gfpgan-1.3", "gfpgan-1.2", "restoreformer")
 """The downloadable restorers in the order in which "auto" prefers them."""
@@ -28,10 +29,13 @@ def weights_path(name: str, explicit: Path | None) -> Path:
     """
     path = locate(CATALOGUE[name], explicit)
     if path is None:
-        size = CATALOGUE[name].size / 1e6
         raise WeightsMissing(
-            f"The weights of {name} ({size:.0f} MB) are not on this machine. Press Download on the "
-            f"page, or run: python -m enhance fetch {name}"
+            say(
+                "The weights of {name} ({megabytes:.0f} MB) are not on this machine. Press "
+                "Download on the page, or run: python -m enhance fetch {name}",
+                name=name,
+                megabytes=CATALOGUE[name].size / 1e6,
+            )
         )
     return path
 
@@ -45,8 +49,11 @@ def resolve(
         best = next((name for name in BEST_FIRST if locate(CATALOGUE[name], explicit)), None)
         if best is None:
             notes.append(
-                f"Faces restored by the bundled model: the weights of {BEST_FIRST[0]} are not on "
-                "this machine."
+                say(
+                    "Faces restored by the bundled model: the weights of {name} are not on this "
+                    "machine.",
+                    name=BEST_FIRST[0],
+                )
             )
         options = replace(options, restorer=best or "bundled")
     if options.background == "auto":

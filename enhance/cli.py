@@ -34,6 +34,7 @@ from enhance.records import (
     Failure,
     Limits,
     Masker,
+    Metadata,
     Options,
     OutputFormat,
     Restorer,
@@ -144,6 +145,12 @@ def _parser() -> argparse.ArgumentParser:
         help="of the results; same: as each photo is",
     )
     add("--quality", type=int, default=default.quality, help="of JPEG and WebP, 1..100")
+    add(
+        "--metadata",
+        choices=get_args(Metadata),
+        default=default.metadata,
+        help="EXIF, XMP and IPTC; no-location: all but where the photo was taken",
+    )
     add("--device", choices=("auto", "cpu", "cuda", "mps"), default=setup.device)
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default=setup.precision)
     add("--weights", type=Path, metavar="PATH", help="weight file, or folder searched first")

@@ -15,6 +15,7 @@ from torch import nn
 
 from enhance.errors import WeightsInvalid
 from enhance.records import Face, FloatArray, Pixels
+from enhance.sentences import say
 from enhance.tensors import Place
 from enhance.weights import RETINAFACE_MOBILENET, PackagedFile
 
@@ -163,4 +164,4 @@ def _model_bytes(module: bytes) -> bytes:
             value = ast.literal_eval(node.value)
             if isinstance(value, bytes):
                 return value
-    raise WeightsInvalid("The face detector's package holds no weights.")
+    raise WeightsInvalid(say("The face detector's package holds no weights."))

@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from enhance.catalogue import WeightFile
 from enhance.errors import WeightsInvalid, WeightsMissing
 from enhance.files import write_bytes
+from enhance.sentences import joined, say
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +96,14 @@ def fetch(
             return locate(file) or _download(file, target, report, pauses)
     except OSError as error:
         raise WeightsMissing(
-            f"{file.filename} could not be saved in {target.parent}: {error.strerror or error}. "
-            f"It takes {file.size / 1e6:.0f} MB. ENHANCE_WEIGHTS_DIR can name another folder."
+            say(
+                "{file} could not be saved in {folder}: {reason}. It takes {megabytes:.0f} MB. "
+                "ENHANCE_WEIGHTS_DIR can name another folder.",
+                file=file.filename,
+                folder=target.parent,
+                reason=error.strerror or str(error),
+                megabytes=file.size / 1e6,
+            )
         ) from error
 
 
@@ -137,14 +144,44 @@ def _download(file: WeightFile, target: Path, report: Progress, pauses: Sequence
 def _failure(
     file: WeightFile, target: Path, refusals: dict[str, _Refused]
 ) -> WeightsInvalid | WeightsMissing:
-    tried = "; ".join(f"{address} ({refusal})" for address, refusal in refusals.items())
-    by_hand = f"To place it by hand, save it as {target}: {file.size} bytes, SHA-256 {file.sha256}."
+    tried = joined(
+        "; ",
+        (
+            say("{address} ({reason})", address=address, reason=_why(refusal))
+            for address, refusal in refusals.items()
+        ),
+    )
+    by_hand = say(
+        "To place it by hand, save it as {path}: {size} bytes, SHA-256 {sha256}.",
+        path=target,
+        size=file.size,
+        sha256=file.sha256,
+    )
     if any(isinstance(refusal, _Wrong) for refusal in refusals.values()):
         return WeightsInvalid(
-            f"No address gave the right {file.filename}, and a wrong one is not used. "
-            f"Tried: {tried}. {by_hand}"
+            say(
+                "No address gave the right {file}, and a wrong one is not used. Tried: {tried}. "
+                "{by_hand}",
+                file=file.filename,
+                tried=tried,
+                by_hand=by_hand,
+            )
         )
-    return WeightsMissing(f"{file.filename} could not be downloaded. Tried: {tried}. {by_hand}")
+    return WeightsMissing(
+        say(
+            "{file} could not be downloaded. Tried: {tried}. {by_hand}",
+            file=file.filename,
+            tried=tried,
+            by_hand=by_hand,
+        )
+    )
+
+
+def _why(error: Exception) -> str:
+    """What it says, as a Sentence if it has one; else its kind."""
+    return next(
+        (said for said in error.args if isinstance(said, str) and said), type(error).__name__
+    )
 
 
 def _client() -> httpx.Client:
@@ -160,7 +197,7 @@ def _require_https(request: httpx.Request) -> None:
     """Called for each request, those of redirects included."""
     url = request.url
     if url.scheme != "https" and not (url.scheme == "http" and url.host in _LOOPBACK):
-        raise _Refused(f"it leads to {url}, which is not a https address")
+        raise _Refused(say("it leads to {url}, which is not a https address", url=str(url)))
 
 
 def _complete(
@@ -186,18 +223,18 @@ def _complete(
                 waits = iter(pauses)
             pause = next(waits, None)
             if pause is None:
-                raise _Refused(str(error) or type(error).__name__) from error
+                raise _Refused(_why(error)) from error
             if isinstance(error, _UNCONNECTED):
                 waits = iter(())  # one more try, then a mirror: each may take long to fail
             time.sleep(pause)
             continue
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _Refused(str(error) or type(error).__name__) from error
+            raise _Refused(_why(error)) from error
         if _size(part) == file.size and _sha256(part) == file.sha256:
             return
         part.unlink()
         if not inherited:
-            raise _Wrong("its SHA-256 is another")
+            raise _Wrong(say("its SHA-256 is another"))
         inherited = False  # the bytes found at the start may be at fault: once more without them
 
 
@@ -224,9 +261,11 @@ def _receive(
             os.fsync(out.fileno())
     if done > file.size:
         part.unlink()
-        raise _Wrong(f"it has more than {file.size} bytes")
+        raise _Wrong(say("it has more than {size} bytes", size=file.size))
     if done < file.size:
-        raise _Interrupted(f"the transfer ended after {done} of {file.size} bytes")
+        raise _Interrupted(
+            say("the transfer ended after {done} of {size} bytes", done=done, size=file.size)
+        )
 
 
 def _offset(response: httpx.Response, start: int, size: int) -> int:
@@ -236,19 +275,19 @@ def _offset(response: httpx.Response, start: int, size: int) -> int:
     """
     status = response.status_code
     if status in _PASSING:
-        raise _Interrupted(f"status {status}")
+        raise _Interrupted(say("status {status}", status=status))
     if status == 200:
         if response.headers.get("Content-Length", str(size)) != str(size):
-            raise _Wrong(f"it does not have {size} bytes")
+            raise _Wrong(say("it does not have {size} bytes", size=size))
         return 0
     if status == 206:
         span = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
         if span is None or int(span[1]) != start or int(span[2]) != size:
-            raise _Wrong(f"it does not have {size} bytes")
+            raise _Wrong(say("it does not have {size} bytes", size=size))
         return start
     if status == 416:
-        raise _Wrong(f"it has at most {start} of {size} bytes")
-    raise _Refused(f"status {status}")
+        raise _Wrong(say("it has at most {start} of {size} bytes", start=start, size=size))
+    raise _Refused(say("status {status}", status=status))
 
 
 def _require_space(folder: Path, size: int) -> None:

@@ -9,6 +9,8 @@ EnhanceError
 ├── WeightsError        model weights cannot be used
 │   ├── WeightsMissing      not on this machine
 │   └── WeightsInvalid      truncated, altered or of another model
+├── LayersDamaged       what was kept of a photo's faces cannot be used
+├── Busy                too many people are waiting already
 ├── OutOfMemory         the device ran out of memory at the smallest size tried
 └── Cancelled           the work was stopped on request
 
@@ -17,9 +19,17 @@ Messages are whole sentences meant for the person at the page or the terminal.
 
 from __future__ import annotations
 
+from enhance.sentences import Sentence
+
 
 class EnhanceError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package. `str` of one is its message in English."""
+
+    @property
+    def sentence(self) -> str:
+        """The message; a Sentence, which can be translated, if it was raised with one."""
+        first = self.args[0] if self.args else None
+        return first if isinstance(first, Sentence) else str(self)
 
 
 class OptionsError(EnhanceError, ValueError):
@@ -52,6 +62,14 @@ class WeightsMissing(WeightsError):
 
 class WeightsInvalid(WeightsError):
     """A weight file is truncated, altered or belongs to another model."""
+
+
+class LayersDamaged(EnhanceError):
+    """What was kept of a photo's faces is damaged or belongs to another photo."""
+
+
+class Busy(EnhanceError):
+    """Too many people are waiting already; the message says what to do."""
 
 
 class OutOfMemory(EnhanceError):

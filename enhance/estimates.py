@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from enhance.choices import resolve
 from enhance.records import EngineInfo, Options, Report
+from enhance.sentences import Sentence, say
 
 # What each model costs, in input pixels of the bundled ×4 network (measured on a CPU).
 _FACE_PIXELS = {
@@ -55,7 +56,7 @@ class Estimator:
         _blend(self._per_pixel, report.background, spent.pop("upscale", 0.0) / pixels)
         restore = spent.pop("restore", 0.0)
         if report.restored:
-            _blend(self._per_face, report.restorer, restore / report.restored)
+            _blend(self._per_face, report.restorer, restore / len(report.restored))
         output = report.output_size[0] * report.output_size[1] / 1e6
         # Tiny photos say nothing about megapixels.
         rest = sum(spent.values()) / max(output, 0.25)
@@ -66,9 +67,13 @@ def _blend(means: dict[str, float], key: str, value: float) -> None:
     means[key] = means[key] * (1 - _FRESH) + value * _FRESH
 
 
-def readable(seconds: float, *, tenths: bool = False) -> str:
+def readable(seconds: float, *, tenths: bool = False) -> Sentence:
     """Seconds as people say them: "3 s" (or "2.6 s"), "2 min", "1 h 5 min"."""
     if seconds < 99:
-        return f"{seconds:.1f} s" if tenths else f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+        if tenths:
+            return say("{seconds:.1f} s", seconds=seconds)
+        return say("{seconds:.0f} s", seconds=max(1, seconds))
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if not hours:
+        return say("{minutes} min", minutes=minutes)
+    return say("{hours} h {minutes} min", hours=hours, minutes=minutes)

@@ -38,6 +38,7 @@ _OUTSIDE = (
     135,
 )  # grey beyond the photo's border that the face networks were trained with
 _WARP_SIDE = 2**15 - 1  # OpenCV warps no larger picture; a part of it then is cut out first
+_DEEP = 2**16 - 1
 _BAND = 2_000_000  # canvas pixels blended at once, so that a huge face needs no huge float copy
 
 Matrix = NDArray[Any]
@@ -46,15 +47,20 @@ Region = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Patch:
-    """A restored crop on its way back.
+    """A restored crop on its way back, in 16 bits: as fine as any photo, and exact to store.
 
-    matrix: (2, 3) photo pixels → crop pixels. pixels: (512, 512, 3) float32 RGB in 0..1.
-    mask: (512, 512) float32 in 0..1; how much of the crop shows.
+    matrix: (2, 3) photo pixels → crop pixels. pixels: (512, 512, 3) uint16 RGB, full range.
+    mask: (512, 512) uint16, full range; how much of the crop shows.
     """
 
     matrix: Matrix
-    pixels: FloatArray
-    mask: FloatArray
+    pixels: Pixels
+    mask: Pixels
+
+    @classmethod
+    def of(cls, matrix: Matrix, pixels: FloatArray, mask: FloatArray) -> Patch:
+        """The patch of a float32 crop and mask, both in 0..1 (what lies beyond is clipped)."""
+        return cls(matrix, _to_16_bit(pixels), _to_16_bit(mask))
 
 
 def face_matrix(face: Face) -> Matrix | None:
@@ -172,7 +178,7 @@ def _place(patch: Patch, shape: tuple[int, ...], upscale: int) -> _Placed | None
         [[1 / upscale, 0, 0.5 / upscale - 0.5], [0, 1 / upscale, 0.5 / upscale - 0.5], [0, 0, 1]]
     )
     matrix = _square(patch.matrix) @ to_photo
-    crop, mask = patch.pixels, patch.mask
+    crop, mask = _to_float(patch.pixels), _to_float(patch.mask)
     # A face much smaller on the canvas than its crop is halved first: linear sampling would alias.
     for _ in range(max(0, math.floor(math.log2(math.sqrt(abs(np.linalg.det(matrix[:2, :2]))))))):
         crop = cv2.resize(crop, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # type: ignore
@@ -185,6 +191,14 @@ def _place(patch: Patch, shape: tuple[int, ...], upscale: int) -> _Placed | None
     if region[0].start >= region[0].stop or region[1].start >= region[1].stop:
         return None
     return _Placed(region, matrix, crop, mask, shape, upscale)
+
+
+def _to_16_bit(values: FloatArray) -> Pixels:
+    return np.rint(values.clip(0, 1) * np.float32(_DEEP)).astype(np.uint16)
+
+
+def _to_float(pixels: Pixels) -> FloatArray:
+    return pixels.astype(np.float32) / np.float32(_DEEP)
 
 
 def _bands(shape: tuple[int, ...]) -> Iterator[slice]:

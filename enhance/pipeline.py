@@ -1,4 +1,8 @@
-"""One photo from pixels to pixels: orchestration only, no torch, no concrete model."""
+"""One photo from pixels to pixels: orchestration only, no torch, no concrete model.
+
+The restored faces stay beside the enlarged photo until it is finished: pasting needs no model, so
+it need not keep one waiting, and a face can still be left out.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ from typing import Protocol
 
 import numpy as np
 
+from enhance.colour import SRGB, ColourSpace, colour_space, srgb_view
 from enhance.errors import PhotoTooLarge
-from enhance.faces import CROP, Patch, align, face_matrix, paste
+from enhance.faces import CROP, Matrix, Patch, align, face_matrix, paste
 from enhance.records import (
     Checkpoint,
     EngineInfo,
@@ -25,7 +30,11 @@ from enhance.records import (
     Pixels,
     Report,
 )
+from enhance.scaling import clean_edges, transparency
+from enhance.sentences import Sentence, say
 from enhance.sharpness import is_sharp
+
+_TOGETHER = 16  # faces restored at once: a crowd's crops need not lie in memory all at a time
 
 
 class Detector(Protocol):
@@ -37,11 +46,16 @@ class Detector(Protocol):
 
 
 class Restorer(Protocol):
-    """Crops (n, 512, 512, 3) float32 RGB in 0..1 → restored crops of the same shape."""
+    """Crops (n, 512, 512, 3) float32 RGB in 0..1 → restored crops of the same shape.
+
+    quick: rather soon than well, where there is a choice.
+    """
 
     name: str
 
-    def __call__(self, crops: FloatArray, checkpoint: Checkpoint) -> FloatArray: ...
+    def __call__(
+        self, crops: FloatArray, checkpoint: Checkpoint, quick: bool = False
+    ) -> FloatArray: ...
 
 
 class Masker(Protocol):
@@ -53,11 +67,18 @@ class Masker(Protocol):
 
 
 class Upscaler(Protocol):
-    """RGB photo → the photo `upscale` times as large, same dtype."""
+    """RGB photo → the photo `upscale` times as large, same dtype, in the same colour space."""
 
     name: str
 
-    def __call__(self, rgb: Pixels, upscale: int, tile: int, checkpoint: Checkpoint) -> Pixels: ...
+    def __call__(
+        self,
+        rgb: Pixels,
+        upscale: int,
+        tile: int,
+        checkpoint: Checkpoint,
+        space: ColourSpace = SRGB,
+    ) -> Pixels: ...
 
 
 class Models(Protocol):
@@ -78,11 +99,21 @@ class Models(Protocol):
 
 @dataclass(frozen=True)
 class Enhanced:
-    """An enhanced photo before encoding. `alpha` is upscaled alike, or None."""
+    """An enhanced photo before its faces are pasted and it is encoded.
+
+    canvas: the photo upscaled, faces as they were. alpha: upscaled alike, or None. patches: the
+    restored faces, by their index in `report.faces`.
+    """
 
     canvas: Pixels
     alpha: Pixels | None
+    patches: dict[int, Patch]
     report: Report
+
+    def pasted(self) -> Pixels:
+        """The canvas, its faces now pasted into it, in place: to be called once."""
+        paste(self.canvas, list(self.patches.values()), self.report.upscale)
+        return self.canvas
 
 
 class Enhancer:
@@ -94,7 +125,7 @@ class Enhancer:
         self.info = info
 
     def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
-        """Detect, restore, upscale, paste.
+        """Detect, restore, upscale.
 
         Raises PhotoTooLarge when the output would exceed the limits, Cancelled from `checkpoint`,
         and whatever the models raise.
@@ -103,38 +134,37 @@ class Enhancer:
         clock = _Clock()
         models = self._models
         options, choices = models.resolve(options)
+        space = colour_space(photo.icc, photo.grey)
         faces: list[Face] = []
-        patches: list[Patch] = []
+        patches: dict[int, Patch] = {}
         if options.restorer != "none":
             with clock("detect"):
-                found = models.detector(options.detector)(photo.rgb, options.face_threshold)
+                seen = srgb_view(photo.rgb, space)
+                found = models.detector(options.detector)(seen, options.face_threshold)
                 found = [face for face in found if face.size >= options.min_face]
                 faces = choose_faces(found, options.faces, photo.size)
             if faces and options.weight > 0:
                 with clock("restore"):
-                    patches = self._restore(photo, faces, options, checkpoint)
+                    patches = self._restore(photo, space, faces, options, checkpoint)
         with clock("upscale"):
             upscaler = models.upscaler(options.background)
-            canvas = upscaler(photo.rgb, options.upscale, options.tile, checkpoint)
+            rgb = clean_edges(photo.rgb, photo.alpha, options.upscale)
+            canvas = upscaler(rgb, options.upscale, options.tile, checkpoint, space)
             # Transparency is no picture content: it is only ever interpolated.
             alpha = photo.alpha
-            if alpha is not None and options.upscale > 1:
-                alpha = models.upscaler("lanczos")(alpha, options.upscale, options.tile, checkpoint)
-        with clock("paste"):
-            paste(canvas, patches, options.upscale)
+            if alpha is not None:
+                alpha = transparency(alpha, options.upscale)
         notes = [*photo.notes, *choices]
         if options.restorer != "none" and not faces:
-            notes.append("No face found: the whole picture was enhanced, no face restored.")
+            notes.append(say("No face found: the whole picture was enhanced, no face restored."))
         elif len(patches) < len(faces) and options.weight > 0:
-            notes.append(
-                f"{len(faces) - len(patches)} of {len(faces)} faces are sharp: left alone."
-            )
+            notes.append(_left_alone(len(faces) - len(patches), len(faces)))
         report = Report(
             name=photo.name,
             source_size=photo.size,
             output_size=(canvas.shape[1], canvas.shape[0]),
             faces=tuple(faces),
-            restored=len(patches),
+            restored=tuple(patches),
             restorer=options.restorer,
             background=options.background,
             detector=options.detector,
@@ -145,33 +175,67 @@ class Enhancer:
             seconds=clock.seconds,
             notes=tuple(notes),
         )
-        return Enhanced(canvas, alpha, report)
+        return Enhanced(canvas, alpha, patches, report)
 
     def _restore(
-        self, photo: Photo, faces: list[Face], options: Options, checkpoint: Checkpoint
-    ) -> list[Patch]:
-        matrices = [m for m in map(face_matrix, faces) if m is not None]
+        self,
+        photo: Photo,
+        space: ColourSpace,
+        faces: list[Face],
+        options: Options,
+        checkpoint: Checkpoint,
+    ) -> dict[int, Patch]:
+        """The faces' patches by index, without those that are degenerate or left alone."""
+        placed = [(i, m) for i, m in enumerate(map(face_matrix, faces)) if m is not None]
+        patches: dict[int, Patch] = {}
+        for start in range(0, len(placed), _TOGETHER):
+            some = dict(placed[start : start + _TOGETHER])
+            patches |= self._restore_some(photo, space, some, options, checkpoint)
+        return patches
+
+    def _restore_some(
+        self,
+        photo: Photo,
+        space: ColourSpace,
+        matrices: dict[int, Matrix],
+        options: Options,
+        checkpoint: Checkpoint,
+    ) -> dict[int, Patch]:
         crops = np.empty((len(matrices), CROP, CROP, 3), np.float32)
-        for crop, matrix in zip(crops, matrices, strict=True):
+        for crop, matrix in zip(crops, matrices.values(), strict=True):
             crop[:] = align(photo.rgb, matrix)
         crops /= np.iinfo(photo.rgb.dtype).max
+        seen = space.to_srgb(crops)
+        members = list(matrices)
         if options.only_restore_blurred:
-            blurred = [i for i, crop in enumerate(crops) if not is_sharp(crop)]
-            matrices, crops = [matrices[i] for i in blurred], crops[blurred]
-        if not matrices:
-            return []
-        restored = self._models.restorer(options.restorer)(crops, checkpoint)
+            blurred = [i for i, crop in enumerate(seen) if not is_sharp(crop)]
+            members, crops, seen = [members[i] for i in blurred], crops[blurred], seen[blurred]
+        if not members:
+            return {}
+        restored = self._models.restorer(options.restorer)(seen, checkpoint, photo.draft)
         masks = self._models.masker(options.masker)(restored)
+        restored = space.from_srgb(restored)
+        if (beyond := space.beyond(crops)) is not None:
+            restored += beyond
         if options.weight < 1:
             restored = crops + (restored - crops) * np.float32(options.weight)
-        return [Patch(*parts) for parts in zip(matrices, restored, masks, strict=True)]
+        return {
+            i: Patch.of(matrices[i], crop, mask)
+            for i, crop, mask in zip(members, restored, masks, strict=True)
+        }
 
     def _check_output(self, photo: Photo, options: Options) -> None:
         width, height = (side * options.upscale for side in photo.size)
         if width * height > self._limits.max_output_pixels:
             raise PhotoTooLarge(
-                f"“{photo.name}” would become {width} × {height} pixels; the limit is "
-                f"{self._limits.max_output_pixels / 1e6:.0f} megapixels. Choose a smaller upscale."
+                say(
+                    "“{name}” would become {width} × {height} pixels; the limit is "
+                    "{megapixels:.0f} megapixels. Choose a smaller upscale.",
+                    name=photo.name,
+                    width=width,
+                    height=height,
+                    megapixels=self._limits.max_output_pixels / 1e6,
+                )
             )
 
 
@@ -183,6 +247,14 @@ def choose_faces(faces: list[Face], choice: FaceChoice, size: tuple[int, int]) -
         return [max(faces, key=lambda face: face.size)]
     middle = size[0] / 2, size[1] / 2
     return [min(faces, key=lambda face: math.dist(face.centre, middle))]
+
+
+def _left_alone(count: int, total: int) -> Sentence:
+    if total == 1:
+        return say("The face is sharp: left alone.")
+    if count == 1:
+        return say("1 of {total} faces is sharp: left alone.", total=total)
+    return say("{count} of {total} faces are sharp: left alone.", count=count, total=total)
 
 
 class _Clock:

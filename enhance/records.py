@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from numpy.typing import NDArray
 
 from enhance.errors import OptionsError
+from enhance.sentences import Sentence, say
 
 Pixels: TypeAlias = NDArray[Any]
 """uint8 or uint16, full range; RGB (height, width, 3) unless said otherwise."""
@@ -28,6 +29,7 @@ Detector = Literal["retinaface-mobilenet", "retinaface-r50"]
 Masker = Literal["feather", "parsenet"]
 FaceChoice = Literal["all", "largest", "center"]
 OutputFormat = Literal["same", "jpeg", "png", "webp"]
+Metadata = Literal["keep", "no-location", "strip"]
 UPSCALES = (1, 2, 3, 4)
 
 
@@ -42,11 +44,12 @@ class Setup:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a photo may be; checked before it is decoded."""
+    """What a photo may be, checked before it is decoded, and how many batches may wait."""
 
     max_bytes: int = 100 * 1024 * 1024
     max_pixels: int = 64_000_000
     max_output_pixels: int = 300_000_000
+    max_waiting: int = 64
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Options:
     tile: edge of the square tiles the background model works on, in photo pixels.
     format: "same" keeps the photo's own format.
     quality: JPEG/WebP/HEIC/AVIF quality, 1..100.
+    metadata: "keep" keeps EXIF, XMP and IPTC, "no-location" all but where the photo was taken,
+        "strip" none of it.
     """
 
     upscale: int = 2
@@ -83,13 +88,17 @@ class Options:
     tile: int = 512
     format: OutputFormat = "same"
     quality: int = 95
+    metadata: Metadata = "keep"
 
     def __post_init__(self) -> None:
-        def require(ok: bool, sentence: str) -> None:
+        def require(ok: bool, sentence: Sentence) -> None:
             if not ok:
                 raise OptionsError(sentence)
 
-        require(self.upscale in UPSCALES, f"upscale must be 1, 2, 3 or 4, not {self.upscale}.")
+        require(
+            self.upscale in UPSCALES,
+            say("upscale must be 1, 2, 3 or 4, not {value}.", value=self.upscale),
+        )
         for name, allowed in (
             ("restorer", get_args(Restorer)),
             ("background", get_args(Background)),
@@ -97,17 +106,38 @@ class Options:
             ("detector", get_args(Detector)),
             ("masker", get_args(Masker)),
             ("format", get_args(OutputFormat)),
+            ("metadata", get_args(Metadata)),
         ):
             value = getattr(self, name)
-            require(value in allowed, f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
-        require(0 <= self.weight <= 1, f"weight must be between 0 and 1, not {self.weight}.")
+            require(
+                value in allowed,
+                say(
+                    "{name} must be one of {allowed}, not {value!r}.",
+                    name=name,
+                    allowed=", ".join(allowed),
+                    value=value,
+                ),
+            )
+        require(
+            0 <= self.weight <= 1,
+            say("weight must be between 0 and 1, not {value}.", value=self.weight),
+        )
         require(
             0 < self.face_threshold < 1,
-            f"face_threshold must be between 0 and 1, not {self.face_threshold}.",
+            say("face_threshold must be between 0 and 1, not {value}.", value=self.face_threshold),
         )
-        require(self.min_face >= 1, f"min_face must be at least 1 pixel, not {self.min_face}.")
-        require(32 <= self.tile <= 4096, f"tile must be between 32 and 4096, not {self.tile}.")
-        require(1 <= self.quality <= 100, f"quality must be between 1 and 100, not {self.quality}.")
+        require(
+            self.min_face >= 1,
+            say("min_face must be at least 1 pixel, not {value}.", value=self.min_face),
+        )
+        require(
+            32 <= self.tile <= 4096,
+            say("tile must be between 32 and 4096, not {value}.", value=self.tile),
+        )
+        require(
+            1 <= self.quality <= 100,
+            say("quality must be between 1 and 100, not {value}.", value=self.quality),
+        )
 
 
 @dataclass(frozen=True)
@@ -124,10 +154,14 @@ class EngineInfo:
 
 @dataclass(frozen=True)
 class Source:
-    """A photo still in its file. `name` is what its owner calls it, `path` where it lies."""
+    """A photo still in its file. `name` is what its owner calls it, `path` where it lies.
+
+    draft: wanted is a small, quick version, to look at while the full one is made.
+    """
 
     path: Path
     name: str
+    draft: bool = False
 
     @classmethod
     def of(cls, path: str | Path) -> Source:
@@ -143,8 +177,11 @@ class Photo:
     alpha: (height, width) of the same dtype, or None.
     grey: the file held one channel; the output will too.
     format: Pillow's name of the file's format ("JPEG", "PNG", ...).
-    icc, exif: profile and EXIF block as bytes (orientation already reset), or None.
+    icc: the colour profile, or None: sRGB.
+    exif, xmp, iptc: blocks of metadata as bytes (orientation already reset), or None.
+    lossless: a WebP file that changed no pixel; the output will not either.
     notes: sentences about what decoding had to change.
+    draft: a shrunk photo, to be enhanced quickly rather than well.
     """
 
     name: str
@@ -154,8 +191,12 @@ class Photo:
     grey: bool = False
     icc: bytes | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
+    lossless: bool = False
     notes: tuple[str, ...] = ()
+    draft: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -191,15 +232,16 @@ class Face:
 class Report:
     """What was done to one photo.
 
-    faces: those that were chosen. restored: how many of them were restored. seconds: one entry
-    per stage. Sizes are (width, height).
+    faces: those that were chosen. restored: the indices into `faces` of those that were restored,
+    ascending. seconds: one entry per stage. Sizes are (width, height); a draft's are those of the
+    shrunk photo, and so are the places of its faces.
     """
 
     name: str
     source_size: tuple[int, int]
     output_size: tuple[int, int]
     faces: tuple[Face, ...]
-    restored: int
+    restored: tuple[int, ...]
     restorer: str
     background: str
     detector: str
@@ -213,13 +255,18 @@ class Report:
 
 @dataclass(frozen=True)
 class Result:
-    """An enhanced photo, encoded. `filename` is unique within its batch and safe to write."""
+    """An enhanced photo, encoded. `filename` is unique within its batch and safe to write.
+
+    layers: what `enhance.layers.repaste` needs to leave faces out and put them in again; None when
+    it was not asked for, no face was restored, or this is a draft.
+    """
 
     index: int
     name: str
     filename: str
     data: bytes
     report: Report
+    layers: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from enhance.faces import CROP
 from enhance.records import Checkpoint, FloatArray
-from enhance.sharpness import working_edge
+from enhance.sharpness import SMALLEST_EDGE, working_edge
 from enhance.tensors import ResidentNet
 
 _COLOUR_SIGMA = 16.0  # crop pixels; coarser than this the colours stay the photo's
@@ -30,13 +30,16 @@ class RealESRGANFaces:
     def __init__(self, net: ResidentNet) -> None:
         self._net = net
 
-    def __call__(self, crops: FloatArray, checkpoint: Checkpoint) -> FloatArray:
+    def __call__(
+        self, crops: FloatArray, checkpoint: Checkpoint, quick: bool = False
+    ) -> FloatArray:
         """crops: (n, 512, 512, 3) float32 RGB in 0..1; the result is alike.
 
-        `checkpoint` is called often during the work and may raise to stop.
+        `checkpoint` is called often during the work and may raise to stop. quick: shrink every
+        crop as far as it goes.
         """
         restored = np.empty_like(crops)
-        edges = np.array([working_edge(crop) for crop in crops])
+        edges = np.array([SMALLEST_EDGE if quick else working_edge(crop) for crop in crops])
         with self._net.interruptible(checkpoint):
             for edge in np.unique(edges):
                 self._restore(crops, restored, np.flatnonzero(edges == edge), int(edge))
@@ -70,8 +73,10 @@ class FaceNet:
         self.name = name
         self._net = net
 
-    def __call__(self, crops: FloatArray, checkpoint: Checkpoint) -> FloatArray:
-        """See `RealESRGANFaces.__call__`."""
+    def __call__(
+        self, crops: FloatArray, checkpoint: Checkpoint, quick: bool = False
+    ) -> FloatArray:
+        """See `RealESRGANFaces.__call__`; this network is as quick as it is."""
         restored = np.empty_like(crops)
 
         def run(size: int) -> None:

@@ -10,6 +10,8 @@ from enhance.records import FloatArray
 
 # What a crop may be shrunk to; below 128 the network invents rather than restores.
 _WORKING_EDGES = (128, 160, 192, 256)
+SMALLEST_EDGE = _WORKING_EDGES[0]
+"""What any crop may be shrunk to when it must be quick."""
 _DETAIL_LOSS = 0.02  # error after shrinking, relative to the crop's contrast, that is still none
 
 

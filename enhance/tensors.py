@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from enhance.errors import EnhanceError, OutOfMemory
 from enhance.records import Checkpoint, FloatArray, Pixels, Setup
+from enhance.sentences import say
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,9 @@ class Place:
         if name == "auto":
             name = "cuda" if _has("cuda") else "mps" if _has("mps") else "cpu"
         elif not _has(name):
-            raise EnhanceError(f"This machine has no {name} device. Use --device auto or cpu.")
+            raise EnhanceError(
+                say("This machine has no {device} device. Use --device auto or cpu.", device=name)
+            )
         wanted = setup.precision
         precision = _best_precision(name) if wanted == "auto" else wanted
         return cls(torch.device(name), precision)
@@ -147,11 +150,13 @@ def _memory_errors() -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory("The device ran out of memory. Use a smaller tile or photo.") from error
+        raise OutOfMemory(
+            say("The device ran out of memory. Use a smaller tile or photo.")
+        ) from error
     except RuntimeError as error:  # the CPU allocator has no exception class of its own
         if "can't allocate memory" not in str(error):
             raise
-        raise OutOfMemory("This machine ran out of memory. Use a smaller photo.") from error
+        raise OutOfMemory(say("This machine ran out of memory. Use a smaller photo.")) from error
 
 
 def _has(device: str) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from enhance.colour import SRGB, ColourSpace
 from enhance.records import Checkpoint, Pixels
+from enhance.scaling import lanczos
 from enhance.tensors import ResidentNet, unit
 from enhance.tiles import Tile, tiles
 
@@ -17,19 +19,17 @@ class Lanczos:
 
     name = "lanczos"
 
-    def __call__(self, rgb: Pixels, upscale: int, tile: int, checkpoint: Checkpoint) -> Pixels:
-        """rgb: (h, w, 3). Works on any channel count; `tile` is of no use here."""
+    def __call__(
+        self,
+        rgb: Pixels,
+        upscale: int,
+        tile: int,
+        checkpoint: Checkpoint,
+        space: ColourSpace = SRGB,
+    ) -> Pixels:
+        """rgb: (h, w, 3). Works on any channel count; `tile` and `space` are of no use here."""
         checkpoint()
         return lanczos(rgb, upscale)
-
-
-def lanczos(pixels: Pixels, upscale: int) -> Pixels:
-    """`pixels` (h, w) or (h, w, c) enlarged; a copy at upscale 1."""
-    if upscale == 1:
-        return pixels.copy()
-    return cv2.resize(  # type: ignore[return-value]
-        pixels, None, fx=upscale, fy=upscale, interpolation=cv2.INTER_LANCZOS4
-    )
 
 
 class TiledNet:
@@ -52,8 +52,15 @@ class TiledNet:
         self._overlap = overlap
         self._multiple = multiple
 
-    def __call__(self, rgb: Pixels, upscale: int, tile: int, checkpoint: Checkpoint) -> Pixels:
-        """rgb: (h, w, 3). `checkpoint` is called often during the work and may raise to stop.
+    def __call__(
+        self,
+        rgb: Pixels,
+        upscale: int,
+        tile: int,
+        checkpoint: Checkpoint,
+        space: ColourSpace = SRGB,
+    ) -> Pixels:
+        """rgb: (h, w, 3), in `space`. `checkpoint` is called often and may raise to stop.
 
         Raises OutOfMemory when even the smallest tile does not fit.
         """
@@ -62,17 +69,18 @@ class TiledNet:
 
         def run(size: int) -> None:
             for part in tiles(height, width, size, self._overlap):
-                canvas[part.core_in_output(upscale)] = self._enlarge(rgb, part, upscale)
+                canvas[part.core_in_output(upscale)] = self._enlarge(rgb, part, upscale, space)
 
         with self._net.interruptible(checkpoint):
             self._net.shrinking(tile, _SMALLEST_TILE, run)
         return canvas
 
-    def _enlarge(self, rgb: Pixels, part: Tile, upscale: int) -> Pixels:
+    def _enlarge(self, rgb: Pixels, part: Tile, upscale: int, space: ColourSpace) -> Pixels:
         """The core of one tile at the final scale, in the photo's dtype."""
         window = unit(rgb[part.window])
+        beyond = space.beyond(window)
         missing = [(0, -side % self._multiple) for side in window.shape[:2]]
-        window = np.pad(window, [*missing, (0, 0)], mode="edge")
+        window = np.pad(space.to_srgb(window), [*missing, (0, 0)], mode="edge")
         big = self._net(window[None])[0][part.core_in_window(self._scale)]
         if upscale != self._scale:
             # Cores begin at whole photo pixels, so averaging areas tile by tile leaves no seam.
@@ -83,5 +91,8 @@ class TiledNet:
             )
             method = cv2.INTER_AREA if upscale < self._scale else cv2.INTER_LANCZOS4
             big = cv2.resize(np.ascontiguousarray(big), size, interpolation=method)
+        big = space.from_srgb(big)
+        if beyond is not None:
+            big = big + lanczos(beyond, upscale)[part.core_in_window(upscale)]
         top = np.iinfo(rgb.dtype).max
         return np.rint(np.clip(big, 0, 1) * top).astype(rgb.dtype)

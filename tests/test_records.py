@@ -20,6 +20,7 @@ from enhance.records import Face, Options, Photo, Source
         ("restorer", "magic", "bundled, none"),
         ("background", "", "lanczos, realesrgan"),
         ("format", "gif", "same, jpeg, png, webp"),
+        ("metadata", "some", "keep, no-location, strip"),
         ("faces", "smallest", "all, largest, center"),
         ("detector", "eyes", "retinaface-mobilenet, retinaface-r50"),
         ("masker", "tape", "feather, parsenet"),

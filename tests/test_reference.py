@@ -23,7 +23,7 @@ from benchmarks.reference import (
 from enhance.build import ResidentModels
 from enhance.faces import Patch, align, face_matrix, paste
 from enhance.records import Face, FloatArray, Options, Setup
-from enhance.upscalers import lanczos
+from enhance.scaling import lanczos
 
 UPSCALE = 2
 
@@ -98,7 +98,7 @@ def test_the_photo_differs_only_by_upstreams_half_pixel_and_truncation(both: Bot
         canvas = lanczos(hopper(), UPSCALE)
         matrix = both.matrix.copy()
         matrix[:, 2] -= matrix[:, :2] @ np.full(2, shift / UPSCALE)
-        paste(canvas, [Patch(matrix, both.our_face, both.our_mask)], UPSCALE)
+        paste(canvas, [Patch.of(matrix, both.our_face, both.our_mask)], UPSCALE)
         return canvas.astype(int)
 
     exact, as_upstream = pasted(0.0), pasted(0.5)

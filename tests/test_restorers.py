@@ -90,6 +90,17 @@ def test_a_restored_face_is_still_the_same_face(crops: Rgb, restored: Rgb) -> No
         assert near > far + 0.1, "or any picture would do"
 
 
+def test_when_it_must_be_quick_every_crop_is_shrunk_as_far_as_it_goes(
+    models: ResidentModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sharp = aligned(hopper())[None]
+    assert is_sharp(sharp[0])
+    restorer = models.restorer("bundled")
+    quick = restorer(sharp, go, quick=True)
+    monkeypatch.setattr(restorers, "working_edge", lambda crop: 128)
+    assert np.array_equal(quick, restorer(sharp, go))
+
+
 def test_faces_together_are_restored_as_alone(
     models: ResidentModels, crops: Rgb, restored: Rgb, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,8 +13,9 @@ from enhance.build import ResidentModels
 from enhance.errors import Cancelled, OutOfMemory
 from enhance.nets.rrdbnet import RRDBNet
 from enhance.records import Setup
+from enhance.scaling import lanczos
 from enhance.tensors import Place, ResidentNet
-from enhance.upscalers import Lanczos, TiledNet, lanczos
+from enhance.upscalers import Lanczos, TiledNet
 
 PLACE = Place.of(Setup("cpu", "fp32"))
 

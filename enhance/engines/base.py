@@ -6,17 +6,22 @@ Everything else (page, API, command line) folds over a `Run`.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
 from enhance.errors import EnhanceError
-from enhance.images import encode, output_stem
+from enhance.images import decode, output_stem
+from enhance.layers import assemble, pack
 from enhance.pipeline import Enhanced
-from enhance.records import EngineInfo, Failure, Options, Photo, Result, Source
+from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
+from enhance.scaling import shrink
+from enhance.sentences import say
 
 log = logging.getLogger(__name__)
+
+_DRAFT_SIDE = 640  # pixels, the longer side of the photo that a draft is made from
+_DRAFT_QUALITY = 85
 
 
 class Run(Iterator[Result | Failure], Protocol):
@@ -29,11 +34,17 @@ class Run(Iterator[Result | Failure], Protocol):
 class Engine(Protocol):
     """One or more resident enhancers behind one method."""
 
-    def run(self, sources: Iterable[Source], options: Options) -> Run:
+    def run(self, sources: Iterable[Source], options: Options, *, layers: bool = False) -> Run:
         """Enhance the photos; one record per source, a failure never harms its neighbours.
 
-        Lazy: at most a couple of photos are in memory, however long the batch.
+        Lazy: at most a couple of photos are in memory, however long the batch. layers: the results
+        carry their layers, so that faces can be left out later (see `enhance.layers`).
         """
+        ...
+
+    @property
+    def info(self) -> EngineInfo | None:
+        """What `load` gives; None while the models are not loaded. Never waits."""
         ...
 
     def load(self) -> EngineInfo:
@@ -48,47 +59,78 @@ class Engine(Protocol):
 def failure(index: int, name: str, error: BaseException) -> Failure:
     """The record of a photo whose work raised `error`: a sentence that names the photo."""
     if isinstance(error, EnhanceError):
-        reason = str(error)
+        reason = error.sentence
         if f"“{name}”" not in reason:
-            reason = f"“{name}” could not be enhanced. {reason}"
+            reason = say("“{name}” could not be enhanced. {reason}", name=name, reason=reason)
     else:
         log.error("unexpected error in photo %d", index, exc_info=error)
-        reason = (
-            f"“{name}” could not be enhanced because of an internal error "
-            f"({type(error).__name__}); the log has the details."
+        reason = say(
+            "“{name}” could not be enhanced because of an internal error ({kind}); the log has "
+            "the details.",
+            name=name,
+            kind=type(error).__name__,
         )
     return Failure(index, name, reason, type(error).__name__)
 
 
 def unsaved(record: Result, error: OSError) -> Failure:
     """The record of a photo that was enhanced, but whose file could not be written."""
-    reason = f"“{record.name}” could not be saved: {error.strerror or error}."
+    reason = say(
+        "“{name}” could not be saved: {reason}.",
+        name=record.name,
+        reason=error.strerror or str(error),
+    )
     return Failure(record.index, record.name, reason, type(error).__name__)
+
+
+def prepare(source: Source, options: Options, limits: Limits) -> tuple[Photo, Options]:
+    """The decoded photo, and how to enhance it: for a draft, a shrunk one, at little cost.
+
+    Raises what decoding raises.
+    """
+    photo = decode(source, limits)
+    if not source.draft:
+        return photo, options
+    scale = min(1, _DRAFT_SIDE / max(photo.size))
+    width, height = (max(1, round(side * scale)) for side in photo.size)
+    photo = replace(
+        photo,
+        rgb=shrink(photo.rgb, (width, height)),
+        alpha=None if photo.alpha is None else shrink(photo.alpha, (width, height)),
+        draft=True,
+    )
+    return photo, replace(
+        options,
+        upscale=min(options.upscale, 2),
+        background="lanczos",
+        faces="largest",
+        min_face=max(1, round(options.min_face * scale)),
+        format="jpeg",
+        quality=_DRAFT_QUALITY,
+        metadata="strip",
+    )
 
 
 class Finisher:
     """Turns the enhanced photos of one batch into results with names that are unique in it."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    def __init__(self, *, layers: bool) -> None:
+        """layers: keep each photo's layers, where it has restored faces."""
+        self._layers = layers
         self._taken: set[str] = set()
 
-    def __call__(self, index: int, photo: Photo, enhanced: Enhanced) -> Result:
-        """Encode one photo. Raises what encoding raises."""
-        start = time.perf_counter()
-        data, extension, notes = encode(
-            enhanced.canvas, enhanced.alpha, photo, self._options.format, self._options.quality
-        )
-        report = enhanced.report
-        report = replace(
-            report,
-            notes=report.notes + notes,
-            seconds=report.seconds | {"encode": round(time.perf_counter() - start, 4)},
-        )
-        return Result(index, photo.name, self._unique(photo.name, extension), data, report)
+    def __call__(self, index: int, photo: Photo, options: Options, enhanced: Enhanced) -> Result:
+        """Paste the faces and encode one photo. Raises what encoding raises."""
+        wanted = self._layers and enhanced.patches and not photo.draft
+        layers = pack(enhanced) if wanted else None
+        data, extension, report = assemble(photo, enhanced, options)
+        if photo.draft:
+            report = replace(report, notes=())  # they belong to the full version
+        suffix = "draft" if photo.draft else "enhanced"
+        filename = self._unique(f"{output_stem(photo.name)}_{suffix}", extension)
+        return Result(index, photo.name, filename, data, report, layers)
 
-    def _unique(self, name: str, extension: str) -> str:
-        stem = f"{output_stem(name)}_enhanced"
+    def _unique(self, stem: str, extension: str) -> str:
         candidate, count = f"{stem}.{extension}", 1
         while candidate.casefold() in self._taken:  # as file systems without case would see it
             count += 1

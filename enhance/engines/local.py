@@ -10,21 +10,25 @@ from dataclasses import replace
 from threading import Event
 from typing import TypeVar
 
-from enhance.engines.base import Finisher, failure
+from enhance.engines.base import Finisher, failure, prepare
 from enhance.errors import Cancelled
-from enhance.images import decode
 from enhance.pipeline import Enhanced, Enhancer
 from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
+from enhance.sentences import say
 
 T = TypeVar("T")
 
 
 class LocalEngine:
-    """Photos flow through three threads: one decodes, one owns the model, the caller's encodes.
+    """Photos flow through three threads: one decodes, one owns the model, the caller's finishes.
 
-    So the next photo is decoded and the last one encoded while the model works on the present
-    one, and the model needs no lock. The model thread serves all runs photo by photo, in the
-    order in which they ask: concurrent runs take turns.
+    So the next photo is decoded and the last one pasted and encoded while the model works on the
+    present one, and the model needs no lock.
+
+    The model's thread serves all runs photo by photo, in the order in which they ask: concurrent
+    runs take turns. A run asks for photo k + 1 when its caller waits for photo k, not sooner. So
+    at most two photos of a run are ahead in that thread, one at work and one behind it, and a run
+    that comes later waits for no more than those two of each run before it.
     """
 
     def __init__(self, load: Callable[[], Enhancer], limits: Limits) -> None:
@@ -36,9 +40,15 @@ class LocalEngine:
         self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._closed = Event()
 
-    def run(self, sources: Iterable[Source], options: Options) -> LocalRun:
+    def run(self, sources: Iterable[Source], options: Options, *, layers: bool = False) -> LocalRun:
         """See `Engine.run`."""
-        return LocalRun(self, sources, options)
+        return LocalRun(self, sources, options, layers=layers)
+
+    @property
+    def info(self) -> EngineInfo | None:
+        """See `Engine.info`."""
+        enhancer = self._enhancer
+        return enhancer.info if enhancer else None
 
     def load(self) -> EngineInfo:
         """See `Engine.load`."""
@@ -61,9 +71,12 @@ class LocalEngine:
 class LocalRun:
     """One batch on a LocalEngine; see `Run`."""
 
-    def __init__(self, engine: LocalEngine, sources: Iterable[Source], options: Options) -> None:
+    def __init__(
+        self, engine: LocalEngine, sources: Iterable[Source], options: Options, *, layers: bool
+    ) -> None:
         self._engine = engine
         self._options = options
+        self._finish = Finisher(layers=layers)
         self._stop = Event()
         self._records = self._work(enumerate(sources))
 
@@ -81,11 +94,10 @@ class LocalRun:
         decoder, model = self._engine._decoder, self._engine._model
         decoding = _ahead((i, s, decoder.submit(self._decode, s)) for i, s in sources)
         enhancing = _ahead((i, s, model.submit(self._enhance, d)) for i, s, d in decoding)
-        finish = Finisher(self._options)
         try:
             for index, source, future in enhancing:
                 try:
-                    yield finish(index, *future.result())
+                    yield self._finish(index, *future.result())
                 except (Cancelled, CancelledError):
                     return
                 except Exception as error:
@@ -96,22 +108,25 @@ class LocalRun:
         finally:
             self._stop.set()
 
-    def _decode(self, source: Source) -> tuple[Photo, float]:
+    def _decode(self, source: Source) -> tuple[Photo, Options, float]:
         self._checkpoint()
         start = time.perf_counter()
-        return decode(source, self._engine._limits), time.perf_counter() - start
+        photo, options = prepare(source, self._options, self._engine._limits)
+        return photo, options, time.perf_counter() - start
 
-    def _enhance(self, decoded: Future[tuple[Photo, float]]) -> tuple[Photo, Enhanced]:
+    def _enhance(
+        self, decoded: Future[tuple[Photo, Options, float]]
+    ) -> tuple[Photo, Options, Enhanced]:
         self._checkpoint()
-        photo, seconds = decoded.result()
+        photo, options, seconds = decoded.result()
         enhancer = self._engine._resident()
-        enhanced = enhancer(photo, self._options, self._checkpoint)
+        enhanced = enhancer(photo, options, self._checkpoint)
         stages = {"decode": round(seconds, 4)} | enhanced.report.seconds
-        return photo, replace(enhanced, report=replace(enhanced.report, seconds=stages))
+        return photo, options, replace(enhanced, report=replace(enhanced.report, seconds=stages))
 
     def _checkpoint(self) -> None:
         if self._stop.is_set() or self._engine._closed.is_set():
-            raise Cancelled("The batch was stopped.")
+            raise Cancelled(say("The batch was stopped."))
 
 
 def _ahead(items: Iterable[T]) -> Iterator[T]:

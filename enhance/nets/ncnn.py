@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance.errors import WeightsInvalid
+from enhance.sentences import say
 
 _FP16 = 0x01306B47
 _FP32 = 0
@@ -45,9 +46,13 @@ def read_convolutions(param: str, blob: bytes) -> list[tuple[Tensor, Tensor]]:
             weight = take(count, "<f2" if tag == _FP16 else "<f4")
             found.append((weight.reshape(channels, -1, kernel, kernel), take(channels, "<f4")))
     except (ValueError, KeyError, IndexError, RuntimeError) as error:
-        raise WeightsInvalid(f"The ncnn weights cannot be read: {error}.") from error
+        raise WeightsInvalid(
+            say("The ncnn weights cannot be read: {reason}.", reason=str(error))
+        ) from error
     if at != len(blob):
-        raise WeightsInvalid(f"The ncnn weights have {len(blob) - at} bytes too many.")
+        raise WeightsInvalid(
+            say("The ncnn weights have {count} bytes too many.", count=len(blob) - at)
+        )
     return found
 
 
@@ -59,7 +64,7 @@ def load_convolutions(net: nn.Module, convolutions: list[tuple[Tensor, Tensor]])
     modules = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
     shapes = [tuple(m.weight.shape) for m in modules]
     if shapes != [tuple(weight.shape) for weight, _ in convolutions]:
-        raise WeightsInvalid("The ncnn weights belong to another network.")
+        raise WeightsInvalid(say("The ncnn weights belong to another network."))
     with torch.no_grad():
         for module, (weight, bias) in zip(modules, convolutions, strict=True):
             module.weight.copy_(weight)

@@ -1,157 +1,141 @@
-"""The named endpoints, for `gradio_client`, `@gradio/client` and plain HTTP."""
+"""The named endpoints, for `gradio_client`, `@gradio/client` and plain HTTP.
 
-from __future__ import annotations
+Their types are not postponed (`from __future__ import annotations`): Gradio reads them.
+"""
 
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import asdict
-from typing import Any
+import inspect
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Literal, TypedDict
 
 import gradio as gr
+from anyio import to_thread
+from gradio.events import api
 
 from enhance.errors import EnhanceError
-from enhance.records import (
-    Background,
-    Detector,
-    FaceChoice,
-    Failure,
-    Masker,
-    OutputFormat,
-    Restorer,
-    Source,
-)
-from enhance.ui.batches import Batches, Entry
-from enhance.ui.page import MODEL_QUEUE
+from enhance.inventory import Model, models
+from enhance.records import Options, Source
+from enhance.reports import record
+from enhance.ui.batches import Batches
 from enhance.ui.settings import Settings
+from enhance.version import VERSION
+
+QUEUE = "api"
+"""The endpoints that use the model have this concurrency id. Not the page's: a batch of the API
+would hold that until its end."""
+
+MOST_AT_ONCE = 8
+"""Requests that are served at once. The engine gives each a photo in turn, so one more means
+that all wait longer for their next; each also holds a thread and two decoded photos."""
+
+Event = tuple[str | None, dict[str, Any]]
+"""The enhanced file, if there is one, and the report."""
+
+
+class Health(TypedDict):
+    """`device` and `precision` are null while the models are loading. waiting: photos, of all
+    people, that are not finished yet."""
+
+    status: Literal["ok", "loading"]
+    ready: bool
+    device: str | None
+    precision: str | None
+    waiting: int
+    version: str
 
 
 class Api:
-    """Endpoints over the same batches and the same queue as the page."""
+    """Endpoints over the same batches as the page."""
 
     def __init__(self, batches: Batches, settings: Settings) -> None:
-        """Adds the endpoints to the current `gr.Blocks`. settings: the page's, whose values are
-        the endpoints' defaults."""
+        """Adds the endpoints to the current `gr.Blocks`. settings: the page's; its widgets are
+        the endpoints' parameters, with their names, ranges and defaults."""
         self._batches = batches
         self._settings = settings
-        queue: dict[str, Any] = {"concurrency_id": MODEL_QUEUE, "concurrency_limit": 1}
         with gr.Row(visible=False):
             photo = gr.File(label="photo")
             photos = gr.File(label="photos", file_count="multiple")
             result = gr.File(label="enhanced photo")
             report = gr.JSON(label="report")
-            gr.Button().click(
-                self.enhance,
-                [photo, *settings.widgets],
-                [result, report],
-                api_name="enhance",
-                api_description=self.enhance.__doc__,
-                **queue,
-            )
-            gr.Button().click(
-                self.enhance_batch,
-                [photos, *settings.widgets],
-                [result, report],
-                api_name="enhance_batch",
-                api_description=self.enhance_batch.__doc__,
-                **queue,
-            )
+            for endpoint, sent in ((self.enhance, photo), (self.enhance_batch, photos)):
+                gr.Button().click(
+                    endpoint,
+                    sent,
+                    [result, report],
+                    inputs_kwargs=dict(zip(settings.names, settings.widgets, strict=True)),
+                    api_name=endpoint.__name__,
+                    api_description=f"{_text(endpoint)} Options: {_text(Options)}",
+                    concurrency_id=QUEUE,
+                    concurrency_limit=MOST_AT_ONCE,
+                )
+        api(self.models, api_name="models", queue=False)
+        api(self.health, api_name="health", queue=False)
 
-    def enhance(
-        self,
-        photo: str,
-        upscale: int,
-        restorer: Restorer,
-        weight: float,
-        background: Background,
-        faces: FaceChoice,
-        only_restore_blurred: bool,
-        detector: Detector,
-        masker: Masker,
-        face_threshold: float,
-        min_face: int,
-        tile: int,
-        format: OutputFormat,
-        quality: int,
-        request: gr.Request,
-    ) -> tuple[str, dict[str, Any]]:
+    async def enhance(self, photo: str, request: gr.Request, **options: Any) -> Event:
         """Enhance one photo. Returns the enhanced file and a report: sizes, faces with boxes and
         scores, models, seconds per stage, notes. A photo that cannot be enhanced is an error whose
         message says why."""
-        records = self.enhance_batch(
-            [photo],
-            upscale,
-            restorer,
-            weight,
-            background,
-            faces,
-            only_restore_blurred,
-            detector,
-            masker,
-            face_threshold,
-            min_face,
-            tile,
-            format,
-            quality,
-            request,
-        )
-        for file, report in records:
-            if file is None:
-                raise gr.Error(report["reason"])
-            return file, report
-        raise gr.Error("The work was stopped.")
+        async with aclosing(self.enhance_batch([photo], request, **options)) as events:
+            async for file, report in events:
+                if file is None:
+                    raise _refusal(report["reason"])
+                return file, report
+        raise _refusal("The work was stopped.")
 
-    def enhance_batch(
-        self,
-        photos: list[str],
-        upscale: int,
-        restorer: Restorer,
-        weight: float,
-        background: Background,
-        faces: FaceChoice,
-        only_restore_blurred: bool,
-        detector: Detector,
-        masker: Masker,
-        face_threshold: float,
-        min_face: int,
-        tile: int,
-        format: OutputFormat,
-        quality: int,
-        request: gr.Request,
-    ) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    async def enhance_batch(
+        self, photos: list[str], request: gr.Request, **options: Any
+    ) -> AsyncGenerator[Event, None]:
         """Enhance photos. Sends one event per photo, as soon as it is done: the enhanced file and
         its report. For a photo that failed the file is null and the report has `reason`; the
         others go on. `index` in the report is the photo's place in the request."""
         if not photos or photos == [None]:
-            raise gr.Error("Send at least one photo.")
-        try:
-            options = self._settings.options(
-                upscale,
-                restorer,
-                weight,
-                background,
-                faces,
-                only_restore_blurred,
-                detector,
-                masker,
-                face_threshold,
-                min_face,
-                tile,
-                format,
-                quality,
-            )
-        except EnhanceError as error:
-            raise gr.Error(str(error)) from error
+            raise _refusal("Send at least one photo.")
         sources = [Source.of(path) for path in photos]
-        batch = self._batches.start(sources, options, str(request.session_hash))
-        with closing(batch.run):
-            for index, entry in enumerate(batch.records()):
-                yield (str(entry.file) if entry.file else None), {"index": index, **_report(entry)}
+        try:
+            chosen = self._settings.options(*(options[name] for name in self._settings.names))
+        except EnhanceError as error:
+            raise _refusal(str(error)) from error
+        session = str(request.session_hash)
+        batch = await to_thread.run_sync(self._batches.start, sources, chosen, session)
+        entries = batch.records()
+        # Asynchronous, so that a client's cancel arrives here in the midst of a photo: the thread
+        # is left alone, and what it works on stops before its next tile.
+        try:
+            for index in range(len(sources)):
+                entry = await to_thread.run_sync(next, entries, None, abandon_on_cancel=True)
+                if entry is None:
+                    return
+                assert entry.outcome is not None
+                file = str(entry.version.file) if entry.version else None
+                yield file, {"index": index, **record(entry.outcome)}
+        finally:
+            batch.abandon()
+
+    def models(self) -> list[Model]:
+        """Every model that the options can name: what it is, its licence, the size of its weights
+        in bytes, and whether it is present on the server. One that is not can be downloaded on
+        the page or with `python -m enhance fetch NAME`."""
+        return list(models())
+
+    def health(self) -> Health:
+        """Whether the server is ready, where its models run, and how much is waiting. A request
+        that comes while the models are loading is not refused: it waits for them."""
+        info = self._batches.engine.info
+        return Health(
+            status="ok" if info else "loading",
+            ready=info is not None,
+            device=info.device if info else None,
+            precision=info.precision if info else None,
+            waiting=sum(len(batch.remaining) for batch in self._batches.alive()),
+            version=VERSION,
+        )
 
 
-def _report(entry: Entry) -> dict[str, Any]:
-    record = entry.report or entry.failure
-    assert record is not None
-    data = asdict(record)
-    if isinstance(record, Failure):
-        return {"ok": False, **data}
-    return {"ok": True, **data}
+def _refusal(sentence: str) -> gr.Error:
+    """An answer, not a fault of the server: the log need not have where it was raised."""
+    return gr.Error(sentence, print_exception=False)
+
+
+def _text(documented: Any) -> str:
+    """A docstring in one line."""
+    return " ".join((inspect.getdoc(documented) or "").split())

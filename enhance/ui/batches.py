@@ -1,6 +1,6 @@
 """The batches of the people at the page: what they sent, what is finished, where it lies.
 
-A batch outlives the requests that work on it, so that work can be done in slices and results can
+A batch outlives the requests that work on it, so that work can be done in turns and results can
 be looked at later. Its files lie in a folder with an unguessable name.
 """
 
@@ -14,41 +14,83 @@ import tempfile
 import threading
 import time
 import uuid
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from enhance.engines.base import Engine, Run, unsaved
-from enhance.files import appearing, write_bytes
+from enhance.files import write_bytes
 from enhance.images import browser_shows, preview, size_of
-from enhance.records import Failure, Options, Report, Result, Source
+from enhance.layers import repaste
+from enhance.records import Failure, Limits, Options, Report, Result, Source
+from enhance.reports import Outcome
+from enhance.ui.turns import Turns
 
 log = logging.getLogger(__name__)
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
-_GALLERY_PIXELS = 4_000_000  # larger results are shown in the gallery as a preview
+_THUMBNAIL = 480  # pixels, the longer side
+_SHOWN_PIXELS = 40_000_000  # larger pictures are shown as a smaller copy
+_SHOWN_SIDE = 4096
+
+WantsDraft = Callable[[tuple[int, int], Options], bool]
+"""Whether a photo of a size takes so long that a quick preview should come first."""
+
+
+@dataclass
+class Version:
+    """One way in which a photo was enhanced.
+
+    shown: what a browser displays at full size. restorable: the faces (places in the report) that
+    can be taken out and in again, with what lies in `layers`.
+    """
+
+    options: Options
+    report: Report
+    file: Path
+    shown: Path
+    thumbnail: Path
+    layers: Path | None
+    restorable: tuple[int, ...]
 
 
 @dataclass
 class Entry:
-    """One photo of a batch. `file` is the result, `shown` and `before` what a browser can show."""
+    """One photo of a batch. `before` and `draft` are files that a browser can show."""
 
     source: Source
     size: tuple[int, int] | None
+    before: Path
     state: State = "waiting"
-    file: Path | None = None
-    shown: Path | None = None
-    before: Path | None = None
-    report: Report | None = None
+    draft: Path | None = None
+    versions: list[Version] = field(default_factory=list)
+    chosen: int = 0
+    compared: int | None = None  # the version on the left of the viewer; None: the photo itself
     failure: Failure | None = None
 
     @property
-    def viewable(self) -> Path | None:
-        """The result at full size where browsers can show its format, else its preview."""
-        return self.file if self.file and browser_shows(self.file) else self.shown
+    def version(self) -> Version | None:
+        """The version that counts: the one that is shown and downloaded."""
+        return self.versions[self.chosen] if self.versions else None
+
+    @property
+    def thumbnail(self) -> Path | None:
+        """A small picture of the result, or of its quick preview."""
+        return self.version.thumbnail if self.version else self.draft
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The report of the version that counts, or why there is none."""
+        return self.version.report if self.version else self.failure
+
+
+@dataclass(frozen=True)
+class _Job:
+    entry: Entry
+    options: Options
+    draft: bool = False
 
 
 @dataclass
@@ -60,114 +102,263 @@ class Batch:
     folder: Path
     options: Options
     entries: list[Entry]
-    run: Run
-    first: int = 0  # the entry that the run's first record belongs to
+    engine: Engine
+    viewed: bool  # by a person, who wants previews and faces to switch
+    wants_draft: WantsDraft | None = None
+    looked_at: Entry | None = None
     touched: float = field(default_factory=time.monotonic)
+    _run: Run | None = None
+    _jobs: list[_Job] = field(default_factory=list)
+    _serial: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def finished(self) -> list[Entry]:
         """The entries that have a result, in the order of the photos."""
-        return [entry for entry in self.entries if entry.state == "done"]
+        return [entry for entry in self.entries if entry.versions]
+
+    @property
+    def pictured(self) -> list[Entry]:
+        """The entries that have at least a preview, in the order of the photos."""
+        return [entry for entry in self.entries if entry.thumbnail]
 
     @property
     def remaining(self) -> list[Entry]:
         """The entries that are still to be worked on."""
         return [entry for entry in self.entries if entry.state in ("waiting", "running")]
 
+    @property
+    def stopped(self) -> list[Entry]:
+        """The entries that a stop left over."""
+        return [entry for entry in self.entries if entry.state == "stopped"]
+
+    def begin(self, entries: list[Entry], options: Options) -> None:
+        """Give these photos to the engine; `records` yields them."""
+        self._jobs = []
+        for entry in entries:
+            entry.state = "waiting"
+            if self._slow(entry, options):
+                self._jobs.append(_Job(entry, options, draft=True))
+            self._jobs.append(_Job(entry, options))
+        entries[0].state = "running"
+        sources = [Source(j.entry.source.path, j.entry.source.name, j.draft) for j in self._jobs]
+        self._run = self.engine.run(sources, options, layers=self.viewed)
+
     def records(self) -> Iterator[Entry]:
-        """Work on the next photo and yield its entry when it is finished, photo by photo.
+        """Yield each entry as soon as it is finished, and before that when its preview is there.
 
         May be abandoned and called again: it goes on with the rest.
         """
-        while self.remaining:
+        assert self._run is not None
+        for record in self._run:
             self.touched = time.monotonic()
-            record = next(self.run, None)
-            if record is None:
-                break
-            entry = self.entries[self.first + record.index]
-            self._take(entry, record)
-            if self.remaining:  # the engine has begun with it already
-                self.remaining[0].state = "running"
-            yield entry
+            job = self._jobs[record.index]
+            if self.viewed:
+                _show_source(job.entry)
+            if job.draft:
+                self._take_draft(job.entry, record)
+            else:
+                self._take(job, record)
+                if self.remaining:  # the engine has begun with it already
+                    self.remaining[0].state = "running"
+            yield job.entry
         self.abandon()
 
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""
-        self.run.close()
+        if self._run is not None:
+            self._run.close()
 
     def abandon(self) -> None:
         """Stop, and count what is not finished as stopped: nobody works on it any more."""
         self.stop()
         for entry in self.remaining:
-            entry.state = "stopped"
+            entry.state = "done" if entry.versions else "stopped"
 
-    @property
-    def stopped(self) -> list[Entry]:
-        """The entries that `resume` would go on with; they are the last ones."""
-        return [entry for entry in self.entries if entry.state == "stopped"]
+    def keep_faces(self, entry: Entry, keep: Collection[int], limits: Limits) -> None:
+        """Make the shown version again with only these faces restored; the models rest.
 
-    def resume(self, engine: Engine) -> None:
-        """Begin again with the photos that a stop left over."""
-        rest = self.stopped
-        if not rest:
-            return
-        self.first = len(self.entries) - len(rest)
-        self.run = engine.run([entry.source for entry in rest], self.options)
-        for entry in rest:
-            entry.state = "waiting"
-        rest[0].state = "running"
+        Raises EnhanceError, or OSError when the result cannot be saved.
+        """
+        version = entry.version
+        assert version is not None and version.layers is not None
+        blob = version.layers.read_bytes()
+        data, report = repaste(entry.source, blob, version.report, version.options, limits, keep)
+        old = version.file, version.shown, version.thumbnail
+        self._picture(version, version.file.name, data, report)
+        for path in {*old} - {version.file, version.shown, version.thumbnail}:
+            path.unlink(missing_ok=True)
+        self.touched = time.monotonic()
 
-    def zip(self) -> Path:
-        """An archive of all results so far, written to disk photo by photo."""
-        target = self.folder / "enhanced_photos.zip"
-        with (
-            appearing(target) as partial,
-            zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,  # photos do not shrink
-        ):
-            for entry in self.finished:
-                assert entry.file is not None
-                archive.write(entry.file, entry.file.name)
-        return target
+    def archive(self) -> list[tuple[Path, str]]:
+        """The results so far, each with a name that is unique in an archive."""
+        taken: set[str] = set()
+        files = []
+        for entry in self.finished:
+            assert entry.version is not None
+            path = entry.version.file
+            names = itertools.chain(
+                [path.name], (f"{path.stem}_{n}{path.suffix}" for n in itertools.count(2))
+            )
+            name = next(name for name in names if name.casefold() not in taken)
+            taken.add(name.casefold())
+            files.append((path, name))
+        return files
 
-    def _take(self, entry: Entry, record: Result | Failure) -> None:
+    def outcomes(self) -> list[Outcome]:
+        """What became of each photo that was worked on."""
+        return [entry.outcome for entry in self.entries if entry.outcome]
+
+    def _slow(self, entry: Entry, options: Options) -> bool:
+        if self.wants_draft is None or entry.size is None or entry.versions:
+            return False
+        return self.wants_draft(entry.size, options)
+
+    def _take_draft(self, entry: Entry, record: Result | Failure) -> None:
+        try:
+            if isinstance(record, Failure):
+                log.info("no quick preview: %s", record.reason)
+            else:
+                entry.draft = self._save(record.filename, record.data)
+        except OSError:
+            log.exception("a quick preview could not be saved")
+
+    def _take(self, job: _Job, record: Result | Failure) -> None:
+        entry = job.entry
         if isinstance(record, Result):
             try:
-                entry.file = self._save(self._free(record.filename), record.data)
+                entry.versions.append(self._version(job, record))
             except OSError as error:
                 log.exception("a result could not be saved")
                 record = unsaved(record, error)
         if isinstance(record, Failure):
-            entry.failure, entry.state = record, "failed"
-        else:
-            entry.report, entry.state = record.report, "done"
-            self._make_viewable(entry, record)
+            entry.failure, entry.state = record, "done" if entry.versions else "failed"
+            return
+        entry.failure, entry.state = None, "done"
+        entry.chosen = len(entry.versions) - 1
+        if entry.chosen:
+            entry.compared = entry.chosen - 1
 
-    def _free(self, name: str) -> str:
-        """`name`, numbered if a run before this one has used it."""
-        stem, _, extension = name.rpartition(".")
-        for count in itertools.count(2):
-            if not (self.folder / name).exists():
-                break
-            name = f"{stem}_{count}.{extension}"
-        return name
+    def _version(self, job: _Job, result: Result) -> Version:
+        file = self._save(result.filename, result.data)
+        layers = self._save("layers", result.layers) if result.layers else None
+        restorable = result.report.restored if layers else ()
+        version = Version(job.options, result.report, file, file, file, layers, restorable)
+        if self.viewed:
+            self._make_viewable(version, result.data)
+        return version
 
-    def _save(self, name: str, data: bytes) -> Path:
-        return write_bytes(self.folder / name, data)
+    def _picture(self, version: Version, name: str, data: bytes, report: Report) -> None:
+        """Another picture for a version, under another path: browsers keep what they loaded."""
+        file = self._save(name, data)
+        version.file = version.shown = version.thumbnail = file
+        version.report = report
+        self._make_viewable(version, data)
 
-    def _make_viewable(self, entry: Entry, result: Result) -> None:
+    def _make_viewable(self, version: Version, data: bytes) -> None:
         """Pictures to look at; where none can be made, the result can still be downloaded."""
-        assert entry.file is not None
-        entry.shown, entry.before = entry.file, entry.source.path
-        width, height = result.report.output_size
+        width, height = version.report.output_size
         try:
-            if not browser_shows(entry.file) or width * height > _GALLERY_PIXELS:
-                name = f"preview_{entry.file.name}.jpg"
-                entry.shown = self._save(name, preview(result.data))
-            if not browser_shows(entry.before):
-                name = f"before_{entry.file.name}.jpg"
-                entry.before = self._save(name, preview(entry.before.read_bytes()))
+            version.thumbnail = self._save("thumbnail.jpg", preview(data, _THUMBNAIL))
+            if not browser_shows(version.file) or width * height > _SHOWN_PIXELS:
+                version.shown = self._save("shown.jpg", preview(data, _SHOWN_SIDE))
         except Exception:
             log.exception("no preview could be made")
+
+    def _save(self, name: str, data: bytes) -> Path:
+        """Each file has a folder of its own, so that it keeps its name."""
+        folder = self.folder / str(next(self._serial))
+        folder.mkdir()
+        return write_bytes(folder / name, data)
+
+
+class Batches:
+    """All batches of a running server, by id; each belongs to the browser session that made it."""
+
+    def __init__(
+        self, engine: Engine, root: Path, limits: Limits, *, keep_seconds: float = 6 * 3600
+    ) -> None:
+        """root: folder below which this server makes one for its results. keep_seconds: how long
+        after the last work on a batch its files stay."""
+        root.mkdir(parents=True, exist_ok=True)
+        for left in root.glob("results-*"):  # by servers that were killed
+            if time.time() - left.stat().st_mtime > 4 * keep_seconds:
+                shutil.rmtree(left, ignore_errors=True)
+        root = Path(tempfile.mkdtemp(prefix="results-", dir=root))
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
+        self.engine = engine
+        self.limits = limits
+        self.turns = Turns(limits.max_waiting)
+        self._root = root
+        self._keep_seconds = keep_seconds
+        self._batches: dict[str, Batch] = {}
+        self._lock = threading.Lock()
+
+    def start(
+        self,
+        sources: list[Source],
+        options: Options,
+        session: str,
+        *,
+        viewed: bool = False,
+        wants_draft: WantsDraft | None = None,
+    ) -> Batch:
+        """A new batch of a browser session, its work not yet begun."""
+        self.expire()
+        key = uuid.uuid4().hex
+        folder = self._root / key
+        folder.mkdir(parents=True)
+        entries = [self._entry(source, folder / f"source_{i}") for i, source in enumerate(sources)]
+        batch = Batch(key, session, folder, options, entries, self.engine, viewed, wants_draft)
+        batch.begin(entries, options)
+        with self._lock:
+            self._batches[key] = batch
+        return batch
+
+    def get(self, key: str) -> Batch | None:
+        """The batch of that id, unless it has expired."""
+        return self._batches.get(key)
+
+    def alive(self) -> list[Batch]:
+        """The batches that are being worked on or wait for it."""
+        with self._lock:
+            return [batch for batch in self._batches.values() if batch.remaining]
+
+    def leave(self, session: str) -> None:
+        """The session's page was closed: stop its work."""
+        with self._lock:
+            left = [batch for batch in self._batches.values() if batch.session == session]
+        for batch in left:
+            self.turns.leave(batch.key)
+            batch.abandon()
+
+    def expire(self) -> None:
+        """Delete what nobody has worked on for `keep_seconds`."""
+        oldest = time.monotonic() - self._keep_seconds
+        with self._lock:
+            gone = [batch for batch in self._batches.values() if batch.touched < oldest]
+            for batch in gone:
+                del self._batches[batch.key]
+        for batch in gone:
+            batch.stop()
+            shutil.rmtree(batch.folder, ignore_errors=True)
+
+    def _entry(self, source: Source, target: Path) -> Entry:
+        # The upload may be swept before its turn has come; the batch's own link lives with it.
+        path = _link(source.path, target.with_suffix(source.path.suffix))
+        return Entry(Source(path, source.name), size_of(path), path)
+
+
+def _show_source(entry: Entry) -> None:
+    """Make a copy of the photo that browsers show, where they do not show the photo itself."""
+    if entry.before != entry.source.path or entry.size is None:
+        return
+    if browser_shows(entry.before) and entry.size[0] * entry.size[1] <= _SHOWN_PIXELS:
+        return
+    target = entry.before.with_name(f"{entry.before.stem}_shown.jpg")
+    try:
+        entry.before = write_bytes(target, preview(entry.before.read_bytes(), _SHOWN_SIDE))
+    except Exception:
+        log.exception("no preview could be made")
 
 
 def _link(path: Path, target: Path) -> Path:
@@ -180,62 +371,3 @@ def _link(path: Path, target: Path) -> Path:
             make(path)
             return target
     return path
-
-
-class Batches:
-    """All batches of a running server, by id; each belongs to the browser session that made it."""
-
-    def __init__(self, engine: Engine, root: Path, *, keep_seconds: float = 6 * 3600) -> None:
-        """root: folder below which this server makes one for its results. keep_seconds: how long
-        after the last work on a batch its files stay."""
-        root.mkdir(parents=True, exist_ok=True)
-        for left in root.glob("results-*"):  # by servers that were killed
-            if time.time() - left.stat().st_mtime > 4 * keep_seconds:
-                shutil.rmtree(left, ignore_errors=True)
-        root = Path(tempfile.mkdtemp(prefix="results-", dir=root))
-        atexit.register(shutil.rmtree, root, ignore_errors=True)
-        self.engine = engine
-        self._root = root
-        self._keep_seconds = keep_seconds
-        self._batches: dict[str, Batch] = {}
-        self._lock = threading.Lock()
-
-    def start(self, sources: list[Source], options: Options, session: str) -> Batch:
-        """A new batch of a browser session, its work not yet begun."""
-        self.expire()
-        key = uuid.uuid4().hex
-        folder = self._root / key
-        folder.mkdir(parents=True)
-        # The uploads may be swept before their turn has come; the batch's own links live with it.
-        sources = [
-            Source(_link(source.path, folder / f"source_{i}{source.path.suffix}"), source.name)
-            for i, source in enumerate(sources)
-        ]
-        entries = [Entry(source, size_of(source.path)) for source in sources]
-        entries[0].state = "running"
-        batch = Batch(key, session, folder, options, entries, self.engine.run(sources, options))
-        with self._lock:
-            self._batches[key] = batch
-        return batch
-
-    def get(self, key: str) -> Batch | None:
-        """The batch of that id, unless it has expired."""
-        return self._batches.get(key)
-
-    def leave(self, session: str) -> None:
-        """The session's page was closed: stop its work."""
-        with self._lock:
-            left = [batch for batch in self._batches.values() if batch.session == session]
-        for batch in left:
-            batch.stop()
-
-    def expire(self) -> None:
-        """Delete what nobody has worked on for `keep_seconds`."""
-        oldest = time.monotonic() - self._keep_seconds
-        with self._lock:
-            gone = [batch for batch in self._batches.values() if batch.touched < oldest]
-            for batch in gone:
-                del self._batches[batch.key]
-        for batch in gone:
-            batch.stop()
-            shutil.rmtree(batch.folder, ignore_errors=True)

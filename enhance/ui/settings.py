@@ -8,6 +8,8 @@ import gradio as gr
 
 from enhance.errors import OptionsError
 from enhance.records import UPSCALES, Options
+from enhance.sentences import say
+from enhance.ui.language import text
 
 DEFAULTS = Options()
 
@@ -21,100 +23,114 @@ class Settings:
             max(UPSCALES),
             value=DEFAULTS.upscale,
             step=1,
-            label="Upscale",
-            info="How many times larger the result is.",
+            label=text("Upscale"),
+            info=text("How many times larger the result is."),
         )
         restorer = gr.Dropdown(
             [
-                ("Best there is", "auto"),
-                ("GFPGAN 1.4 (natural)", "gfpgan-1.4"),
+                (text("Best there is"), "auto"),
+                (text("GFPGAN 1.4 (natural)"), "gfpgan-1.4"),
                 ("GFPGAN 1.3", "gfpgan-1.3"),
-                ("GFPGAN 1.2 (sharpest)", "gfpgan-1.2"),
+                (text("GFPGAN 1.2 (sharpest)"), "gfpgan-1.2"),
                 ("RestoreFormer", "restoreformer"),
-                ("Bundled (Real-ESRGAN)", "bundled"),
-                ("Leave faces alone", "none"),
+                (text("Bundled (Real-ESRGAN)"), "bundled"),
+                (text("Leave faces alone"), "none"),
             ],
             value=DEFAULTS.restorer,
-            label="Faces",
-            info="The model that restores faces.",
+            label=text("Faces"),
+            info=text("The model that restores faces."),
         )
         weight = gr.Slider(
             0,
             1,
             value=DEFAULTS.weight,
             step=0.05,
-            label="Strength",
-            info="0 keeps the faces as they are, 1 takes the restored ones.",
+            label=text("Strength"),
+            info=text("0 keeps the faces as they are, 1 takes the restored ones."),
         )
         background = gr.Dropdown(
             [
-                ("By device", "auto"),
-                ("Plain enlargement (instant)", "lanczos"),
-                ("Real-ESRGAN general (sharp, fast)", "realesr-general-x4v3"),
-                ("Real-ESRGAN ×2 plus (sharp)", "realesrgan-x2plus"),
-                ("Real-ESRGAN ×4 plus (sharpest, slow on a CPU)", "realesrgan"),
+                (text("By device"), "auto"),
+                (text("Plain enlargement (instant)"), "lanczos"),
+                (text("Real-ESRGAN general (sharp, fast)"), "realesr-general-x4v3"),
+                (text("Real-ESRGAN ×2 plus (sharp)"), "realesrgan-x2plus"),
+                (text("Real-ESRGAN ×4 plus (sharpest, slow on a CPU)"), "realesrgan"),
             ],
             value=DEFAULTS.background,
-            label="Background",
-            info="How everything around the faces is enlarged.",
+            label=text("Background"),
+            info=text("How everything around the faces is enlarged."),
         )
-        with gr.Accordion("Advanced", open=False):
-            faces = gr.Radio(
-                [("All", "all"), ("Largest", "largest"), ("In the middle", "center")],
-                value=DEFAULTS.faces,
-                label="Which faces",
-            )
-            only_restore_blurred = gr.Checkbox(
-                value=DEFAULTS.only_restore_blurred,
-                label="Leave sharp faces alone",
-            )
-            detector = gr.Radio(
-                [
-                    ("RetinaFace MobileNet (fast)", "retinaface-mobilenet"),
-                    ("RetinaFace ResNet-50", "retinaface-r50"),
-                ],
-                value=DEFAULTS.detector,
-                label="Face detector",
-                info="ResNet-50 is the one that GFPGAN uses.",
-            )
-            masker = gr.Radio(
-                [("Soft square", "feather"), ("ParseNet", "parsenet")],
-                value=DEFAULTS.masker,
-                label="Blending of faces",
-                info="ParseNet is the one that GFPGAN uses; it leaves hair alone.",
-            )
-            face_threshold = gr.Slider(
-                0.01,
-                0.99,
-                value=DEFAULTS.face_threshold,
-                step=0.01,
-                label="Face threshold",
-                info="Lower finds more faces, also false ones.",
-            )
-            min_face = gr.Slider(
-                1,
-                512,
-                value=DEFAULTS.min_face,
-                step=1,
-                label="Smallest face",
-                info="In pixels of the photo.",
-            )
-            tile = gr.Slider(
-                32,
-                4096,
-                value=DEFAULTS.tile,
-                step=32,
-                label="Tile",
-                info="Smaller needs less memory and takes longer.",
-            )
-            format_ = gr.Radio(
-                [("As sent", "same"), ("JPEG", "jpeg"), ("PNG", "png"), ("WebP", "webp")],
-                value=DEFAULTS.format,
-                label="Format of the results",
-            )
-            quality = gr.Slider(
-                1, 100, value=DEFAULTS.quality, step=1, label="Quality", info="Of JPEG and WebP."
-            )
+        faces = gr.Radio(
+            [(text("All"), "all"), (text("Largest"), "largest"), (text("In the middle"), "center")],
+            value=DEFAULTS.faces,
+            label=text("Which faces"),
+        )
+        only_restore_blurred = gr.Checkbox(
+            value=DEFAULTS.only_restore_blurred,
+            label=text("Leave sharp faces alone"),
+        )
+        detector = gr.Radio(
+            [
+                (text("RetinaFace MobileNet (fast)"), "retinaface-mobilenet"),
+                ("RetinaFace ResNet-50", "retinaface-r50"),
+            ],
+            value=DEFAULTS.detector,
+            label=text("Face detector"),
+            info=text("ResNet-50 is the one that GFPGAN uses."),
+        )
+        masker = gr.Radio(
+            [(text("Soft square"), "feather"), ("ParseNet", "parsenet")],
+            value=DEFAULTS.masker,
+            label=text("Blending of faces"),
+            info=text("ParseNet is the one that GFPGAN uses; it leaves hair alone."),
+        )
+        face_threshold = gr.Slider(
+            0.01,
+            0.99,
+            value=DEFAULTS.face_threshold,
+            step=0.01,
+            label=text("Face threshold"),
+            info=text("Lower finds more faces, also false ones."),
+        )
+        min_face = gr.Slider(
+            1,
+            512,
+            value=DEFAULTS.min_face,
+            step=1,
+            label=text("Smallest face"),
+            info=text("In pixels of the photo."),
+        )
+        tile = gr.Slider(
+            32,
+            4096,
+            value=DEFAULTS.tile,
+            step=32,
+            label=text("Tile"),
+            info=text("Smaller needs less memory and takes longer."),
+        )
+        format_ = gr.Radio(
+            [(text("As sent"), "same"), ("JPEG", "jpeg"), ("PNG", "png"), ("WebP", "webp")],
+            value=DEFAULTS.format,
+            label=text("Format of the results"),
+        )
+        quality = gr.Slider(
+            1,
+            100,
+            value=DEFAULTS.quality,
+            step=1,
+            label=text("Quality"),
+            info=text("Of JPEG and WebP."),
+        )
+        metadata = gr.Radio(
+            [
+                (text("Keep all"), "keep"),
+                (text("Without the place"), "no-location"),
+                (text("Remove"), "strip"),
+            ],
+            value=DEFAULTS.metadata,
+            label=text("Date, camera and place"),
+            info=text("What the photo's file says besides its picture."),
+        )
         self._by_name = {
             "upscale": upscale,
             "restorer": restorer,
@@ -129,12 +145,22 @@ class Settings:
             "tile": tile,
             "format": format_,
             "quality": quality,
+            "metadata": metadata,
         }
 
     @property
     def widgets(self) -> list[Any]:
         """The widgets, in the order that `options` takes their values."""
         return list(self._by_name.values())
+
+    @property
+    def names(self) -> list[str]:
+        """The options' names, in the same order."""
+        return list(self._by_name)
+
+    def values(self, options: Options) -> list[Any]:
+        """The widgets' values for these options."""
+        return [getattr(options, name) for name in self._by_name]
 
     def options(self, *values: Any) -> Options:
         """Options from the widgets' values, in their order; whole numbers may come as 2.0.
@@ -144,6 +170,12 @@ class Settings:
         named = dict(zip(self._by_name, values, strict=True))
         for name in ("upscale", "min_face", "tile", "quality"):
             if named[name] != int(named[name]):
-                raise OptionsError(f"{name} must be a whole number, not {named[name]}.")
+                raise OptionsError(
+                    say(
+                        "{name} must be a whole number, not {value}.",
+                        name=name,
+                        value=named[name],
+                    )
+                )
             named[name] = int(named[name])
         return Options(**named)

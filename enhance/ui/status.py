@@ -1,7 +1,7 @@
-"""The progress bar and the table of photos: one HTML widget drawn in the browser from records.
+"""The progress bar and the table of photos: one HTML widget filled in the browser from records.
 
-The value is plain data and the template escapes it, so a photo's name can never become markup;
-and because Gradio sends only what changed in it, an update costs the same in a batch of any size.
+Because Gradio sends only what changed in the value, an update costs the same in a batch of any
+size.
 """
 
 from __future__ import annotations
@@ -11,28 +11,50 @@ from typing import Any
 import gradio as gr
 
 from enhance.estimates import readable
+from enhance.sentences import say
 from enhance.ui.batches import Batch, Entry
+from enhance.ui.language import Language, text, translated
 
+# No data in the template: Gradio would run a ${…} in a photo's name as JavaScript.
 _TEMPLATE = """
 <div class="status" role="status" aria-live="polite">
-  <div class="status-headline">{{value.headline}}</div>
-  <div class="status-track" role="progressbar" aria-label="Progress" aria-valuemin="0"
-       aria-valuemax="100" aria-valuenow="{{value.percent}}">
-    <div class="status-bar" style="width: {{value.percent}}%"></div>
+  <div class="status-headline"></div>
+  <div class="status-track" role="progressbar" aria-valuemin="0" aria-valuemax="100">
+    <div class="status-bar"></div>
   </div>
 </div>
-{{#if value.rows}}
-<div class="photos"><table>
-  <thead><tr><th>Photo</th><th>State</th><th>Details</th></tr></thead>
-  <tbody>
-  {{#each value.rows}}
-    <tr><td>{{this.name}}</td>
-        <td><span class="state {{this.state}}">{{this.state}}</span></td>
-        <td>{{this.detail}}</td></tr>
-  {{/each}}
-  </tbody>
-</table></div>
-{{/if}}
+<div class="photos" hidden><table><thead><tr></tr></thead><tbody></tbody></table></div>
+"""
+_FILL = """
+const find = (selector) => element.querySelector(selector);
+const cells = (row, count, tag) => {
+  while (row.children.length < count) row.append(document.createElement(tag));
+  return row.children;
+};
+const fill = () => {
+  const value = props.value;
+  find(".status-headline").textContent = value.headline;
+  find(".status-track").ariaLabel = value.label;
+  find(".status-track").ariaValueNow = value.percent;
+  find(".status-bar").style.width = `${value.percent}%`;
+  find(".photos").hidden = !value.rows.length;
+  value.columns.forEach((column, i) => {
+    cells(find("thead tr"), value.columns.length, "th")[i].textContent = column;
+  });
+  const body = find("tbody");
+  while (body.children.length > value.rows.length) body.lastChild.remove();
+  value.rows.forEach((row, i) => {
+    if (!body.children[i]) body.append(document.createElement("tr"));
+    const [name, state, detail] = cells(body.children[i], 3, "td");
+    if (!state.firstChild) state.append(document.createElement("span"));
+    name.textContent = row.name;
+    state.firstChild.className = `state ${row.state}`;
+    state.firstChild.textContent = row.word;
+    detail.textContent = row.detail;
+  });
+};
+watch("value", fill);
+fill();
 """
 
 _CSS = """
@@ -57,52 +79,81 @@ th { position: sticky; top: 0; white-space: nowrap; background: var(--background
 """
 
 
+_STATES = {
+    "waiting": text("waiting"),
+    "running": text("in work"),
+    "done": text("done"),
+    "failed": text("failed"),
+    "stopped": text("stopped"),
+}
+
+
 def status_widget() -> gr.HTML:
     """The widget; give it values made by `idle` or `progress`."""
     return gr.HTML(
-        idle("Drop photos on the left and press Enhance."),
+        idle("", "en"),
         html_template=_TEMPLATE,
         css_template=_CSS,
+        js_on_load=_FILL,
         elem_id="status",
-        label="Progress",
     )
 
 
-def idle(headline: str) -> dict[str, Any]:
+def idle(headline: str, language: Language) -> dict[str, Any]:
     """A headline and an empty bar."""
-    return {"headline": headline, "percent": 0, "rows": []}
+    return _value(headline, 0, [], language)
 
 
-def progress(batch: Batch, headline: str) -> dict[str, Any]:
+def progress(batch: Batch, headline: str, language: Language) -> dict[str, Any]:
     """A batch as it stands."""
     left = len(batch.remaining)
+    percent = round(100 * (1 - left / len(batch.entries)))
+    return _value(headline, percent, [_row(entry, language) for entry in batch.entries], language)
+
+
+def caption(entry: Entry, language: Language) -> str:
+    """What was done to a photo, in one line: name, faces, sizes, seconds."""
+    return f"{entry.source.name} · {_detail(entry, language)}"
+
+
+def _value(
+    headline: str, percent: int, rows: list[dict[str, str]], language: Language
+) -> dict[str, Any]:
     return {
-        "headline": headline,
-        "percent": round(100 * (1 - left / len(batch.entries))),
-        "rows": [_row(entry) for entry in batch.entries],
+        "headline": translated(headline, language),
+        "label": translated("Progress", language),
+        "percent": percent,
+        "columns": [translated(word, language) for word in ("Photo", "State", "Details")],
+        "rows": rows,
     }
 
 
-def caption(entry: Entry) -> str:
-    """What was done to a photo, in one line: name, faces, sizes, seconds."""
-    return f"{entry.source.name} · {_detail(entry)}"
+def _row(entry: Entry, language: Language) -> dict[str, str]:
+    version = entry.version
+    notes = version.report.notes if version else ()
+    details = [_detail(entry, language), *(translated(note, language) for note in notes)]
+    return {
+        "name": entry.source.name,
+        "state": entry.state,
+        "word": translated(_STATES[entry.state], language),
+        "detail": " · ".join(details),
+    }
 
 
-def _row(entry: Entry) -> dict[str, str]:
-    notes = entry.report.notes if entry.report else ()
-    detail = " · ".join([_detail(entry), *notes])
-    return {"name": entry.source.name, "state": entry.state, "detail": detail}
-
-
-def _detail(entry: Entry) -> str:
+def _detail(entry: Entry, language: Language) -> str:
     if entry.failure:
-        return entry.failure.reason
-    report = entry.report
-    if report is None:
-        return ""
+        return translated(entry.failure.reason, language)
+    version = entry.version
+    if version is None:
+        return translated("Quick preview", language) if entry.draft else ""
+    report = version.report
     count = len(report.faces)
-    faces = "1 face" if count == 1 else f"{count} faces"
+    faces = say("1 face") if count == 1 else say("{count} faces", count=count)
     (width, height), (new_width, new_height) = report.source_size, report.output_size
     seconds = readable(sum(report.seconds.values()), tenths=True)
-    line = f"{faces} · {width} × {height} → {new_width} × {new_height} · {seconds}"
-    return line
+    parts = (
+        translated(faces, language),
+        f"{width} × {height} → {new_width} × {new_height}",
+        translated(seconds, language),
+    )
+    return " · ".join(parts)

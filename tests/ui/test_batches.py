@@ -23,7 +23,7 @@ FAST = Options(upscale=1, restorer="none", background="lanczos")
 @pytest.fixture
 def batches(tmp_path: Path) -> Batches:
     engine = LocalEngine(lambda: load_enhancer(Setup(device="cpu"), Limits()), Limits())
-    return Batches(engine, tmp_path / "files")
+    return Batches(engine, tmp_path / "files", Limits())
 
 
 def photos(folder: Path, count: int, suffix: str = ".tif") -> list[Source]:
@@ -35,15 +35,15 @@ def photos(folder: Path, count: int, suffix: str = ".tif") -> list[Source]:
 
 def test_a_batch_that_goes_on_keeps_each_photos_preview(batches: Batches, tmp_path: Path) -> None:
     with closing(batches.engine):
-        batch = batches.start(photos(tmp_path, 3), FAST, "one")
+        batch = batches.start(photos(tmp_path, 3), FAST, "one", viewed=True)
         next(batch.records())
         batch.abandon()
         assert [entry.state for entry in batch.entries] == ["done", "stopped", "stopped"]
-        batch.resume(batches.engine)
+        batch.begin(batch.stopped, FAST)
         assert len(list(batch.records())) == 2
     for i, entry in enumerate(batch.entries):
-        assert entry.shown and entry.before
-        for path in (entry.shown, entry.before):
+        assert entry.version
+        for path in (entry.version.shown, entry.version.thumbnail, entry.before):
             with Image.open(path) as image:
                 assert abs(int(np.asarray(image).mean()) - 50 * i) <= 1
 
@@ -61,8 +61,9 @@ def test_two_servers_do_not_share_a_folder(batches: Batches, tmp_path: Path) -> 
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 1, ".png"), FAST, "one")
         list(batch.records())
-        Batches(batches.engine, tmp_path / "files")
-        assert batch.entries[0].file and batch.entries[0].file.exists()
+        Batches(batches.engine, tmp_path / "files", Limits())
+        version = batch.entries[0].version
+        assert version and version.file.exists()
 
 
 def test_a_huge_result_can_be_looked_at(tmp_path: Path) -> None:

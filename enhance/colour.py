@@ -1,0 +1,284 @@
+"""Colours between a photo's own space, as its ICC profile says, and sRGB, which the models know.
+
+A photo stays in its own space from file to file. Only what a model looks at goes to sRGB, and what
+the model makes of it comes back; what sRGB cannot hold goes round the model.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+Array = NDArray[Any]
+
+_LEVELS = 65_536
+_SAME = 1 / 255  # a space that differs from sRGB by no more than this is sRGB
+_BAND = 2_000_000  # pixels converted at once
+# Linear sRGB → XYZ as profiles have it, relative to the white of D50 (IEC 61966-2-1, Bradford).
+_SRGB_TO_XYZ = np.array(
+    [
+        [0.4360747, 0.3850649, 0.1430804],
+        [0.2225045, 0.7168786, 0.0606169],
+        [0.0139322, 0.0971045, 0.7141733],
+    ]
+)
+_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+
+
+class ColourSpace(Protocol):
+    """How colours of a photo become sRGB and back. All arrays: (..., 3) float32 in 0..1."""
+
+    def to_srgb(self, pixels: Array) -> Array:
+        """Colours of the photo in sRGB, clipped to what that can hold."""
+        ...
+
+    def from_srgb(self, pixels: Array) -> Array:
+        """Colours of sRGB in the photo's space."""
+        ...
+
+    def beyond(self, pixels: Array) -> Array | None:
+        """What is to be added to `from_srgb(to_srgb(pixels))` to get `pixels`; None if nothing."""
+        ...
+
+
+class _Srgb:
+    """A photo that is in sRGB: nothing is to be done."""
+
+    def to_srgb(self, pixels: Array) -> Array:
+        return pixels
+
+    def from_srgb(self, pixels: Array) -> Array:
+        return pixels
+
+    def beyond(self, pixels: Array) -> None:
+        return None
+
+
+SRGB: ColourSpace = _Srgb()
+
+
+class _Convertible:
+    """What both kinds of profiles share."""
+
+    def to_srgb(self, pixels: Array) -> Array:
+        raise NotImplementedError
+
+    def from_srgb(self, pixels: Array) -> Array:
+        raise NotImplementedError
+
+    def beyond(self, pixels: Array) -> Array | None:
+        rest = pixels - self.from_srgb(self.to_srgb(pixels))
+        return rest if np.abs(rest).max(initial=0) > 1e-3 else None
+
+
+class _Matrix(_Convertible):
+    """A profile of one curve per channel and a matrix.
+
+    curves: (3, 65536), channel value → light, rising. to_xyz: (3, 3), light → XYZ of D50.
+    """
+
+    def __init__(self, curves: Array, to_xyz: Array) -> None:
+        srgb = np.stack([_parametric(3, _SRGB_CURVE)] * 3)
+        matrix = np.linalg.inv(_SRGB_TO_XYZ) @ to_xyz
+        self._to = _Way(curves, matrix, srgb)
+        self._from = _Way(srgb, np.linalg.inv(matrix), curves)
+
+    def to_srgb(self, pixels: Array) -> Array:
+        return self._to(pixels)
+
+    def from_srgb(self, pixels: Array) -> Array:
+        return self._from(pixels)
+
+
+class _Way:
+    """Curves, matrix, inverse curves. Tables instead of powers: exact to 16 bits, and fast."""
+
+    def __init__(self, start: Array, matrix: Array, end: Array) -> None:
+        self._light = start.astype(np.float32)
+        self._matrix = matrix.T.astype(np.float32)
+        # Indexed by the root of light: eyes, curves and 16 bits are finest in the dark.
+        light = np.linspace(0, 1, _LEVELS) ** 2
+        values = np.linspace(0, 1, _LEVELS)
+        self._values = np.stack([np.interp(light, c, values) for c in end]).astype(np.float32)
+
+    def __call__(self, pixels: Array) -> Array:
+        result = _looked_up(self._light, pixels) @ self._matrix
+        np.sqrt(result.clip(0, 1), out=result)
+        return _looked_up(self._values, result)
+
+
+def _looked_up(tables: Array, pixels: Array) -> Array:
+    at = (pixels.clip(0, 1) * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.uint16)
+    result = np.empty(pixels.shape, np.float32)
+    for channel, table in enumerate(tables):
+        result[..., channel] = table[at[..., channel]]
+    return result
+
+
+class _Tables(_Convertible):
+    """Any other profile, through Little CMS, which has only 8 bits here."""
+
+    def __init__(
+        self, mode: str, there: ImageCms.ImageCmsTransform, back: ImageCms.ImageCmsTransform
+    ) -> None:
+        """mode: "RGB" or "L", of the photo."""
+        self._mode = mode
+        self._to = there
+        self._from = back
+
+    def to_srgb(self, pixels: Array) -> Array:
+        return self._through(self._to, pixels, self._mode)
+
+    def from_srgb(self, pixels: Array) -> Array:
+        return self._through(self._from, pixels, "RGB")
+
+    def _through(self, transform: ImageCms.ImageCmsTransform, pixels: Array, mode: str) -> Array:
+        flat = np.rint(pixels.clip(0, 1) * 255).astype(np.uint8).reshape(1, -1, 3)
+        image = Image.fromarray(flat if mode == "RGB" else np.ascontiguousarray(flat[..., 0]))
+        result = cast(Image.Image, ImageCms.applyTransform(image, transform)).convert("RGB")
+        return (np.asarray(result, np.float32) / 255).reshape(pixels.shape)
+
+
+@functools.lru_cache(maxsize=8)
+def colour_space(icc: bytes | None, grey: bool = False) -> ColourSpace:
+    """The space that a profile describes, or sRGB where there is no profile.
+
+    grey: the photo has one channel; its profile may be one for grey pictures. A profile that leads
+    to other spaces but not back (as some scanners') counts as sRGB too: such a photo is safest
+    left as it is.
+
+    Raises ValueError when the profile is damaged or for other kinds of pictures.
+    """
+    if icc is None:
+        return SRGB
+    kind = icc[16:20]
+    if icc[36:40] != b"acsp" or kind not in ((b"RGB ", b"GRAY") if grey else (b"RGB ",)):
+        raise ValueError("not a profile for such a picture")
+    try:
+        space: ColourSpace = _matrix(_tags(icc), kind)
+    except (KeyError, ValueError, ArithmeticError, struct.error, np.linalg.LinAlgError):
+        try:
+            space = _tables(icc, "RGB" if kind == b"RGB " else "L")
+        except (ImageCms.PyCMSError, OSError) as error:
+            raise ValueError("not a readable profile") from error
+    return SRGB if _is_srgb(space, kind) else space
+
+
+def srgb_view(pixels: Array, space: ColourSpace) -> Array:
+    """A whole photo, (h, w, 3) uint8 or uint16, in sRGB, of the same dtype."""
+    if space is SRGB:
+        return pixels
+    top = np.iinfo(pixels.dtype).max
+    view = np.empty_like(pixels)
+    step = max(1, _BAND // pixels.shape[1])
+    for row in range(0, len(pixels), step):
+        band = pixels[row : row + step].astype(np.float32) / np.float32(top)
+        view[row : row + step] = np.rint(space.to_srgb(band) * top)
+    return view
+
+
+def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    """A CMYK or Lab picture in sRGB, through its profile where it has one.
+
+    Raises ValueError when the profile cannot be used.
+    """
+    try:
+        if image.mode == "LAB":
+            own = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        elif icc:
+            own = _profile(icc)
+        else:
+            return image.convert("RGB")
+        srgb = ImageCms.createProfile("sRGB")
+        return cast(Image.Image, ImageCms.profileToProfile(image, own, srgb, outputMode="RGB"))
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise ValueError("not a usable profile") from error
+
+
+def _profile(icc: bytes) -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(io.BytesIO(icc))
+
+
+def _is_srgb(space: ColourSpace, kind: bytes) -> bool:
+    levels = np.linspace(0, 1, 9 if kind == b"RGB " else 256, dtype=np.float32)
+    cube = np.stack(np.meshgrid(levels, levels, levels), -1) if kind == b"RGB " else levels[:, None]
+    cube = np.broadcast_to(cube, (*cube.shape[:-1], 3))
+    return bool(np.abs(space.to_srgb(cube) - cube).max() <= _SAME)
+
+
+def _tags(icc: bytes) -> dict[bytes, bytes]:
+    (count,) = struct.unpack_from(">I", icc, 128)
+    places = (struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100)))
+    return {name: icc[start : start + size] for name, start, size in places}
+
+
+def _matrix(tags: dict[bytes, bytes], kind: bytes) -> _Matrix:
+    """Raises KeyError, ValueError or struct.error when the profile is of another kind."""
+    if b"A2B0" in tags:
+        raise ValueError("tables come first")
+    if kind == b"GRAY":
+        return _Matrix(np.stack([_curve(tags[b"kTRC"])] * 3), _SRGB_TO_XYZ)
+    columns = [_numbers(tags[name][8:20]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    curves = [_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
+    return _Matrix(np.stack(curves), np.array(columns).T)
+
+
+def _tables(icc: bytes, mode: str) -> ColourSpace:
+    """Raises PyCMSError or OSError when the profile is damaged."""
+    own, srgb = _profile(icc), ImageCms.createProfile("sRGB")
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    there = ImageCms.buildTransform(own, srgb, mode, "RGB", intent)
+    try:
+        back = ImageCms.buildTransform(srgb, own, "RGB", mode, intent)
+    except ImageCms.PyCMSError:
+        return SRGB
+    return _Tables(mode, there, back)
+
+
+def _numbers(body: bytes) -> tuple[float, ...]:
+    return tuple(v / 65536 for v in struct.unpack(f">{len(body) // 4}i", body))
+
+
+def _curve(tag: bytes) -> Array:
+    """Channel value → light at 65536 values. Raises ValueError when it does not rise."""
+    if tag[:4] == b"para":
+        (kind,) = struct.unpack_from(">H", tag, 8)
+        count = (1, 3, 4, 5, 7)[kind] if kind < 5 else 0
+        curve = _parametric(kind, _numbers(tag[12 : 12 + 4 * count]))
+    elif tag[:4] == b"curv":
+        (count,) = struct.unpack_from(">I", tag, 8)
+        values = np.frombuffer(tag, ">u2", count, 12)
+        if count == 0:
+            curve = np.linspace(0, 1, _LEVELS)
+        elif count == 1:
+            curve = _parametric(0, (values[0] / 256,))
+        else:
+            x = np.linspace(0, 1, _LEVELS)
+            curve = np.interp(x, np.linspace(0, 1, count), values / 65535)
+    else:
+        raise ValueError("no curve")
+    if not np.isfinite(curve).all() or (np.diff(curve) < 0).any() or curve[-1] < 0.5:
+        raise ValueError("the curve does not rise")
+    return curve
+
+
+def _parametric(kind: int, parameters: Sequence[float]) -> Array:
+    """The curve types 0 to 4 of the ICC specification, section 10.18."""
+    gamma, *rest = parameters
+    a, b, c, d, e, f = {
+        0: lambda: (1, 0, 0, 0, 0, 0),
+        1: lambda: (*rest, 0, -rest[1] / rest[0], 0, 0),
+        2: lambda: (rest[0], rest[1], 0, -rest[1] / rest[0], rest[2], rest[2]),
+        3: lambda: (*rest, 0, 0),
+        4: lambda: rest,
+    }[kind]()
+    x = np.linspace(0, 1, _LEVELS)
+    power = np.maximum(a * x + b, 0) ** gamma + e
+    return np.clip(np.where(x >= d, power, c * x + f), 0, 1)

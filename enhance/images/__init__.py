@@ -1,0 +1,21 @@
+"""Photos in and out of files: decode to pixels, encode back, and carry what is not pixels.
+
+Pillow (with pillow-heif) reads and writes; tifffile, OpenCV and a small PNG writer step in where a
+file has 16 bits a channel, which Pillow would cut to 8.
+"""
+
+from enhance.images.decoding import decode
+from enhance.images.encoding import encode
+from enhance.images.formats import EXTENSIONS, browser_shows
+from enhance.images.names import output_stem
+from enhance.images.previews import preview, size_of
+
+__all__ = [
+    "EXTENSIONS",
+    "browser_shows",
+    "decode",
+    "encode",
+    "output_stem",
+    "preview",
+    "size_of",
+]

@@ -1,0 +1,286 @@
+"""What a photo's file says beside its pixels: EXIF, XMP and IPTC, read and edited as bytes.
+
+Editing in place keeps everything else where it was: camera makers' notes break when moved.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PIL import Image, TiffImagePlugin, TiffTags
+
+from enhance.images.orientation import ORIENTATION
+from enhance.records import Photo
+
+EXIF_PREFIX = b"Exif\0\0"
+EXIF_IFD, GPS_IFD = 34665, 34853
+XMP_TAG, IPTC_TAG, ICC_TAG = 700, 33723, 34675
+KEPT_TIFF_TAGS = (269, 270, 271, 272, 305, 306, 315, 316, 33432, *range(40091, 40096))
+"""Tags of a TIFF that tell of the photo, not of the file: title, camera, dates, author."""
+
+_PHOTOSHOP_TAG = 34377
+_IPTC_RESOURCE = 0x0404  # among the resources of a Photoshop block
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+
+# XMP properties that tell a place, whatever prefix their namespaces have.
+_XMP_PLACES = rb"GPS\w*|City|State|Country|CountryCode|Location|LocationCreated|LocationShown"
+_XMP_PATTERNS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        rb"<([\w.-]+:(?:%b))(?:\s[^>]*)?/>" % _XMP_PLACES,
+        rb"<([\w.-]+:(?:%b))(?:\s[^>]*)?>.*?</\1\s*>" % _XMP_PLACES,
+        rb"""\s[\w.-]+:(?:%b)\s*=\s*("[^"]*"|'[^']*')""" % _XMP_PLACES,
+    )
+)
+_IPTC_PLACES = (26, 27, 90, 92, 95, 100, 101)  # datasets of record 2
+
+
+def read_exif(image: Image.Image) -> bytes | None:
+    """The EXIF block of an opened photo, made upright; None when it has none."""
+    if image.format == "TIFF":
+        return exif_of_tiff(image.getexif())
+    raw = image.info.get("exif")
+    if isinstance(raw, bytes) and raw:
+        kept = _upright(raw)
+        if kept is not None:
+            return kept
+    exif = image.getexif()
+    exif.pop(ORIENTATION, None)
+    return exif.tobytes() if len(exif) else None
+
+
+def exif_of_tiff(tags: Image.Exif) -> bytes | None:
+    """The EXIF block hidden among the tags of a TIFF, which also describe its layout."""
+    blocks = sub_blocks(tags)
+    kept = {tag: tags[tag] for tag in KEPT_TIFF_TAGS if tag in tags}
+    if not kept and not blocks:
+        return None
+    head = b"II*\0" if tags.endian == "<" else b"MM\0*"
+    start = struct.pack(f"{tags.endian}I", 8)
+    tiff = head + start + _written(kept, head).tobytes(8)
+    return EXIF_PREFIX + add_sub_blocks(tiff, blocks)
+
+
+def read_xmp(image: Image.Image) -> bytes | None:
+    """The XMP packet of an opened photo, made upright; None when it has none."""
+    xmp = image.info.get("xmp")
+    return _upright_xmp(xmp) if isinstance(xmp, bytes) and xmp else None
+
+
+def read_iptc(image: Image.Image, data: bytes) -> bytes | None:
+    """The IPTC data sets of `data`, opened as `image`; None when it has none."""
+    if image.format == "TIFF":
+        return iptc_of_tiff(data)
+    blocks = image.info.get("photoshop")
+    iptc = blocks.get(_IPTC_RESOURCE) if isinstance(blocks, dict) else None
+    return iptc if isinstance(iptc, bytes) and iptc else None
+
+
+def iptc_of_tiff(data: bytes) -> bytes | None:
+    """The IPTC data sets of a TIFF, whatever type their tag claims to have."""
+    try:
+        ifd = Ifd.first(bytearray(data))
+        iptc, blocks = (ifd.content(tag) for tag in (IPTC_TAG, _PHOTOSHOP_TAG))
+    except (ValueError, struct.error):  # a BigTIFF, or damaged
+        return None
+    return iptc or _resource(blocks, _IPTC_RESOURCE)
+
+
+def photoshop_block(iptc: bytes) -> bytes:
+    """The IPTC data sets as the one resource of a Photoshop block, as JPEG holds them."""
+    head = b"8BIM" + struct.pack(">HHI", _IPTC_RESOURCE, 0, len(iptc))
+    return head + iptc + b"\0" * (len(iptc) % 2)
+
+
+def without_place(photo: Photo) -> Photo:
+    """The photo with nothing in EXIF, XMP or IPTC that tells where it was taken.
+
+    A block that cannot be understood is left out as a whole.
+    """
+    return replace(
+        photo,
+        exif=photo.exif and _without_position(photo.exif),
+        xmp=photo.xmp and _xmp_without_place(photo.xmp),
+        iptc=photo.iptc and _iptc_without_place(photo.iptc),
+    )
+
+
+def sub_blocks(tags: Image.Exif) -> dict[int, dict[int, Any]]:
+    """The camera settings and the position of an EXIF block, which has them in lists apart."""
+    return {ifd: block for ifd in (EXIF_IFD, GPS_IFD) if (block := dict(tags.get_ifd(ifd)))}
+
+
+def add_sub_blocks(tiff: bytes, blocks: dict[int, dict[int, Any]]) -> bytes:
+    """A TIFF with blocks of tags appended, and a new main list that says where they stand."""
+    data = bytearray(tiff)
+    ifd = Ifd.first(data)
+    order = ifd.order
+    entries = [bytes(data[entry : entry + 12]) for entry in ifd.entries]
+    (following,) = struct.unpack_from(order + "I", data, ifd.entries.stop)
+    for tag, block in blocks.items():
+        data += bytes(len(data) % 2)
+        entries.append(struct.pack(order + "HHII", tag, 4, 1, len(data)))
+        data += _written(block, bytes(data[:4])).tobytes(len(data))
+    data += bytes(len(data) % 2)
+    struct.pack_into(order + "I", data, 4, len(data))
+    entries.sort(key=lambda entry: struct.unpack_from(order + "H", entry))
+    data += struct.pack(order + "H", len(entries)) + b"".join(entries)
+    data += struct.pack(order + "I", following)
+    return bytes(data)
+
+
+def _written(block: dict[int, Any], magic: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
+    written = TiffImagePlugin.ImageFileDirectory_v2(magic + bytes(4))
+    for tag, value in block.items():
+        if isinstance(value, str):  # as it was read; Pillow itself would write ASCII only
+            written[tag] = value.encode("latin-1")
+            written.tagtype[tag] = TiffTags.ASCII
+        elif not isinstance(value, dict):  # a list of its own, of no use to people
+            written[tag] = value
+    return written
+
+
+@dataclass(frozen=True)
+class Ifd:
+    """A list of tags inside a TIFF structure, which EXIF is too. Raises struct.error past its end.
+
+    start: where the number of entries stands; each entry has 12 bytes.
+    """
+
+    body: bytearray
+    order: str
+    start: int
+
+    @classmethod
+    def first(cls, body: bytearray) -> Ifd:
+        """The main list. Raises ValueError when `body` is no TIFF structure."""
+        order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(body[:4]))
+        if order is None:
+            raise ValueError("no TIFF structure")
+        return cls(body, order, struct.unpack_from(order + "I", body, 4)[0])
+
+    @property
+    def entries(self) -> range:
+        """Where the entries stand."""
+        (count,) = struct.unpack_from(self.order + "H", self.body, self.start)
+        return range(self.start + 2, self.start + 2 + 12 * count, 12)
+
+    def find(self, tag: int) -> int | None:
+        """Where the entry of a tag stands."""
+        for entry in self.entries:
+            if struct.unpack_from(self.order + "H", self.body, entry)[0] == tag:
+                return entry
+        return None
+
+    def content(self, tag: int) -> bytes:
+        """The bytes of a tag's values, if these lie outside the list, as longer ones do."""
+        entry = self.find(tag)
+        if entry is None:
+            return b""
+        kind, count, at = struct.unpack_from(self.order + "HII", self.body, entry + 2)
+        return bytes(self.body[at : at + _SIZES.get(kind, 1) * count])
+
+    def remove(self, entry: int) -> None:
+        """Take an entry out; what follows moves up, nothing outside the list does."""
+        end = self.entries.stop + 4  # the address of the next list belongs to this one
+        if end > len(self.body):
+            raise struct.error("the list is cut off")
+        self.body[entry:end] = self.body[entry + 12 : end] + bytes(12)
+        struct.pack_into(self.order + "H", self.body, self.start, len(self.entries) - 1)
+
+    def erase(self) -> None:
+        """Overwrite all entries and their values with zeros."""
+        for entry in self.entries:
+            _, kind, count, at = struct.unpack_from(self.order + "HHII", self.body, entry)
+            size = _SIZES.get(kind, 1) * count
+            if size > 4:
+                self._zero(at, at + size)
+        self._zero(self.start, self.entries.stop)
+
+    def _zero(self, start: int, stop: int) -> None:
+        stop = min(stop, len(self.body))
+        self.body[start:stop] = bytes(max(0, stop - start))
+
+
+def _upright(exif: bytes) -> bytes | None:
+    """Orientation 1 and no thumbnail, which would show the old picture and lie on its side."""
+    body = bytearray(exif.removeprefix(EXIF_PREFIX))
+    try:
+        ifd = Ifd.first(body)
+        entry = ifd.find(ORIENTATION)
+        if entry is not None:
+            (kind,) = struct.unpack_from(ifd.order + "H", body, entry + 2)
+            struct.pack_into(ifd.order + ("I" if kind == 4 else "H"), body, entry + 8, 1)
+        struct.pack_into(ifd.order + "I", body, ifd.entries.stop, 0)
+    except (ValueError, struct.error):
+        return None
+    return EXIF_PREFIX + bytes(body)
+
+
+def _without_position(exif: bytes) -> bytes | None:
+    body = bytearray(exif.removeprefix(EXIF_PREFIX))
+    try:
+        ifd = Ifd.first(body)
+        while (entry := ifd.find(GPS_IFD)) is not None:
+            (start,) = struct.unpack_from(ifd.order + "I", body, entry + 8)
+            ifd.remove(entry)
+            if start != ifd.start:
+                Ifd(body, ifd.order, start).erase()
+    except (ValueError, struct.error):
+        return None
+    return EXIF_PREFIX + bytes(body)
+
+
+def _upright_xmp(xmp: bytes) -> bytes:
+    return re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>))\d""", rb"\g<1>1", xmp)
+
+
+def _xmp_without_place(xmp: bytes) -> bytes | None:
+    for pattern in _XMP_PATTERNS:
+        xmp = pattern.sub(b"", xmp)
+    readable = b"<" in xmp and b"\0" not in xmp  # else it is in UTF-16 or no XMP at all
+    return xmp if readable and b"GPS" not in xmp else None
+
+
+def _iptc_without_place(iptc: bytes) -> bytes | None:
+    try:
+        kept = [
+            part
+            for record, dataset, part in _data_sets(iptc)
+            if (record, dataset) not in {(2, place) for place in _IPTC_PLACES}
+        ]
+    except ValueError:
+        return None
+    return b"".join(kept) or None
+
+
+def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(record, data set, its bytes with their head) of each IPTC data set."""
+    at = 0
+    while at < len(iptc.rstrip(b"\0")):  # TIFF pads with zeros
+        if len(iptc) < at + 5:
+            raise ValueError("cut off")
+        marker, record, dataset, size = struct.unpack_from(">BBBH", iptc, at)
+        if marker != 0x1C or size & 0x8000:
+            raise ValueError("no plain IPTC")
+        yield record, dataset, iptc[at : at + 5 + size]
+        at += 5 + size
+
+
+def _resource(block: bytes, wanted: int) -> bytes | None:
+    """One resource of a Photoshop block."""
+    at = 0
+    while block[at : at + 4] == b"8BIM" and len(block) >= at + 7:
+        (code,) = struct.unpack_from(">H", block, at + 4)
+        at += 6 + (block[at + 6] // 2 + 1) * 2  # its name: length byte, text, even in all
+        if len(block) < at + 4:
+            break
+        (size,) = struct.unpack_from(">I", block, at)
+        if code == wanted:
+            return block[at + 4 : at + 4 + size] or None
+        at += 4 + size + size % 2
+    return None

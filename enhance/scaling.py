@@ -1,0 +1,52 @@
+"""Pixels made larger or smaller without a model."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from enhance.records import Pixels
+
+
+def lanczos(pixels: Pixels, upscale: int) -> Pixels:
+    """`pixels` (h, w) or (h, w, c) enlarged; a copy at upscale 1."""
+    if upscale == 1:
+        return pixels.copy()
+    return cv2.resize(  # type: ignore[return-value]
+        pixels, None, fx=upscale, fy=upscale, interpolation=cv2.INTER_LANCZOS4
+    )
+
+
+def transparency(alpha: Pixels, upscale: int) -> Pixels:
+    """`alpha` (h, w) enlarged without the ripples beside edges, which would show as a halo."""
+    if upscale == 1:
+        return alpha
+    around = np.ones((3, 3), np.uint8)
+    lowest, highest = (
+        cv2.resize(
+            extreme(alpha, around), None, fx=upscale, fy=upscale, interpolation=cv2.INTER_NEAREST
+        )
+        for extreme in (cv2.erode, cv2.dilate)
+    )
+    return np.clip(lanczos(alpha, upscale), lowest, highest)
+
+
+def clean_edges(rgb: Pixels, alpha: Pixels | None, upscale: int) -> Pixels:
+    """`rgb` (h, w, 3) with its invisible pixels coloured like the nearest visible ones.
+
+    So that what is hidden does not shine through at the edges when the picture is enlarged; at
+    upscale 1 nothing can.
+    """
+    if alpha is None or upscale == 1 or alpha.all() or not alpha.any():
+        return rgb
+    _, nearest = cv2.distanceTransformWithLabels(
+        (alpha == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.empty(nearest.max() + 1, np.int32)
+    places[nearest[alpha > 0]] = np.flatnonzero(alpha)
+    return rgb.reshape(-1, 3)[places[nearest]]
+
+
+def shrink(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """`pixels` (h, w) or (h, w, c) averaged down to `size` (width, height)."""
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

@@ -1,0 +1,34 @@
+"""Ready-made choices for common photos: names for people over the real options."""
+
+from __future__ import annotations
+
+from enhance.records import Options
+from enhance.ui.language import text
+
+PRESETS: dict[str, Options] = {
+    "portrait": Options(),
+    "old": Options(background="realesrgan"),
+    "group": Options(face_threshold=0.6, min_face=12, only_restore_blurred=True),
+    "fast": Options(upscale=1, background="lanczos", faces="largest"),
+}
+LABELS = {
+    "portrait": text("Portrait"),
+    "old": text("Old photo"),
+    "group": text("Group"),
+    "fast": text("Fast preview"),
+    "custom": text("Custom"),
+}
+ABOUT = {
+    "portrait": text("Restores every face and enlarges twice."),
+    "old": text(
+        "Cleans the whole picture of scratches, noise and compression, not only the faces."
+    ),
+    "group": text("Finds small faces too and leaves those alone that are sharp already."),
+    "fast": text("Only the largest face, in the photo's own size."),
+    "custom": text("As set under Advanced."),
+}
+
+
+def preset_of(options: Options) -> str:
+    """The preset that these options are, or "custom"."""
+    return next((name for name, preset in PRESETS.items() if preset == options), "custom")

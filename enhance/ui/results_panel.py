@@ -1,0 +1,254 @@
+"""The panel of results: progress, gallery, the viewer, downloads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from enhance.errors import EnhanceError
+from enhance.sentences import say
+from enhance.ui.batches import Batch, Batches, Version
+from enhance.ui.language import Language, language_of, text, translated
+from enhance.ui.settings_panel import Shown
+from enhance.ui.status import caption, idle, progress, status_widget
+from enhance.ui.viewer import BEFORE, WORDS, Outline, View, empty, view, viewer_widget
+
+
+def batch_of(batches: Batches, key: str, language: Language) -> Batch:
+    """The batch of a key; raises gr.Error when it has expired."""
+    batch = batches.get(key)
+    if batch is None:
+        raise gr.Error(
+            translated("These results have expired. Enhance the photos again.", language)
+        )
+    return batch
+
+
+class ResultsPanel:
+    """Widgets and their handlers over one batch at a time, that of the `key` State."""
+
+    def __init__(self, batches: Batches) -> None:
+        """Draws into the current column."""
+        self._batches = batches
+        self.status = status_widget()
+        self.gallery = gr.Gallery(
+            label=text("Enhanced photos"),
+            columns=4,
+            height=220,
+            object_fit="contain",
+            fit_columns=False,
+            allow_preview=False,
+            buttons=[],
+            interactive=False,
+            elem_id="gallery",
+        )
+        self.viewer = viewer_widget()
+        with gr.Row():
+            self.again = gr.Button(
+                text("Enhance this photo again with the present settings"),
+                visible=False,
+                elem_id="again",
+            )
+        with gr.Row():
+            self.zip = gr.Button(
+                text("Download all (ZIP)"), interactive=False, variant="primary", elem_id="zip"
+            )
+            self.csv = gr.Button(text("Report (CSV)"), interactive=False, elem_id="csv")
+            self.json = gr.Button(text("Report (JSON)"), interactive=False, elem_id="json")
+
+    @property
+    def widgets(self) -> list[Any]:
+        """Everything that `shown` and `cleared` may change."""
+        return [self.status, self.gallery, self.viewer, self.again, *self._downloads]
+
+    def connect(self, page: gr.Blocks, key: gr.State) -> None:
+        """Wire what looks at results without the model."""
+        quick: dict[str, Any] = {
+            "api_visibility": "private",
+            "queue": False,
+            "show_progress": "hidden",
+            "postprocess": False,
+        }
+        page.load(self._welcome, None, [self.status, self.viewer], **quick)
+        latest = quick | {"trigger_mode": "always_last"}
+        self.gallery.select(self._select, key, self.viewer, **latest)
+        self.viewer.select(self._step, key, self.viewer, **latest)
+        self.viewer.input(self._compare, key, [self.viewer, self.gallery], **latest)
+        # One at a time for everybody: a photo put together again takes memory.
+        self.viewer.edit(
+            self._switch_face,
+            key,
+            [self.viewer, self.gallery],
+            concurrency_id="faces",
+            concurrency_limit=1,
+            trigger_mode="multiple",
+            show_progress="hidden",
+            postprocess=False,
+            api_visibility="private",
+        )
+
+    def cleared(self, batch: Batch, headline: str, language: Language) -> Shown:
+        """A batch that has nothing to show yet."""
+        shown = self.headline(batch, headline, language)
+        shown |= {self.gallery: [], self.viewer: _nothing(language)}
+        return shown | {button: gr.update(interactive=False) for button in self._downloads}
+
+    def headline(self, batch: Batch, headline: str, language: Language) -> Shown:
+        """Another headline over the table of photos."""
+        return {self.status: progress(batch, headline, language)}
+
+    def shown(self, batch: Batch, headline: str, language: Language) -> Shown:
+        """A batch as it stands, for an event that does not postprocess."""
+        if batch.looked_at is None and batch.pictured:
+            batch.looked_at = batch.pictured[0]
+        return {
+            **self.headline(batch, headline, language),
+            self.gallery: self._pictures(batch, language),
+            self.viewer: _view(batch, language),
+        }
+
+    def downloads(self, batch: Batch) -> Shown:
+        """The buttons that work once there is a result."""
+        names = ("enhanced_photos.zip", "report.csv", "report.json")
+        ready = bool(batch.finished)
+        return {
+            button: gr.update(interactive=ready, link=f"batches/{batch.key}/{name}")
+            for button, name in zip(self._downloads, names, strict=True)
+        }
+
+    @property
+    def _downloads(self) -> list[gr.Button]:
+        return [self.zip, self.csv, self.json]
+
+    def _pictures(self, batch: Batch, language: Language) -> list[dict[str, Any]]:
+        return [
+            {"image": _file(entry.thumbnail), "caption": caption(entry, language)}
+            for entry in batch.pictured
+        ]
+
+    def _welcome(self, request: gr.Request) -> tuple[Any, Any]:
+        language = language_of(request)
+        hint = say("Drop photos and press Enhance. Each appears here as soon as it is done.")
+        return idle(hint, language), _nothing(language)
+
+    def _select(self, request: gr.Request, key: str, event: gr.SelectData) -> dict[str, Any]:
+        return self._look(key, int(event.index), language_of(request))
+
+    def _step(self, request: gr.Request, key: str, event: gr.EventData) -> dict[str, Any]:
+        return self._look(key, int(event._data["index"]), language_of(request))
+
+    def _look(self, key: str, index: int, language: Language) -> dict[str, Any]:
+        batch = batch_of(self._batches, key, language)
+        pictured = batch.pictured
+        batch.looked_at = pictured[max(0, min(index, len(pictured) - 1))]
+        return _view(batch, language)
+
+    def _compare(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
+        """Put other versions of the photo side by side; the right one is the one that counts."""
+        language = language_of(request)
+        batch = batch_of(self._batches, key, language)
+        entry = batch.looked_at
+        if entry and entry.versions:
+            keys = range(len(entry.versions))
+            left, right = str(event._data["left"]), str(event._data["right"])
+            entry.compared = next((k for k in keys if str(k) == left), None)
+            entry.chosen = next((k for k in keys if str(k) == right), entry.chosen)
+        return _view(batch, language), self._pictures(batch, language)
+
+    def _switch_face(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
+        """Take a restored face out, or put it in again."""
+        language = language_of(request)
+        batch = batch_of(self._batches, key, language)
+        entry, face = batch.looked_at, int(event._data["face"])
+        if entry and entry.version and face in entry.version.restorable:
+            kept = set(entry.version.report.restored) - {face}
+            if event._data["on"]:
+                kept.add(face)
+            try:
+                batch.keep_faces(entry, kept, self._batches.limits)
+            except EnhanceError as error:
+                raise gr.Error(translated(error.sentence, language)) from error
+        return _view(batch, language), self._pictures(batch, language)
+
+
+def _nothing(language: Language) -> dict[str, Any]:
+    return empty(_words(language))
+
+
+def _words(language: Language) -> dict[str, str]:
+    return {key: translated(word, language) for key, word in WORDS.items()}
+
+
+def _view(batch: Batch, language: Language) -> dict[str, Any]:
+    """What the viewer shows of the photo that is looked at."""
+    entry = batch.looked_at
+    if entry is None or entry.thumbnail is None:
+        return _nothing(language)
+    version = entry.version
+    compared = entry.versions[entry.compared] if entry.compared is not None else None
+    width, height = version.report.output_size if version else entry.size or (0, 0)
+    photo = View(
+        name=entry.source.name,
+        caption=caption(entry, language),
+        index=batch.pictured.index(entry),
+        count=len(batch.pictured),
+        before=_url(compared.shown if compared else entry.before),
+        after=_url(version.shown if version else entry.draft),
+        width=width,
+        height=height,
+        faces=_outlines(version, language) if version else (),
+        left=BEFORE if entry.compared is None else str(entry.compared),
+        right=str(entry.chosen),
+        choices=tuple(
+            (str(number), f"{number + 1}: {_settings_of(version)}")
+            for number, version in enumerate(entry.versions)
+        ),
+        download=_url(version.file) if version else "",
+        filename=version.file.name if version else "",
+        draft=version is None,
+    )
+    return view(photo, _words(language))
+
+
+def _outlines(version: Version, language: Language) -> tuple[Outline, ...]:
+    width, height = version.report.source_size
+    outlines = []
+    for number, face in enumerate(version.report.faces):
+        left, top, right, bottom = face.box
+        outlines.append(
+            Outline(
+                box=(left / width, top / height, right / width, bottom / height),
+                label=translated(say("Face {number}", number=number + 1), language),
+                on=number in version.report.restored,
+                can=number in version.restorable,
+            )
+        )
+    return tuple(outlines)
+
+
+def _settings_of(version: Version) -> str:
+    report = version.report
+    parts = [f"×{report.upscale}", report.restorer, report.background]
+    if version.options.weight < 1:
+        parts.append(f"{version.options.weight:.0%}")
+    return " · ".join(parts)
+
+
+def _file(path: Path | None) -> dict[str, Any]:
+    """A file as Gradio sends it to a page: served from its own folder, not copied or hashed."""
+    assert path is not None
+    return {
+        "path": str(path),
+        "url": _url(path),
+        "orig_name": path.name,
+        "meta": {"_type": "gradio.FileData"},
+    }
+
+
+def _url(path: Path | None) -> str:
+    """Relative, so that it holds behind any proxy."""
+    assert path is not None
+    return f"gradio_api/file={quote(str(path))}"

@@ -1,0 +1,247 @@
+"""The panel of choices: presets with their cost, the options, the models they need.
+
+What someone chose is remembered in the browser.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from enhance.catalogue import CATALOGUE, WeightFile
+from enhance.choices import required_weights
+from enhance.downloads import fetch, locate
+from enhance.errors import EnhanceError
+from enhance.estimates import Estimator, readable
+from enhance.images import size_of
+from enhance.records import Options
+from enhance.sentences import say
+from enhance.ui.language import Language, language_of, text, translated
+from enhance.ui.presets import ABOUT, LABELS, PRESETS, preset_of
+from enhance.ui.settings import Settings
+
+Shown = dict[Any, Any]
+"""What an event changes: widget → value; the widgets that are not in it stay as they are."""
+
+_PATIENCE = 20  # seconds that the estimate waits for models that are still loading
+_PROGRESS = gr.Progress()
+_SLOW = 8  # seconds; a photo that takes longer is shown as a quick preview first
+
+
+class EstimatorSlot:
+    """Holds the estimator once the models are loaded; its value is None before."""
+
+    def __init__(self) -> None:
+        self.value: Estimator | None = None
+        self._filled = threading.Event()
+
+    def fill(self, estimator: Estimator) -> None:
+        """The models are loaded."""
+        self.value = estimator
+        self._filled.set()
+
+    def wait(self) -> Estimator | None:
+        """The estimator, or None if the models take longer than a page should wait for them."""
+        self._filled.wait(_PATIENCE)
+        return self.value
+
+
+class SettingsPanel:
+    """Widgets and their handlers; `options` makes sense of their values."""
+
+    def __init__(self, estimator: EstimatorSlot) -> None:
+        """Draws into the current column."""
+        self._estimator = estimator
+        self.preset = gr.Radio(
+            [(label, name) for name, label in LABELS.items()],
+            value="portrait",
+            label=text("What kind of photos?"),
+            info=ABOUT["portrait"],
+            elem_id="preset",
+        )
+        self.drafts = gr.Checkbox(
+            value=True,
+            label=text("Quick preview first"),
+            info=text("Of photos that take long: a small version appears at once."),
+            elem_id="drafts",
+        )
+        with gr.Accordion(text("Advanced"), open=False, elem_id="advanced"):
+            self.settings = Settings()
+        self.models = gr.Markdown(elem_id="models")
+        self.fetch = gr.Button(text("Download"), visible=False, elem_id="fetch")
+        self.remembered = browser_state("settings", None)
+
+    @property
+    def widgets(self) -> list[Any]:
+        """The widgets whose values `options` and `wants_draft` take."""
+        return [self.drafts, *self.settings.widgets]
+
+    def options(self, drafts: bool, *values: Any) -> Options:
+        """The options that the widgets' values make. Raises OptionsError."""
+        return self.settings.options(*values)
+
+    def wants_draft(self, size: tuple[int, int], options: Options) -> bool:
+        """Whether a photo takes so long that a quick preview should come first."""
+        estimator = self._estimator.value
+        return estimator is not None and estimator.seconds(size, options) > _SLOW
+
+    def connect(self, page: gr.Blocks, files: gr.File, estimate: gr.Markdown) -> None:
+        """Wire the handlers. estimate: where the cost of enhancing `files` is shown."""
+        quick: dict[str, Any] = {
+            "api_visibility": "private",
+            "queue": False,
+            "show_progress": "hidden",
+        }
+        self._files, self._estimate = files, estimate
+        changed = {
+            "fn": self._changed,
+            "inputs": [files, *self.widgets],
+            "outputs": [self.preset, estimate, self.models, self.fetch, self.remembered],
+        } | quick
+        page.load(self._restore, self.remembered, self.widgets, **quick).then(**changed)
+        gr.on(
+            [files.change, *(widget.change for widget in self.widgets)],
+            trigger_mode="always_last",
+            **changed,
+        )
+        self.preset.input(self._take_preset, self.preset, self.settings.widgets, **quick)
+        self.fetch.click(
+            self._fetch,
+            self.widgets,
+            [self.models, self.fetch],
+            concurrency_id="download",
+            show_progress_on=self.models,
+            api_visibility="private",
+        )
+
+    def _restore(self, remembered: dict[str, Any] | None) -> list[Any]:
+        """The settings of the last visit, unless they do not fit this version."""
+        values: list[Any] = [
+            (remembered or {}).get(name) for name in ("drafts", *self.settings.names)
+        ]
+        try:
+            self.options(*values)
+        except (EnhanceError, TypeError, ValueError):
+            return [gr.skip() for _ in self.widgets]
+        return values
+
+    def _take_preset(self, name: str) -> list[Any]:
+        if name not in PRESETS:
+            return [gr.skip() for _ in self.settings.widgets]
+        return self.settings.values(PRESETS[name])
+
+    def _changed(
+        self, request: gr.Request, files: list[str] | None, drafts: bool, *values: Any
+    ) -> Shown:
+        """Show what the choice costs and lacks, and remember it."""
+        language = language_of(request)
+        try:
+            options = self.options(drafts, *values)
+        except EnhanceError as error:
+            return {self._estimate: translated(error.sentence, language)}
+        remembered = {"drafts": drafts} | dict(zip(self.settings.names, values, strict=True))
+        return {
+            self.preset: self._presets(files, options, language),
+            self._estimate: translated(self._cost(files, options), language),
+            self.remembered: remembered,
+            **self._missing_models(options, language),
+        }
+
+    def _cost(self, files: list[str] | None, options: Options) -> str:
+        """What the work will cost, before anyone commits to it."""
+        if not files:
+            return ""
+        estimator = self._estimator.wait()
+        if estimator is None:
+            return say("The models are still loading; you can already start.")
+        time = readable(estimator.total(_sizes(files), options))
+        if len(files) == 1:
+            return say("1 photo: about {time}, if there is one face in it.", time=time)
+        return say(
+            "{count} photos: about {time}, if there is one face in each.",
+            count=len(files),
+            time=time,
+        )
+
+    def _presets(self, files: list[str] | None, options: Options, language: Language) -> Any:
+        """The presets, each with its cost for these photos."""
+        name = preset_of(options)
+        estimator = self._estimator.value
+        sizes = _sizes(files) if files and estimator else []
+        choices = []
+        for key, label in LABELS.items():
+            shown = translated(label, language)
+            if sizes and estimator and key in PRESETS:
+                time = readable(estimator.total(sizes, PRESETS[key]))
+                shown = f"{shown} · {translated(time, language)}"
+            choices.append((shown, key))
+        return gr.update(choices=choices, value=name, info=translated(ABOUT[name], language))
+
+    def _missing_models(self, options: Options, language: Language) -> Shown:
+        """Which of the chosen models are not on this machine, and their licences."""
+        missing = _missing(options)
+        if not missing:
+            return {self.models: "", self.fetch: gr.update(visible=False)}
+        lines = [
+            say(
+                "- **{name}** ({megabytes:.0f} MB) is not on this machine. {about} "
+                "*Licence: {licence}.*",
+                name=file.name,
+                megabytes=file.size / 1e6,
+                about=file.about,
+                licence=file.licence,
+            )
+            for file in missing
+        ]
+        label = say(
+            "Download ({megabytes:.0f} MB)", megabytes=sum(file.size for file in missing) / 1e6
+        )
+        return {
+            self.models: "\n".join(translated(line, language) for line in lines),
+            self.fetch: gr.update(visible=True, value=translated(label, language)),
+        }
+
+    def _fetch(
+        self,
+        request: gr.Request,
+        drafts: bool,
+        *values: Any,
+        progress: gr.Progress = _PROGRESS,
+    ) -> Shown:
+        """Download what is missing, because someone pressed the button."""
+        language = language_of(request)
+        options = self.options(drafts, *values)
+        for file in _missing(options):
+            shown = -1
+
+            def show(done: int, size: int, file: WeightFile = file) -> None:
+                nonlocal shown
+                if (percent := 100 * done // size) != shown:
+                    shown = percent
+                    progress(done / size, desc=file.filename)
+
+            try:
+                fetch(file, show)
+            except EnhanceError as error:
+                sentence = translated(error.sentence, language)
+                raise gr.Error(sentence, duration=None) from error
+        return self._missing_models(options, language)
+
+
+def browser_state(name: str, default: Any) -> gr.BrowserState:
+    """Something that this browser remembers between visits."""
+    # Gradio encrypts it; the key only has to stay the same, as what is remembered is no secret.
+    key = "photo-enhancer"
+    return gr.BrowserState(default, storage_key=f"enhance-{name}", secret=key)
+
+
+def _missing(options: Options) -> list[WeightFile]:
+    files = (CATALOGUE[name] for name in required_weights(options))
+    return [file for file in files if locate(file) is None]
+
+
+def _sizes(files: list[str]) -> list[tuple[int, int]]:
+    return [size for size in map(size_of, map(Path, files)) if size]

@@ -1,0 +1,258 @@
+"""Files that lie: about their size, or about being a photo."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import enhance.images.decoding
+from enhance.errors import PhotoTooLarge, UnreadablePhoto
+from enhance.images import decode, encode, preview, size_of
+from enhance.records import Limits, Source
+from tests.pictures import PHOTO, file_of, png
+
+ROOT = Path(__file__).parents[1]
+
+
+def gif(width: int, height: int) -> bytes:
+    frame = b"," + struct.pack("<4HB", 0, 0, width, height, 0) + b"\x02\x02L\x01\x00;"
+    return b"GIF89a" + struct.pack("<2H3B", width, height, 0x80, 0, 0) + bytes(6) + frame
+
+
+def bmp(width: int, height: int) -> bytes:
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 60, 0, 0, 54) + head + bytes(6)
+
+
+def jpeg(width: int, height: int) -> bytes:
+    """A small JPEG whose frame header claims another size."""
+    content = bytearray(file_of(PHOTO, "JPEG"))
+    struct.pack_into(">HH", content, content.index(b"\xff\xc0") + 5, height, width)
+    return bytes(content)
+
+
+def tiff(width: int, height: int, bits: int = 8, channels: int = 3) -> bytes:
+    entries = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 1, bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2 if channels > 2 else 1),
+        (273, 4, 1, 8),
+        (277, 3, 1, channels),
+        (278, 4, 1, height),
+        (279, 4, 1, 100),
+        (338, 3, 1, 2),
+    ][: None if channels == 2 else -1]
+    body = struct.pack("<H", len(entries))
+    body += b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4 + 200)
+    return b"II*\0" + struct.pack("<I", 8) + body
+
+
+def webp(width: int, height: int) -> bytes:
+    """A small animation on a canvas that claims another size."""
+
+    def sides(*lengths: int) -> bytes:
+        return b"".join(struct.pack("<I", length - 1)[:3] for length in lengths)
+
+    def chunk(tag: bytes, content: bytes) -> bytes:
+        return tag + struct.pack("<I", len(content)) + content
+
+    frame = bytes(6) + sides(PHOTO.shape[1], PHOTO.shape[0]) + bytes(4)
+    body = b"WEBP" + chunk(b"VP8X", b"\2\0\0\0" + sides(width, height)) + chunk(b"ANIM", bytes(6))
+    body += chunk(b"ANMF", frame + file_of(PHOTO, "WEBP")[12:])
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def heif(kind: str, width: int, height: int) -> bytes:
+    """A small picture whose size property claims another size."""
+    content = bytearray(file_of(PHOTO, kind))
+    struct.pack_into(">II", content, content.index(b"ispe") + 8, width, height)
+    return bytes(content)
+
+
+def png_bomb(side: int) -> bytes:
+    """A valid PNG of nothing, a thousand times smaller than its pixels."""
+    squeeze = zlib.compressobj(9)
+    rows = b"".join(squeeze.compress(bytes(1 + side * 3)) for _ in range(side)) + squeeze.flush()
+    return png((side, side), 8, 2, b"").replace(_idat(zlib.compress(b"")), _idat(rows))
+
+
+def _idat(body: bytes) -> bytes:
+    tail = struct.pack(">I", zlib.crc32(b"IDAT" + body))
+    return struct.pack(">I", len(body)) + b"IDAT" + body + tail
+
+
+TOO_LARGE = {
+    "bomb.png": png_bomb(9_000),
+    "huge.png": png((2**31 - 1, 2**31 - 1), 8, 2, b""),
+    "deep.png": png((60_000, 60_000), 16, 6, b""),
+    "huge.gif": gif(65_535, 65_535),
+    "huge.bmp": bmp(60_000, 60_000),
+    "huge.jpg": jpeg(65_000, 65_000),
+    "huge.tif": tiff(60_000, 60_000),
+    "deep.tif": tiff(60_000, 60_000, 16),
+    "deep grey.tif": tiff(60_000, 60_000, 16, 2),
+    "huge.webp": webp(16_383, 16_383),
+}
+LYING = {
+    "jpeg taller than its data.jpg": jpeg(140, 60_000),
+    "tiff without its pixels.tif": tiff(4_000, 4_000),
+    "deep tiff without its pixels.tif": tiff(4_000, 4_000, 16),
+    "deep grey tiff without its pixels.tif": tiff(4_000, 4_000, 16, 2),
+    "webp on a larger canvas.webp": webp(3_000, 3_000),
+    "png without its pixels.png": png((4_000, 4_000), 8, 2, b"\0" * 100),
+    "gif without its pixels.gif": gif(4_000, 4_000),
+    "bmp without its pixels.bmp": bmp(4_000, 4_000),
+}
+NO_PHOTOS = {
+    "page.jpg": b"<!DOCTYPE html><html><img src=x onerror=alert(1)></html>",
+    "drawing.png": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>',
+    "paper.jpg": b"%PDF-1.7\n1 0 obj\n<</Type/Catalog>>\nendobj\n%%EOF",
+    "archive.png": b"PK\3\4" + bytes(60),
+    "program.tif": b"MZ\x90\0" + bytes(200),
+    "script.bmp": b"#!/bin/sh\nrm -rf /\n",
+    "icon.jpg": file_of(PHOTO, "ICO", sizes=[(16, 16)]),
+    "postscript.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+    "half a head.tif": b"II*\0\xff\xff\xff\xff",
+    "a tiff of floats.tif": b"",
+}
+_floats = io.BytesIO()
+tifffile.imwrite(_floats, np.zeros((9, 9, 2), np.float32), planarconfig="contig")
+NO_PHOTOS["a tiff of floats.tif"] = _floats.getvalue()
+
+
+def test_too_large_photos_are_refused_from_their_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reached(*_: object) -> None:
+        raise AssertionError("a decoder was reached")
+
+    for decoder in ("load", "read_deep", "read_deep_tiff"):
+        monkeypatch.setattr(enhance.images.decoding, decoder, reached)
+    for name, content in TOO_LARGE.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(PhotoTooLarge, match=f"“{name}” has .* limit is 64 megapixels"):
+            decode(Source.of(path))
+
+
+def test_lying_files_take_no_memory(tmp_path: Path) -> None:
+    for name, content in (TOO_LARGE | NO_PHOTOS).items():
+        (tmp_path / name).write_bytes(content)
+    code = """
+import json, resource, sys
+from pathlib import Path
+from enhance.errors import PhotoError
+from enhance.images import decode, size_of
+from enhance.records import Source
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+reasons, before = {}, peak()
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    size_of(path)
+    try:
+        decode(Source.of(path))
+    except PhotoError as error:
+        reasons[path.name] = type(error).__name__
+print(json.dumps({"reasons": reasons, "megabytes": peak() - before}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    seen = json.loads(done.stdout)
+    assert seen["reasons"] == dict.fromkeys(TOO_LARGE, "PhotoTooLarge") | dict.fromkeys(
+        NO_PHOTOS, "UnreadablePhoto"
+    )
+    assert seen["megabytes"] < 100
+
+
+@pytest.mark.parametrize("name", NO_PHOTOS)
+def test_what_is_no_photo_is_refused_whatever_its_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(NO_PHOTOS[name])
+    with pytest.raises(UnreadablePhoto, match=f"“{name}” is (not an image|damaged)"):
+        decode(Source.of(path))
+    assert size_of(path) is None
+
+
+@pytest.mark.parametrize("name", LYING)
+def test_a_header_that_lies_is_refused_or_believed_but_never_overrun(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(LYING[name])
+    claimed = size_of(path)
+    try:
+        photo = decode(Source.of(path), Limits(max_pixels=16_000_000))
+    except UnreadablePhoto as error:
+        assert f"“{name}”" in str(error)
+    else:
+        assert photo.size == claimed
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_a_size_property_that_lies_gives_no_larger_photo(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.heic"
+    path.write_bytes(heif(kind, 60_000, 60_000))
+    with pytest.raises((PhotoTooLarge, UnreadablePhoto), match=r"“a\.heic”"):
+        decode(Source.of(path))
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        b"<script>alert(1)</script>",
+        b"%PDF-1.7 hidden %%EOF",
+        b"PK\3\4 hidden archive PK\5\6" + bytes(18),
+        b"<?php system('id'); ?>",
+    ],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
+def test_what_is_hidden_behind_a_photo_does_not_come_out(
+    tmp_path: Path, kind: str, hidden: bytes
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(file_of(PHOTO, kind) + hidden)
+    photo = decode(Source.of(path))
+    data, _, _ = encode(photo.rgb, None, photo, "same", 95)
+    assert hidden not in data
+    assert hidden not in preview(path.read_bytes())
+
+
+def test_texts_and_comments_of_a_file_do_not_come_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(PHOTO).save(path, comment=b"<script>alert(1)</script>")
+    photo = decode(Source.of(path))
+    assert b"script" not in encode(photo.rgb, None, photo, "same", 95)[0]
+
+
+@pytest.mark.parametrize("field", [0x0112, 0x8769, 0x8825, 0x010F])
+@pytest.mark.parametrize("value", [b"\xff" * 4, bytes(4), b"\x08\0\0\0"])
+def test_exif_that_points_anywhere_does_no_harm(tmp_path: Path, field: int, value: bytes) -> None:
+    for kind, count in ((3, 1), (4, 1), (2, 2**31), (5, 2**32 - 1), (99, 7)):
+        entry = struct.pack("<HHI", field, kind, count) + value
+        block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+        path = tmp_path / "a.jpg"
+        Image.fromarray(PHOTO).save(path, exif=block)
+        photo = decode(Source.of(path))
+        assert photo.rgb.size == PHOTO.size
+        for metadata in ("keep", "no-location", "strip"):
+            data, _, _ = encode(photo.rgb, None, photo, "same", 95, metadata)  # type: ignore[arg-type]
+            assert Image.open(io.BytesIO(data)).size[0] in PHOTO.shape

@@ -1,0 +1,161 @@
+"""Sentences remember how they were made; everything that is said to people has a translation."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+import pickle
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import enhance.errors
+from enhance.engines.base import failure, unsaved
+from enhance.errors import EnhanceError, PhotoTooLarge
+from enhance.records import Options, Report, Result
+from enhance.sentences import Sentence, joined, say
+from enhance.ui.chinese import CHINESE
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [*sorted((ROOT / "enhance").rglob("*.py")), ROOT / "app.py"]
+DICTIONARY = ROOT / "enhance" / "ui" / "chinese.py"
+KINDS = {
+    name
+    for name, kind in vars(enhance.errors).items()
+    if isinstance(kind, type) and issubclass(kind, EnhanceError)
+}
+
+
+def nodes(*, besides: Path | None = None) -> Iterator[tuple[str, ast.AST]]:
+    """Every node of the product's source, with where it stands."""
+    for path in SOURCES:
+        if path != besides:
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                yield f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}", node
+
+
+def calls(*names: str) -> Iterator[tuple[str, ast.Call]]:
+    for place, node in nodes():
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
+            yield place, node
+
+
+def literal(node: ast.expr) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def nested() -> Sentence:
+    reason = say("status {status}", status=503)
+    return say("“{name}” could not be enhanced. {reason}", name="a.jpg", reason=reason)
+
+
+def test_a_sentence_is_its_english_text() -> None:
+    sentence = say("{done} of {total}, about {seconds:.1f} s", done=1, total=3, seconds=2.04)
+    assert sentence == "1 of 3, about 2.0 s"
+    assert sentence.template == "{done} of {total}, about {seconds:.1f} s"
+    assert sentence.values == {"done": 1, "total": 3, "seconds": 2.04}
+
+
+@pytest.mark.parametrize(
+    "travel",
+    [
+        lambda sentence: pickle.loads(pickle.dumps(sentence)),
+        copy.copy,
+        copy.deepcopy,
+        lambda sentence: asdict(failure(0, "a.jpg", EnhanceError(sentence)))["reason"],
+    ],
+)
+def test_a_sentence_survives_travel(travel) -> None:  # type: ignore[no-untyped-def]
+    arrived = travel(nested())
+    assert arrived == "“a.jpg” could not be enhanced. status 503"
+    assert isinstance(arrived, Sentence)
+    assert arrived.template == nested().template
+    inner = arrived.values["reason"]
+    assert isinstance(inner, Sentence)
+    assert inner.template == "status {status}"
+
+
+def test_in_json_a_sentence_is_plain_text() -> None:
+    assert json.loads(json.dumps([nested()])) == ["“a.jpg” could not be enhanced. status 503"]
+
+
+def test_joined_sentences_stay_sentences() -> None:
+    together = joined("; ", [say("status {status}", status=404), "a name", say("1 face")])
+    assert together == "status 404; a name; 1 face"
+    assert [getattr(part, "template", None) for part in together.values.values()] == [
+        "status {status}",
+        None,
+        "1 face",
+    ]
+    assert joined("; ", []) == ""
+
+
+def test_an_error_keeps_its_sentence() -> None:
+    error = PhotoTooLarge(nested())
+    assert str(error) == nested()
+    assert isinstance(error.sentence, Sentence)
+    assert isinstance(pickle.loads(pickle.dumps(error)).sentence, Sentence)
+    assert EnhanceError("plain").sentence == "plain"
+    assert EnhanceError().sentence == ""
+
+
+def test_reasons_of_failures_are_sentences() -> None:
+    report = Report("a.jpg", (1, 1), (1, 1), (), (), "none", "lanczos", "", "", 1, "cpu", "fp32")
+    failures = [
+        failure(0, "a.jpg", EnhanceError(say("The batch was stopped."))),
+        failure(0, "a.jpg", ValueError("secret")),
+        unsaved(Result(0, "a.jpg", "a_enhanced.jpg", b"", report), OSError(28, "No space left")),
+    ]
+    for record in failures:
+        assert isinstance(record.reason, Sentence)
+        assert record.reason.template in CHINESE
+        assert "“a.jpg”" in record.reason
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"upscale": 5}, {"weight": 2}, {"restorer": "best"}, {"quality": 0}, {"tile": 1}]
+)
+def test_refused_options_can_be_translated(wrong: dict[str, object]) -> None:
+    with pytest.raises(EnhanceError) as caught:
+        Options(**wrong)  # type: ignore[arg-type]
+    sentence = caught.value.sentence
+    assert isinstance(sentence, Sentence)
+    assert CHINESE[sentence.template].format(**sentence.values).startswith(next(iter(wrong)))
+
+
+def test_templates_are_literals() -> None:
+    computed = [place for place, call in calls("say") if literal(call.args[0]) is None]
+    assert not computed
+
+
+def test_everything_said_has_a_translation() -> None:
+    said = [(place, literal(call.args[0])) for place, call in calls("say", "text", "translated")]
+    missing = {text: place for place, text in said if text is not None and text not in CHINESE}
+    assert not missing
+
+
+@pytest.mark.parametrize("english", CHINESE)
+def test_a_translation_has_the_same_fields(english: str) -> None:
+    assert fields(CHINESE[english]) == fields(english)
+
+
+def test_every_translation_is_used() -> None:
+    texts = {node.value for _, node in nodes(besides=DICTIONARY) if isinstance(node, ast.Constant)}
+    assert not set(CHINESE) - texts
+
+
+def test_no_error_is_raised_with_text_that_cannot_be_translated() -> None:
+    plain = [
+        place
+        for place, call in calls(*KINDS)
+        if not call.args or isinstance(call.args[0], ast.Constant | ast.JoinedStr | ast.BinOp)
+    ]
+    assert not plain

@@ -1,0 +1,44 @@
+"""What a person does at the page, for the browser tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.server import SAMPLES
+
+PORTRAIT, PRINT, SMALL, GROUP = (
+    SAMPLES / f"{name}.jpg" for name in ("blurred_portrait", "old_print", "small_portrait", "group")
+)
+THUMBNAILS = "#gallery .grid-container img"
+HEADLINE = "#status .status-headline"
+
+
+def drop(page: Page, *photos: Path) -> None:
+    """Give the page photos and wait until it has them."""
+    page.set_input_files("#files input[type=file]", [str(photo) for photo in photos])
+    expect(page.locator("#estimate")).not_to_have_text("")
+
+
+def copies(folder: Path, count: int, photo: Path = SMALL) -> list[Path]:
+    """The same photo under several names."""
+    paths = [folder / f"{number}.jpg" for number in range(count)]
+    for path in paths:
+        path.write_bytes(photo.read_bytes())
+    return paths
+
+
+def states(page: Page) -> list[str]:
+    """The state of each photo of the batch."""
+    return page.locator("#status tbody .state").all_inner_texts()
+
+
+def finish(page: Page, count: int) -> None:
+    """Wait until so many photos are enhanced, all of the batch."""
+    expect(page.locator(HEADLINE)).to_have_text(f"{count} of {count} photos enhanced.")
+
+
+def choose(page: Page, preset: str) -> None:
+    """Pick a preset by the beginning of its label."""
+    page.locator("#preset label").filter(has_text=preset).click()

@@ -134,6 +134,11 @@ CHINESE: dict[str, str] = {
     "“{name}” could not be enhanced because of an internal error ({kind}); the log has the "
     "details.": "由于内部错误（{kind}），无法增强“{name}”；详情请查看日志。",
     "“{name}” could not be saved: {reason}.": "无法保存“{name}”：{reason}。",
+    "“{name}” was stopped because it took longer than {seconds} seconds. Choose a smaller upscale "
+    "or a faster background, or send a smaller photo.": (
+        "“{name}”处理超过 {seconds} 秒，已停止。请选择较小的放大倍数或更快的背景模型，"
+        "或者发送较小的照片。"
+    ),
     "The batch was stopped.": "这批照片的处理已停止。",
     "What was kept of the faces of “{name}” is damaged. Enhance it again.": (
         "为“{name}”保存的人脸数据已损坏。请重新增强这张照片。"
@@ -165,6 +170,35 @@ CHINESE: dict[str, str] = {
     "Stopping …": "正在停止…",
     "{count} ahead of you. Your next photo begins in about {time}.": (
         "前面还有 {count} 人。大约 {time}后开始处理你的下一张照片。"
+    ),
+    # enhance.ui.batches, enhance.ui.guard, app: limits of the server
+    "These are {count} photos; a batch may have {most}. Send them in several batches.": (
+        "共有 {count} 张照片；一批最多 {most} 张。请分几批发送。"
+    ),
+    "This server has no room for more photos at the moment. Try again in a few minutes.": (
+        "服务器目前没有空间存放更多照片。请几分钟后再试。"
+    ),
+    "There is nothing at this address.": "此地址没有内容。",
+    "Too many tries to log in. Try again in a minute.": "登录尝试过多。请一分钟后再试。",
+    "This upload has more than {megabytes:.0f} MB. Send fewer photos at once.": (
+        "这次上传超过 {megabytes:.0f} MB。请一次少发一些照片。"
+    ),
+    "You have uploaded too much within a minute. Try again in a minute.": (
+        "您一分钟内上传过多。请一分钟后再试。"
+    ),
+    "The upload broke off.": "上传中断。",
+    "This request is too large. Send fewer photos at once.": "请求过大。请一次少发一些照片。",
+    "This server does not fetch photos from other addresses. Upload the photo itself.": (
+        "此服务器不会从其他地址获取照片。请直接上传照片。"
+    ),
+    "{variable} must be a whole number of at least 1, not {value!r}.": (
+        "{variable} 必须是不小于 1 的整数，不能是 {value!r}。"
+    ),
+    "ENHANCE_AUTH must be user:password, or several of these with commas between them.": (
+        "ENHANCE_AUTH 必须是 user:password，多个之间用逗号分隔。"
+    ),
+    "Up to {photos} photos, {megabytes:.0f} MB and {megapixels:.0f} megapixels each.": (
+        "最多 {photos} 张照片，每张不超过 {megabytes:.0f} MB、{megapixels:.0f} 百万像素。"
     ),
     "{count} people are waiting already. Your photos are not lost: press Enhance again in a few "
     "minutes.": "已有 {count} 人在排队。你的照片不会丢失：请过几分钟再点击“开始增强”。",
@@ -261,7 +295,7 @@ CHINESE: dict[str, str] = {
     "As sent": "与原图相同",
     "Quality": "质量",
     "Of JPEG and WebP.": "适用于 JPEG 和 WebP。",
-    "Keep all": "全部保留",
+    "Keep all": "完整保留",
     "Without the place": "去除地点",
     "Remove": "移除",
     "Date, camera and place": "日期、相机与地点",

@@ -25,7 +25,7 @@ MODEL_QUEUE = "model"
 _TICK = 2  # seconds between two looks at the line while waiting in it
 
 CSS = """
-#title p { margin: 0; }
+#gallery .grid-wrap { min-height: 120px; max-height: 300px; }
 #gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)); }
 .gradio-container { max-width: 1400px !important; margin: auto; }
 #samples .gallery-item img { object-fit: cover; }
@@ -62,7 +62,7 @@ class Page:
         return self.choices.settings
 
     def _draw(self) -> None:
-        gr.Markdown(text("# Photo enhancer"), elem_id="title")
+        gr.Markdown(text("# Photo enhancer"))
         gr.Markdown(
             text(
                 "Restores faces and enlarges photos. Drop a batch: each photo appears as soon as "
@@ -78,6 +78,7 @@ class Page:
                     height=220,
                     elem_id="files",
                 )
+                self.limits = gr.Markdown(elem_id="limits")
                 self.samples = gr.Dataset(
                     components=[gr.Image(render=False)],
                     samples=[[str(path)] for path in self._samples],
@@ -114,6 +115,7 @@ class Page:
         self.choices.connect(page, self.files, self.estimate)
         self.results.connect(page, self.key)
         page.load(self._offer, self.last_key, self.reopen, **quick)
+        page.load(self._limits, None, self.limits, **quick)
         self.samples.click(self._take_sample, self.samples, self.files, **quick)
         # Queued, because a State changed outside the queue does not fire its change event.
         starts: dict[str, Any] = private | {
@@ -160,13 +162,16 @@ class Page:
             raise gr.Error(translated("Drop at least one photo first.", language), title="")
         sources = [Source.of(path) for path in files]
         options = self._options(language, values)
-        batch = self._batches.start(
-            sources,
-            options,
-            str(request.session_hash),
-            viewed=True,
-            wants_draft=self.choices.wants_draft if values[0] else None,
-        )
+        try:
+            batch = self._batches.start(
+                sources,
+                options,
+                str(request.session_hash),
+                viewed=True,
+                wants_draft=self.choices.wants_draft if values[0] else None,
+            )
+        except EnhanceError as error:
+            raise gr.Error(translated(error.sentence, language)) from error
         self._draw_ticket(batch, language)
         return {
             self.key: batch.key,
@@ -257,6 +262,16 @@ class Page:
             return gr.skip()
         shown = self.results.headline(batch, self._headline(batch), language_of(request))
         return shown[self.results.status]
+
+    def _limits(self, request: gr.Request) -> str:
+        limits = self._batches.limits
+        sentence = say(
+            "Up to {photos} photos, {megabytes:.0f} MB and {megapixels:.0f} megapixels each.",
+            photos=limits.max_photos,
+            megabytes=limits.max_bytes / 2**20,
+            megapixels=limits.max_pixels / 1e6,
+        )
+        return translated(sentence, language_of(request))
 
     def _offer(self, key: str | None) -> Any:
         """Whether the last batch of this browser can still be shown."""

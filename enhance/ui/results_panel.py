@@ -13,7 +13,7 @@ from enhance.sentences import say
 from enhance.ui.batches import Batch, Batches, Version
 from enhance.ui.language import Language, language_of, text, translated
 from enhance.ui.settings_panel import Shown
-from enhance.ui.status import caption, idle, progress, status_widget
+from enhance.ui.status import caption, details, idle, progress, status_widget
 from enhance.ui.viewer import BEFORE, WORDS, Outline, View, empty, view, viewer_widget
 
 
@@ -37,7 +37,6 @@ class ResultsPanel:
         self.gallery = gr.Gallery(
             label=text("Enhanced photos"),
             columns=4,
-            height=220,
             object_fit="contain",
             fit_columns=False,
             allow_preview=False,
@@ -46,12 +45,12 @@ class ResultsPanel:
             elem_id="gallery",
         )
         self.viewer = viewer_widget()
-        with gr.Row():
-            self.again = gr.Button(
-                text("Enhance this photo again with the present settings"),
-                visible=False,
-                elem_id="again",
-            )
+        self.again = gr.Button(
+            text("Enhance this photo again with the present settings"),
+            visible=False,
+            size="sm",
+            elem_id="again",
+        )
         with gr.Row():
             self.zip = gr.Button(
                 text("Download all (ZIP)"), interactive=False, variant="primary", elem_id="zip"
@@ -192,7 +191,7 @@ def _view(batch: Batch, language: Language) -> dict[str, Any]:
     width, height = version.report.output_size if version else entry.size or (0, 0)
     photo = View(
         name=entry.source.name,
-        caption=caption(entry, language),
+        caption=details(entry, language),
         index=batch.pictured.index(entry),
         count=len(batch.pictured),
         before=_url(compared.shown if compared else entry.before),

@@ -102,12 +102,15 @@ class SettingsPanel:
             "outputs": [self.preset, estimate, self.models, self.fetch, self.remembered],
         } | quick
         page.load(self._restore, self.remembered, self.widgets, **quick).then(**changed)
+        self.preset.input(self._take_preset, self.preset, self.settings.widgets, **quick).then(
+            **changed
+        )
+        # Only a person's input: a preset changes many widgets, and not all at the same moment.
         gr.on(
-            [files.change, *(widget.change for widget in self.widgets)],
+            [files.change, *(widget.input for widget in self.widgets)],
             trigger_mode="always_last",
             **changed,
         )
-        self.preset.input(self._take_preset, self.preset, self.settings.widgets, **quick)
         self.fetch.click(
             self._fetch,
             self.widgets,
@@ -143,9 +146,10 @@ class SettingsPanel:
         except EnhanceError as error:
             return {self._estimate: translated(error.sentence, language)}
         remembered = {"drafts": drafts} | dict(zip(self.settings.names, values, strict=True))
+        cost = translated(self._cost(files, options), language)
         return {
             self.preset: self._presets(files, options, language),
-            self._estimate: translated(self._cost(files, options), language),
+            self._estimate: cost,
             self.remembered: remembered,
             **self._missing_models(options, language),
         }

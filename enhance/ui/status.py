@@ -64,12 +64,13 @@ _CSS = """
 .status-bar { height: 100%; background: var(--color-accent); transition: width .3s; }
 .photos { max-height: 320px; overflow: auto; margin-top: 12px;
           border: 1px solid var(--border-color-primary); border-radius: 8px; }
-table { width: 100%; border-collapse: collapse; font-size: var(--text-sm);
+table { width: 100%; border: 0 !important; border-collapse: collapse; font-size: var(--text-sm);
         color: var(--body-text-color); }
 th, td { text-align: left; padding: 6px 10px; overflow-wrap: anywhere; vertical-align: top;
          border: 0 !important; border-top: 1px solid var(--border-color-primary) !important; }
 tr { border: 0 !important; }
 th { position: sticky; top: 0; white-space: nowrap; background: var(--background-fill-secondary); }
+td:first-child { width: 25%; }
 .state { padding: 1px 8px; border-radius: 10px; white-space: nowrap; color: #1f2937;
          background: #e5e7eb; }
 .state.running { background: #fde68a; }
@@ -112,8 +113,8 @@ def progress(batch: Batch, headline: str, language: Language) -> dict[str, Any]:
 
 
 def caption(entry: Entry, language: Language) -> str:
-    """What was done to a photo, in one line: name, faces, sizes, seconds."""
-    return f"{entry.source.name} · {_detail(entry, language)}"
+    """A photo's name and what was done to it, in one line."""
+    return f"{entry.source.name} · {details(entry, language)}"
 
 
 def _value(
@@ -131,16 +132,17 @@ def _value(
 def _row(entry: Entry, language: Language) -> dict[str, str]:
     version = entry.version
     notes = version.report.notes if version else ()
-    details = [_detail(entry, language), *(translated(note, language) for note in notes)]
+    said = [details(entry, language), *(translated(note, language) for note in notes)]
     return {
         "name": entry.source.name,
         "state": entry.state,
         "word": translated(_STATES[entry.state], language),
-        "detail": " · ".join(details),
+        "detail": " · ".join(said),
     }
 
 
-def _detail(entry: Entry, language: Language) -> str:
+def details(entry: Entry, language: Language) -> str:
+    """What was done to a photo: faces, sizes, seconds; or why it failed."""
     if entry.failure:
         return translated(entry.failure.reason, language)
     version = entry.version

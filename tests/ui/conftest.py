@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Request, expect, sync_playwright
 
 from tests.server import SAMPLES, Server, running
 
@@ -30,13 +30,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield one
 
 
+def launch(playwright: Playwright) -> Browser:
+    """The system's Chromium."""
+    path = next(filter(None, map(shutil.which, _NAMES)))
+    return playwright.chromium.launch(executable_path=path, args=_FLAGS)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, _NAMES)))
-    with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+    with sync_playwright() as playwright, launch(playwright) as one:
         yield one
-        one.close()
 
 
 @pytest.fixture

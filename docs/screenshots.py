@@ -1,0 +1,74 @@
+"""Takes the README's pictures of the page: `python -m docs.screenshots`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.server import Server, running
+from tests.ui.conftest import launch
+from tests.ui.hands import GROUP, HEADLINE, PORTRAIT, PRINT, SMALL, THUMBNAILS, drop, finish
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """The page on a desktop in the midst of a batch, faces in the viewer, a phone in Chinese."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder)) as server,
+        sync_playwright() as playwright,
+        launch(playwright) as browser,
+    ):
+        desktop(browser, server)
+        phone(browser, server)
+
+
+def desktop(browser: Browser, server: Server) -> None:
+    """Two pictures: while photos come in, and the viewer with outlined faces."""
+    page = _open(browser, server, 1280, 1250, locale="en-US", color_scheme="light")
+    drop(page, PORTRAIT, GROUP, PRINT, SMALL)
+    page.click("#enhance")
+    expect(page.locator(THUMBNAILS)).to_have_count(2)
+    _wait_for_pictures(page)
+    page.screenshot(path=HERE / "page.jpg", quality=85)
+    finish(page, 4)
+    page.locator("#gallery button.thumbnail-lg").nth(1).click()
+    expect(page.locator("#viewer .name")).to_have_text(GROUP.name)
+    page.click("#viewer button.outlines")
+    _wait_for_pictures(page)
+    page.locator("#viewer").screenshot(path=HERE / "faces.jpg", quality=85)
+
+
+def phone(browser: Browser, server: Server) -> None:
+    """The same page, 390 px wide, dark, in Chinese."""
+    page = _open(browser, server, 390, 844, locale="zh-CN", color_scheme="dark")
+    drop(page, PORTRAIT, SMALL)
+    page.click("#enhance")
+    expect(page.locator(HEADLINE)).to_contain_text("已完成 2 张")
+    _wait_for_pictures(page)
+    page.locator("#status").scroll_into_view_if_needed()
+    page.evaluate("document.querySelector('#gallery').scrollIntoView()")
+    page.screenshot(path=HERE / "phone.jpg", quality=85)
+
+
+def _open(browser: Browser, server: Server, width: int, height: int, **settings: str) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        **settings,  # type: ignore[arg-type]
+    )
+    page = context.new_page()
+    page.goto(server.url)
+    page.wait_for_selector("#enhance")
+    return page
+
+
+def _wait_for_pictures(page: Page) -> None:
+    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    page.wait_for_timeout(500)
+
+
+if __name__ == "__main__":
+    main()

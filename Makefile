@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: run test check bench clean
+.PHONY: run test check bench soak fuzz clean
 
 run: $(VENV)/app
 	$(PY) app.py
@@ -25,6 +25,14 @@ check: $(VENV)/dev
 
 bench: $(VENV)/dev
 	$(PY) -m benchmarks
+
+# A thousand photos through a server of its own; about three minutes, at most twenty.
+soak: $(VENV)/dev
+	timeout 1200 $(PY) -m benchmarks.soak
+
+# 30,000 damaged files; about three minutes, at most twenty.
+fuzz: $(VENV)/dev
+	$(PY) -m benchmarks.fuzz
 
 clean:
 	rm -rf $(VENV)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -13,17 +15,20 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 
 from enhance.catalogue import CATALOGUE
 from enhance.choices import required_weights
 from enhance.downloads import fetch
 from enhance.engines.local import LocalEngine
-from enhance.errors import EnhanceError
+from enhance.errors import EnhanceError, OptionsError
 from enhance.estimates import Estimator
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Setup
+from enhance.sentences import say
 from enhance.ui.api import Api
 from enhance.ui.batches import Batches
+from enhance.ui.guard import Guard
 from enhance.ui.language import MIDDLEWARE
 from enhance.ui.page import CSS, Page
 from enhance.ui.routes import routes
@@ -34,14 +39,51 @@ log = logging.getLogger("enhance")
 ASSETS = Path(__file__).parent / "assets"
 
 
-def limits() -> Limits:
-    """What photos and batches may be: ENHANCE_MAX_PIXELS and the like change a limit."""
-    changed = {
-        field.name: int(os.environ[variable])
-        for field in fields(Limits)
-        if (variable := f"ENHANCE_{field.name.upper()}") in os.environ
-    }
+SWEEP_SECONDS = 60
+CLOSE_SECONDS = 3  # for the model to come to the end of a tile, besides Gradio's 5
+
+
+def limits(environment: Mapping[str, str] = os.environ) -> Limits:
+    """What photos and batches may be: ENHANCE_MAX_PIXELS and the like change a limit.
+
+    Raises OptionsError when such a value is no whole number from 1.
+    """
+    changed = {}
+    for field in fields(Limits):
+        variable = f"ENHANCE_{field.name.upper()}"
+        value = environment.get(variable, "1")
+        if not (value.isdecimal() and int(value)):
+            raise OptionsError(
+                say(
+                    "{variable} must be a whole number of at least 1, not {value!r}.",
+                    variable=variable,
+                    value=value,
+                )
+            )
+        if variable in environment:
+            changed[field.name] = int(value)
     return Limits(**changed)
+
+
+def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str]] | None:
+    """Who may log in, with passwords: ENHANCE_AUTH; None: everybody, without logging in.
+
+    Raises OptionsError when it has another form.
+    """
+    if "ENHANCE_AUTH" not in environment:
+        return None
+    pairs = []
+    for account in environment["ENHANCE_AUTH"].split(","):
+        user, _, password = account.strip().partition(":")
+        if not (user and password):
+            raise OptionsError(
+                say(
+                    "ENHANCE_AUTH must be user:password, or several of these with commas between "
+                    "them."
+                )
+            )
+        pairs.append((user, password))
+    return pairs
 
 
 def build_page(batches: Batches, estimator: EstimatorSlot) -> gr.Blocks:
@@ -59,18 +101,25 @@ def build_page(batches: Batches, estimator: EstimatorSlot) -> gr.Blocks:
     return page.queue(default_concurrency_limit=1, max_size=2 * batches.limits.max_waiting)
 
 
-def load_enhancer() -> Enhancer:
+def load_enhancer(limits: Limits) -> Enhancer:
     """Imports the models' libraries only now: the page is served seconds earlier."""
     from enhance.build import load_enhancer
 
-    return load_enhancer(Setup(), limits())
+    return load_enhancer(Setup(), limits)
 
 
 def main() -> None:
-    """Serve the page, then load the models behind it."""
+    """Serve the page, load the models behind it, and close when a signal asks for it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    engine = LocalEngine(load_enhancer, limits())
-    batches = Batches(engine, Path(get_upload_folder()), limits())
+    asked_to_close = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked_to_close.set())
+    try:
+        allowed, auth = limits(), accounts()
+    except OptionsError as error:
+        raise SystemExit(str(error)) from error
+    engine = LocalEngine(lambda: load_enhancer(allowed), allowed)
+    batches = Batches(engine, Path(get_upload_folder()), allowed)
     estimator = EstimatorSlot()
 
     def load() -> None:
@@ -89,23 +138,40 @@ def main() -> None:
             log.exception("the models could not be loaded; the first photo will try again")
 
     page = build_page(batches, estimator)
+    guard = Middleware(
+        Guard,
+        limits=allowed,
+        full=lambda: batches.full,
+        behind_proxy=os.environ.get("ENHANCE_TRUSTED_PROXY") == "1",
+    )
     page.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         prevent_thread_lock=True,
-        max_file_size=batches.limits.max_bytes,
+        auth=auth,
+        max_file_size=allowed.max_bytes,
         enable_monitoring=False,
         run_history=False,
         footer_links=["api"],
         theme=gr.themes.Default(),
         css=CSS,
         ssr_mode=False,
-        pwa=True,
-        app_kwargs={"routes": routes(batches), "middleware": MIDDLEWARE},
+        pwa=True,  # installable
+        favicon_path=ASSETS / "icon.png",
+        app_kwargs={"routes": routes(batches), "middleware": [guard, *MIDDLEWARE]},
     )
+    samples = {Path(file).parent for block in page.blocks.values() for file in block.keep_in_cache}
+    batches.sweep_every(SWEEP_SECONDS, samples)
     threading.Thread(target=load, name="load").start()
-    page.block_thread()
-    engine.close()
+    asked_to_close.wait()
+    log.info("closing")
+    closing = threading.Thread(target=engine.close, daemon=True)
+    closing.start()  # the photo in work stops before its next tile
+    page.close(verbose=False)
+    closing.join(CLOSE_SECONDS)
+    batches.close()
+    logging.shutdown()
+    os._exit(0)  # a tile on a slow machine takes longer than anybody waits for an exit
 
 
 if __name__ == "__main__":

@@ -1,7 +1,39 @@
-"""All benchmarks, one after another: `python -m benchmarks`."""
+"""All benchmarks, one after another.
 
-from benchmarks import quality, reference
+    python -m benchmarks [--into FOLDER] [--quick]
+
+With a folder, each saves its tables there as NAME.json and draws them as NAME.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks import fairness, growth, overhead, quality, reference, streaming
+
+ALL = (streaming, fairness, overhead, growth, reference, quality)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--into", type=Path, metavar="FOLDER")
+    parser.add_argument("--quick", action="store_true")
+    wanted = parser.parse_args()
+    if wanted.into:
+        wanted.into.mkdir(parents=True, exist_ok=True)
+    for benchmark in ALL:
+        name = benchmark.__name__.rpartition(".")[2]
+        print(f"\n# {name}", flush=True)
+        argv = ["--quick"] if wanted.quick else []
+        if wanted.into:
+            stem = str(wanted.into / name)
+            argv += ["--json", f"{stem}.json", "--plot", f"{stem}.png"]
+            argv += ["--sheet", f"{stem}_sheet.jpg"] if benchmark is quality else []
+        benchmark.main(argv)
+
 
 if __name__ == "__main__":
-    quality.main()
-    reference.main()
+    main()

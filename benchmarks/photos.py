@@ -35,8 +35,8 @@ def hopper() -> Rgb:
 def group(faces: int, width: int = 1080, height: int = 1440) -> Rgb:
     """So many faces on one canvas: the two portraits in turn, rotated and scaled, side by side."""
     canvas = np.full((height, width, 3), (118, 124, 132), np.uint8)
-    columns = int(np.ceil(np.sqrt(faces * width / height)))
-    rows = -(-faces // columns)
+    columns = max(1, int(np.ceil(np.sqrt(faces * width / height))))
+    rows = max(1, -(-faces // columns))
     cell_w, cell_h = width / columns, height / rows
     for i in range(faces):
         portrait = (astronaut()[0:260, 110:350], hopper()[20:460, 90:450])[i % 2]

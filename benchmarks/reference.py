@@ -1,39 +1,44 @@
-"""Against GFPGAN's own package: same weights, same photo, same run.
+"""Against GFPGAN's and Real-ESRGAN's own packages: same weights, same photo, same run.
 
-    python -m benchmarks.reference [--json FILE] [--faces 1 8]
+    python -m benchmarks.reference [--json FILE] [--plot FILE] [--quick]
 
 The weights are random and saved in upstream's format, so nothing is downloaded; what they draw is
 noise, but it costs what the real ones cost. Upstream runs its own RetinaFace and ParseNet; as these
 find nothing with random weights, their findings are replaced by ours after the work is done.
+Real-ESRGAN has its real weights, the bundled ones.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
-import json
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.memory import forget_peak, in_use, peak
 from benchmarks.photos import Rgb, group
+from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels, load_enhancer, upstream_gfpgan
 from enhance.catalogue import CATALOGUE
 from enhance.compat import prepare
-from enhance.records import Face, Limits, Options, Photo, Setup
+from enhance.nets.ncnn import load_convolutions, read_convolutions
+from enhance.nets.rrdbnet import RRDBNet
+from enhance.records import Background, Face, Limits, Options, Photo, Setup
 from enhance.tensors import Place
+from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM
 
 GFLOP_PER_FACE = 395
 
@@ -104,15 +109,37 @@ def repair_nms() -> None:
         retinaface.py_cpu_nms = nms
 
 
-def upstream_restorer(folder: Path, checkpoint: Path, faces: list[Face], upscale: int) -> Any:
-    """A GFPGANer over the weights saved in `folder`, which finds `faces`."""
+def upstream_upscaler(folder: Path) -> Any:
+    """A RealESRGANer with the bundled weights, which it finds below `folder`."""
+    prepare()
+    from basicsr.archs.rrdbnet_arch import RRDBNet as UpstreamRRDBNet
+    from realesrgan import RealESRGANer
+
+    net = RRDBNet()
+    load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
+    path = folder / "x4plus.pth"
+    torch.save({"params_ema": net.state_dict()}, path)
+    return RealESRGANer(
+        4, str(path), model=UpstreamRRDBNet(3, 3, scale=4), device=torch.device("cpu")
+    )
+
+
+def upstream_restorer(
+    folder: Path, checkpoint: Path, faces: list[Face], upscale: int, background: Any = None
+) -> Any:
+    """A GFPGANer over the weights saved in `folder`, which finds `faces`.
+
+    background: a RealESRGANer; None: it interpolates.
+    """
     repair_nms()
     from gfpgan import GFPGANer
 
     here = Path.cwd()
     os.chdir(folder)  # it looks for its other weights below the current folder
     try:
-        restorer = GFPGANer(str(checkpoint), upscale=upscale, device=torch.device("cpu"))
+        restorer = GFPGANer(
+            str(checkpoint), upscale=upscale, bg_upsampler=background, device=torch.device("cpu")
+        )
     finally:
         os.chdir(here)
     own = restorer.face_helper.face_det.detect_faces
@@ -164,86 +191,179 @@ class Setting:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def whole_photo(self, count: int) -> tuple[int, Callable[[], object], Callable[[], object]]:
-        """(faces found, upstream's work, ours) on a 1080×1440 photo with `count` faces, ×2."""
+    def whole_photo(self, rgb: Rgb, background: Background = "lanczos") -> Pair:
+        """Both sides' work on a photo, ×2."""
         enhancer = load_enhancer(Setup(), Limits())
-        rgb = group(count)
         photo = Photo("group", rgb, "PNG")
-        options = Options(upscale=2, background="lanczos")
-        found = list(enhancer(photo, replace(options, weight=0), lambda: None).report.faces)
-        upstream = upstream_restorer(self.folder, self.checkpoint, found, options.upscale)
+        options = Options(upscale=2, background=background)
+        plain = replace(options, weight=0, background="lanczos")
+        found = list(enhancer(photo, plain, lambda: None).report.faces)
+        upscaler = None if background == "lanczos" else upstream_upscaler(self.folder)
+        upstream = upstream_restorer(self.folder, self.checkpoint, found, options.upscale, upscaler)
         bgr = np.ascontiguousarray(rgb[..., ::-1])
-        return (
-            len(found),
-            lambda: upstream.enhance(bgr),
-            lambda: enhancer(photo, options, lambda: None).pasted(),
-        )
+
+        def ours() -> dict[str, float]:
+            enhanced = enhancer(photo, options, lambda: None)
+            start = time.perf_counter()
+            enhanced.pasted()
+            return enhanced.report.seconds | {"paste": time.perf_counter() - start}
+
+        return Pair(len(found), lambda: _stages_there(upstream, bgr), ours)
 
 
-def measure(face_counts: list[int]) -> list[dict[str, Any]]:
-    """One row per comparison: what, upstream, here, ratio."""
-    rows: list[dict[str, Any]] = []
+@dataclass(frozen=True)
+class Pair:
+    """The same work by upstream and by us; each returns its seconds by stage."""
 
-    def row(what: str, theirs: float, ours: float, **more: Any) -> None:
-        ratio = round(theirs / ours, 2)
+    faces: int
+    theirs: Callable[[], dict[str, float]]
+    ours: Callable[[], dict[str, float]]
+
+
+def _stages_there(upstream: Any, bgr: Rgb) -> dict[str, float]:
+    """Enhance with a GFPGANer; seconds by our names for the stages."""
+    helper = upstream.face_helper
+    stages: dict[str, float] = {}
+
+    def timed(stage: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **named: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return method(*args, **named)
+            finally:
+                stages[stage] = stages.get(stage, 0.0) + time.perf_counter() - start
+
+        return run
+
+    watched = [
+        (helper, "get_face_landmarks_5", "detect"),
+        (helper, "get_inverse_affine", "paste"),
+        (helper, "paste_faces_to_input_image", "paste"),
+    ]
+    if upstream.bg_upsampler is not None:
+        watched.append((upstream.bg_upsampler, "enhance", "upscale"))
+    with contextlib.ExitStack() as stack:
+        for owner, method, stage in watched:
+            stack.enter_context(patch.object(owner, method, timed(stage, getattr(owner, method))))
+        start = time.perf_counter()
+        upstream.enhance(bgr)
+        total = time.perf_counter() - start
+    return stages | {"restore": total - sum(stages.values())}
+
+
+def _total(stages: dict[str, float]) -> float:
+    return sum(stages.values())
+
+
+def _row(what: str, theirs: float, ours: float) -> Row:
+    return {
+        "what": what,
+        "upstream": round(theirs, 3),
+        "here": round(ours, 3),
+        "ratio": round(theirs / ours, 2),
+    }
+
+
+def networks(setting: Setting, precisions: tuple[str, ...], repeat: int) -> list[Row]:
+    """GFPGAN's network alone, one face; and how near it comes to what the machine can do."""
+    crop = np.random.default_rng(0).random((1, 512, 512, 3), np.float32)
+    x = torch.from_numpy(crop).permute(0, 3, 1, 2).contiguous() * 2 - 1
+    rows = []
+    for precision in precisions:
+        setup = Setup(precision=precision)  # type: ignore[arg-type]
+        models = ResidentModels(setup)
+        net = models.restorer("gfpgan-1.4")
+        with torch.inference_mode():
+            theirs = seconds(lambda: setting.module(x, return_rgb=False), repeat)
+        ours = seconds(lambda net=net: net(crop, lambda: None), repeat + 2)  # type: ignore[misc]
+        share = GFLOP_PER_FACE / ours / convolution_peak(Place.of(setup))
         rows.append(
-            {"what": what, "upstream": round(theirs, 3), "ours": round(ours, 3), "ratio": ratio}
-            | more
+            _row(f"network, {models.precision}", theirs, ours)
+            | {"share of the machine's peak": f"{share:.0%}"}
         )
-        print(rows[-1], flush=True)
-
-    with Setting() as setting:
-        crop = np.random.default_rng(0).random((1, 512, 512, 3), np.float32)
-        x = torch.from_numpy(crop).permute(0, 3, 1, 2).contiguous() * 2 - 1
-        for precision in ("fp32", "auto"):
-            models = ResidentModels(Setup(precision=precision))  # type: ignore[arg-type]
-            net = models.restorer("gfpgan-1.4")
-            with torch.inference_mode():
-                theirs = seconds(lambda: setting.module(x, return_rgb=False))
-            ours = seconds(lambda net=net: net(crop, lambda: None), 5)  # type: ignore[misc]
-            peak = convolution_peak(Place.of(Setup(precision=precision)))  # type: ignore[arg-type]
-            share = round(GFLOP_PER_FACE / ours / peak, 2)
-            row(f"network, {models.precision}, s", theirs, ours, share_of_peak=share)
-        for count in face_counts:
-            found, upstream, here = setting.whole_photo(count)
-            repeat = 2 if count == 1 else 1
-            what = f"photo of 1080×1440, ×2, {found} faces, s"
-            row(what, seconds(upstream, repeat), seconds(here, 3 * repeat))
-    megabytes = []
-    for upstream_too in (True, False):  # each in a fresh process
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            work = pool.submit(_working_megabytes, upstream_too, face_counts[0])
-            megabytes.append(work.result())
-    row(f"the same with {face_counts[0]}, working memory, MB", *megabytes)
     return rows
+
+
+def photos(
+    setting: Setting, faces: tuple[int, ...], size: tuple[int, int], repeat: int
+) -> tuple[list[Row], list[Row]]:
+    """Whole photos, one row per number of faces; and the first of them stage by stage."""
+    whole: list[Row] = []
+    stages: list[Row] = []
+    for count in faces:
+        pair = setting.whole_photo(group(count, *size))
+        times = range(repeat if count == 1 else 1)
+        theirs = min((pair.theirs() for _ in times), key=_total)
+        ours = min((pair.ours() for _ in range(3 * len(times))), key=_total)
+        what = f"{size[0]}×{size[1]}, ×2, {pair.faces} face{'s' * (pair.faces != 1)}"
+        whole.append(_row(what, _total(theirs), _total(ours)))
+        stages = stages or [
+            _row("find faces", theirs["detect"], ours["detect"]),
+            _row("align and restore", theirs["restore"], ours["restore"]),
+            _row("enlarge and paste", theirs["paste"], ours["upscale"] + ours["paste"]),
+        ]
+    return whole, stages
+
+
+def backgrounds(setting: Setting, edge: int, repeat: int) -> list[Row]:
+    """Real-ESRGAN ×4 plus as background: the upscaler alone, and a photo with one face."""
+    rgb = group(1, edge, edge)
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    upstream = upstream_upscaler(setting.folder)
+    ours = ResidentModels(Setup()).upscaler("realesrgan")
+    alone = _row(
+        f"Real-ESRGAN alone, {edge}×{edge}, ×2",
+        seconds(lambda: upstream.enhance(bgr, outscale=2), repeat),
+        seconds(lambda: ours(rgb, 2, 512, lambda: None), repeat + 1),
+    )
+    pair = setting.whole_photo(rgb, "realesrgan")
+    photo = _row(
+        f"{edge}×{edge}, ×2, {pair.faces} face, Real-ESRGAN behind",
+        min(_total(pair.theirs()) for _ in range(repeat)),
+        min(_total(pair.ours()) for _ in range(repeat + 1)),
+    )
+    return [alone, photo]
+
+
+def memory(faces: int) -> list[Row]:
+    """Working memory, each side in a fresh process."""
+    megabytes = []
+    for upstream_too in (True, False):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            megabytes.append(pool.submit(_working_megabytes, upstream_too, faces).result())
+    return [_row(f"1080×1440, ×2, {faces} face", *megabytes)]
+
+
+def measure(quick: bool) -> list[Table]:
+    repeat = 1 if quick else 3
+    precisions, faces = (("auto",), (1,)) if quick else (("fp32", "auto"), (1, 8))
+    size, edge = ((270, 360), 48) if quick else ((1080, 1440), 256)
+    with Setting() as setting:
+        network = networks(setting, precisions, repeat)
+        whole, stages = photos(setting, faces, size, repeat)
+        behind = backgrounds(setting, edge, repeat)
+    tables = [
+        Table("GFPGAN's network, s", network),
+        Table("Whole photo, s", whole),
+        Table("Stage by stage, one face, s", stages, "what", ("upstream", "here")),
+        Table("Model background, s", behind),
+    ]
+    return tables if quick else [*tables, Table("Working memory, MB", memory(1))]
 
 
 def _working_megabytes(upstream: bool, count: int) -> float:
     """Most memory that one side's work takes on top of what the loaded models take."""
     with Setting() as setting:
-        _, theirs, ours = setting.whole_photo(count)
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far (Linux)
-        before = _memory("VmRSS")
-        (theirs if upstream else ours)()
-        return _memory("VmHWM") - before
+        pair = setting.whole_photo(group(count))
+        forget_peak()
+        before = in_use()
+        (pair.theirs if upstream else pair.ours)()
+        return peak() - before
 
 
-def _memory(key: str) -> float:
-    status = Path("/proc/self/status").read_text()
-    return float(status.split(f"{key}:")[1].split()[0]) / 1024
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--faces", type=int, nargs="+", default=[1, 8])
-    wanted = parser.parse_args()
-    rows = measure(wanted.faces)
-    print("\n| what | GFPGANer | here | ratio |\n|---|---|---|---|")
-    for row in rows:
-        print(f"| {row['what']} | {row['upstream']} | {row['ours']} | {row['ratio']} |")
-    if wanted.json:
-        wanted.json.write_text(json.dumps(rows, indent=1))
+def main(argv: list[str] | None = None) -> None:
+    wanted = arguments(__doc__).parse_args(argv)
+    show(measure(wanted.quick), wanted)
 
 
 if __name__ == "__main__":

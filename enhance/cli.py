@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import asdict, fields
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, fields, replace
 from pathlib import Path
+from types import FrameType
 from typing import Any, get_args
 
 from tqdm import tqdm
@@ -20,11 +25,11 @@ from tqdm import tqdm
 from enhance.catalogue import CATALOGUE
 from enhance.choices import required_weights
 from enhance.downloads import fetch
-from enhance.engines.base import unsaved
+from enhance.engines.base import Run, unsaved
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError
-from enhance.files import write_bytes
 from enhance.images import EXTENSIONS
+from enhance.manifest import Job, Manifest
 from enhance.pipeline import Enhancer
 from enhance.records import (
     UPSCALES,
@@ -43,9 +48,14 @@ from enhance.records import (
     Source,
 )
 
+log = logging.getLogger(__name__)
+
+_GRACE = 8  # seconds that the current photo may take after SIGTERM
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code: 0 if every photo succeeded, 1 if not, 2 on misuse."""
+    """Run the command; returns the exit code: 0 if every photo succeeded, 1 if not, 2 on
+    misuse, 143 when stopped by SIGTERM, 130 by SIGINT."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["fetch"]:
         return _fetch(arguments[1:])
@@ -65,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted.download and not _download(required_weights(options)):
         return 1
     try:
-        wanted.out.mkdir(parents=True, exist_ok=True)
+        manifest = Manifest(wanted.out)
     except OSError as error:
         parser.error(f"{wanted.out} cannot be the folder for the results: {error.strerror}.")
 
@@ -74,30 +84,103 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return load_enhancer(Setup(wanted.device, wanted.precision, wanted.weights), Limits())
 
+    with closing(manifest), closing(LocalEngine(load, Limits())) as engine:
+        return _run(engine, manifest, sources, options, wanted)
+
+
+def _run(
+    engine: LocalEngine,
+    manifest: Manifest,
+    sources: list[Source],
+    options: Options,
+    wanted: argparse.Namespace,
+) -> int:
+    """Enhance what is not done yet, save it and tell of it; returns the exit code."""
     start = time.perf_counter()
-    failed = 0
+    key = _key(options, wanted)
+    at_work: deque[tuple[int, Job]] = deque()  # given to the engine, which keeps their order
+    done = failed = skipped = 0
+
+    def tell(record: dict[str, object], line: str = "") -> None:
+        if wanted.json:
+            tqdm.write(json.dumps(record), file=sys.stdout)
+        elif line:
+            tqdm.write(line, file=sys.stdout if record["ok"] else sys.stderr)
+        bar.update()
+
+    def to_do() -> Iterator[Source]:
+        nonlocal skipped
+        for index, source in enumerate(sources):
+            job = Job.of(source.path, key)
+            file = None if wanted.overwrite else manifest.find(job)
+            if file is None:
+                at_work.append((index, job))
+                yield source
+            else:
+                skipped += 1
+                known = {"index": index, "file": str(file), "name": source.name}
+                tell({"ok": True, **known, "skipped": True})
+
     with (
-        closing(LocalEngine(load, Limits())) as engine,
-        closing(engine.run(sources, options)) as run,
         tqdm(total=len(sources), unit="photo", disable=wanted.quiet, file=sys.stderr) as bar,
+        closing(engine.run(to_do(), options)) as run,
+        _signals(run) as stopped_by,
     ):
         for record in run:
-            record = _save(record, wanted.out)
-            failed += isinstance(record, Failure)
-            if wanted.json:
-                tqdm.write(json.dumps(_machine(record, wanted.out)), file=sys.stdout)
-            elif isinstance(record, Failure):
-                tqdm.write(f"failed: {record.reason}", file=sys.stderr)
-            elif not wanted.quiet:
-                tqdm.write(_line(record), file=sys.stdout)
-            bar.update()
-    done = len(sources) - failed
+            index, job = at_work.popleft()
+            record = _save(manifest, job, replace(record, index=index))
+            if isinstance(record, Failure):
+                failed += 1
+                tell({"ok": False, **asdict(record)}, f"failed: {record.reason}")
+            else:
+                done += 1
+                file = str(wanted.out / record.filename)
+                told = {"ok": True, "index": index, "file": file, **asdict(record.report)}
+                tell(told, "" if wanted.quiet else _line(record))
     seconds = time.perf_counter() - start
     if wanted.json:
-        print(json.dumps({"done": done, "failed": failed, "seconds": round(seconds, 2)}))
+        counts = {"done": done, "skipped": skipped, "failed": failed}
+        print(json.dumps({**counts, "seconds": round(seconds, 2)}))
     elif not wanted.quiet:
-        print(f"{done} of {len(sources)} enhanced, {failed} failed, {seconds:.1f} s: {wanted.out}")
+        before = f", {skipped} were done before" if skipped else ""
+        print(
+            f"{done} of {len(sources)} enhanced{before}, {failed} failed, {seconds:.1f} s: "
+            f"{wanted.out}"
+        )
+    if stopped_by:
+        print("Stopped. The same command again does the rest.", file=sys.stderr)
+        return 128 + stopped_by[0]
     return 1 if failed else 0
+
+
+@contextmanager
+def _signals(run: Run) -> Iterator[list[int]]:
+    """While the block runs, SIGTERM and SIGINT end the run, after what can be finished soon.
+
+    Yields a list that gets the signal's number. A second signal ends the process at once.
+    """
+    received: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def stop(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        put_back()
+        run.close()
+        # Loading, or a step of a large model, may take longer; what it works on is not lost.
+        timer = threading.Timer(_GRACE, os._exit, (128 + number,))
+        timer.daemon = True
+        timer.start()
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield received
+    finally:
+        put_back()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -161,6 +244,11 @@ def _parser() -> argparse.ArgumentParser:
         help="first download what the options need (ENHANCE_DOWNLOAD=1 does the same)",
     )
     add = parser.add_argument
+    add(
+        "--overwrite",
+        action="store_true",
+        help="also do what an earlier run has done already, with the same options",
+    )
     add("--json", action="store_true", help="one JSON object a photo on standard output")
     add("-q", "--quiet", action="store_true", help="say only what failed")
     add("-v", "--verbose", action="store_true", help="log what happens")
@@ -207,30 +295,34 @@ def _download(names: Sequence[str]) -> bool:
 
 def _sources(paths: Sequence[Path]) -> list[Source]:
     """The named files, and the photos directly inside the named folders, in order of name."""
-    found = []
+    found: dict[Path, Source] = {}
     for path in paths:
+        inside = [path]
         if path.is_dir():
-            inside = (p for p in sorted(path.iterdir()) if p.suffix.lower() in EXTENSIONS)
-            found += [Source.of(p) for p in inside]
-        else:
-            found.append(Source.of(path))
-    return found
+            inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in EXTENSIONS]
+        for one in inside:  # named twice or not, each is one photo
+            found.setdefault(one.absolute(), Source.of(one))
+    return list(found.values())
 
 
-def _save(record: Result | Failure, folder: Path) -> Result | Failure:
+def _key(options: Options, wanted: argparse.Namespace) -> str:
+    """What tells one way of enhancing a photo from another."""
+    asked = {**asdict(options), "precision": wanted.precision, "weights": str(wanted.weights)}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _save(manifest: Manifest, job: Job, record: Result | Failure) -> Result | Failure:
+    """The record, its file saved and named as it is now, or why that could not be."""
     if isinstance(record, Result):
         try:
-            write_bytes(folder / record.filename, record.data)
+            return replace(record, filename=manifest.save(job, record).name)
         except OSError as error:
-            return unsaved(record, error)
+            record = unsaved(record, error)
+    try:
+        manifest.fail(job, record)
+    except OSError:  # the person is told of the failure all the same
+        log.exception("a failure could not be recorded")
     return record
-
-
-def _machine(record: Result | Failure, folder: Path) -> dict[str, object]:
-    if isinstance(record, Failure):
-        return {"ok": False, **asdict(record)}
-    file = str(folder / record.filename)
-    return {"ok": True, "index": record.index, "file": file, **asdict(record.report)}
 
 
 def _line(result: Result) -> str:

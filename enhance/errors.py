@@ -11,6 +11,9 @@ EnhanceError
 │   └── WeightsInvalid      truncated, altered or of another model
 ├── LayersDamaged       what was kept of a photo's faces cannot be used
 ├── Busy                too many people are waiting already
+├── TooManyPhotos       a batch has more photos than the limits allow
+├── NoRoom              the disk holds as much as the limits allow
+├── TookTooLong         a photo kept the model busy longer than the limits allow
 ├── OutOfMemory         the device ran out of memory at the smallest size tried
 └── Cancelled           the work was stopped on request
 
@@ -70,6 +73,18 @@ class LayersDamaged(EnhanceError):
 
 class Busy(EnhanceError):
     """Too many people are waiting already; the message says what to do."""
+
+
+class TooManyPhotos(EnhanceError):
+    """A batch has more photos than the limits allow; the message says how many may be sent."""
+
+
+class NoRoom(EnhanceError):
+    """Uploads and results take as much of the disk as the limits allow."""
+
+
+class TookTooLong(EnhanceError):
+    """A photo kept the model busy for longer than the limits allow."""
 
 
 class OutOfMemory(EnhanceError):

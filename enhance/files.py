@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,3 +25,10 @@ def write_bytes(target: Path, data: bytes) -> Path:
     with appearing(target) as partial:
         partial.write_bytes(data)
     return target
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder; nobody may be writing into it."""
+    for partial in folder.glob(".*.part"):
+        if re.fullmatch(r"\.[0-9a-f]{32}\.part", partial.name):
+            partial.unlink(missing_ok=True)

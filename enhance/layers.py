@@ -57,7 +57,7 @@ def pack(enhanced: Enhanced) -> bytes:
     About 1.2 MB a face; with a model's background 1 MB per output megapixel more (16 bits: 1.4).
     """
     patches = enhanced.patches.values()
-    parts: dict[str, NDArray[Any]] = {
+    parts: dict[str, Any] = {
         "faces": np.array(list(enhanced.patches)),
         "matrices": np.stack([patch.matrix for patch in patches]),
         "pixels": _png(np.concatenate([patch.pixels for patch in patches])),

@@ -20,11 +20,12 @@ SAMPLES = ROOT / "assets" / "samples"
 
 @dataclass(frozen=True)
 class Server:
-    """Where it listens and where it keeps its files."""
+    """Where it listens, where it keeps its files, and its process."""
 
     url: str
     files: Path
     log: Path
+    process: subprocess.Popen[bytes]
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def running(folder: Path, **environment: str) -> Iterator[Server]:
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(url, process, log)
-        yield Server(url, files, log)
+        yield Server(url, files, log, process)
     finally:
         process.terminate()
         try:

@@ -3,12 +3,16 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import random
+import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +21,16 @@ from PIL import Image
 from benchmarks.photos import astronaut
 from enhance.catalogue import CATALOGUE
 from enhance.cli import main
+from enhance.manifest import NAME
 from enhance.scaling import lanczos
 
 ROOT = Path(__file__).parents[1]
 SMALL = np.ascontiguousarray(astronaut()[::8, ::8])
+
+
+def visible(out: Path) -> list[str]:
+    """What lies in the folder beside the manifest."""
+    return sorted(path.name for path in out.iterdir() if path.name != NAME)
 
 
 def enhance(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -57,7 +67,7 @@ def test_a_folder_as_json_lines(folder: Path, tmp_path: Path) -> None:
     assert lines[0]["output_size"] == [192, 192]
     assert "“bad.jpg”" in lines[2]["reason"]
     assert (last["done"], last["failed"]) == (2, 1)
-    files = sorted(path.name for path in out.iterdir())
+    files = visible(out)
     assert files == ["a_enhanced.png", "b Ä_enhanced.jpg"], "also no .part file"
     assert [line["file"] for line in lines[:2]] == [str(out / name) for name in files]
     with Image.open(out / "a_enhanced.png") as image:
@@ -74,10 +84,7 @@ def test_files_for_people(folder: Path, tmp_path: Path) -> None:
     assert first.startswith("a.png → a_enhanced.webp: 128 × 128, 0 faces")
     assert second.startswith("deeper.png → deeper_enhanced.webp")
     assert last.startswith("2 of 2 enhanced, 0 failed")
-    assert sorted(path.name for path in out.iterdir()) == [
-        "a_enhanced.webp",
-        "deeper_enhanced.webp",
-    ]
+    assert visible(out) == ["a_enhanced.webp", "deeper_enhanced.webp"]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +120,157 @@ def test_an_out_that_is_a_file_is_misuse(
         main([str(folder / "a.png"), "-o", str(tmp_path / "out"), "--restorer", "none"])
     assert caught.value.code == 2
     assert "out" in capsys.readouterr().err
+
+
+def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [folder, folder / "a.png", "-o", out, "--restorer", "none", "--json"]
+
+    def run(*more: object) -> tuple[list[dict[str, object]], dict[str, int]]:
+        done = enhance(*command, *more)
+        assert done.returncode == 0, done.stderr
+        *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
+        return lines, last
+
+    lines, last = run()
+    assert (last["done"], last["skipped"]) == (2, 0), "named twice, done once"
+    first = {name: (out / name).stat() for name in visible(out)}
+
+    again, last = run()
+    assert (last["done"], last["skipped"]) == (0, 2)
+    assert [line["file"] for line in again] == [line["file"] for line in lines]
+    assert {name: (out / name).stat() for name in visible(out)} == first
+
+    Image.fromarray(SMALL[::-1]).save(folder / "a.png")
+    (out / "b Ä_enhanced.jpg").unlink()
+    Image.fromarray(SMALL).save(folder / "c.png")
+    assert run()[1]["done"] == 3, "one changed, one lost, one new"
+    assert run("--upscale", 3)[1]["done"] == 3
+    assert run("--upscale", 3)[1]["skipped"] == 3
+    assert run("--upscale", 3, "--overwrite")[1]["done"] == 3
+    assert visible(out) == ["a_enhanced.png", "b Ä_enhanced.jpg", "c_enhanced.png"]
+
+
+def test_photos_of_one_name_in_two_runs_do_not_overwrite_each_other(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    Image.fromarray(SMALL[::-1]).save(folder / "inner" / "a.png")
+    for photo in (folder / "a.png", folder / "inner" / "a.png"):
+        enhance(photo, "-o", out, "--restorer", "none", "--upscale", 1)
+    for name, pixels in (("a_enhanced.png", SMALL), ("a_enhanced_2.png", SMALL[::-1])):
+        with Image.open(out / name) as image:
+            assert np.array_equal(np.asarray(image), pixels)
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "enhance", *map(str, arguments), "--verbose"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def lines(out: Path) -> list[dict[str, Any]]:
+    try:
+        content = (out / NAME).read_bytes()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in content.splitlines(keepends=True) if line[-1:] == b"\n"]
+
+
+def wait_for_lines(out: Path, count: int, process: subprocess.Popen[str]) -> None:
+    while len(lines(out)) < count:
+        assert process.poll() is None, "ended before its time"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A folder of photos, each with a colour of its own."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(40):
+        photo = Image.fromarray(astronaut()[:300, :400])
+        photo.putpixel((0, 0), (number, 0, 0))
+        photo.save(folder / f"{number:02}.png")
+    return folder
+
+
+def assert_whole(out: Path) -> None:
+    """Every result that can be seen is the whole result of its photo."""
+    for name in visible(out):
+        if not name.endswith(".part"):
+            with Image.open(out / name) as image:
+                assert image.size == (400, 300)
+                assert image.convert("RGB").getpixel((0, 0)) == (int(name[:2]), 0, 0)
+
+
+def test_a_killed_run_is_resumed_and_every_photo_is_done_once(many: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [many, "-o", out, "--restorer", "none", "--upscale", 1]
+    dice = random.Random(5)
+    for _ in range(4):
+        before = lines(out)
+        written = {name: (out / name).stat() for line in before if (name := line["file"])}
+        process = start(*command)
+        wait_for_lines(out, len(before) + dice.randrange(1, 8), process)
+        time.sleep(dice.random() * 0.05)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert len(before) < len(lines(out)) < 40
+        assert {name: (out / name).stat() for name in written} == written, "redone"
+        assert_whole(out)
+    assert enhance(*command).returncode == 0
+    assert_whole(out)
+    assert visible(out) == [f"{number:02}_enhanced.png" for number in range(40)]
+    done = [line["source"] for line in lines(out)]
+    assert sorted(done) == [str(path) for path in sorted(many.iterdir())], "each exactly once"
+
+
+def test_two_runs_share_a_folder(many: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [many, "-o", out, "--restorer", "none", "--upscale", 1]
+    both = [start(*command), start(*command)]
+    for process in both:
+        process.communicate(timeout=300)
+        assert process.returncode == 0
+    assert_whole(out)
+    assert visible(out) == [f"{number:02}_enhanced.png" for number in range(40)]
+    assert {line["source"] for line in lines(out)} == {str(path) for path in many.iterdir()}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_asked_to_stop_does_and_says_so(
+    many: Path, tmp_path: Path, number: int, code: int
+) -> None:
+    out = tmp_path / "out"
+    process = start(many, "-o", out, "--restorer", "none", "--upscale", 1)
+    wait_for_lines(out, 3, process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Stopped. The same command again does the rest." in said and "Traceback" not in said
+    assert visible(out) == sorted(line["file"] for line in lines(out))
+    assert 3 <= len(visible(out)) < 40
+    assert_whole(out)
+
+
+def test_a_run_that_is_asked_to_stop_does_not_wait_for_a_long_step(tmp_path: Path) -> None:
+    photo, out = tmp_path / "large.png", tmp_path / "out"
+    Image.fromarray(np.tile(astronaut(), (4, 4, 1))).save(photo)
+    process = start(photo, "-o", out, "--background", "realesrgan", "--tile", 2048)
+    assert process.stderr
+    for line in process.stderr:
+        if "models run on" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)  # the tile takes minutes
+    assert process.returncode == 143
+    assert visible(out) == []
 
 
 def test_help_is_given() -> None:

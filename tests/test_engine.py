@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
+from PIL import Image
 
-from benchmarks.photos import Damage, astronaut, degrade
+from benchmarks.photos import Damage, astronaut, degrade, group
 from enhance.build import ResidentModels
+from enhance.engines.base import prepare
 from enhance.engines.local import LocalEngine, LocalRun
 from enhance.pipeline import Enhanced, Enhancer
 from enhance.records import (
@@ -24,9 +29,11 @@ from enhance.records import (
 )
 from enhance.weights import PackagedFile
 from tests.conftest import Save
+from tests.pictures import deep_png
 
 QUICK = Options(restorer="none", background="lanczos", upscale=2)
 SLOW = Options(restorer="none", background="realesrgan", tile=64)
+FACE = Options(restorer="bundled", background="lanczos")
 INFO = EngineInfo("cpu", "fp32", 1e-4)
 DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
 
@@ -279,6 +286,151 @@ def test_runs_take_turns(engine: LocalEngine, save: Save) -> None:
     assert isinstance(next(long), Result)
     assert len(results(engine.run([source], QUICK))) == 1
     assert len(results(long)) == 49, "the short one did not wait for these"
+
+
+class Gated(Enhancer):
+    """Notes the photos in the order in which the model gets them; works only while let through."""
+
+    def __init__(self, models: ResidentModels) -> None:
+        super().__init__(models, Limits(), INFO)
+        self.begun: list[str] = []
+        self.finished = 0
+        self.open = threading.Event()
+        self.held = False
+        self.changed = threading.Condition()
+
+    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
+        with self.changed:
+            self.begun.append(photo.name)
+            self.held = not self.open.is_set()
+            self.changed.notify_all()
+        assert self.open.wait(DEADLINE)
+        enhanced = super().__call__(photo, options, checkpoint)
+        self.finished += 1
+        return enhanced
+
+
+@pytest.mark.parametrize("served", [0, 1, 6])
+def test_a_run_that_comes_later_waits_for_two_photos(
+    models: ResidentModels, save: Save, monkeypatch: pytest.MonkeyPatch, served: int
+) -> None:
+    (source,) = photos(save, 1)
+    enhancer = Gated(models)
+    asked: list[str] = []  # by which thread each photo was sent to the model
+    ahead: list[int] = []  # so many photos were then in the model's thread, this one included
+
+    with engine_over(lambda: enhancer) as engine:
+        submit = engine._model.submit
+
+        def watched(*work: Any) -> Any:
+            future = submit(*work)
+            with enhancer.changed:
+                asked.append(threading.current_thread().name)
+                ahead.append(len(asked) - enhancer.finished)
+                enhancer.changed.notify_all()
+            return future
+
+        monkeypatch.setattr(engine._model, "submit", watched)
+
+        def until(condition: Callable[[], bool]) -> None:
+            with enhancer.changed:
+                assert enhancer.changed.wait_for(condition, DEADLINE)
+
+        first = engine.run([replace(source, name=f"{i}") for i in range(served + 5)], QUICK)
+        enhancer.open.set()
+        records = [next(first) for _ in range(served)]
+        enhancer.open.clear()
+        long = threading.Thread(target=lambda: records.extend(first), name="long")
+        long.start()
+        # As far ahead as it ever gets: one photo at work, one behind it.
+        until(lambda: enhancer.held and len(asked) == enhancer.finished + 2)
+        others: list[Result | Failure] = []
+        second = engine.run([replace(source, name="short")], QUICK)
+        short = threading.Thread(target=lambda: others.extend(second), name="short")
+        short.start()
+        until(lambda: asked[-1] == "short")
+        assert len(asked) - 1 - enhancer.finished == 2, "it waits for these"
+        enhancer.open.set()
+        for thread in (long, short):
+            thread.join(DEADLINE)
+            assert not thread.is_alive()
+
+    assert [record.name for record in others] == ["short"]
+    assert len(records) == served + 5
+    assert enhancer.begun.index("short") == asked.index("short"), "nobody overtook it"
+    assert max(ahead[: asked.index("short")]) == 2, "at any time, not only when it came"
+
+
+# Drafts
+
+
+def test_a_draft_is_small_and_comes_before_the_full_version(
+    engine: LocalEngine, save: Save
+) -> None:
+    large = degrade(group(2, 2400, 1800), Damage(down=2, blur=4))
+    full = save("two.png", large)
+    options = replace(FACE, upscale=1, format="png", background="auto")
+    draft, whole = results(engine.run([replace(full, draft=True), full], options, layers=True))
+    assert (draft.filename, whole.filename) == ("two_draft.jpg", "two_enhanced.png")
+    assert draft.report.source_size == draft.report.output_size == (640, 480)
+    assert len(draft.report.restored) == 1 < len(whole.report.restored)
+    assert draft.report.background == "lanczos"
+    assert draft.report.notes == ()
+    assert draft.layers is None
+    assert whole.layers is not None
+    assert draft.report.seconds["decode"] > 0
+    with Image.open(io.BytesIO(draft.data)) as image:
+        assert image.format == "JPEG"
+        seen = np.asarray(image).astype(int)
+    with Image.open(io.BytesIO(whole.data)) as image:
+        shrunk = np.asarray(image.resize((640, 480), Image.Resampling.BOX)).astype(int)
+    assert np.abs(seen - shrunk).mean() < 6, "it shows what will come"
+
+
+@pytest.mark.parametrize(
+    ("size", "upscale", "expected"),
+    [((1280, 320), 4, (1280, 320)), ((64, 80), 4, (128, 160)), ((64, 80), 1, (64, 80))],
+)
+def test_a_draft_is_never_larger_than_the_full_version(
+    engine: LocalEngine,
+    save: Save,
+    size: tuple[int, int],
+    upscale: int,
+    expected: tuple[int, int],
+) -> None:
+    picture = np.asarray(Image.fromarray(astronaut()).resize(size))
+    source = replace(save("a.png", picture), draft=True)
+    options = Options(restorer="none", background="realesrgan", upscale=upscale)
+    (draft,) = results(engine.run([source], options))
+    assert draft.report.output_size == expected
+    with Image.open(io.BytesIO(draft.data)) as image:
+        assert image.size == expected
+
+
+def test_a_draft_finds_the_faces_that_the_full_version_finds(save: Save) -> None:
+    source = save("a.png", np.zeros((100, 2560, 3), np.uint8))
+    options = Options(min_face=40, faces="all", metadata="keep")
+    assert prepare(source, options, Limits())[1] == options
+    photo, changed = prepare(replace(source, draft=True), options, Limits())
+    assert photo.size == (640, 25)
+    assert changed.min_face == 10
+    assert changed.faces == "largest"
+
+
+def test_a_draft_of_any_kind_of_photo(engine: LocalEngine, tmp_path: Path) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (900, 700, 4)).astype(np.uint16)
+    (tmp_path / "deep.png").write_bytes(deep_png(deep))
+    Image.fromarray(astronaut()).convert("L").save(tmp_path / "grey.tiff")
+    (tmp_path / "bad.jpg").write_bytes(b"no photo")
+    sources = [Source(path, path.name, draft=True) for path in sorted(tmp_path.iterdir())]
+    bad, deep_draft, grey = engine.run(sources, QUICK)
+    assert isinstance(bad, Failure)
+    assert bad.kind == "UnreadablePhoto"
+    for draft, mode in ((deep_draft, "RGB"), (grey, "L")):
+        assert isinstance(draft, Result)
+        assert draft.report.notes == ()
+        with Image.open(io.BytesIO(draft.data)) as image:
+            assert (image.format, image.mode) == ("JPEG", mode)
 
 
 # Stopping

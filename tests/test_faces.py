@@ -172,6 +172,15 @@ def test_many_overlapping_unrestored_faces_leave_the_photo_as_it_was(upscale: in
     assert change(photo, patches, upscale) <= 2
 
 
+def test_a_patch_holds_no_more_than_white_and_no_less_than_black() -> None:
+    beyond = np.full((CROP, CROP, 3), -0.2, np.float32)
+    beyond[:256] = 1.3
+    patch = Patch.of(place("upright"), beyond, WHOLE * 1.5)
+    assert (patch.pixels[:256] == 65535).all()
+    assert (patch.pixels[256:] == 0).all()
+    assert (patch.mask == 65535).all()
+
+
 # Where a face lies
 
 

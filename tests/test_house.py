@@ -25,6 +25,7 @@ FLOORS = (
         "enhance.downloads",
         "enhance.faces",
         "enhance.images",
+        "enhance.manifest",
         "enhance.scaling",
         "enhance.tensors",
         "enhance.tiles",

@@ -11,9 +11,18 @@ from threading import Event
 from typing import TypeVar
 
 from enhance.engines.base import Finisher, failure, prepare
-from enhance.errors import Cancelled
+from enhance.errors import Cancelled, TookTooLong
 from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
+from enhance.records import (
+    Checkpoint,
+    EngineInfo,
+    Failure,
+    Limits,
+    Options,
+    Photo,
+    Result,
+    Source,
+)
 from enhance.sentences import say
 
 T = TypeVar("T")
@@ -100,7 +109,7 @@ class LocalRun:
                     yield self._finish(index, *future.result())
                 except (Cancelled, CancelledError):
                     return
-                except Exception as error:
+                except (Exception, SystemExit) as error:  # what would end a thread ends a photo
                     yield failure(index, source.name, error)
         except RuntimeError:  # a closed engine's threads take no more work
             if not self._engine._closed.is_set():
@@ -120,9 +129,28 @@ class LocalRun:
         self._checkpoint()
         photo, options, seconds = decoded.result()
         enhancer = self._engine._resident()
-        enhanced = enhancer(photo, options, self._checkpoint)
+        enhanced = enhancer(photo, options, self._deadline(photo.name))
         stages = {"decode": round(seconds, 4)} | enhanced.report.seconds
         return photo, options, replace(enhanced, report=replace(enhanced.report, seconds=stages))
+
+    def _deadline(self, name: str) -> Checkpoint:
+        """A checkpoint that also stops the photo when it has been at the model for too long."""
+        most = self._engine._limits.max_seconds
+        end = time.monotonic() + most
+
+        def checkpoint() -> None:
+            self._checkpoint()
+            if time.monotonic() > end:
+                raise TookTooLong(
+                    say(
+                        "“{name}” was stopped because it took longer than {seconds} seconds. "
+                        "Choose a smaller upscale or a faster background, or send a smaller photo.",
+                        name=name,
+                        seconds=most,
+                    )
+                )
+
+        return checkpoint
 
     def _checkpoint(self) -> None:
         if self._stop.is_set() or self._engine._closed.is_set():

@@ -3,6 +3,7 @@
 Their types are not postponed (`from __future__ import annotations`): Gradio reads them.
 """
 
+import asyncio
 import inspect
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -16,7 +17,7 @@ from enhance.errors import EnhanceError
 from enhance.inventory import Model, models
 from enhance.records import Options, Source
 from enhance.reports import record
-from enhance.ui.batches import Batches
+from enhance.ui.batches import Batch, Batches
 from enhance.ui.settings import Settings
 from enhance.version import VERSION
 
@@ -91,12 +92,12 @@ class Api:
         if not photos or photos == [None]:
             raise _refusal("Send at least one photo.")
         sources = [Source.of(path) for path in photos]
+        session = str(request.session_hash)
         try:
             chosen = self._settings.options(*(options[name] for name in self._settings.names))
+            batch = await self._start(sources, chosen, session)
         except EnhanceError as error:
             raise _refusal(str(error)) from error
-        session = str(request.session_hash)
-        batch = await to_thread.run_sync(self._batches.start, sources, chosen, session)
         entries = batch.records()
         # Asynchronous, so that a client's cancel arrives here in the midst of a photo: the thread
         # is left alone, and what it works on stops before its next tile.
@@ -110,6 +111,17 @@ class Api:
                 yield file, {"index": index, **record(entry.outcome)}
         finally:
             batch.abandon()
+
+    async def _start(self, sources: list[Source], options: Options, session: str) -> Batch:
+        """A new batch; it is abandoned when its client cancels before it has begun."""
+        starting = asyncio.ensure_future(
+            to_thread.run_sync(self._batches.start, sources, options, session)
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(_abandon)
+            raise
 
     def models(self) -> list[Model]:
         """Every model that the options can name: what it is, its licence, the size of its weights
@@ -129,6 +141,11 @@ class Api:
             waiting=sum(len(batch.remaining) for batch in self._batches.alive()),
             version=VERSION,
         )
+
+
+def _abandon(started: asyncio.Future[Batch]) -> None:
+    if not started.cancelled() and started.exception() is None:
+        started.result().abandon()
 
 
 def _refusal(sentence: str) -> gr.Error:

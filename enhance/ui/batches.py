@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import itertools
 import logging
+import os
 import shutil
 import tempfile
 import threading
@@ -21,11 +22,14 @@ from pathlib import Path
 from typing import Literal
 
 from enhance.engines.base import Engine, Run, unsaved
+from enhance.errors import NoRoom, TooManyPhotos
 from enhance.files import write_bytes
 from enhance.images import browser_shows, preview, size_of
 from enhance.layers import repaste
 from enhance.records import Failure, Limits, Options, Report, Result, Source
 from enhance.reports import Outcome
+from enhance.sentences import say
+from enhance.ui.disk import delete, delete_old, used_bytes
 from enhance.ui.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -34,6 +38,9 @@ State = Literal["waiting", "running", "done", "failed", "stopped"]
 _THUMBNAIL = 480  # pixels, the longer side
 _SHOWN_PIXELS = 40_000_000  # larger pictures are shown as a smaller copy
 _SHOWN_SIDE = 4096
+_UPLOAD_SECONDS = 600  # how long an upload may wait for its batch when there is no room
+
+NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
 
 WantsDraft = Callable[[tuple[int, int], Options], bool]
 """Whether a photo of a size takes so long that a quick preview should come first."""
@@ -152,7 +159,7 @@ class Batch:
         for record in self._run:
             self.touched = time.monotonic()
             job = self._jobs[record.index]
-            if self.viewed:
+            if self.viewed and isinstance(record, Result):  # what was refused may be a bomb
                 _show_source(job.entry)
             if job.draft:
                 self._take_draft(job.entry, record)
@@ -280,18 +287,18 @@ class Batches:
         """root: folder below which this server makes one for its results. keep_seconds: how long
         after the last work on a batch its files stay."""
         root.mkdir(parents=True, exist_ok=True)
-        for left in root.glob("results-*"):  # by servers that were killed
-            if time.time() - left.stat().st_mtime > 4 * keep_seconds:
-                shutil.rmtree(left, ignore_errors=True)
-        root = Path(tempfile.mkdtemp(prefix="results-", dir=root))
-        atexit.register(shutil.rmtree, root, ignore_errors=True)
+        delete_old(root.glob("results-*"), 4 * keep_seconds)  # by servers that were killed
         self.engine = engine
         self.limits = limits
         self.turns = Turns(limits.max_waiting)
-        self._root = root
+        self._uploads = root
+        self._root = Path(tempfile.mkdtemp(prefix="results-", dir=root))
+        atexit.register(shutil.rmtree, self._root, ignore_errors=True)
         self._keep_seconds = keep_seconds
         self._batches: dict[str, Batch] = {}
         self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self.full = False  # as of the last look at the disk
 
     def start(
         self,
@@ -302,8 +309,22 @@ class Batches:
         viewed: bool = False,
         wants_draft: WantsDraft | None = None,
     ) -> Batch:
-        """A new batch of a browser session, its work not yet begun."""
+        """A new batch of a browser session, its work not yet begun.
+
+        Raises TooManyPhotos or NoRoom when the limits do not allow it.
+        """
+        if len(sources) > self.limits.max_photos:
+            raise TooManyPhotos(
+                say(
+                    "These are {count} photos; a batch may have {most}. Send them in several "
+                    "batches.",
+                    count=len(sources),
+                    most=self.limits.max_photos,
+                )
+            )
         self.expire()
+        if not self.make_room():
+            raise NoRoom(NO_ROOM)
         key = uuid.uuid4().hex
         folder = self._root / key
         folder.mkdir(parents=True)
@@ -340,7 +361,59 @@ class Batches:
                 del self._batches[batch.key]
         for batch in gone:
             batch.stop()
-            shutil.rmtree(batch.folder, ignore_errors=True)
+            delete(batch.folder)
+
+    def make_room(self) -> bool:
+        """Whether the disk in use is within its limit, if need be without the oldest finished
+        batches, which are deleted."""
+        self.full = False
+        while used_bytes(self._uploads, self._root) > self.limits.max_disk_bytes:
+            with self._lock:
+                finished = [b for b in self._batches.values() if not b.remaining]
+                if not finished:
+                    self.full = True
+                    return False
+                oldest = self._batches.pop(min(finished, key=lambda b: b.touched).key)
+            delete(oldest.folder)
+        return True
+
+    def sweep(self, kept: Collection[Path] = ()) -> None:
+        """Delete what is too old or too much: batches, and uploads that no batch came to use.
+
+        kept: folders among the uploads that must stay.
+        """
+        self.expire()
+        for folder in kept:
+            os.utime(folder)
+        self._delete_uploads(self._keep_seconds)
+        if not self.make_room():
+            self._delete_uploads(_UPLOAD_SECONDS)
+
+    def _delete_uploads(self, seconds: float) -> None:
+        uploads = (p for p in self._uploads.iterdir() if not p.name.startswith("results-"))
+        delete_old(uploads, seconds)
+
+    def sweep_every(self, seconds: float, kept: Collection[Path] = ()) -> None:
+        """Sweep again and again in a thread of its own, until `close`."""
+
+        def sweep() -> None:
+            while not self._closed.wait(seconds):
+                try:
+                    self.sweep(kept)
+                except Exception:
+                    log.exception("the sweep failed; it is tried again")
+
+        threading.Thread(target=sweep, name="sweep", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop all work and delete all files."""
+        self._closed.set()
+        with self._lock:
+            left = list(self._batches.values())
+            self._batches.clear()
+        for batch in left:
+            batch.abandon()
+        delete(self._root)
 
     def _entry(self, source: Source, target: Path) -> Entry:
         # The upload may be swept before its turn has come; the batch's own link lives with it.

@@ -13,9 +13,11 @@ from enhance.ui.batches import Batch, Batches
 
 
 def routes(batches: Batches) -> list[BaseRoute]:
-    """Whoever knows a batch's unguessable key may have its results."""
+    """Whoever knows a batch's unguessable key, and is logged in, may have its results."""
 
     def batch_of(request: Request) -> Batch:
+        if not _logged_in(request):
+            raise HTTPException(401, "Log in first.")
         batch = batches.get(request.path_params["key"])
         if batch is None:
             raise HTTPException(404, "These results have expired. Enhance the photos again.")
@@ -51,6 +53,15 @@ def routes(batches: Batches) -> list[BaseRoute]:
         Route("/batches/{key}/report.csv", report_csv),
         Route("/batches/{key}/report.json", report_json),
     ]
+
+
+def _logged_in(request: Request) -> bool:
+    """Whether Gradio knows whoever asks, or asks nobody to log in."""
+    app = request.app
+    if app.auth is None:
+        return True
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    return any(app.tokens.get(request.cookies.get(name)) for name in names)
 
 
 def _attachment(name: str) -> dict[str, str]:

@@ -113,3 +113,24 @@ def test_whole_numbers_are_asked_for() -> None:
     values[0] = 2.5
     with pytest.raises(OptionsError, match="whole number"):
         settings.options(*values)
+
+
+def test_what_was_refused_is_not_decoded_for_a_look_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[bytes] = []
+
+    def look(data: bytes, long_side: int) -> bytes:
+        looked_at.append(data)
+        return preview(data, long_side)
+
+    monkeypatch.setattr("enhance.ui.batches.preview", look)
+    limits = Limits(max_pixels=1000)
+    engine = LocalEngine(lambda: load_enhancer(Setup(device="cpu"), limits), limits)
+    with closing(engine):
+        sources = photos(tmp_path, 2)
+        Image.new("RGB", (30, 30)).save(sources[1].path)
+        batch = Batches(engine, tmp_path / "files", limits).start(sources, FAST, "1", viewed=True)
+        assert [entry.state for entry in batch.records()] == ["failed", "done"]
+    assert sources[1].path.read_bytes() in looked_at
+    assert sources[0].path.read_bytes() not in looked_at

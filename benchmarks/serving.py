@@ -1,0 +1,90 @@
+"""The real server in its own process and its users: the Python client, and people at the page."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gradio_client import Client, handle_file
+from PIL import Image
+from playwright.sync_api import Page
+
+from benchmarks.photos import Damage, degrade, hopper
+from tests.server import Server, running
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server with nothing but the bundled weights, its models loaded."""
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
+        idle(connect(server))
+        yield server
+
+
+def connect(server: Server) -> Client:
+    """One more client; what it receives goes when the server goes."""
+    return Client(server.url, verbose=False, download_files=server.files.parent / "received")
+
+
+def idle(client: Client) -> None:
+    """Wait until the models are loaded and nobody's photos are left."""
+    while True:
+        health = client.predict(api_name="/health")
+        if health["ready"] and not health["waiting"]:
+            return
+        time.sleep(0.1)
+
+
+def portraits(folder: Path, count: int, *, tiny: bool = False) -> list[Path]:
+    """Blurred portraits of 512×600 with one face, each different by its noise.
+
+    tiny: 32×37, so small that no face is restored.
+    """
+    damage = Damage(blur=2.0, down=16 if tiny else 2, noise=4.0, jpeg=90, restore_size=not tiny)
+    paths = [folder / f"portrait_{number}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):
+        Image.fromarray(degrade(hopper(), damage, seed=number)).save(path, quality=92)
+    return paths
+
+
+def files(photos: list[Path]) -> list[Any]:
+    """What the client sends."""
+    return [handle_file(str(photo)) for photo in photos]
+
+
+def alone(client: Client, photo: Path) -> tuple[float, dict[str, Any]]:
+    """(seconds, report) of one photo, from the call to the file on the client's disk."""
+    start = time.perf_counter()
+    _, report = client.predict(*files([photo]), api_name="/enhance")
+    return time.perf_counter() - start, report
+
+
+def at_the_page(page: Page, server: Server, photos: list[Path]) -> None:
+    """Open the page anew and drop photos."""
+    page.goto(server.url)
+    page.set_input_files("#files input[type=file]", [str(photo) for photo in photos])
+    page.wait_for_function("document.querySelector('#estimate')?.innerText.trim()")
+
+
+def press(page: Page, until: int) -> float:
+    """Press Enhance; seconds until so many pictures are in the gallery."""
+    start = time.perf_counter()
+    page.click("#enhance")
+    page.wait_for_function(
+        "count => document.querySelectorAll('#gallery .grid-container img').length >= count",
+        arg=until,
+    )
+    return time.perf_counter() - start
+
+
+def finished(page: Page, count: int) -> None:
+    """Wait until all photos of a batch of `count` are enhanced."""
+    page.wait_for_function(
+        "text => document.querySelector('#status .status-headline')?.innerText === text",
+        arg=f"{count} of {count} photos enhanced.",
+        timeout=600_000,
+    )

@@ -1,0 +1,126 @@
+"""When do the pictures come? Five photos, one to five of them sent at once.
+
+    python -m benchmarks.streaming [--json FILE] [--plot FILE] [--quick]
+
+The real server in its own process, the real Python client, one photo per request. Times are given
+as multiples of one photo's service time: what a photo takes when nobody else is there, measured
+before and after each row, in the same run. Beside them, what the system that inspired this one
+reported of itself: there requests that are sent together also finish together, late.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from statistics import median
+
+from gradio_client import Client
+
+from benchmarks.serving import alone, connect, files, portraits, serving
+from benchmarks.tables import Row, Table, arguments, show
+
+THERE = {1: 4.91, 2: 9.85, 3: 11.57, 4: 18.19, 5: 18.20}  # seconds to the first result
+THERE_SERVICE = 24.6 / 5  # five photos took 24.4 to 24.8 s at every concurrency
+
+
+def together(clients: list[Client], photos: list[Path]) -> list[float]:
+    """Send photos with as many requests at a time as there are clients.
+
+    Returns when each result was there, in seconds, ascending; failed ones are left out.
+    """
+    free: SimpleQueue[Client] = SimpleQueue()
+    for client in clients:
+        free.put(client)
+    start = time.perf_counter()
+
+    def send(photo: Path) -> float | None:
+        client = free.get()
+        try:
+            alone(client, photo)
+            return time.perf_counter() - start
+        except Exception as error:
+            print(f"{photo.name}: {error}")
+            return None
+        finally:
+            free.put(client)
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        return sorted(arrival for arrival in pool.map(send, photos) if arrival is not None)
+
+
+def one_request(client: Client, photos: list[Path]) -> list[float]:
+    """Send photos as one batch; when each result was there, in seconds."""
+    start = time.perf_counter()
+    job = client.submit(files(photos), api_name="/enhance_batch")
+    arrivals = [time.perf_counter() - start for _ in job]
+    job.result()
+    return arrivals
+
+
+def measure(quick: bool) -> list[Table]:
+    rounds, most, count = (1, 2, 2) if quick else (3, 5, 5)
+    runs: dict[int, list[tuple[float, list[float]]]] = {c: [] for c in range(most + 1)}
+    with tempfile.TemporaryDirectory() as folder, serving() as server:
+        photos = portraits(Path(folder), count, tiny=quick)
+        clients = [connect(server) for _ in range(most)]
+        alone(clients[0], photos[0])
+        for _ in range(rounds):
+            before, _ = alone(clients[0], photos[0])
+            for concurrency in runs:  # 0: all in one request
+                if concurrency:
+                    arrivals = together(clients[:concurrency], photos)
+                else:
+                    arrivals = one_request(clients[0], photos)
+                after, _ = alone(clients[0], photos[0])
+                runs[concurrency].append(((before + after) / 2, arrivals))
+                before = after
+
+    def row(concurrency: int) -> Row:
+        service, arrivals = zip(*runs[concurrency], strict=True)
+        firsts = [times[0] for times in arrivals]
+        totals = [times[-1] for times in arrivals]
+        return {
+            "first, s": round(median(firsts), 2),
+            "total, s": round(median(totals), 2),
+            "success": f"{sum(map(len, arrivals)) / (len(arrivals) * count):.0%}",
+            "first ÷ service": _ratio(firsts, service),
+            "total ÷ service": _ratio(totals, service),
+        }
+
+    single: list[Row] = [
+        {"concurrency": c, **row(c)}
+        | {"first ÷ service, reported there": round(THERE[c] / THERE_SERVICE, 2)}
+        for c in range(1, most + 1)
+    ]
+    batch = row(0)
+    collected = {"first picture, s": batch["total, s"], "÷ service": batch["total ÷ service"]}
+    streamed = {"first picture, s": batch["first, s"], "÷ service": batch["first ÷ service"]}
+    return [
+        Table(
+            f"{count} photos, one per request",
+            single,
+            "concurrency",
+            ("first ÷ service", "total ÷ service", "first ÷ service, reported there"),
+            {"first ÷ service": 1.2, "total ÷ service": 1.05 * count},
+        ),
+        Table(
+            f"{count} photos in one request",
+            [{"way": "streamed", **streamed}, {"way": "collected, then shown", **collected}],
+        ),
+    ]
+
+
+def _ratio(times: list[float], services: tuple[float, ...]) -> float:
+    return round(median(t / s for t, s in zip(times, services, strict=True)), 2)
+
+
+def main(argv: list[str] | None = None) -> None:
+    wanted = arguments(__doc__).parse_args(argv)
+    show(measure(wanted.quick), wanted)
+
+
+if __name__ == "__main__":
+    main()

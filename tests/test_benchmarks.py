@@ -1,0 +1,72 @@
+"""Every benchmark in its smallest form: that it works, not how fast anything is."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from benchmarks import fairness, growth, overhead, quality, reference, streaming
+
+Tables = dict[str, list[dict[str, Any]]]
+
+
+def measured(benchmark: ModuleType, folder: Path, *more: str) -> list[list[dict[str, Any]]]:
+    """The rows of its tables, in order."""
+    saved, drawn = folder / "tables.json", folder / "plot.png"
+    benchmark.main(["--quick", "--json", str(saved), "--plot", str(drawn), *more])
+    with Image.open(drawn) as plot:
+        assert plot.width > 100
+    tables: Tables = json.loads(saved.read_text("utf-8"))
+    for row in (row for rows in tables.values() for row in rows):
+        assert all(math.isfinite(value) for value in row.values() if isinstance(value, float))
+    return list(tables.values())
+
+
+def test_streaming(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    single, batch = measured(streaming, tmp_path)
+    assert [row["concurrency"] for row in single] == [1, 2]
+    assert {row["success"] for row in single} == {"100%"}
+    assert [row["way"] for row in batch] == ["streamed", "collected, then shown"]
+    assert "| concurrency | first, s |" in capsys.readouterr().out
+
+
+def test_fairness(tmp_path: Path) -> None:
+    through_api, at_page = measured(fairness, tmp_path)
+    for rows in (through_api, at_page):
+        assert rows and all(row["beside the batch, s"] > 0 for row in rows)
+
+
+def test_overhead(tmp_path: Path) -> None:
+    added, cold = measured(overhead, tmp_path)
+    assert [row["way"].split(",")[0] for row in added] == ["API", "API", "page"]
+    moments = [row["s"] for row in cold]
+    assert moments == sorted(moments), "it listens, then has its models, then a result"
+
+
+def test_growth(tmp_path: Path) -> None:
+    through_api, at_page, sizes, faces = measured(growth, tmp_path)
+    for rows in (through_api, at_page):
+        assert [row["photos"] for row in rows] == [2, 4]
+        assert all(row["sent, kB a photo"] > 0.5 for row in rows), "the meter saw nothing"
+    assert sizes[0]["result, MB"] < sizes[1]["result, MB"]
+    assert [row["faces"] for row in faces] == [0, 1]
+
+
+def test_reference(tmp_path: Path) -> None:
+    for rows in measured(reference, tmp_path):
+        assert rows and all(row["ratio"] > 0 for row in rows)
+
+
+def test_quality(tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.jpg"
+    (rows,) = measured(quality, tmp_path, "--sheet", str(sheet))
+    scores = {row["method"]: row for row in rows}
+    assert scores["realesrgan + bundled"]["NIQE ↓"] < scores["lanczos"]["NIQE ↓"]
+    with Image.open(sheet) as picture:
+        assert picture.size == (256 * (len(rows) + 1), 256)

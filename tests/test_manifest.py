@@ -1,0 +1,170 @@
+"""What is done is remembered: through crashes, and by several processes at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from enhance.manifest import NAME, Job, Manifest
+from enhance.records import Failure, Report, Result
+
+ROOT = Path(__file__).parents[1]
+
+
+def result(filename: str = "a_enhanced.png", data: bytes = b"pixels") -> Result:
+    report = Report("a.png", (1, 1), (1, 1), (), (), "none", "lanczos", "d", "m", 1, "cpu", "fp32")
+    return Result(0, "a.png", filename, data, report)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"photo")
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def manifest(out: Path) -> Iterator[Manifest]:
+    with closing(Manifest(out)) as one:
+        yield one
+
+
+def reopened(out: Path, job: Job) -> Path | None:
+    with closing(Manifest(out)) as again:
+        return again.find(job)
+
+
+def test_what_was_saved_is_found_by_this_and_the_next_process(
+    manifest: Manifest, out: Path, photo: Path
+) -> None:
+    job = Job.of(photo, "x2")
+    assert manifest.find(job) is None
+    path = manifest.save(job, result())
+    assert path == out / "a_enhanced.png" and path.read_bytes() == b"pixels"
+    assert manifest.find(job) == reopened(out, job) == path
+
+
+def test_other_options_and_another_photo_are_to_be_done(
+    manifest: Manifest, out: Path, photo: Path
+) -> None:
+    job = Job.of(photo, "x2")
+    manifest.save(job, result())
+    assert reopened(out, Job.of(photo, "x4")) is None
+    os.utime(photo, ns=(1, 1))
+    assert reopened(out, Job.of(photo, "x2")) is None
+    photo.write_bytes(b"another photo")
+    os.utime(photo, ns=(job.mtime_ns, job.mtime_ns))
+    assert reopened(out, Job.of(photo, "x2")) is None
+
+
+@pytest.mark.parametrize("left", [None, b"pix"])
+def test_a_result_that_is_gone_or_cut_off_is_to_be_done(
+    manifest: Manifest, out: Path, photo: Path, left: bytes | None
+) -> None:
+    job = Job.of(photo, "x2")
+    path = manifest.save(job, result())
+    path.unlink() if left is None else path.write_bytes(left)
+    assert manifest.find(job) is None and reopened(out, job) is None
+
+
+def test_a_failure_is_written_down_and_tried_again(
+    manifest: Manifest, out: Path, photo: Path
+) -> None:
+    job = Job.of(photo, "x2")
+    manifest.fail(job, Failure(0, "a.png", "“a.png” is damaged.", "UnreadablePhoto"))
+    assert reopened(out, job) is None
+    line = json.loads((out / NAME).read_text())
+    assert (line["source"], line["failed"]) == (str(photo), "UnreadablePhoto")
+
+
+def test_a_manifest_torn_anywhere_gives_what_its_whole_lines_say(
+    manifest: Manifest, out: Path, tmp_path: Path
+) -> None:
+    jobs = []
+    for name in ("a", "b", "ü"):
+        (tmp_path / name).write_bytes(b"photo")
+        jobs.append(Job.of(tmp_path / name, "x2"))
+        manifest.save(jobs[-1], result(f"{name}.png"))
+    content = (out / NAME).read_bytes()
+    ends = [i + 1 for i, byte in enumerate(content) if byte == ord("\n")]
+    for size in range(len(content)):
+        (out / NAME).write_bytes(content[:size])
+        with closing(Manifest(out)) as torn:
+            whole = sum(end <= size for end in ends)
+            assert [torn.find(job) is not None for job in jobs] == [k < whole for k in range(3)]
+            torn.save(jobs[-1], result("ü.png"))
+        assert reopened(out, jobs[-1]) == out / "ü.png", "a torn line spoils the next one"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [b"\0" * 40, b"5\n", b"[]\n", b'{"file": 3}\n', b'{"file": "a"}\n', b"\xff\n", b"\n", b"{"],
+)
+def test_lines_that_say_nothing_harm_nothing(out: Path, photo: Path, nonsense: bytes) -> None:
+    out.mkdir()
+    (out / NAME).write_bytes(nonsense)
+    job = Job.of(photo, "x2")
+    with closing(Manifest(out)) as manifest:
+        manifest.save(job, result())
+    assert reopened(out, job) == out / "a_enhanced.png"
+
+
+def test_results_of_photos_of_one_name_are_kept_apart(
+    manifest: Manifest, out: Path, tmp_path: Path
+) -> None:
+    jobs = []
+    for folder in ("one", "two", "three"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(folder.encode())
+        jobs.append(Job.of(tmp_path / folder / "a.png", "x2"))
+    names = [manifest.save(job, result(data=job.source.encode())).name for job in jobs]
+    assert names == ["a_enhanced.png", "a_enhanced_2.png", "a_enhanced_3.png"]
+    with closing(Manifest(out)) as again:
+        assert again.save(jobs[1], result(data=b"new")).name == "a_enhanced_2.png"
+    assert (out / "a_enhanced.png").read_bytes() == jobs[0].source.encode()
+
+
+def test_leftovers_of_killed_writers_are_removed_and_nothing_else(out: Path) -> None:
+    out.mkdir()
+    (out / f".{'0123456789abcdef' * 2}.part").write_bytes(b"half a pho")
+    (out / ".mine.part").write_bytes(b"")
+    (out / "film.part").write_bytes(b"")
+    Manifest(out).close()
+    assert {path.name for path in out.iterdir()} == {NAME, ".mine.part", "film.part"}
+
+
+def test_four_processes_write_two_hundred_lines_into_one_manifest(
+    out: Path, tmp_path: Path
+) -> None:
+    code = """
+import sys
+from pathlib import Path
+from enhance.manifest import Job, Manifest
+from tests.test_manifest import result
+manifest = Manifest(Path(sys.argv[1]))
+for number in range(50):
+    job = Job(f"/{sys.argv[2]}/{number}.png", 1, 1, "x2")
+    manifest.save(job, result(f"{number}.png", job.source.encode()))
+"""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, out, str(number)], cwd=ROOT)
+        for number in range(4)
+    ]
+    assert [writer.wait(120) for writer in writers] == [0] * 4
+    lines = [json.loads(line) for line in (out / NAME).read_text().splitlines()]
+    assert len(lines) == len({line["source"] for line in lines}) == 200
+    assert len({line["file"] for line in lines}) == 200, "no result over another photo's"
+    for line in lines:
+        assert (out / line["file"]).read_bytes() == line["source"].encode()

@@ -39,6 +39,7 @@ log = logging.getLogger("enhance")
 ASSETS = Path(__file__).parent / "assets"
 
 
+SESSIONS = 200  # that Gradio remembers, at 0.1 MB each; nothing that the page needs is in them
 SWEEP_SECONDS = 60
 CLOSE_SECONDS = 3  # for the model to come to the end of a tile, besides Gradio's 5
 
@@ -149,6 +150,7 @@ def main() -> None:
         server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         prevent_thread_lock=True,
         auth=auth,
+        state_session_capacity=SESSIONS,
         max_file_size=allowed.max_bytes,
         enable_monitoring=False,
         run_history=False,

@@ -7,6 +7,7 @@ only zh-CN and zh-TW, and put its markers in place of the labels into the API's 
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any, Literal
 
@@ -57,6 +58,12 @@ def translated(said: str, language: Language) -> str:
         return CHINESE.get(said, said)
     values = {name: _translated_value(value, language) for name, value in said.values.items()}
     return CHINESE.get(said.template, said.template).format(**values)
+
+
+def toast(said: str, language: Language, duration: float | None = 10) -> gr.Error:
+    """The error to raise so that the page shows it, for so many seconds; None: until closed."""
+    # Gradio draws errors as HTML, and what is said may name a photo.
+    return gr.Error(html.escape(translated(said, language)), duration)
 
 
 def _translated_value(value: Any, language: Language) -> Any:

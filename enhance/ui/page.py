@@ -14,7 +14,7 @@ from enhance.images import EXTENSIONS
 from enhance.records import Options, Source
 from enhance.sentences import say
 from enhance.ui.batches import Batch, Batches, Entry
-from enhance.ui.language import Language, language_of, text, translated
+from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.results_panel import ResultsPanel, batch_of
 from enhance.ui.settings import Settings
 from enhance.ui.settings_panel import EstimatorSlot, SettingsPanel, Shown, browser_state
@@ -102,7 +102,8 @@ class Page:
                 self.choices = SettingsPanel(self._estimator)
             with gr.Column(scale=7, min_width=320):
                 self.results = ResultsPanel(self._batches)
-        self.key = gr.State("")
+        # Kept by the browser: Gradio forgets the State of a page that it has not heard of for long.
+        self.key = gr.Textbox(visible=False)
         self.ticket = gr.State(0)
         self.clock = gr.Timer(_TICK, active=False)
         self.last_key = browser_state("batch", "")
@@ -159,7 +160,7 @@ class Page:
         """Make the batch and draw its first ticket."""
         language = language_of(request)
         if not files:
-            raise gr.Error(translated("Drop at least one photo first.", language), title="")
+            raise toast("Drop at least one photo first.", language)
         sources = [Source.of(path) for path in files]
         options = self._options(language, values)
         try:
@@ -171,7 +172,7 @@ class Page:
                 wants_draft=self.choices.wants_draft if values[0] else None,
             )
         except EnhanceError as error:
-            raise gr.Error(translated(error.sentence, language)) from error
+            raise toast(error.sentence, language) from error
         self._draw_ticket(batch, language)
         return {
             self.key: batch.key,
@@ -210,7 +211,7 @@ class Page:
             self._batches.turns.join(batch.key)
         except EnhanceError as error:
             batch.abandon()
-            raise gr.Error(translated(error.sentence, language)) from error
+            raise toast(error.sentence, language) from error
 
     def _turn(self, request: gr.Request, key: str, ticket: int) -> Iterator[Shown]:
         """Enhance photos of a batch, showing each as soon as it is done, until others wait."""
@@ -372,7 +373,7 @@ class Page:
         try:
             return self.choices.options(*values)
         except EnhanceError as error:
-            raise gr.Error(translated(error.sentence, language)) from error
+            raise toast(error.sentence, language) from error
 
     def _found(self, key: str, request: gr.Request) -> tuple[Batch, Language]:
         language = language_of(request)

@@ -11,7 +11,7 @@ import gradio as gr
 from enhance.errors import EnhanceError
 from enhance.sentences import say
 from enhance.ui.batches import Batch, Batches, Version
-from enhance.ui.language import Language, language_of, text, translated
+from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.settings_panel import Shown
 from enhance.ui.status import caption, details, idle, progress, status_widget
 from enhance.ui.viewer import BEFORE, WORDS, Outline, View, empty, view, viewer_widget
@@ -21,14 +21,12 @@ def batch_of(batches: Batches, key: str, language: Language) -> Batch:
     """The batch of a key; raises gr.Error when it has expired."""
     batch = batches.get(key)
     if batch is None:
-        raise gr.Error(
-            translated("These results have expired. Enhance the photos again.", language)
-        )
+        raise toast("These results have expired. Enhance the photos again.", language)
     return batch
 
 
 class ResultsPanel:
-    """Widgets and their handlers over one batch at a time, that of the `key` State."""
+    """Widgets and their handlers over one batch at a time, that of the `key`."""
 
     def __init__(self, batches: Batches) -> None:
         """Draws into the current column."""
@@ -63,7 +61,7 @@ class ResultsPanel:
         """Everything that `shown` and `cleared` may change."""
         return [self.status, self.gallery, self.viewer, self.again, *self._downloads]
 
-    def connect(self, page: gr.Blocks, key: gr.State) -> None:
+    def connect(self, page: gr.Blocks, key: gr.Textbox) -> None:
         """Wire what looks at results without the model."""
         quick: dict[str, Any] = {
             "api_visibility": "private",
@@ -169,7 +167,7 @@ class ResultsPanel:
             try:
                 batch.keep_faces(entry, kept, self._batches.limits)
             except EnhanceError as error:
-                raise gr.Error(translated(error.sentence, language)) from error
+                raise toast(error.sentence, language) from error
         return _view(batch, language), self._pictures(batch, language)
 
 

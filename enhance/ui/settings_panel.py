@@ -19,7 +19,7 @@ from enhance.estimates import Estimator, readable
 from enhance.images import size_of
 from enhance.records import Options
 from enhance.sentences import say
-from enhance.ui.language import Language, language_of, text, translated
+from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.ui.settings import Settings
 
@@ -230,8 +230,7 @@ class SettingsPanel:
             try:
                 fetch(file, show)
             except EnhanceError as error:
-                sentence = translated(error.sentence, language)
-                raise gr.Error(sentence, duration=None) from error
+                raise toast(error.sentence, language, duration=None) from error
         return self._missing_models(options, language)
 
 

@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from app import SESSIONS
+from tests.server import Server
 from tests.ui.hands import (
     GROUP,
     HEADLINE,
@@ -117,3 +120,20 @@ def test_photos_are_stepped_through_by_click_and_key(page: Page) -> None:
     expect(name).to_have_text("small_portrait.jpg")
     page.locator("#gallery button.thumbnail-lg").nth(1).click()
     expect(name).to_have_text("old_print.jpg")
+
+
+def test_a_page_lives_on_when_gradio_has_forgotten_its_session(page: Page, server: Server) -> None:
+    drop(page, GROUP)
+    page.click("#enhance")
+    finish(page, 1)
+    with httpx.Client(base_url=f"{server.url}/gradio_api/call") as client:
+        for _ in range(SESSIONS + 1):  # each call is a session of its own
+            client.post("/health", json={"data": []}).raise_for_status()
+    page.click("#viewer button.outlines")
+    outline = page.locator("#viewer .faces button").first
+    outline.click()
+    expect(outline).to_have_attribute("aria-pressed", "false")
+    choose(page, "Fast preview")
+    page.click("#again")
+    expect(page.locator("#viewer .caption")).to_contain_text("900 × 900 → 900 × 900")
+    finish(page, 1)

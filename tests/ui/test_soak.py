@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_who_leaves_while_the_batch_starts_leaves_nothing_waiting(
             if batches.kept and not batches.alive():
                 break
 
-    with closing(engine):
-        asyncio.run(leave())
+    with closing(engine), ThreadPoolExecutor() as apart:  # from the loop of the browser's tests
+        apart.submit(asyncio.run, leave()).result()
     assert batches.kept and [entry.state for entry in batches.kept.entries] == ["stopped"] * 2
     assert batches.alive() == []

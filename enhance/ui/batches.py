@@ -155,8 +155,7 @@ class Batch:
 
         May be abandoned and called again: it goes on with the rest.
         """
-        assert self._run is not None
-        for record in self._run:
+        for record in self._run or ():
             self.touched = time.monotonic()
             job = self._jobs[record.index]
             if self.viewed and isinstance(record, Result):  # what was refused may be a bomb
@@ -172,12 +171,13 @@ class Batch:
 
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""
-        if self._run is not None:
-            self._run.close()
+        if run := self._run:  # another thread may abandon it meanwhile
+            run.close()
 
     def abandon(self) -> None:
         """Stop, and count what is not finished as stopped: nobody works on it any more."""
         self.stop()
+        self._run = None  # it holds the last photo's pixels
         for entry in self.remaining:
             entry.state = "done" if entry.versions else "stopped"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import OptionsError
 from enhance.images import output_stem, preview, size_of
-from enhance.records import Limits, Options, Setup, Source
+from enhance.records import Limits, Options, Photo, Setup, Source
 from enhance.ui.batches import Batches
 
 FAST = Options(upscale=1, restorer="none", background="lanczos")
@@ -46,6 +48,31 @@ def test_a_batch_that_goes_on_keeps_each_photos_preview(batches: Batches, tmp_pa
         for path in (entry.version.shown, entry.version.thumbnail, entry.before):
             with Image.open(path) as image:
                 assert abs(int(np.asarray(image).mean()) - 50 * i) <= 1
+
+
+@pytest.mark.parametrize("leave_after", [1, 2, 3])
+def test_a_batch_that_is_over_holds_no_pixels(
+    batches: Batches, tmp_path: Path, leave_after: int
+) -> None:
+    with closing(batches.engine):
+        sources = photos(tmp_path, 3, ".png")
+        sources[1].path.write_bytes(sources[1].path.read_bytes()[:60])  # its error holds frames
+        batch = batches.start(sources, FAST, "one")
+        records = batch.records()
+        for _ in range(leave_after):
+            next(records)
+        batch.abandon()
+        del records
+    assert batch.outcomes()
+    for _ in range(100):  # a thread lets go a moment after its work is done
+        gc.collect()
+        held = [kept for kept in gc.get_objects() if isinstance(kept, Photo)]
+        if not {photo.name for photo in held} & {source.name for source in sources}:
+            break
+        del held
+        time.sleep(0.05)
+    else:
+        pytest.fail("pixels are held")
 
 
 def test_uploads_may_vanish_while_their_batch_waits(batches: Batches, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -39,7 +41,7 @@ log = logging.getLogger("enhance")
 ASSETS = Path(__file__).parent / "assets"
 
 
-SESSIONS = 200  # that Gradio remembers, at 0.1 MB each; nothing that the page needs is in them
+SESSIONS = 50  # that Gradio remembers, at 0.1 MB each; nothing that the page needs is in them
 SWEEP_SECONDS = 60
 CLOSE_SECONDS = 3  # for the model to come to the end of a tile, besides Gradio's 5
 
@@ -109,8 +111,16 @@ def load_enhancer(limits: Limits) -> Enhancer:
     return load_enhancer(Setup(), limits)
 
 
+def share_memory_between_threads() -> None:
+    """Keep glibc from holding freed memory for each thread apart: two arenas for all of them."""
+    arena_max = -8  # M_ARENA_MAX in malloc.h; other C libraries have no mallopt, or ignore it
+    with suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(arena_max, 2)
+
+
 def main() -> None:
     """Serve the page, load the models behind it, and close when a signal asks for it."""
+    share_memory_between_threads()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     asked_to_close = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -53,6 +53,6 @@ $(VENV)/app: requirements.txt $(PY)
 	$(PIP) install --no-build-isolation -r requirements.txt
 	touch $@
 
-$(VENV)/dev: requirements-dev.txt $(VENV)/app
+$(VENV)/dev: requirements-dev.txt requirements-ray.txt $(VENV)/app
 	$(PIP) install -r requirements-dev.txt
 	touch $@

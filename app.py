@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 from enhance.catalogue import CATALOGUE
 from enhance.choices import required_weights
 from enhance.downloads import fetch
-from enhance.engines.local import LocalEngine
+from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
 from enhance.estimates import Estimator
 from enhance.pipeline import Enhancer
@@ -32,6 +32,7 @@ from enhance.ui.api import Api
 from enhance.ui.batches import Batches
 from enhance.ui.guard import Guard
 from enhance.ui.language import MIDDLEWARE
+from enhance.ui.log import start_log
 from enhance.ui.page import CSS, Page
 from enhance.ui.routes import routes
 from enhance.ui.settings_panel import EstimatorSlot
@@ -101,7 +102,8 @@ def build_page(batches: Batches, estimator: EstimatorSlot) -> gr.Blocks:
         Api(batches, Page(page, batches, estimator, samples).settings)
         page.unload(leave)
     # The page refuses kindly before this limit is reached; it holds for the API too.
-    return page.queue(default_concurrency_limit=1, max_size=2 * batches.limits.max_waiting)
+    most = 2 * batches.limits.max_waiting
+    return page.queue(default_concurrency_limit=1, max_size=most, api_open=False)
 
 
 def load_enhancer(limits: Limits) -> Enhancer:
@@ -121,15 +123,16 @@ def share_memory_between_threads() -> None:
 def main() -> None:
     """Serve the page, load the models behind it, and close when a signal asks for it."""
     share_memory_between_threads()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    os.umask(0o077)  # photos are nobody else's on this machine
+    start_log()
     asked_to_close = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_close.set())
     try:
         allowed, auth = limits(), accounts()
+        engine = open_engine(lambda: load_enhancer(allowed), allowed)
     except OptionsError as error:
         raise SystemExit(str(error)) from error
-    engine = LocalEngine(lambda: load_enhancer(allowed), allowed)
     batches = Batches(engine, Path(get_upload_folder()), allowed)
     estimator = EstimatorSlot()
 
@@ -179,9 +182,11 @@ def main() -> None:
     log.info("closing")
     closing = threading.Thread(target=engine.close, daemon=True)
     closing.start()  # the photo in work stops before its next tile
+    # Gradio deletes the uploads when the last client has gone, for which nobody waits so long.
+    uploads = {Path(file).parent for file in page.upload_file_set} - samples
     page.close(verbose=False)
     closing.join(CLOSE_SECONDS)
-    batches.close()
+    batches.close(uploads)
     logging.shutdown()
     os._exit(0)  # a tile on a slow machine takes longer than anybody waits for an exit
 

@@ -10,9 +10,29 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import fairness, growth, overhead, quality, reference, streaming
+from benchmarks import (
+    fairness,
+    folders,
+    growth,
+    overhead,
+    quality,
+    reference,
+    replicas,
+    simulation,
+    streaming,
+)
 
-ALL = (streaming, fairness, overhead, growth, reference, quality)
+ALL = (
+    streaming,
+    fairness,
+    overhead,
+    growth,
+    folders,
+    replicas,
+    simulation,
+    reference,
+    quality,
+)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Puts the benchmarks' tables into docs/performance.md: `python -m docs.measured`.
+"""Puts the benchmarks' tables into the pages of docs: `python -m docs.measured`.
 
 They are read from docs/benchmarks, where `python -m benchmarks --into docs/benchmarks` saves them,
 and written between a comment that names the benchmark and the next `<!-- end -->`.
@@ -28,8 +28,8 @@ def filled(page: str) -> str:
 
 
 def main() -> None:
-    page = DOCS / "performance.md"
-    page.write_text(filled(page.read_text("utf-8")), "utf-8")
+    for page in DOCS.glob("*.md"):
+        page.write_text(filled(page.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT` and `... fetch MODEL...`."""
+"""The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`, `... run SRC -o OUT` for trees
+of folders and stores, and `... fetch MODEL...`."""
 
 from __future__ import annotations
 
@@ -8,16 +9,11 @@ import io
 import json
 import logging
 import os
-import signal
 import sys
-import threading
-import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, fields, replace
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, fields
 from pathlib import Path
-from types import FrameType
 from typing import Any, get_args
 
 from tqdm import tqdm
@@ -25,32 +21,28 @@ from tqdm import tqdm
 from enhance.catalogue import CATALOGUE
 from enhance.choices import required_weights
 from enhance.downloads import fetch
-from enhance.engines.base import Run, unsaved
-from enhance.engines.local import LocalEngine
+from enhance.engines.base import Engine
+from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
-from enhance.images import EXTENSIONS
-from enhance.manifest import Job, Manifest
+from enhance.folders.photos import Photos, Shard, named
+from enhance.folders.places import find_place, open_photos, open_results
+from enhance.folders.remote import Store
 from enhance.pipeline import Enhancer
 from enhance.records import (
     UPSCALES,
     Background,
     Detector,
     FaceChoice,
-    Failure,
     Limits,
     Masker,
     Metadata,
     Options,
     OutputFormat,
     Restorer,
-    Result,
     Setup,
-    Source,
 )
-
-log = logging.getLogger(__name__)
-
-_GRACE = 8  # seconds that the current photo may take after SIGTERM
+from enhance.show import Show
+from enhance.work import work
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,140 +51,127 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["fetch"]:
         return _fetch(arguments[1:])
-    parser = _parser()
-    wanted = parser.parse_args(arguments)
+    if arguments[:1] == ["run"]:
+        parser = _run_parser()
+        wanted = parser.parse_args(arguments[1:])
+    else:
+        parser = _parser()
+        wanted = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):  # file names may hold bytes that are no text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO if wanted.verbose else logging.ERROR)
+    show = Show(wanted.out, wanted.json, wanted.quiet)
     try:
         options = Options(**{f.name: getattr(wanted, f.name) for f in fields(Options)})
-    except EnhanceError as error:
+        photos, place = _places(wanted, show)
+    except (EnhanceError, ValueError) as error:
         parser.error(str(error))
-    sources = _sources(wanted.photos)
-    if not sources:
+    except OSError as error:
+        parser.error(f"the photos cannot be listed: {error}.")
+    if not photos.listing.found:
         parser.error("there is no photo in what you named.")
     if wanted.download and not _download(required_weights(options)):
         return 1
     try:
-        manifest = Manifest(wanted.out)
+        results = open_results(place)
     except OSError as error:
-        parser.error(f"{wanted.out} cannot be the folder for the results: {error.strerror}.")
+        reason = error.strerror or error
+        parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
+    key = _key(options, wanted)
+    try:
+        engine = _engine(wanted)
+    except EnhanceError as error:
+        parser.error(str(error))
+    with closing(photos), closing(results), closing(engine):
+        counts, stopped_by = work(
+            engine, photos, results, options, key, overwrite=wanted.overwrite, show=show
+        )
+        try:
+            results.close()
+        except OSError as error:
+            print(
+                f"The end of the manifest could not be written: {error}. The same command again "
+                "does the last photos once more.",
+                file=sys.stderr,
+            )
+            return 1
+    if stopped_by:
+        print("Stopped. The same command again does the rest.", file=sys.stderr)
+        return 128 + stopped_by
+    return 1 if counts.failed or photos.listing.unreadable else 0
+
+
+def _places(wanted: argparse.Namespace, show: Show) -> tuple[Photos, Path | Store]:
+    """The photos to do, and where the results go. Raises ValueError with a sentence, OSError."""
+    out = find_place(wanted.out)
+    if "photos" in wanted:
+        return named(wanted.photos), out
+    source = find_place(wanted.source)
+    with show.bar(" photos", doing="listing") as bar:
+        return open_photos(source, out, wanted.shard, bar.update), out
+
+
+def _engine(wanted: argparse.Namespace) -> Engine:
+    """What does the work. Raises OptionsError when the environment asks for what is not there."""
 
     def load() -> Enhancer:
         from enhance.build import load_enhancer  # imports torch: not needed for --help
 
         return load_enhancer(Setup(wanted.device, wanted.precision, wanted.weights), Limits())
 
-    with closing(manifest), closing(LocalEngine(load, Limits())) as engine:
-        return _run(engine, manifest, sources, options, wanted)
-
-
-def _run(
-    engine: LocalEngine,
-    manifest: Manifest,
-    sources: list[Source],
-    options: Options,
-    wanted: argparse.Namespace,
-) -> int:
-    """Enhance what is not done yet, save it and tell of it; returns the exit code."""
-    start = time.perf_counter()
-    key = _key(options, wanted)
-    at_work: deque[tuple[int, Job]] = deque()  # given to the engine, which keeps their order
-    done = failed = skipped = 0
-
-    def tell(record: dict[str, object], line: str = "") -> None:
-        if wanted.json:
-            tqdm.write(json.dumps(record), file=sys.stdout)
-        elif line:
-            tqdm.write(line, file=sys.stdout if record["ok"] else sys.stderr)
-        bar.update()
-
-    def to_do() -> Iterator[Source]:
-        nonlocal skipped
-        for index, source in enumerate(sources):
-            job = Job.of(source.path, key)
-            file = None if wanted.overwrite else manifest.find(job)
-            if file is None:
-                at_work.append((index, job))
-                yield source
-            else:
-                skipped += 1
-                known = {"index": index, "file": str(file), "name": source.name}
-                tell({"ok": True, **known, "skipped": True})
-
-    with (
-        tqdm(total=len(sources), unit="photo", disable=wanted.quiet, file=sys.stderr) as bar,
-        closing(engine.run(to_do(), options)) as run,
-        _signals(run) as stopped_by,
-    ):
-        for record in run:
-            index, job = at_work.popleft()
-            record = _save(manifest, job, replace(record, index=index))
-            if isinstance(record, Failure):
-                failed += 1
-                tell({"ok": False, **asdict(record)}, f"failed: {record.reason}")
-            else:
-                done += 1
-                file = str(wanted.out / record.filename)
-                told = {"ok": True, "index": index, "file": file, **asdict(record.report)}
-                tell(told, "" if wanted.quiet else _line(record))
-    seconds = time.perf_counter() - start
-    if wanted.json:
-        counts = {"done": done, "skipped": skipped, "failed": failed}
-        print(json.dumps({**counts, "seconds": round(seconds, 2)}))
-    elif not wanted.quiet:
-        before = f", {skipped} were done before" if skipped else ""
-        print(
-            f"{done} of {len(sources)} enhanced{before}, {failed} failed, {seconds:.1f} s: "
-            f"{wanted.out}"
-        )
-    if stopped_by:
-        print("Stopped. The same command again does the rest.", file=sys.stderr)
-        return 128 + stopped_by[0]
-    return 1 if failed else 0
-
-
-@contextmanager
-def _signals(run: Run) -> Iterator[list[int]]:
-    """While the block runs, SIGTERM and SIGINT end the run, after what can be finished soon.
-
-    Yields a list that gets the signal's number. A second signal ends the process at once.
-    """
-    received: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def put_back() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def stop(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        put_back()
-        run.close()
-        # Loading, or a step of a large model, may take longer; what it works on is not lost.
-        timer = threading.Timer(_GRACE, os._exit, (128 + number,))
-        timer.daemon = True
-        timer.start()
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield received
-    finally:
-        put_back()
+    return open_engine(load, Limits())
 
 
 def _parser() -> argparse.ArgumentParser:
-    default, setup = Options(), Setup()
     parser = argparse.ArgumentParser(
         prog="enhance",
         description="Restore faces and enlarge photos.",
+        epilog="Trees of folders and stores: enhance run --help. Models: enhance fetch --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
     add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help="what to enhance")
-    add("-o", "--out", type=Path, required=True, metavar="OUT", help="folder for the results")
+    add("-o", "--out", required=True, metavar="OUT", help="folder or URL for the results")
+    _add_options(parser)
+    return parser
+
+
+def _run_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="enhance run",
+        description="Enhance the photos in a folder and all folders in it. SRC and OUT are local "
+        "folders or URLs, such as s3://bucket/photos. The same command again does the rest.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("source", metavar="SRC", help="folder with the photos; hidden ones are left out")
+    add(
+        "-o", "--out", required=True, metavar="OUT", help="folder for the results, in folders alike"
+    )
+    add(
+        "--shard",
+        type=_shard,
+        default=Shard(),
+        metavar="I/N",
+        help="do the I-th of N parts, so that N machines share the photos",
+    )
+    _add_options(parser)
+    return parser
+
+
+def _shard(text: str) -> Shard:
+    try:
+        return Shard.parse(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no part of a whole: the second of eight is 2/8."
+        ) from None
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """What is asked for in the same words wherever the photos lie."""
+    default, setup = Options(), Setup()
     choice = parser.add_argument_group("options")
     add = choice.add_argument
     add("--upscale", type=int, choices=UPSCALES, default=default.upscale, help="final size")
@@ -252,7 +231,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="one JSON object a photo on standard output")
     add("-q", "--quiet", action="store_true", help="say only what failed")
     add("-v", "--verbose", action="store_true", help="log what happens")
-    return parser
 
 
 def _fetch(arguments: Sequence[str]) -> int:
@@ -293,41 +271,7 @@ def _download(names: Sequence[str]) -> bool:
     return True
 
 
-def _sources(paths: Sequence[Path]) -> list[Source]:
-    """The named files, and the photos directly inside the named folders, in order of name."""
-    found: dict[Path, Source] = {}
-    for path in paths:
-        inside = [path]
-        if path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in EXTENSIONS]
-        for one in inside:  # named twice or not, each is one photo
-            found.setdefault(one.absolute(), Source.of(one))
-    return list(found.values())
-
-
 def _key(options: Options, wanted: argparse.Namespace) -> str:
     """What tells one way of enhancing a photo from another."""
     asked = {**asdict(options), "precision": wanted.precision, "weights": str(wanted.weights)}
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _save(manifest: Manifest, job: Job, record: Result | Failure) -> Result | Failure:
-    """The record, its file saved and named as it is now, or why that could not be."""
-    if isinstance(record, Result):
-        try:
-            return replace(record, filename=manifest.save(job, record).name)
-        except OSError as error:
-            record = unsaved(record, error)
-    try:
-        manifest.fail(job, record)
-    except OSError:  # the person is told of the failure all the same
-        log.exception("a failure could not be recorded")
-    return record
-
-
-def _line(result: Result) -> str:
-    report = result.report
-    (w, h), seconds = report.output_size, sum(report.seconds.values())
-    return (
-        f"{result.name} → {result.filename}: {w} × {h}, {len(report.faces)} faces, {seconds:.1f} s"
-    )

@@ -20,6 +20,7 @@ Array = NDArray[Any]
 
 _LEVELS = 65_536
 _SAME = 1 / 255  # a space that differs from sRGB by no more than this is sRGB
+_MAX_STEPS = 16  # of a table of several steps
 _BAND = 2_000_000  # pixels converted at once
 # Linear sRGB → XYZ as profiles have it, relative to the white of D50 (IEC 61966-2-1, Bradford).
 _SRGB_TO_XYZ = np.array(
@@ -162,7 +163,7 @@ def colour_space(icc: bytes | None, grey: bool = False) -> ColourSpace:
     if icc[36:40] != b"acsp" or kind not in ((b"RGB ", b"GRAY") if grey else (b"RGB ",)):
         raise ValueError("not a profile for such a picture")
     try:
-        space: ColourSpace = _matrix(_tags(icc), kind)
+        space: ColourSpace = _matrix(dict(_tags(icc)), kind)
     except (KeyError, ValueError, ArithmeticError, struct.error, np.linalg.LinAlgError):
         try:
             space = _tables(icc, "RGB" if kind == b"RGB " else "L")
@@ -203,6 +204,14 @@ def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
 
 
 def _profile(icc: bytes) -> ImageCms.ImageCmsProfile:
+    """Raises OSError for what Little CMS would take for ever to go through."""
+    try:
+        tags = _tags(icc)
+    except struct.error as error:
+        raise OSError("a profile that is cut off") from error
+    for _, tag in tags:
+        if bytes(tag[:4]) == b"mpet" and int.from_bytes(tag[12:16], "big") > _MAX_STEPS:
+            raise OSError("a profile of too many steps")
     return ImageCms.ImageCmsProfile(io.BytesIO(icc))
 
 
@@ -213,13 +222,14 @@ def _is_srgb(space: ColourSpace, kind: bytes) -> bool:
     return bool(np.abs(space.to_srgb(cube) - cube).max() <= _SAME)
 
 
-def _tags(icc: bytes) -> dict[bytes, bytes]:
+def _tags(icc: bytes) -> list[tuple[bytes, memoryview]]:
+    view = memoryview(icc)  # a profile may name the same bytes many times
     (count,) = struct.unpack_from(">I", icc, 128)
     places = (struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100)))
-    return {name: icc[start : start + size] for name, start, size in places}
+    return [(name, view[start : start + size]) for name, start, size in places]
 
 
-def _matrix(tags: dict[bytes, bytes], kind: bytes) -> _Matrix:
+def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> _Matrix:
     """Raises KeyError, ValueError or struct.error when the profile is of another kind."""
     if b"A2B0" in tags:
         raise ValueError("tables come first")
@@ -242,17 +252,17 @@ def _tables(icc: bytes, mode: str) -> ColourSpace:
     return _Tables(mode, there, back)
 
 
-def _numbers(body: bytes) -> tuple[float, ...]:
+def _numbers(body: memoryview) -> tuple[float, ...]:
     return tuple(v / 65536 for v in struct.unpack(f">{len(body) // 4}i", body))
 
 
-def _curve(tag: bytes) -> Array:
+def _curve(tag: memoryview) -> Array:
     """Channel value → light at 65536 values. Raises ValueError when it does not rise."""
-    if tag[:4] == b"para":
+    if bytes(tag[:4]) == b"para":
         (kind,) = struct.unpack_from(">H", tag, 8)
         count = (1, 3, 4, 5, 7)[kind] if kind < 5 else 0
         curve = _parametric(kind, _numbers(tag[12 : 12 + 4 * count]))
-    elif tag[:4] == b"curv":
+    elif bytes(tag[:4]) == b"curv":
         (count,) = struct.unpack_from(">I", tag, 8)
         values = np.frombuffer(tag, ">u2", count, 12)
         if count == 0:

@@ -91,5 +91,9 @@ class OutOfMemory(EnhanceError):
     """The device ran out of memory even at the smallest tile or batch."""
 
 
+class ReplicaLost(EnhanceError):
+    """Each replica that worked on a photo came to an end before it was finished."""
+
+
 class Cancelled(EnhanceError):
     """The work was stopped on request before it was finished."""

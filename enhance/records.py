@@ -61,7 +61,7 @@ class Limits:
     max_waiting: int = 64
     max_disk_bytes: int = 50 * 1024**3
     max_request_bytes: int = 4 * 1024**3
-    max_uploads_per_minute: int = 600
+    max_uploads_per_minute: int = 1200
     max_upload_bytes_per_minute: int = 8 * 1024**3
 
 

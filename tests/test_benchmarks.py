@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from benchmarks import fairness, growth, overhead, quality, reference, streaming
+from benchmarks import (
+    fairness,
+    growth,
+    overhead,
+    quality,
+    reference,
+    replicas,
+    simulation,
+    streaming,
+)
+from benchmarks.simulation import Batch, simulate
 
 Tables = dict[str, list[dict[str, Any]]]
 
@@ -56,6 +66,26 @@ def test_growth(tmp_path: Path) -> None:
         assert all(row["sent, kB a photo"] > 0.5 for row in rows), "the meter saw nothing"
     assert sizes[0]["result, MB"] < sizes[1]["result, MB"]
     assert [row["faces"] for row in faces] == [0, 1]
+
+
+def test_replicas(tmp_path: Path) -> None:
+    (rows,) = measured(replicas, tmp_path)
+    assert [row["models"][0] for row in rows] == ["1", "2", "l"]
+    assert all(row["photos a minute"] > 0 for row in rows)
+
+
+def test_simulation(tmp_path: Path) -> None:
+    compared, fleet, _ = measured(simulation, tmp_path)
+    assert all(abs(row["measured"] - row["simulated"]) < 0.5 for row in compared)
+    one, two = fleet
+    assert one["1 photo, mean"] > two["1 photo, mean"], "two models shorten the line"
+    assert one["1 photo, mean"] < one["1 photo without turns, mean"]
+
+
+def test_two_models_serve_two_at_once() -> None:
+    batches = [Batch(0, 3), Batch(0, 1), Batch(1.5, 1)]
+    simulate(batches, 2)
+    assert [batch.finished for batch in batches] == [[1, 1, 2], [2], [3]]
 
 
 def test_reference(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from PIL import Image
 from benchmarks.photos import astronaut
 from enhance.catalogue import CATALOGUE
 from enhance.cli import main
-from enhance.manifest import NAME
+from enhance.folders.manifest import NAME
 from enhance.scaling import lanczos
 
 ROOT = Path(__file__).parents[1]

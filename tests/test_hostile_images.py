@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -16,10 +17,13 @@ import tifffile
 from PIL import Image
 
 import enhance.images.decoding
-from enhance.errors import PhotoTooLarge, UnreadablePhoto
+from enhance.errors import PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.images import decode, encode, preview, size_of
+from enhance.images.costs import Costly
 from enhance.records import Limits, Source
-from tests.pictures import PHOTO, file_of, png
+from enhance.sentences import Sentence
+from enhance.ui.chinese import CHINESE
+from tests.pictures import PHOTO, file_of, png, profile
 
 ROOT = Path(__file__).parents[1]
 
@@ -256,3 +260,208 @@ def test_exif_that_points_anywhere_does_no_harm(tmp_path: Path, field: int, valu
         for metadata in ("keep", "no-location", "strip"):
             data, _, _ = encode(photo.rgb, None, photo, "same", 95, metadata)  # type: ignore[arg-type]
             assert Image.open(io.BytesIO(data)).size[0] in PHOTO.shape
+
+
+# Files that would take hours or gigabytes
+
+
+def ifd(*entries: tuple[int, int, int, int], following: int = 0) -> bytes:
+    body = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    return struct.pack("<H", len(entries)) + body + struct.pack("<I", following)
+
+
+def shared_tags(count: int, size: int) -> bytes:
+    """An EXIF block whose tags all have the same bytes as their value."""
+    start = 8 + 6 + 12 * count
+    tags = [(1000 + i, 7, size, start) for i in range(count)]
+    return b"II*\0" + struct.pack("<I", 8) + ifd(*tags) + bytes(size)
+
+
+def grey_tiff(*more: tuple[int, int, int, int], bits: int = 8, compression: int = 1) -> bytes:
+    """8 × 8 pixels that follow the header, and further tags, each unless it stands there."""
+    entries = [(256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, bits), (259, 3, 1, compression)]
+    entries += [(262, 3, 1, 1), (277, 3, 1, 1)]
+    if not {273, 324} & {tag for tag, *_ in more}:
+        entries += [(273, 4, 1, 8), (278, 4, 1, 8), (279, 4, 1, 8 * bits)]
+    return b"II*\0" + struct.pack("<I", 8 + 128) + bytes(128) + ifd(*entries, *more)
+
+
+def pages(count: int) -> bytes:
+    """A TIFF of many pictures, all with the same pixels."""
+    one = len(grey_tiff()) - 136
+    head = grey_tiff()[:136]
+    body = grey_tiff()[136:-4]
+    following = [136 + one * (i + 1) for i in range(count - 1)] + [0]
+    return head + b"".join(body + struct.pack("<I", at) for at in following)
+
+
+def scans(count: int) -> bytes:
+    """A grey progressive JPEG of 256 × 256 pixels and many scans that change nothing."""
+
+    def part(marker: int, content: bytes) -> bytes:
+        return b"\xff" + bytes([marker]) + struct.pack(">H", len(content) + 2) + content
+
+    out = b"\xff\xd8" + part(0xDB, b"\0" + b"\1" * 64)
+    out += part(0xC2, struct.pack(">BHHB", 8, 256, 256, 1) + b"\1\x11\0")
+    out += part(0xC4, b"\0\1" + bytes(15) + b"\0") + part(0xC4, b"\x10\1" + bytes(15) + b"\xe0")
+    out += part(0xDA, b"\1\1\0\0\0\0") + bytes(128)
+    # One run over all 1024 blocks: fourteen bits say how many more than 16384 it may be.
+    return out + (part(0xDA, b"\1\1\0\1\x3f\0") + b"\0\1") * (count - 1) + b"\xff\xd9"
+
+
+def segments(count: int, kind: int, content: bytes) -> bytes:
+    one = b"\xff" + bytes([kind]) + struct.pack(">H", len(content) + 2) + content
+    photo = file_of(PHOTO, "JPEG")
+    return photo[:2] + one * count + photo[2:]
+
+
+def gif_frames(count: int) -> bytes:
+    frame = b"," + struct.pack("<4HB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    return gif(8, 8)[:19] + frame * count + b";"
+
+
+def gif_comment(blocks: int) -> bytes:
+    return gif(8, 8)[:19] + b"!\xfe" + b"\1a" * blocks + b"\0" + gif_frames(1)[19:]
+
+
+def extents(kind: str, count: int) -> bytes:
+    """A picture whose largest item is said to be made of the same bytes, over and over."""
+    content = file_of(PHOTO, kind)
+    start = content.index(b"iloc") - 4
+    (size,) = struct.unpack_from(">I", content, start)
+    box = struct.pack(">B3xHH", 0, 0x4400, 1)
+    box += struct.pack(">HHH", 1, 0, count) + struct.pack(">II", 400, 10_000) * count
+    box = struct.pack(">I", len(box) + 8) + b"iloc" + box
+    whole = bytearray(content[:start] + box + content[start + size :])
+    meta = whole.index(b"meta") - 4
+    (old,) = struct.unpack_from(">I", whole, meta)
+    struct.pack_into(">I", whole, meta, old + len(box) - size)
+    return bytes(whole)
+
+
+_two_headers = png(
+    (8, 8), 16, 2, bytes(49 * 8), (b"IHDR", struct.pack(">IIBBBBB", 9, 9, 16, 2, 0, 0, 0))
+)
+_squeezed = zlib.compress(bytes(1_000_000))
+COSTLY = {
+    "scans.jpg": (scans(5_000), "more than 100 scans"),
+    "segments.jpg": (segments(20_000, 0xE5, b""), "more than 4000 blocks"),
+    "exif in pieces.jpg": (segments(2_000, 0xE1, b"Exif\0\0a"), "metadata"),
+    "shared tags.tif": (shared_tags(2_000, 1_000_000), "metadata"),
+    "shared tags.png": (
+        png((8, 8), 8, 0, bytes(72), (b"eXIf", shared_tags(2_000, 1_000_000))),
+        "metadata",
+    ),
+    "shared tags.webp": (file_of(PHOTO, "WEBP", exif=shared_tags(2_000, 1_000_000)), "metadata"),
+    "shared tags.avif": (file_of(PHOTO, "AVIF", exif=shared_tags(500, 40_000)), "metadata"),
+    "shared tags.heic": (file_of(PHOTO, "HEIF", exif=shared_tags(500, 40_000)), "metadata"),
+    "two sizes.tif": (grey_tiff((256, 4, 1, 45_000), (257, 4, 1, 45_000), bits=16), "size or"),
+    "two sizes.png": (_two_headers, "size or"),
+    "large tiles.tif": (
+        grey_tiff((322, 4, 1, 40_000), (323, 4, 1, 40_000), (324, 4, 1, 8), (325, 4, 1, 64)),
+        "than the picture",
+    ),
+    "pages.tif": (pages(20_000), "more than 10000 pictures"),
+    "frames.gif": (gif_frames(20_000), "more than 10000 pictures"),
+    "comment.gif": (gif_comment(100_000), "metadata"),
+    "chunks.png": (png((8, 8), 8, 0, bytes(72), *[(b"teSt", b"")] * 150_000), "100000 blocks"),
+    "profiles.png": (
+        png((8, 8), 8, 0, bytes(72), *[(b"iCCP", b"a\0\0" + _squeezed)] * 2_000),
+        "metadata",
+    ),
+    "pieces.heic": (extents("HEIF", 30_000), "than the file"),
+    "pieces.avif": (extents("AVIF", 30_000), "than the file"),
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_what_would_take_hours_or_gigabytes_is_refused_before_a_decoder_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def reached(*_: object) -> None:
+        raise AssertionError("a decoder was reached")
+
+    path = tmp_path / name
+    content, reason = COSTLY[name]
+    path.write_bytes(content)
+    monkeypatch.setattr(enhance.images.decoding, "load", reached)
+    monkeypatch.setattr(enhance.images.decoding, "read_deep", reached)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnsupportedPhoto, match=f"“{name}” is not read: .*{reason}") as caught:
+            decode(Source.of(path))
+        with pytest.raises(Costly):
+            preview(content)
+        size_of(path)
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(content) + 20_000_000
+    finally:
+        tracemalloc.stop()
+    sentence = caught.value.sentence
+    assert isinstance(sentence, Sentence)
+    assert {sentence.template, sentence.values["reason"].template} <= set(CHINESE)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "size"),
+    [
+        ("a.jpg", scans(90), (256, 256)),
+        ("a.jpg", segments(300, 0xE5, b"x" * 100), (140, 160)),
+        ("a.tif", grey_tiff(), (8, 8)),
+        ("a.tif", pages(2_000), (8, 8)),
+        ("a.gif", gif_frames(2_000), (8, 8)),
+        ("a.gif", gif_comment(1_000), (8, 8)),
+        ("a.png", png((8, 8), 8, 0, bytes(72), *[(b"teSt", b"")] * 2_000), (8, 8)),
+        ("a.png", png((8, 8), 8, 0, bytes(72), (b"eXIf", shared_tags(40, 1_000))), (8, 8)),
+    ],
+)
+def test_what_is_only_unusual_is_read(
+    tmp_path: Path, name: str, content: bytes, size: tuple[int, int]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert decode(Source.of(path)).size == size_of(path) == size
+
+
+@pytest.mark.parametrize(("content", "count"), [(pages(2_000), 2_000), (gif_frames(30), 30)])
+def test_pictures_are_counted(tmp_path: Path, content: bytes, count: int) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(content)
+    note = f"Only the first of {count} pictures in the file was enhanced."
+    assert decode(Source.of(path)).notes == (note,)
+
+
+def test_pixels_that_unpack_to_gigabytes_are_not_unpacked(tmp_path: Path) -> None:
+    squeeze = zlib.compressobj(9)
+    bomb = b"".join(squeeze.compress(bytes(10_000_000)) for _ in range(30)) + squeeze.flush()
+    start = len(grey_tiff((273, 4, 1, 0), (278, 4, 1, 8), (279, 4, 1, 0), bits=16))
+    path = tmp_path / "a.tif"
+    strip = [(273, 4, 1, start), (278, 4, 1, 8), (279, 4, 1, len(bomb))]
+    path.write_bytes(grey_tiff(*strip, bits=16, compression=8) + bomb)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadablePhoto, match=r"“a\.tif” is damaged"):
+            decode(Source.of(path))
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_deep_tiff_that_another_decoder_would_see_larger_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(grey_tiff((32997, 4, 1, 1_000_000), bits=16))  # so deep a picture
+    with pytest.raises(UnreadablePhoto, match=r"“a\.tif” is damaged"):
+        decode(Source.of(path))
+
+
+def test_a_profile_of_endless_steps_is_not_used(tmp_path: Path) -> None:
+    step = b"matf\0\0\0\0" + struct.pack(">HH12f", 3, 3, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
+    count = 1_000_000
+    steps = b"mpet\0\0\0\0" + struct.pack(">HHI", 3, 3, count)
+    steps += struct.pack(">II", 16 + 8 * count, len(step)) * count + step
+    icc = bytearray(profile(b"RGB ", {b"D2B1": steps, b"D2B0": steps, b"A2B0": b""}))
+    icc[8:12] = b"\x04\x30\0\0"
+    path = tmp_path / "a.webp"
+    path.write_bytes(file_of(PHOTO, "WEBP", icc_profile=bytes(icc)))
+    photo = decode(Source.of(path))
+    assert photo.icc is None
+    assert photo.notes == ("The colour profile cannot be used: colours are read without it.",)

@@ -18,29 +18,46 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     {"enhance.sentences", "enhance.version"},
     {"enhance.errors"},
-    {"enhance.catalogue", "enhance.colour", "enhance.files", "enhance.nets", "enhance.records"},
+    {
+        "enhance.catalogue",
+        "enhance.colour",
+        "enhance.files",
+        "enhance.nets",
+        "enhance.records",
+    },
     {
         "enhance.checkpoints",
         "enhance.compat",
         "enhance.downloads",
         "enhance.faces",
         "enhance.images",
-        "enhance.manifest",
         "enhance.scaling",
         "enhance.tensors",
         "enhance.tiles",
         "enhance.weights",
     },
-    {"enhance.choices", "enhance.inventory", "enhance.sharpness"},
-    {"enhance.detectors", "enhance.maskers", "enhance.restorers", "enhance.upscalers"},
+    {
+        "enhance.choices",
+        "enhance.folders",
+        "enhance.inventory",
+        "enhance.sharpness",
+    },
+    {
+        "enhance.detectors",
+        "enhance.maskers",
+        "enhance.restorers",
+        "enhance.show",
+        "enhance.upscalers",
+    },
     {"enhance.pipeline"},
     {"enhance.build", "enhance.estimates", "enhance.layers", "enhance.reports"},
     {"enhance.engines"},
-    {"enhance.ui", "enhance.cli"},
+    {"enhance.ui", "enhance.work"},
+    {"enhance.cli"},
     {"app", "enhance.__main__"},  # start what the floor below holds
 )
 # The modules of these import one another.
-SHARED = ("enhance.engines", "enhance.images", "enhance.nets", "enhance.ui")
+SHARED = ("enhance.engines", "enhance.folders", "enhance.images", "enhance.nets", "enhance.ui")
 TORCHLESS = (
     "enhance.colour",
     "enhance.engines",

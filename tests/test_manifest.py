@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from enhance.manifest import NAME, Job, Manifest
+from enhance.folders.ledger import Job
+from enhance.folders.manifest import NAME, Manifest
 from enhance.records import Failure, Report, Result
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +66,7 @@ def test_other_options_and_another_photo_are_to_be_done(
     os.utime(photo, ns=(1, 1))
     assert reopened(out, Job.of(photo, "x2")) is None
     photo.write_bytes(b"another photo")
-    os.utime(photo, ns=(job.mtime_ns, job.mtime_ns))
+    os.utime(photo, ns=(int(job.version), int(job.version)))
     assert reopened(out, Job.of(photo, "x2")) is None
 
 
@@ -151,11 +152,12 @@ def test_four_processes_write_two_hundred_lines_into_one_manifest(
     code = """
 import sys
 from pathlib import Path
-from enhance.manifest import Job, Manifest
+from enhance.folders.ledger import Job
+from enhance.folders.manifest import Manifest
 from tests.test_manifest import result
 manifest = Manifest(Path(sys.argv[1]))
 for number in range(50):
-    job = Job(f"/{sys.argv[2]}/{number}.png", 1, 1, "x2")
+    job = Job(f"/{sys.argv[2]}/{number}.png", 1, "1", "x2")
     manifest.save(job, result(f"{number}.png", job.source.encode()))
 """
     writers = [

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import re
 import struct
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,10 +18,12 @@ import tifffile
 from PIL import ExifTags, Image, PngImagePlugin
 
 from enhance.images import decode, encode
-from enhance.images.metadata import photoshop_block
+from enhance.images.metadata import photoshop_block, without_place
 from enhance.records import Metadata, OutputFormat, Photo, Source
 from tests.pictures import DEEP, PHOTO, XMP, exif, file_of, iptc
 from tests.pictures import SRGB_PROFILE as ICC
+
+ROOT = Path(__file__).parents[1]
 
 ENDINGS = {
     "JPEG": "jpg",
@@ -264,6 +269,75 @@ def test_places_in_xmp_are_found_under_any_prefix(prefix: str, quote: str) -> No
         assert gone not in data
     for kept in (b"keep:Title='A > B'", b"<keep:Note>here</keep:Note>"):
         assert kept in data
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<d a:City='Rome' k:n='A > B'  a:State = \"x\" />", "<d k:n='A > B'  />"),
+        ("<d><a:City  a:x='>'/>, <a:City/></d>", "<d>, </d>"),
+        ("<d>1<a:City>2<a:State>3</a:State>4<b/></a:City >5<!-- 6 --></d>", "<d>15<!-- 6 --></d>"),
+        (
+            "<d><a:Cities/><a:City><![CDATA[</a:City>]]></a:City><?p?></d>",
+            "<d><a:Cities/><?p?></d>",
+        ),
+        ("<d>Größe<é:City>Köln</é:City>é</d> ", "<d>Größeé</d> "),
+        ("<d note='a:City=1'>a:City='1'</d>", "<d note='a:City=1'>a:City='1'</d>"),
+        ("<!DOCTYPE d [<!ENTITY e 'x'>]><d>&e;</d>", None),
+        ("<d>&e;</d>", None),
+        ("<d><a:City></d>", None),
+        ("Rome", None),
+    ],
+)
+def test_only_places_leave_xmp_and_what_is_no_xmp_goes(before: str, after: str | None) -> None:
+    photo = without_place(Photo("a", PHOTO, "JPEG", xmp=before.encode()))
+    assert photo.xmp == (after and after.encode())
+
+
+def test_metadata_made_to_take_hours_are_answered() -> None:
+    code = r"""
+import struct
+import numpy as np
+from enhance.images.metadata import without_place
+from enhance.records import Photo
+
+photo = lambda **blocks: Photo("a", np.zeros((1, 1, 3), np.uint8), "JPEG", **blocks)
+for xmp in (
+    b"<x>" + b"<a:City>" * 400_000,
+    b"<x>" + b"<a:City>" * 200_000 + b"</a:City>" * 200_000 + b"</x>",
+    b"<x a:City='1'" + b" " * 4_000_000 + b"/>",
+    b"<x a:City='1'" + b" a:" * 1_000_000 + b"/>",
+    b"<x>" + b"<!--" * 1_000_000,
+    b"<x>" + b"<![CDATA[" * 400_000,
+    b"<x " + b" ".join(b"a%d='1'" % i for i in range(200_000)) + b" a:City='1'/>",
+):
+    print(len(without_place(photo(xmp=xmp)).xmp or b""))
+sets = b"\x1c\x02\x05\0\0" * 2_000_000
+print(len(without_place(photo(iptc=sets + bytes(5))).iptc) == len(sets))
+
+head = b"II*\0" + struct.pack("<I", 8)
+gps, count, size = struct.pack("<HHII", 34853, 4, 1, 26), 65_000, 20_000_000
+lists = struct.pack("<H", count) + struct.pack("<HHII", 1, 7, size, 28 + 12 * count) * count
+erased = without_place(photo(exif=head + b"\1\0" + gps + bytes(4) + lists + b"x" * size)).exif
+print(not any(erased[-size:]))
+print(without_place(photo(exif=head + struct.pack("<H", 65_000) + gps * 65_000 + bytes(4))).exif)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    kept = 200_000 * len(b"a000000='1' ") - 111_110 + len(b"<x />") - 1
+    assert done.stdout.split() == [
+        "0",
+        str(len("<x></x>")),
+        str(4_000_000 + len("<x/>")),
+        "0",
+        "0",
+        "0",
+        str(kept),
+        "True",
+        "True",
+        "None",
+    ], done.stderr
 
 
 # What does not fit

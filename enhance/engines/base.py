@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 from enhance.errors import EnhanceError
@@ -25,7 +26,10 @@ _DRAFT_QUALITY = 85
 
 
 class Run(Iterator[Result | Failure], Protocol):
-    """The records of one batch, in the order of its photos, each as soon as it is finished."""
+    """The records of one batch, each as soon as it is finished.
+
+    They come in the order of the photos if the engine has one enhancer; `index` tells the place.
+    """
 
     def close(self) -> None:
         """Stop the work before its next tile. Safe from any thread, any number of times."""
@@ -40,6 +44,11 @@ class Engine(Protocol):
         Lazy: at most a couple of photos are in memory, however long the batch. layers: the results
         carry their layers, so that faces can be left out later (see `enhance.layers`).
         """
+        ...
+
+    @property
+    def replicas(self) -> int:
+        """How many photos it works on at the same time."""
         ...
 
     @property
@@ -111,13 +120,30 @@ def prepare(source: Source, options: Options, limits: Limits) -> tuple[Photo, Op
     )
 
 
+class Names:
+    """Makes the names of one batch's results unique, also where case makes no difference."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def __call__(self, filename: str) -> str:
+        """The name itself, or one with a number if it is taken."""
+        path = Path(filename)
+        count = 1
+        while filename.casefold() in self._taken:
+            count += 1
+            filename = f"{path.stem}_{count}{path.suffix}"
+        self._taken.add(filename.casefold())
+        return filename
+
+
 class Finisher:
     """Turns the enhanced photos of one batch into results with names that are unique in it."""
 
     def __init__(self, *, layers: bool) -> None:
         """layers: keep each photo's layers, where it has restored faces."""
         self._layers = layers
-        self._taken: set[str] = set()
+        self._unique = Names()
 
     def __call__(self, index: int, photo: Photo, options: Options, enhanced: Enhanced) -> Result:
         """Paste the faces and encode one photo. Raises what encoding raises."""
@@ -127,13 +153,5 @@ class Finisher:
         if photo.draft:
             report = replace(report, notes=())  # they belong to the full version
         suffix = "draft" if photo.draft else "enhanced"
-        filename = self._unique(f"{output_stem(photo.name)}_{suffix}", extension)
+        filename = self._unique(f"{output_stem(photo.name)}_{suffix}.{extension}")
         return Result(index, photo.name, filename, data, report, layers)
-
-    def _unique(self, stem: str, extension: str) -> str:
-        candidate, count = f"{stem}.{extension}", 1
-        while candidate.casefold() in self._taken:  # as file systems without case would see it
-            count += 1
-            candidate = f"{stem}_{count}.{extension}"
-        self._taken.add(candidate.casefold())
-        return candidate

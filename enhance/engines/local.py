@@ -54,6 +54,11 @@ class LocalEngine:
         return LocalRun(self, sources, options, layers=layers)
 
     @property
+    def replicas(self) -> int:
+        """See `Engine.replicas`."""
+        return 1
+
+    @property
     def info(self) -> EngineInfo | None:
         """See `Engine.info`."""
         enhancer = self._enhancer

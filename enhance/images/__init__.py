@@ -4,7 +4,7 @@ Pillow (with pillow-heif) reads and writes; tifffile, OpenCV and a small PNG wri
 file has 16 bits a channel, which Pillow would cut to 8.
 """
 
-from enhance.images.decoding import decode
+from enhance.images.decoding import decode, read
 from enhance.images.encoding import encode
 from enhance.images.formats import EXTENSIONS, browser_shows
 from enhance.images.names import output_stem
@@ -17,5 +17,6 @@ __all__ = [
     "encode",
     "output_stem",
     "preview",
+    "read",
     "size_of",
 ]

@@ -6,7 +6,6 @@ import io
 import logging
 import struct
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -15,8 +14,9 @@ from PIL import Image, UnidentifiedImageError
 
 from enhance.colour import colour_space, printed_as_srgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
+from enhance.images.costs import Costly
 from enhance.images.deep import is_deep, read_deep, read_deep_tiff
-from enhance.images.formats import load, open_image, video_bits
+from enhance.images.formats import load, open_image, pictures, video_bits
 from enhance.images.metadata import (
     ICC_TAG,
     XMP_TAG,
@@ -25,6 +25,7 @@ from enhance.images.metadata import (
     read_exif,
     read_iptc,
     read_xmp,
+    tags_of,
 )
 from enhance.images.orientation import orientation_of, turn
 from enhance.records import Limits, Photo, Pixels, Source
@@ -47,7 +48,7 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
     Raises UnreadablePhoto, UnsupportedPhoto or PhotoTooLarge, each naming the photo.
     """
     name = source.name
-    data = _read(name, source.path, limits)
+    data = read(source, limits)
     try:
         try:
             image = open_image(data)
@@ -67,6 +68,15 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
                 name=name,
             )
         ) from None
+    except Costly as error:
+        raise UnsupportedPhoto(
+            say(
+                "“{name}” is not read: that would take far more time or memory than a photo does. "
+                "{reason} Export it again from the original.",
+                name=name,
+                reason=error.reason,
+            )
+        ) from error
     except Exception as error:  # damaged files make the decoders raise almost anything
         log.info("decoding failed: %r", error)
         raise UnreadablePhoto(
@@ -77,7 +87,9 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
         ) from error
 
 
-def _read(name: str, path: Path, limits: Limits) -> bytes:
+def read(source: Source, limits: Limits) -> bytes:
+    """The bytes of a photo's file. Raises UnreadablePhoto or PhotoTooLarge."""
+    name, path = source.name, source.path
     try:
         size = path.stat().st_size
         if size == 0:
@@ -120,14 +132,14 @@ def _check_size(name: str, size: tuple[int, int], limits: Limits) -> None:
 def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
     notes: list[Sentence] = []
     kind = image.format or ""
-    frames = getattr(image, "n_frames", 1)
+    frames = pictures(image, data)
     if frames > 1 and kind != "MPO":
         notes.append(
             say("Only the first of {count} pictures in the file was enhanced.", count=frames)
         )
     if (bits := video_bits(image, data)) > 8:
         notes.append(say("Read with 8 bits a channel, the photo has {bits}.", bits=bits))
-    orientation = orientation_of(image.getexif())
+    orientation = orientation_of(tags_of(image))
     if kind == "PNG":
         image.load()  # in this format, blocks may follow the pixels
     icc = image.info.get("icc_profile") or None
@@ -163,14 +175,15 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
 
 def _decode_deep_grey_alpha(name: str, data: bytes, limits: Limits) -> Photo:
     """A TIFF of two channels of 16 bits, which Pillow does not open."""
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
+    with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
         page = cast(tifffile.TiffPage, file.pages[0])
-        _check_size(name, (page.imagewidth, page.imagelength), limits)
+        size = page.imagewidth, page.imagelength
+        _check_size(name, size, limits)
         if (page.bitspersample, page.samplesperpixel) != (16, 2):
             raise UnidentifiedImageError
     tags = Image.Exif()
     tags.load(data)
-    pixels = read_deep_tiff(data, orientation_of(tags))
+    pixels = read_deep_tiff(data, size, orientation_of(tags))
     xmp, icc = tags.get(XMP_TAG), tags.get(ICC_TAG)
     iptc = iptc_of_tiff(data)
     blocks = Photo(name, _NOTHING, "TIFF", exif=exif_of_tiff(tags), xmp=xmp, iptc=iptc)

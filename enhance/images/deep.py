@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from enhance.images.metadata import (
     XMP_TAG,
     add_sub_blocks,
     sub_blocks,
+    tags_of,
 )
 from enhance.images.orientation import orientation_of, turn
 from enhance.records import Photo, Pixels
@@ -30,6 +32,9 @@ _PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → colour type
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _SEPARATE = 2
 _PREMULTIPLIED = 1
+_WITHOUT_HELP = {1, 8, 32946}  # compressions that tifffile reads alone: none and deflate
+_MAX_CHANNELS = 8
+_PIECE = 65_536  # bytes that a strip or tile may be too long
 
 
 def to_8_bit(pixels: Pixels) -> Pixels:
@@ -56,9 +61,9 @@ def read_deep(image: Image.Image, data: bytes) -> Pixels:
 
     Raises ValueError when they cannot be read as they should.
     """
-    orientation = orientation_of(image.getexif())
+    orientation = orientation_of(tags_of(image))
     if image.format == "TIFF":
-        pixels = read_deep_tiff(data, orientation)
+        pixels = read_deep_tiff(data, image.size, orientation)
     else:
         pixels = turn(_read_png(data), orientation)
     height, width = pixels.shape[:2]
@@ -74,17 +79,25 @@ def _read_png(data: bytes) -> Pixels:
     return pixels
 
 
-def read_deep_tiff(data: bytes, orientation: int) -> Pixels:
-    """The first picture of a 16-bit TIFF; see `read_deep`."""
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
+def read_deep_tiff(data: bytes, size: tuple[int, int], orientation: int) -> Pixels:
+    """The first picture of a 16-bit TIFF; see `read_deep`.
+
+    size: (width, height), upright or not, that is not too large.
+    """
+    with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
         page = cast(tifffile.TiffPage, file.pages[0])
+        if sorted((page.imagewidth, page.imagelength)) != sorted(size) or math.prod(
+            page.shape
+        ) > _MAX_CHANNELS * math.prod(size):
+            raise ValueError("the picture is not of the size that was allowed")
         planes = page.planarconfig == _SEPARATE and page.samplesperpixel > 1
-        try:
+        if page.compression in _WITHOUT_HELP:
+            _check_pieces(page, data)
             pixels = page.asarray()
             pixels = turn(np.moveaxis(pixels, 0, -1) if planes else pixels, orientation)
-        except ValueError:  # a compression that tifffile cannot read without help
-            if planes:  # and these OpenCV gets wrong
-                raise
+        elif planes:  # these OpenCV gets wrong
+            raise ValueError("planes in a compression that cannot be read")
+        else:
             pixels = _opencv(data)  # turns TIFFs itself
         if pixels.dtype != np.uint16 or pixels.ndim not in (2, 3):
             raise ValueError("not a 16-bit picture")
@@ -96,6 +109,18 @@ def read_deep_tiff(data: bytes, orientation: int) -> Pixels:
         if alpha == (_PREMULTIPLIED,):
             pixels = _divided(pixels)
         return pixels[..., 0] if pixels.shape[2] == 1 else pixels
+
+
+def _check_pieces(page: tifffile.TiffPage, data: bytes) -> None:
+    """Raises ValueError when a strip or tile becomes larger than it should."""
+    if page.compression == 1:
+        return
+    room = 4 * math.prod(page.chunks) + _PIECE  # twice its bytes
+    for start, size in zip(page.dataoffsets, page.databytecounts, strict=False):
+        inflater = zlib.decompressobj()
+        inflater.decompress(data[start : start + size], room)
+        if inflater.unconsumed_tail:
+            raise ValueError("a piece of the picture is too large")
 
 
 def _opencv(data: bytes) -> Pixels:

@@ -10,45 +10,55 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from xml.parsers import expat
 
 from PIL import Image, TiffImagePlugin, TiffTags
 
+from enhance.images.costs import EXIF_IFD, GPS_IFD, SIZES, check_tags
 from enhance.images.orientation import ORIENTATION
 from enhance.records import Photo
 
 EXIF_PREFIX = b"Exif\0\0"
-EXIF_IFD, GPS_IFD = 34665, 34853
 XMP_TAG, IPTC_TAG, ICC_TAG = 700, 33723, 34675
 KEPT_TIFF_TAGS = (269, 270, 271, 272, 305, 306, 315, 316, 33432, *range(40091, 40096))
 """Tags of a TIFF that tell of the photo, not of the file: title, camera, dates, author."""
 
 _PHOTOSHOP_TAG = 34377
 _IPTC_RESOURCE = 0x0404  # among the resources of a Photoshop block
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 # XMP properties that tell a place, whatever prefix their namespaces have.
-_XMP_PLACES = rb"GPS\w*|City|State|Country|CountryCode|Location|LocationCreated|LocationShown"
-_XMP_PATTERNS = tuple(
-    re.compile(pattern, re.DOTALL)
-    for pattern in (
-        rb"<([\w.-]+:(?:%b))(?:\s[^>]*)?/>" % _XMP_PLACES,
-        rb"<([\w.-]+:(?:%b))(?:\s[^>]*)?>.*?</\1\s*>" % _XMP_PLACES,
-        rb"""\s[\w.-]+:(?:%b)\s*=\s*("[^"]*"|'[^']*')""" % _XMP_PLACES,
-    )
+_XMP_PLACE = re.compile(
+    r"(?:.*:)?(?:GPS\w*|City|State|Country|CountryCode|Location|LocationCreated|LocationShown)"
 )
+_XML_ATTRIBUTE = re.compile(rb"""\s([^\s=/>"']+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 _IPTC_PLACES = (26, 27, 90, 92, 95, 100, 101)  # datasets of record 2
 
 
+def tags_of(image: Image.Image) -> Image.Exif:
+    """The EXIF tags of an opened photo. Raises Costly when they have far more bytes than it."""
+    if image.format == "PNG" and "exif" not in image.info:
+        image.load()  # they may follow the pixels
+    raw = image.info.get("exif")
+    if raw is None and (text := image.info.get("Raw profile type exif")):
+        raw = bytes.fromhex("".join(text.split("\n")[3:]))  # as Pillow reads it
+    if isinstance(raw, bytes):
+        check_tags(raw)
+    return image.getexif()
+
+
 def read_exif(image: Image.Image) -> bytes | None:
-    """The EXIF block of an opened photo, made upright; None when it has none."""
+    """The EXIF block of an opened photo, made upright; None when it has none.
+
+    Raises Costly as `tags_of` does.
+    """
+    exif = tags_of(image)
     if image.format == "TIFF":
-        return exif_of_tiff(image.getexif())
+        return exif_of_tiff(exif)
     raw = image.info.get("exif")
     if isinstance(raw, bytes) and raw:
         kept = _upright(raw)
         if kept is not None:
             return kept
-    exif = image.getexif()
     exif.pop(ORIENTATION, None)
     return exif.tobytes() if len(exif) else None
 
@@ -182,7 +192,7 @@ class Ifd:
         if entry is None:
             return b""
         kind, count, at = struct.unpack_from(self.order + "HII", self.body, entry + 2)
-        return bytes(self.body[at : at + _SIZES.get(kind, 1) * count])
+        return bytes(self.body[at : at + SIZES.get(kind, 1) * count])
 
     def remove(self, entry: int) -> None:
         """Take an entry out; what follows moves up, nothing outside the list does."""
@@ -194,16 +204,18 @@ class Ifd:
 
     def erase(self) -> None:
         """Overwrite all entries and their values with zeros."""
+        ranges = [(self.start, self.entries.stop)]
         for entry in self.entries:
             _, kind, count, at = struct.unpack_from(self.order + "HHII", self.body, entry)
-            size = _SIZES.get(kind, 1) * count
+            size = SIZES.get(kind, 1) * count
             if size > 4:
-                self._zero(at, at + size)
-        self._zero(self.start, self.entries.stop)
-
-    def _zero(self, start: int, stop: int) -> None:
-        stop = min(stop, len(self.body))
-        self.body[start:stop] = bytes(max(0, stop - start))
+                ranges.append((at, at + size))
+        done = 0
+        for start, stop in sorted(ranges):  # each byte once, whatever they have in common
+            start, stop = max(start, done), min(stop, len(self.body))
+            if start < stop:
+                self.body[start:stop] = bytes(stop - start)
+                done = stop
 
 
 def _upright(exif: bytes) -> bytes | None:
@@ -225,11 +237,13 @@ def _without_position(exif: bytes) -> bytes | None:
     body = bytearray(exif.removeprefix(EXIF_PREFIX))
     try:
         ifd = Ifd.first(body)
-        while (entry := ifd.find(GPS_IFD)) is not None:
+        if (entry := ifd.find(GPS_IFD)) is not None:
             (start,) = struct.unpack_from(ifd.order + "I", body, entry + 8)
             ifd.remove(entry)
             if start != ifd.start:
                 Ifd(body, ifd.order, start).erase()
+        if ifd.find(GPS_IFD) is not None:  # no program writes two
+            return None
     except (ValueError, struct.error):
         return None
     return EXIF_PREFIX + bytes(body)
@@ -240,10 +254,75 @@ def _upright_xmp(xmp: bytes) -> bytes:
 
 
 def _xmp_without_place(xmp: bytes) -> bytes | None:
-    for pattern in _XMP_PATTERNS:
-        xmp = pattern.sub(b"", xmp)
-    readable = b"<" in xmp and b"\0" not in xmp  # else it is in UTF-16 or no XMP at all
-    return xmp if readable and b"GPS" not in xmp else None
+    if b"\0" in xmp:  # it is in UTF-16
+        return None
+    try:
+        kept = _Places(xmp).left_out()
+    except (expat.ExpatError, ValueError):
+        return None
+    return kept if b"GPS" not in kept else None
+
+
+class _Places:
+    """Finds what tells a place in XMP, in one pass."""
+
+    def __init__(self, xmp: bytes) -> None:
+        self._xmp = xmp
+        self._kept: list[bytes] = []
+        self._done = 0  # all bytes before are kept or left out
+        self._depth = 0  # elements that are open, from one that tells a place on
+        self._ends = False  # such an element ends where the parser goes on
+        self._tag = False  # a tag that starts at `_done` has attributes that tell a place
+        self._parser = expat.ParserCreate()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.DefaultHandler = self._other
+        self._parser.StartDoctypeDeclHandler = self._doctype
+
+    def left_out(self) -> bytes:
+        """The packet without them. Raises ExpatError or ValueError when it is no XMP."""
+        self._parser.Parse(self._xmp, True)
+        self._reach(len(self._xmp))
+        return b"".join([*self._kept, self._xmp[self._done :]])
+
+    def _reach(self, at: int) -> None:
+        if self._tag:
+            self._kept.append(_XML_ATTRIBUTE.sub(_unless_place, self._xmp[self._done : at]))
+        if self._tag or self._ends:
+            self._done = at
+        self._tag = self._ends = False
+
+    def _keep(self, at: int) -> None:
+        self._kept.append(self._xmp[self._done : at])
+        self._done = at
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        at = self._parser.CurrentByteIndex
+        self._reach(at)
+        if self._depth or _XMP_PLACE.fullmatch(name):
+            if not self._depth:
+                self._keep(at)
+            self._depth += 1
+        elif any(map(_XMP_PLACE.fullmatch, attributes)):
+            self._keep(at)
+            self._tag = True
+
+    def _end(self, name: str) -> None:
+        self._reach(self._parser.CurrentByteIndex)
+        if self._depth:
+            self._depth -= 1
+            self._ends = not self._depth
+
+    def _other(self, text: str) -> None:
+        self._reach(self._parser.CurrentByteIndex)
+
+    def _doctype(self, *_: object) -> None:
+        raise ValueError("a packet of XMP has no document type, which could define entities")
+
+
+def _unless_place(attribute: re.Match[bytes]) -> bytes:
+    name = attribute[1].decode("utf-8", "replace")
+    return b"" if _XMP_PLACE.fullmatch(name) else attribute[0]
 
 
 def _iptc_without_place(iptc: bytes) -> bytes | None:
@@ -260,8 +339,8 @@ def _iptc_without_place(iptc: bytes) -> bytes | None:
 
 def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
     """(record, data set, its bytes with their head) of each IPTC data set."""
-    at = 0
-    while at < len(iptc.rstrip(b"\0")):  # TIFF pads with zeros
+    at, end = 0, len(iptc.rstrip(b"\0"))  # TIFF pads with zeros
+    while at < end:
         if len(iptc) < at + 5:
             raise ValueError("cut off")
         marker, record, dataset, size = struct.unpack_from(">BBBH", iptc, at)

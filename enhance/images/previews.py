@@ -10,7 +10,8 @@ from PIL import Image, ImageOps
 
 from enhance.colour import printed_as_srgb
 from enhance.images.deep import is_deep, read_deep, to_8_bit
-from enhance.images.formats import READABLE, load, open_image
+from enhance.images.formats import load, open_image, size_in_header
+from enhance.images.metadata import tags_of
 
 
 def preview(data: bytes, long_side: int = 2048) -> bytes:
@@ -21,6 +22,7 @@ def preview(data: bytes, long_side: int = 2048) -> bytes:
             upright = Image.fromarray(to_8_bit(read_deep(image, data)))
         else:
             image.draft("RGB", (long_side, long_side))
+            tags_of(image)
             upright = ImageOps.exif_transpose(load(image, data)[0])
         upright.thumbnail((long_side, long_side))
         if upright.mode in ("CMYK", "LAB"):
@@ -35,7 +37,6 @@ def preview(data: bytes, long_side: int = 2048) -> bytes:
 def size_of(path: Path) -> tuple[int, int] | None:
     """(width, height) from the file's header, or None when it is no readable image."""
     try:
-        with Image.open(path, formats=READABLE) as image:
-            return image.size
+        return size_in_header(path)
     except Exception:  # as in `decode`
         return None

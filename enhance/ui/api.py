@@ -102,13 +102,13 @@ class Api:
         # Asynchronous, so that a client's cancel arrives here in the midst of a photo: the thread
         # is left alone, and what it works on stops before its next tile.
         try:
-            for index in range(len(sources)):
+            while True:
                 entry = await to_thread.run_sync(next, entries, None, abandon_on_cancel=True)
                 if entry is None:
                     return
                 assert entry.outcome is not None
                 file = str(entry.version.file) if entry.version else None
-                yield file, {"index": index, **record(entry.outcome)}
+                yield file, {"index": batch.place(entry), **record(entry.outcome)}
         finally:
             batch.abandon()
 

@@ -24,12 +24,13 @@ from typing import Literal
 from enhance.engines.base import Engine, Run, unsaved
 from enhance.errors import NoRoom, TooManyPhotos
 from enhance.files import write_bytes
-from enhance.images import browser_shows, preview, size_of
+from enhance.images import browser_shows, preview
 from enhance.layers import repaste
 from enhance.records import Failure, Limits, Options, Report, Result, Source
 from enhance.reports import Outcome
 from enhance.sentences import say
 from enhance.ui.disk import delete, delete_old, used_bytes
+from enhance.ui.sizes import known_size
 from enhance.ui.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ class Batch:
             if self._slow(entry, options):
                 self._jobs.append(_Job(entry, options, draft=True))
             self._jobs.append(_Job(entry, options))
-        entries[0].state = "running"
+        self._mark_running()
         sources = [Source(j.entry.source.path, j.entry.source.name, j.draft) for j in self._jobs]
         self._run = self.engine.run(sources, options, layers=self.viewed)
 
@@ -164,8 +165,7 @@ class Batch:
                 self._take_draft(job.entry, record)
             else:
                 self._take(job, record)
-                if self.remaining:  # the engine has begun with it already
-                    self.remaining[0].state = "running"
+                self._mark_running()
             yield job.entry
         self.abandon()
 
@@ -214,6 +214,15 @@ class Batch:
     def outcomes(self) -> list[Outcome]:
         """What became of each photo that was worked on."""
         return [entry.outcome for entry in self.entries if entry.outcome]
+
+    def place(self, entry: Entry) -> int:
+        """Where an entry stands in the batch, from 0."""
+        return next(i for i, other in enumerate(self.entries) if other is entry)
+
+    def _mark_running(self) -> None:
+        """The photos that the engine has begun with already."""
+        for entry in self.remaining[: self.engine.replicas]:
+            entry.state = "running"
 
     def _slow(self, entry: Entry, options: Options) -> bool:
         if self.wants_draft is None or entry.size is None or entry.versions:
@@ -335,9 +344,9 @@ class Batches:
             self._batches[key] = batch
         return batch
 
-    def get(self, key: str) -> Batch | None:
-        """The batch of that id, unless it has expired."""
-        return self._batches.get(key)
+    def get(self, key: object) -> Batch | None:
+        """The batch of that id, unless it has expired. key: whatever a browser sends as such."""
+        return self._batches.get(key) if isinstance(key, str) else None
 
     def alive(self) -> list[Batch]:
         """The batches that are being worked on or wait for it."""
@@ -360,6 +369,7 @@ class Batches:
             for batch in gone:
                 del self._batches[batch.key]
         for batch in gone:
+            self.turns.leave(batch.key)
             batch.stop()
             delete(batch.folder)
 
@@ -405,20 +415,21 @@ class Batches:
 
         threading.Thread(target=sweep, name="sweep", daemon=True).start()
 
-    def close(self) -> None:
-        """Stop all work and delete all files."""
+    def close(self, uploads: Collection[Path] = ()) -> None:
+        """Stop all work and delete all results, and these folders of uploads."""
         self._closed.set()
         with self._lock:
             left = list(self._batches.values())
             self._batches.clear()
         for batch in left:
             batch.abandon()
-        delete(self._root)
+        for folder in (self._root, *uploads):
+            delete(folder)
 
     def _entry(self, source: Source, target: Path) -> Entry:
         # The upload may be swept before its turn has come; the batch's own link lives with it.
         path = _link(source.path, target.with_suffix(source.path.suffix))
-        return Entry(Source(path, source.name), size_of(path), path)
+        return Entry(Source(path, source.name), known_size(path), path)
 
 
 def _show_source(entry: Entry) -> None:

@@ -367,6 +367,17 @@ CHINESE: dict[str, str] = {
     "“{name}” is damaged and cannot be decoded. Export it again from the original.": (
         "“{name}”已损坏，无法解码。请从原件重新导出。"
     ),
+    "“{name}” is not read: that would take far more time or memory than a photo does. {reason} "
+    "Export it again from the original.": (
+        "未读取“{name}”：所需的时间或内存远超一张照片。{reason}请从原件重新导出。"
+    ),
+    "It has more than {limit} scans.": "文件包含超过 {limit} 次扫描。",
+    "It has more than {limit} pictures.": "文件包含超过 {limit} 张图片。",
+    "It has more than {limit} blocks of data.": "文件包含超过 {limit} 个数据块。",
+    "Its metadata are larger than any photo's.": "其元数据比任何照片的都大。",
+    "It states its size or layout more than once.": "文件多次声明尺寸或布局。",
+    "Its pieces are larger than the picture.": "其数据分块大于画面。",
+    "Its pieces are larger than the file.": "其数据分块大于文件。",
     "“{name}” holds values that are not a photo's. Export it as 8 or 16 bits.": (
         "“{name}”中的数值不是照片的数值。请导出为 8 位或 16 位。"
     ),
@@ -403,5 +414,28 @@ CHINESE: dict[str, str] = {
     ),
     "The {block} block is left out: {format} holds none.": (
         "已省略 {block} 数据块：{format} 无法容纳。"
+    ),
+    "“{name}” could not be enhanced: what worked on it ended {tries} times, perhaps for lack of "
+    "memory. Choose a smaller upscale or send a smaller photo.": (
+        "无法增强“{name}”：处理它的进程 {tries} 次意外结束，可能是内存不足。"
+        "请选择较小的放大倍数，或发送较小的照片。"
+    ),
+    "{name} must be a number from {least} to {most}, not {value!r}.": (
+        "{name} 必须是 {least} 到 {most} 之间的数字，而不是 {value!r}。"
+    ),
+    "{count} batches from your address are waiting already. Your photos are not lost: press "
+    "Enhance again when one of them is done.": (
+        "您的地址已有 {count} 批照片在排队。您的照片没有丢失："
+        "请在其中一批完成后再次点击“开始增强”。"
+    ),
+    "This request took too long to arrive. Send it again.": "此请求传输时间过长。请重新发送。",
+    "ENHANCE_ENGINE must be local or ray, not {value!r}.": (
+        "ENHANCE_ENGINE 必须是 local 或 ray，而不是 {value!r}。"
+    ),
+    "ENHANCE_REPLICAS must be auto or a whole number of at least 1, not {value!r}.": (
+        "ENHANCE_REPLICAS 必须是 auto 或不小于 1 的整数，而不是 {value!r}。"
+    ),
+    "ENHANCE_ENGINE=ray needs Ray: pip install -r requirements-ray.txt.": (
+        "ENHANCE_ENGINE=ray 需要 Ray：pip install -r requirements-ray.txt。"
     ),
 }

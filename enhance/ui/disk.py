@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def used_bytes(uploads: Path, results: Path) -> int:
-    """What the files in `uploads` take, without the results of other servers.
+    """What the files and folders in `uploads` take, without the results of other servers.
 
     A file with several names counts once. results: the folder of this server's own, in `uploads`.
     """
@@ -19,16 +19,15 @@ def used_bytes(uploads: Path, results: Path) -> int:
     for path in uploads.iterdir():
         if path == results or not path.name.startswith("results-"):
             for entry in _files(path):
-                files[entry.st_dev, entry.st_ino] = entry.st_size
+                # Small files take more than they hold, compressed and new ones less.
+                files[entry.st_dev, entry.st_ino] = max(entry.st_size, 512 * entry.st_blocks)
     return sum(files.values())
 
 
 def _files(top: Path) -> Iterator[os.stat_result]:
     for path in (top, *top.rglob("*")):
         with suppress(FileNotFoundError):  # others delete and write meanwhile
-            status = path.lstat()
-            if not path.is_dir():
-                yield status
+            yield path.lstat()
 
 
 def delete_old(paths: Iterable[Path], seconds: float) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse
@@ -26,16 +28,29 @@ from enhance.ui.language import preferred, translated
 UPLOAD = "/gradio_api/upload"
 LOGIN = "/login"
 MAX_LOGINS_PER_MINUTE = 20
-MAX_BODY = 4 * 1024 * 1024
-"""Bytes of a request that is no upload: a batch of a thousand photos has a tenth of it."""
+BODY_SECONDS = 30
+"""How long the body of a request that is no upload may take to arrive."""
 
+# What such a body may hold: so much anyway, and so much for each photo that a batch may have. A
+# photo with a name of 255 letters has 1.8 KB and 10 values, seldom a third of that.
+_BODY, _BODY_PER_PHOTO = 64 * 1024, 2 * 1024
+_VALUES, _VALUES_PER_PHOTO = 1000, 20
+# Whoever has too many photos is told so by the page and the API, kindly; not much later, by this.
+_FILES_PER_PHOTO = 2
+
+# The icon is made in any size that is asked for; the app's manifest asks for these.
+_ICON, _ICON_SIZES = "/pwa_icon/", ("", "192", "512")
 # Parts of Gradio that this app does not use, and that would take or fetch files for anybody.
 _CLOSED = ("/gradio_api/proxy=", "/gradio_api/process_recording", "/gradio_api/component_server")
+# What only a proxy may say; the last one nobody, as Gradio's own proxy is not in use.
+_PROXYS = (b"x-forwarded-", b"x-gradio-server")
 _MINUTE = 60
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
+
+TOO_LARGE = say("This request is too large. Send fewer photos at once.")
 
 
 class Refused(MultiPartException):
@@ -62,8 +77,8 @@ class Guard:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """full: whether there is no room for uploads. behind_proxy: the last address in
-        X-Forwarded-For is the client's; a proxy that can be trusted wrote it. clock: seconds,
-        never backwards."""
+        X-Forwarded-For is the client's; a proxy that can be trusted wrote it, and the other
+        X-Forwarded headers. clock: seconds, never backwards."""
         self._app = app
         self._limits = limits
         self._full = full
@@ -77,6 +92,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = self._believed(scope)
         refusals: list[Refused] = []
 
         async def send_safely(message: Message) -> None:
@@ -112,16 +128,18 @@ class Guard:
         """What the app is to read instead of `receive`. Raises Refused, also while it reads."""
         path = scope["path"].rstrip("/")
         _, _, file = path.partition("/gradio_api/file")
-        if "://" in file or any(closed in path for closed in _CLOSED):
+        _, _, icon = path.partition(_ICON)
+        unused = any(closed in path for closed in _CLOSED)
+        if unused or "://" in file or icon not in _ICON_SIZES:
             raise Refused(404, say("There is nothing at this address."))
         if scope["method"] != "POST":
             return receive
-        client = self._client(scope)
+        client = str((scope.get("client") or ("", 0))[0])
         if path == UPLOAD:
             return self._metered(scope, receive, client)
         if path == LOGIN and not self._logins.take(client):
             raise Refused(429, say("Too many tries to log in. Try again in a minute."))
-        return await _read(receive)
+        return await _read(receive, self._limits.max_photos)
 
     def _metered(self, scope: Scope, receive: Receive, client: str) -> Receive:
         """An upload's body, which ends with a refusal when it becomes too much."""
@@ -140,9 +158,11 @@ class Guard:
             raise Refused(507, NO_ROOM)
         if not self._uploads.take(client):
             raise too_often
-        length = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        length = headers.get("content-length", "")
         if length.isdigit() and int(length) > most:
             raise too_large
+        parts = _Parts(headers.get("content-type", ""))
         seen = 0
 
         async def receive_metered() -> Message:
@@ -150,21 +170,47 @@ class Guard:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise Refused(400, say("The upload broke off."))
-            size = len(message.get("body", b""))
-            seen += size
+            body = message.get("body", b"")
+            seen += len(body)
             if seen > most:
                 raise too_large
-            if not self._bytes.take(client, size):
+            further = parts.further(body)
+            if not (self._bytes.take(client, len(body)) and self._uploads.take(client, further)):
                 raise too_often
             return message
 
         return receive_metered
 
-    def _client(self, scope: Scope) -> str:
-        forwarded = Headers(scope=scope).getlist("x-forwarded-for") if self._behind_proxy else []
+    def _believed(self, scope: Scope) -> Scope:
+        """The request as the rest may believe it: from whom it comes, and under which address.
+
+        Gradio believes every header, and shows one visitor what another one's said.
+        """
+        unproven = (b"x-gradio-server",) if self._behind_proxy else _PROXYS
+        headers = [header for header in scope["headers"] if not header[0].startswith(unproven)]
+        believed = {**scope, "headers": headers}
+        forwarded = Headers(scope=believed).getlist("x-forwarded-for")
         if forwarded:  # what stands further left may come from the client itself
-            return forwarded[-1].rpartition(",")[2].strip()
-        return str((scope.get("client") or ("", 0))[0])
+            believed["client"] = (forwarded[-1].rpartition(",")[2].strip(), 0)
+        return believed
+
+
+class _Parts:
+    """Counts the files of an upload as it comes, whatever it is cut into."""
+
+    def __init__(self, content_type: str) -> None:
+        boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
+        self._line = b"--" + boundary
+        self._tail = b""
+        self._seen = -2  # the first one is the request itself; the last line ends the last file
+
+    def further(self, body: bytes) -> int:
+        """How many files, besides the first, begin or end here."""
+        joined = self._tail + body
+        self._tail = joined[max(0, len(joined) - len(self._line) + 1) :]
+        before = max(0, self._seen)
+        self._seen += joined.count(self._line)
+        return max(0, self._seen) - before
 
 
 @dataclass
@@ -199,25 +245,26 @@ class Rate:
                 del self._taken[client], self._sums[client]
 
 
-async def _read(receive: Receive) -> Receive:
+async def _read(receive: Receive, most_photos: int) -> Receive:
     """The whole body, which may name uploaded files, but no addresses to fetch files from."""
-    body, message = bytearray(), await receive()
-    while message["type"] == "http.request":
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise Refused(413, say("This request is too large. Send fewer photos at once."))
-        if not message.get("more_body"):
-            break
+    most = _BODY + _BODY_PER_PHOTO * most_photos
+    body = bytearray()
+    with anyio.move_on_after(BODY_SECONDS) as patience:
         message = await receive()
+        while message["type"] == "http.request":
+            body += message.get("body", b"")
+            if len(body) > most:
+                raise Refused(413, TOO_LARGE)
+            if not message.get("more_body"):
+                break
+            message = await receive()
+    if patience.cancelled_caught:
+        raise Refused(408, say("This request took too long to arrive. Send it again."))
     try:
         sent = json.loads(body)
     except (ValueError, RecursionError):
         sent = None  # a form, or what Gradio will refuse itself
-    if _names_address(sent):
-        raise Refused(
-            400,
-            say("This server does not fetch photos from other addresses. Upload the photo itself."),
-        )
+    _check(sent, most_photos)
     unread = [{**message, "body": bytes(body)}]
 
     async def receive_again() -> Message:
@@ -226,16 +273,25 @@ async def _read(receive: Receive) -> Receive:
     return receive_again
 
 
-def _names_address(sent: Any) -> bool:
-    """Whether a file in plain data lies elsewhere than on this server."""
-    left = [sent]
+def _check(sent: Any, most_photos: int) -> None:
+    """Refuse plain data that is too much, or names a file that lies elsewhere."""
+    left, values, files = [sent], 0, 0
     while left:
         item = left.pop()
+        values += 1
         if isinstance(item, dict):
             path = item.get("path")
+            files += isinstance(path, str)
             if isinstance(path, str) and path.lstrip().lower().startswith(("http:", "https:")):
-                return True
+                raise Refused(
+                    400,
+                    say(
+                        "This server does not fetch photos from other addresses. Upload the "
+                        "photo itself."
+                    ),
+                )
             left += item.values()
         elif isinstance(item, list):
             left += item
-    return False
+    if values > _VALUES + _VALUES_PER_PHOTO * most_photos or files > _FILES_PER_PHOTO * most_photos:
+        raise Refused(413, TOO_LARGE)

@@ -63,7 +63,9 @@ def translated(said: str, language: Language) -> str:
 def toast(said: str, language: Language, duration: float | None = 10) -> gr.Error:
     """The error to raise so that the page shows it, for so many seconds; None: until closed."""
     # Gradio draws errors as HTML, and what is said may name a photo.
-    return gr.Error(html.escape(translated(said, language)), duration)
+    # An answer, not a fault of the server: the log need not have where it was raised.
+    sentence = html.escape(translated(said, language))
+    return gr.Error(sentence, duration, print_exception=False)
 
 
 def _translated_value(value: Any, language: Language) -> Any:
@@ -108,9 +110,12 @@ class PageInChinese:
         chinese = preferred(Headers(scope=scope).get("accept-language", "")) == "zh"
 
         async def send_in_language(message: Message) -> None:
+            nonlocal chinese
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.add_vary_header("Accept-Language")
+                kind = headers.get("Content-Type", "")
+                chinese = chinese and message["status"] == 200 and kind.startswith("text/html")
                 if chinese:
                     length = int(headers["Content-Length"]) + len(self._script)
                     headers["Content-Length"] = str(length)

@@ -17,12 +17,20 @@ from enhance.ui.batches import Batch, Batches, Entry
 from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.results_panel import ResultsPanel, batch_of
 from enhance.ui.settings import Settings
-from enhance.ui.settings_panel import EstimatorSlot, SettingsPanel, Shown, browser_state
+from enhance.ui.settings_panel import (
+    EstimatorSlot,
+    Sent,
+    SettingsPanel,
+    Shown,
+    browser_state,
+    paths_of,
+)
 
 MODEL_QUEUE = "model"
-"""Every turn at the model has this concurrency id, with a limit of 1."""
+"""Every turn at the model has this concurrency id; as many at once as the engine has models."""
 
 _TICK = 2  # seconds between two looks at the line while waiting in it
+_STARTS = 4  # batches that are begun at once; the headers of their photos are read
 
 CSS = """
 #gallery .grid-wrap { min-height: 120px; max-height: 300px; }
@@ -121,7 +129,8 @@ class Page:
         # Queued, because a State changed outside the queue does not fire its change event.
         starts: dict[str, Any] = private | {
             "show_progress": "hidden",
-            "concurrency_limit": None,
+            "concurrency_limit": _STARTS,
+            "preprocess": False,
             "js": _TO_RESULTS,
         }
         self.enhance.click(
@@ -143,7 +152,7 @@ class Page:
             everything,
             postprocess=False,  # values are made ready here, once, not again with every photo
             concurrency_id=MODEL_QUEUE,
-            concurrency_limit=1,
+            concurrency_limit=self._batches.engine.replicas,
             show_progress="hidden",
             **private,
         )
@@ -151,17 +160,17 @@ class Page:
         self.clock.tick(self._wait, self.key, self.results.status, postprocess=False, **quick)
         self.stop.click(self._stop, self.key, everything, postprocess=False, **quick)
 
-    def _take_sample(self, index: int) -> list[str]:
-        return [str(self._samples[index])]
+    def _take_sample(self, index: object) -> Any:
+        if isinstance(index, int) and 0 <= index < len(self._samples):
+            return [str(self._samples[index])]
+        return gr.skip()
 
-    def _begin(
-        self, request: gr.Request, files: list[str] | None, ticket: int, *values: Any
-    ) -> Shown:
+    def _begin(self, request: gr.Request, files: Sent, ticket: int, *values: Any) -> Shown:
         """Make the batch and draw its first ticket."""
         language = language_of(request)
         if not files:
             raise toast("Drop at least one photo first.", language)
-        sources = [Source.of(path) for path in files]
+        sources = [Source.of(path) for path in paths_of(files)]
         options = self._options(language, values)
         try:
             batch = self._batches.start(
@@ -173,7 +182,7 @@ class Page:
             )
         except EnhanceError as error:
             raise toast(error.sentence, language) from error
-        self._draw_ticket(batch, language)
+        self._draw_ticket(batch, request)
         return {
             self.key: batch.key,
             self.last_key: batch.key,
@@ -184,21 +193,27 @@ class Page:
 
     def _resume(self, request: gr.Request, key: str, ticket: int) -> Shown:
         """Draw a ticket for what a stop left over."""
-        batch, language = self._found(key, request)
-        return self._work_on(batch, batch.stopped, batch.options, ticket, language)
+        batch, _ = self._found(key, request)
+        return self._work_on(batch, batch.stopped, batch.options, ticket, request)
 
     def _again(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
         """Draw a ticket for the photo that is looked at, with other options."""
         batch, language = self._found(key, request)
         entries = [batch.looked_at] if batch.looked_at else []
-        return self._work_on(batch, entries, self._options(language, values), ticket, language)
+        return self._work_on(batch, entries, self._options(language, values), ticket, request)
 
     def _work_on(
-        self, batch: Batch, entries: list[Entry], options: Options, ticket: int, language: Language
+        self,
+        batch: Batch,
+        entries: list[Entry],
+        options: Options,
+        ticket: int,
+        request: gr.Request,
     ) -> Shown:
         if not entries or batch.remaining:
             return {self.ticket: ticket}
-        self._draw_ticket(batch, language)
+        language = language_of(request)
+        self._draw_ticket(batch, request)
         batch.begin(entries, options)
         return {
             self.ticket: ticket + 1,
@@ -206,12 +221,12 @@ class Page:
             **self._buttons(batch),
         }
 
-    def _draw_ticket(self, batch: Batch, language: Language) -> None:
+    def _draw_ticket(self, batch: Batch, request: gr.Request) -> None:
         try:
-            self._batches.turns.join(batch.key)
+            self._batches.turns.join(batch.key, _client(request))
         except EnhanceError as error:
             batch.abandon()
-            raise toast(error.sentence, language) from error
+            raise toast(error.sentence, language_of(request)) from error
 
     def _turn(self, request: gr.Request, key: str, ticket: int) -> Iterator[Shown]:
         """Enhance photos of a batch, showing each as soon as it is done, until others wait."""
@@ -231,11 +246,15 @@ class Page:
                 if turns.someone_waits and entry.state != "running":
                     break
             # Without the gallery: the last values of a turn are sent whole, not as a difference.
-            last = self._buttons(batch) | self.results.downloads(batch)
+            last = self.results.downloads(batch)
             if batch.remaining:
-                turns.rejoin(key)
+                turns.rejoin(key, _client(request))
                 last[self.ticket] = ticket + 1
-        yield last | self.results.headline(batch, self._headline(batch), language)
+        yield {
+            **last,
+            **self._buttons(batch),
+            **self.results.headline(batch, self._headline(batch), language),
+        }
 
     def _give_up(self, request: gr.Request, key: str) -> Shown:
         """The batch got no further turn: keep what is finished, offer the rest."""
@@ -259,7 +278,7 @@ class Page:
     def _wait(self, request: gr.Request, key: str) -> Any:
         """The place in the line, while there is one."""
         batch = self._batches.get(key)
-        if batch is None or self._batches.turns.ahead(key) is None:
+        if batch is None or not self._batches.turns.seen(key):
             return gr.skip()
         shown = self.results.headline(batch, self._headline(batch), language_of(request))
         return shown[self.results.status]
@@ -310,7 +329,7 @@ class Page:
             return say(
                 "{count} ahead of you. Your next photo begins in about {time}.",
                 count=len(ahead),
-                time=readable(sum(self._next_seconds(key) for key in ahead)),
+                time=readable(self._until_next(ahead)),
             )
         if left:
             place = total - len(left) + 1
@@ -357,12 +376,14 @@ class Page:
         """Until a batch is finished, if all who are here take turns."""
         own = self._seconds(batch, batch.remaining)
         others = (other for other in self._batches.alive() if other is not batch)
-        return own + sum(min(own, self._seconds(other, other.remaining)) for other in others)
+        theirs = sum(min(own, self._seconds(other, other.remaining)) for other in others)
+        return (own + theirs) / self._batches.engine.replicas
 
-    def _next_seconds(self, key: str) -> float:
-        """The next photo of a batch."""
-        batch = self._batches.get(key)
-        return self._seconds(batch, batch.remaining[:1]) if batch else 0.0
+    def _until_next(self, ahead: list[str]) -> float:
+        """Until the next photo of each of these batches is done."""
+        batches = filter(None, map(self._batches.get, ahead))
+        photos = sum(self._seconds(batch, batch.remaining[:1]) for batch in batches)
+        return photos / self._batches.engine.replicas
 
     def _seconds(self, batch: Batch, entries: list[Entry]) -> float:
         estimator = self._estimator.value
@@ -378,3 +399,7 @@ class Page:
     def _found(self, key: str, request: gr.Request) -> tuple[Batch, Language]:
         language = language_of(request)
         return batch_of(self._batches, key, language), language
+
+
+def _client(request: gr.Request) -> str:
+    return str(request.client.host)

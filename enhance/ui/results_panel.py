@@ -71,8 +71,8 @@ class ResultsPanel:
         }
         page.load(self._welcome, None, [self.status, self.viewer], **quick)
         latest = quick | {"trigger_mode": "always_last"}
-        self.gallery.select(self._select, key, self.viewer, **latest)
-        self.viewer.select(self._step, key, self.viewer, **latest)
+        self.gallery.select(self._look, key, self.viewer, **latest)
+        self.viewer.select(self._look, key, self.viewer, **latest)
         self.viewer.input(self._compare, key, [self.viewer, self.gallery], **latest)
         # One at a time for everybody: a photo put together again takes memory.
         self.viewer.edit(
@@ -131,16 +131,12 @@ class ResultsPanel:
         hint = say("Drop photos and press Enhance. Each appears here as soon as it is done.")
         return idle(hint, language), _nothing(language)
 
-    def _select(self, request: gr.Request, key: str, event: gr.SelectData) -> dict[str, Any]:
-        return self._look(key, int(event.index), language_of(request))
-
-    def _step(self, request: gr.Request, key: str, event: gr.EventData) -> dict[str, Any]:
-        return self._look(key, int(event._data["index"]), language_of(request))
-
-    def _look(self, key: str, index: int, language: Language) -> dict[str, Any]:
+    def _look(self, request: gr.Request, key: str, event: gr.EventData) -> dict[str, Any]:
+        language = language_of(request)
         batch = batch_of(self._batches, key, language)
-        pictured = batch.pictured
-        batch.looked_at = pictured[max(0, min(index, len(pictured) - 1))]
+        pictured, index = batch.pictured, _sent(event).get("index")
+        if pictured and isinstance(index, int):
+            batch.looked_at = pictured[max(0, min(index, len(pictured) - 1))]
         return _view(batch, language)
 
     def _compare(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
@@ -150,7 +146,7 @@ class ResultsPanel:
         entry = batch.looked_at
         if entry and entry.versions:
             keys = range(len(entry.versions))
-            left, right = str(event._data["left"]), str(event._data["right"])
+            left, right = _sent(event).get("left"), _sent(event).get("right")
             entry.compared = next((k for k in keys if str(k) == left), None)
             entry.chosen = next((k for k in keys if str(k) == right), entry.chosen)
         return _view(batch, language), self._pictures(batch, language)
@@ -159,16 +155,21 @@ class ResultsPanel:
         """Take a restored face out, or put it in again."""
         language = language_of(request)
         batch = batch_of(self._batches, key, language)
-        entry, face = batch.looked_at, int(event._data["face"])
+        entry, face = batch.looked_at, _sent(event).get("face")
         if entry and entry.version and face in entry.version.restorable:
             kept = set(entry.version.report.restored) - {face}
-            if event._data["on"]:
+            if _sent(event).get("on"):
                 kept.add(face)
             try:
                 batch.keep_faces(entry, kept, self._batches.limits)
             except EnhanceError as error:
                 raise toast(error.sentence, language) from error
         return _view(batch, language), self._pictures(batch, language)
+
+
+def _sent(event: gr.EventData) -> dict[str, Any]:
+    """What a widget says of its event; anything may come from elsewhere than the widget."""
+    return event._data if isinstance(event._data, dict) else {}
 
 
 def _nothing(language: Language) -> dict[str, Any]:

@@ -165,9 +165,22 @@ class Settings:
     def options(self, *values: Any) -> Options:
         """Options from the widgets' values, in their order; whole numbers may come as 2.0.
 
-        Raises OptionsError when one is out of range.
+        Raises OptionsError when one is out of range, or of another kind.
         """
         named = dict(zip(self._by_name, values, strict=True))
+        for name, widget in self._by_name.items():
+            if isinstance(widget, gr.Checkbox):
+                named[name] = bool(named[name])
+            elif isinstance(widget, gr.Slider) and not _within(named[name], widget):
+                raise OptionsError(
+                    say(
+                        "{name} must be a number from {least} to {most}, not {value!r}.",
+                        name=name,
+                        least=widget.minimum,
+                        most=widget.maximum,
+                        value=named[name],
+                    )
+                )
         for name in ("upscale", "min_face", "tile", "quality"):
             if named[name] != int(named[name]):
                 raise OptionsError(
@@ -179,3 +192,7 @@ class Settings:
                 )
             named[name] = int(named[name])
         return Options(**named)
+
+
+def _within(value: object, slider: gr.Slider) -> bool:
+    return isinstance(value, int | float) and slider.minimum <= value <= slider.maximum

@@ -10,25 +10,31 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from anyio import CapacityLimiter, to_thread
 
 from enhance.catalogue import CATALOGUE, WeightFile
 from enhance.choices import required_weights
 from enhance.downloads import fetch, locate
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator, readable
-from enhance.images import size_of
 from enhance.records import Options
 from enhance.sentences import say
 from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.ui.settings import Settings
+from enhance.ui.sizes import known_size
 
 Shown = dict[Any, Any]
 """What an event changes: widget → value; the widgets that are not in it stay as they are."""
 
+Sent = list[dict[str, Any]] | None
+"""Uploaded files as Gradio has checked them, for an event that does not preprocess: that would
+leave an empty file for each."""
+
 _PATIENCE = 20  # seconds that the estimate waits for models that are still loading
 _PROGRESS = gr.Progress()
 _SLOW = 8  # seconds; a photo that takes longer is shown as a quick preview first
+_READERS = 2  # of photos' headers at once: the other threads serve the rest of the page
 
 
 class EstimatorSlot:
@@ -55,6 +61,7 @@ class SettingsPanel:
     def __init__(self, estimator: EstimatorSlot) -> None:
         """Draws into the current column."""
         self._estimator = estimator
+        self._readers = CapacityLimiter(_READERS)
         self.preset = gr.Radio(
             [(label, name) for name, label in LABELS.items()],
             value="portrait",
@@ -100,6 +107,7 @@ class SettingsPanel:
             "fn": self._changed,
             "inputs": [files, *self.widgets],
             "outputs": [self.preset, estimate, self.models, self.fetch, self.remembered],
+            "preprocess": False,
         } | quick
         page.load(self._restore, self.remembered, self.widgets, **quick).then(**changed)
         self.preset.input(self._take_preset, self.preset, self.settings.widgets, **quick).then(
@@ -120,61 +128,70 @@ class SettingsPanel:
             api_visibility="private",
         )
 
-    def _restore(self, remembered: dict[str, Any] | None) -> list[Any]:
+    def _restore(self, remembered: object) -> list[Any]:
         """The settings of the last visit, unless they do not fit this version."""
-        values: list[Any] = [
-            (remembered or {}).get(name) for name in ("drafts", *self.settings.names)
-        ]
+        known = remembered if isinstance(remembered, dict) else {}
         try:
-            self.options(*values)
-        except (EnhanceError, TypeError, ValueError):
+            options = self.settings.options(*map(known.get, self.settings.names))
+        except EnhanceError:
             return [gr.skip() for _ in self.widgets]
-        return values
+        return [bool(known.get("drafts")), *self.settings.values(options)]
 
     def _take_preset(self, name: str) -> list[Any]:
         if name not in PRESETS:
             return [gr.skip() for _ in self.settings.widgets]
         return self.settings.values(PRESETS[name])
 
-    def _changed(
-        self, request: gr.Request, files: list[str] | None, drafts: bool, *values: Any
-    ) -> Shown:
+    async def _changed(self, request: gr.Request, files: Sent, drafts: bool, *values: Any) -> Shown:
         """Show what the choice costs and lacks, and remember it."""
-        language = language_of(request)
+        sizes = await to_thread.run_sync(_sizes, paths_of(files), limiter=self._readers)
+        count = len(files or ())
+        return await to_thread.run_sync(
+            self._chosen, language_of(request), count, sizes, drafts, values
+        )
+
+    def _chosen(
+        self,
+        language: Language,
+        count: int,
+        sizes: list[tuple[int, int]],
+        drafts: bool,
+        values: tuple[Any, ...],
+    ) -> Shown:
         try:
             options = self.options(drafts, *values)
         except EnhanceError as error:
             return {self._estimate: translated(error.sentence, language)}
-        remembered = {"drafts": drafts} | dict(zip(self.settings.names, values, strict=True))
-        cost = translated(self._cost(files, options), language)
+        kept = zip(self.settings.names, self.settings.values(options), strict=True)
+        remembered = {"drafts": bool(drafts)} | dict(kept)
+        cost = translated(self._cost(count, sizes, options), language)
         return {
-            self.preset: self._presets(files, options, language),
+            self.preset: self._presets(sizes, options, language),
             self._estimate: cost,
             self.remembered: remembered,
             **self._missing_models(options, language),
         }
 
-    def _cost(self, files: list[str] | None, options: Options) -> str:
+    def _cost(self, count: int, sizes: list[tuple[int, int]], options: Options) -> str:
         """What the work will cost, before anyone commits to it."""
-        if not files:
+        if not count:
             return ""
         estimator = self._estimator.wait()
         if estimator is None:
             return say("The models are still loading; you can already start.")
-        time = readable(estimator.total(_sizes(files), options))
-        if len(files) == 1:
+        time = readable(estimator.total(sizes, options))
+        if count == 1:
             return say("1 photo: about {time}, if there is one face in it.", time=time)
         return say(
             "{count} photos: about {time}, if there is one face in each.",
-            count=len(files),
+            count=count,
             time=time,
         )
 
-    def _presets(self, files: list[str] | None, options: Options, language: Language) -> Any:
+    def _presets(self, sizes: list[tuple[int, int]], options: Options, language: Language) -> Any:
         """The presets, each with its cost for these photos."""
         name = preset_of(options)
         estimator = self._estimator.value
-        sizes = _sizes(files) if files and estimator else []
         choices = []
         for key, label in LABELS.items():
             shown = translated(label, language)
@@ -241,10 +258,15 @@ def browser_state(name: str, default: Any) -> gr.BrowserState:
     return gr.BrowserState(default, storage_key=f"enhance-{name}", secret=key)
 
 
+def paths_of(files: Sent) -> list[Path]:
+    """Where uploaded files lie."""
+    return [Path(file["path"]) for file in files or ()]
+
+
 def _missing(options: Options) -> list[WeightFile]:
     files = (CATALOGUE[name] for name in required_weights(options))
     return [file for file in files if locate(file) is None]
 
 
-def _sizes(files: list[str]) -> list[tuple[int, int]]:
-    return [size for size in map(size_of, map(Path, files)) if size]
+def _sizes(paths: list[Path]) -> list[tuple[int, int]]:
+    return [size for size in map(known_size, paths) if size]

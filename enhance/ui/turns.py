@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from enhance.errors import Busy
 from enhance.sentences import say
+
+SILENT_SECONDS = 300
+"""Whoever is not heard of for so long is not in the line any more. A waiting page asks for its
+place every few seconds; one in the background once a minute, as browsers slow it down."""
+
+_SHARE = 4  # of the line: a fourth of it at most is one client's
+
+
+@dataclass
+class _Place:
+    client: str
+    seen: float
 
 
 class Turns:
@@ -17,36 +31,56 @@ class Turns:
     queue does not tell: whether anyone waits, so that a turn ends, and who is ahead of whom.
     """
 
-    def __init__(self, most: int) -> None:
-        """most: how many may wait; further ones are refused."""
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """most: how many may wait; further ones are refused. clock: seconds, never backwards."""
         self._most = most
-        self._waiting: list[str] = []
+        self._clock = clock
+        self._places: dict[str, _Place] = {}
         self._served: list[str] = []
         self._lock = threading.Lock()
 
-    def join(self, key: str) -> None:
-        """Join the end of the line. Raises Busy when it is full."""
+    def join(self, key: str, client: str) -> None:
+        """Join the end of the line. client: an address.
+
+        Raises Busy when the line is full, or has too many batches of that client.
+        """
         with self._lock:
-            if len(self._waiting) >= self._most:
+            waiting = self._waiting()
+            if len(waiting) >= self._most:
                 raise Busy(
                     say(
                         "{count} people are waiting already. Your photos are not lost: press "
                         "Enhance again in a few minutes.",
-                        count=len(self._waiting),
+                        count=len(waiting),
                     )
                 )
-            self._waiting.append(key)
+            own = sum(place.client == client for place in waiting.values())
+            if own >= max(1, self._most // _SHARE):
+                raise Busy(
+                    say(
+                        "{count} batches from your address are waiting already. Your photos are "
+                        "not lost: press Enhance again when one of them is done.",
+                        count=own,
+                    )
+                )
+            waiting[key] = _Place(client, self._clock())
 
-    def rejoin(self, key: str) -> None:
+    def rejoin(self, key: str, client: str) -> None:
         """Go to the end of the line after a turn; who has begun is never refused."""
         with self._lock:
-            self._waiting.append(key)
+            self._places[key] = _Place(client, self._clock())
+
+    def seen(self, key: str) -> bool:
+        """Whether it still waits, now that its page has asked."""
+        with self._lock:
+            if place := self._waiting().get(key):
+                place.seen = self._clock()
+            return place is not None
 
     def leave(self, key: str) -> None:
         """Give up the place in the line, if there is one."""
         with self._lock:
-            if key in self._waiting:
-                self._waiting.remove(key)
+            self._places.pop(key, None)
 
     @contextmanager
     def turn(self, key: str) -> Iterator[None]:
@@ -63,7 +97,8 @@ class Turns:
     @property
     def someone_waits(self) -> bool:
         """Whether the one that is served should hand over."""
-        return bool(self._waiting)
+        with self._lock:
+            return bool(self._waiting())
 
     def served(self, key: str) -> bool:
         """Whether it is this batch's turn."""
@@ -72,6 +107,14 @@ class Turns:
     def ahead(self, key: str) -> list[str] | None:
         """Who will be served before this batch, first the one that is now; None: not waiting."""
         with self._lock:
-            if key not in self._waiting:
+            waiting = list(self._waiting())
+            if key not in waiting:
                 return None
-            return self._served + self._waiting[: self._waiting.index(key)]
+            return self._served + waiting[: waiting.index(key)]
+
+    def _waiting(self) -> dict[str, _Place]:
+        """The places in their order, without those of whom nothing was heard. Call it locked."""
+        oldest = self._clock() - SILENT_SECONDS
+        for key in [key for key, place in self._places.items() if place.seen < oldest]:
+            del self._places[key]
+        return self._places

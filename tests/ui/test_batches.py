@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from enhance.errors import OptionsError
 from enhance.images import output_stem, preview, size_of
 from enhance.records import Limits, Options, Photo, Setup, Source
 from enhance.ui.batches import Batches
+from enhance.ui.sizes import known_size
 
 FAST = Options(upscale=1, restorer="none", background="lanczos")
 
@@ -140,6 +142,45 @@ def test_whole_numbers_are_asked_for() -> None:
     values[0] = 2.5
     with pytest.raises(OptionsError, match="whole number"):
         settings.options(*values)
+    odd_ones: tuple[object, ...] = (math.nan, math.inf, 10**400, -1, "2", None, [], {})
+    for place, name in enumerate(settings.names):
+        for odd in odd_ones if name != "only_restore_blurred" else ():
+            values = [widget.value for widget in settings.widgets]
+            values[place] = odd
+            with pytest.raises(OptionsError, match=f"{name} must be"):
+                settings.options(*values)
+
+
+def test_a_file_is_measured_once_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[Path] = []
+
+    def measure(path: Path) -> tuple[int, int] | None:
+        measured.append(path)
+        return size_of(path)
+
+    monkeypatch.setattr("enhance.ui.sizes.size_of", measure)
+    path, link = tmp_path / "a.png", tmp_path / "b.png"
+    Image.new("RGB", (30, 20)).save(path)
+    link.hardlink_to(path)
+    assert [known_size(one) for one in (path, link, path)] == [(30, 20)] * 3
+    assert len(measured) == 1
+    Image.new("RGB", (30, 200)).save(path)
+    assert known_size(link) == (30, 200)
+    for nothing in ("none.png", "a\0b.png", "a" * 5000):
+        assert known_size(tmp_path / nothing) is None
+
+
+def test_an_expired_batch_has_no_place_in_the_line(batches: Batches, tmp_path: Path) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 1), FAST, "one")
+        batches.turns.join(batch.key, "here")
+        batch.touched -= 7 * 3600
+        batches.expire()
+    assert batches.get(batch.key) is None
+    assert batches.turns.ahead(batch.key) is None
+    assert not batches.turns.someone_waits
 
 
 def test_what_was_refused_is_not_decoded_for_a_look_at_it(

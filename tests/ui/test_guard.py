@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import threading
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 from urllib.parse import quote
 
+import anyio
 import httpx
 import pytest
 from gradio_client import Client, handle_file
@@ -19,12 +22,14 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from enhance.records import Limits
-from enhance.ui.guard import MAX_BODY, MAX_LOGINS_PER_MINUTE, Guard
+from enhance.ui import guard
+from enhance.ui.guard import MAX_LOGINS_PER_MINUTE, Guard
 from tests.server import SAMPLES, Server, running
 from tests.ui.api_photos import QUICK, results, square
 from tests.ui.hands import HEADLINE, SMALL, states
@@ -69,6 +74,131 @@ def test_uploads_that_are_no_photos_are_never_shown(server: Server, name: str) -
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("path", ["/pwa_icon", "/pwa_icon/192", "/pwa_icon/512"])
+def test_the_icon_in_its_sizes(server: Server, path: str) -> None:
+    assert httpx.get(server.url + path).headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize("size", ["193", "20000", "0192", "+192", "192.0", "-1", "１９２", "512/1"])
+def test_the_icon_is_made_in_no_other_size(server: Server, size: str) -> None:
+    answer = httpx.get(f"{server.url}/pwa_icon/{quote(size)}")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "There is nothing at this address."
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_only_a_page_gets_the_chinese_script(server: Server, method: str) -> None:
+    answer = httpx.request(method, server.url, headers={"Accept-Language": "zh"})
+    assert answer.status_code == 405
+    assert answer.json() == {"detail": "Method Not Allowed"}
+    assert "<script>" in httpx.get(server.url, headers={"Accept-Language": "zh"}).text
+
+
+# what one visitor says to another
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Host", "X-Forwarded-Prefix", "X-Gradio-Server"])
+def test_a_client_cannot_say_what_only_a_proxy_may(server: Server, name: str) -> None:
+    for path in ("/gradio_api/info", "/config", "/"):
+        for value in ("owned.example", "http://owned.example"):
+            answer = httpx.get(server.url + path, headers={name: value})
+            assert answer.status_code == 200
+            assert "owned.example" not in answer.text
+    assert server.url in httpx.get(f"{server.url}/gradio_api/info").text
+
+
+def test_a_trusted_proxy_says_how_it_is_called() -> None:
+    app = guarded(Clock(), proxy=True)
+    headers = {"X-Forwarded-Host": "photos.example", "X-Gradio-Server": "http://owned.example"}
+    assert app.post("/headers", headers=headers).json()["x-forwarded-host"] == "photos.example"
+    assert "x-gradio-server" not in app.post("/headers", headers=headers).json()
+    assert "x-forwarded-host" not in guarded(Clock()).post("/headers", headers=headers).json()
+
+
+# values that no widget sends
+
+
+ODD: list[Any] = [None, -1, 10**30, 10**400, 1e308, "x", [], {}, [[]], {"a": 1}, True]
+ODD_EVENTS: list[Any] = [
+    *ODD,
+    {"index": "x"},
+    {"index": -5},
+    {"index": 10**400},
+    {"index": [1]},
+    {"left": {}, "right": []},
+    {"face": -1, "on": 1},
+    {"face": [0], "on": {}},
+]
+
+
+def handlers(server: Server) -> dict[str, int]:
+    """The page's hidden functions: each one's name and number."""
+    dependencies = httpx.get(f"{server.url}/config").json()["dependencies"]
+    return {one["api_name"]: one["id"] for one in dependencies}
+
+
+def ask(server: Server, handler: int, data: list[Any], event: Any = None) -> httpx.Response:
+    body = {"data": data, "fn_index": handler, "session_hash": "forged", "event_data": event}
+    return httpx.post(f"{server.url}/gradio_api/run/predict", json=body, timeout=60)
+
+
+def faults(server: Server) -> int:
+    """Tracebacks so far of errors in the app's own code."""
+    told = server.log.read_text("utf-8").split("Traceback")[1:]
+    return sum(f"{os.sep}enhance{os.sep}" in one for one in told)
+
+
+def settings_of(server: Server) -> list[Any]:
+    """The values that the widgets of the settings have at first."""
+    config = httpx.get(f"{server.url}/config").json()
+    values = {one["id"]: one["props"].get("value") for one in config["components"]}
+    (changed,) = [one for one in config["dependencies"] if one["api_name"] == "_changed"]
+    return [values[number] for number in changed["inputs"][1:]]
+
+
+def test_odd_values_are_no_faults(server: Server, tmp_path: Path) -> None:
+    photo = handle_file(square(tmp_path / "odd.png", QUICK))
+    Client(server.url, verbose=False).predict(photo, api_name="/enhance")
+    (mine,) = results(server, "odd")
+    numbers, before = handlers(server), faults(server)
+    for value in ODD:
+        for name in ("_restore", "_offer", "_take_sample", "_wait"):
+            assert ask(server, numbers[name], [value]).status_code == 200, (name, value)
+        for name in ("_reopen", "_stop", "_give_up"):
+            assert "expired" in ask(server, numbers[name], [value]).json()["error"]
+    for event in ODD_EVENTS:
+        for name in ("_look", "_look_1", "_compare"):
+            answer = ask(server, numbers[name], [mine.parts[-3]], event)
+            assert answer.status_code == 200, (name, event)
+    values = settings_of(server)
+    for place in range(len(values)):
+        for odd in ODD:
+            changed = [*values[:place], odd, *values[place + 1 :]]
+            answer = ask(server, numbers["_changed"], [None, *changed])
+            assert answer.status_code == 200, (place, odd)
+    assert faults(server) == before
+
+
+def test_the_log_holds_little_of_what_is_sent(server: Server) -> None:
+    before = server.log.stat().st_size
+    answer = ask(server, handlers(server)["_changed"], ["secret words " * 50_000])
+    assert answer.status_code == 500  # too few values, which Gradio logs as they are
+    told = server.log.read_bytes()[before:]
+    assert b"characters left out" in told
+    assert len(told) < 30_000
+
+
+def test_a_photo_named_often_is_read_once(server: Server, tmp_path: Path) -> None:
+    content = square(tmp_path / "often.png", QUICK).read_bytes()
+    url = f"{server.url}/gradio_api/upload"
+    (path,) = httpx.post(url, files={"files": ("often.png", content)}).json()
+    files = [{"path": path, "meta": {"_type": "gradio.FileData"}}] * 400
+    before = set(server.files.iterdir())
+    answer = ask(server, handlers(server)["_changed"], [files, *settings_of(server)])
+    assert "400 photos" in answer.text
+    assert set(server.files.iterdir()) == before, "files were made for what was named"
+
+
 # files that are not the visitor's
 
 
@@ -89,6 +219,21 @@ def traversals(server: Server) -> Iterator[str]:
     yield f"{inside}/"
     yield ".env"
     yield "app.py"
+
+
+def test_no_photo_beside_the_uploads_is_read(server: Server, tmp_path: Path) -> None:
+    path = str(square(tmp_path / "private.png", QUICK))
+    photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    shapes: list[Any] = [path, photo, {"path": path}, {"root": [photo]}, {"root": [{"path": path}]}]
+    shapes += [{"path": path, "meta": {"_type": kind}} for kind in ("", "gradio.Other", None)]
+    shapes += [{"path": path, "meta": None}, {"path": path, "meta": {}}, {**photo, "url": path}]
+    shapes += [{**photo, "orig_name": path, "size": 1, "is_stream": True}]
+    shapes += [[shape] for shape in shapes]
+    values = settings_of(server)
+    for shape in shapes:
+        answer = ask(server, handlers(server)["_changed"], [shape, *values])
+        assert answer.status_code == 500, shape
+        assert "photo" not in str(answer.json()["error"]), shape
 
 
 def test_no_path_leads_to_other_files(server: Server) -> None:
@@ -216,6 +361,10 @@ def test_parts_of_gradio_that_nobody_needs_are_closed(server: Server, path: str)
 # floods
 
 
+PHOTOS = 100
+BODY = 64 * 1024 + 2 * 1024 * PHOTOS
+
+
 class Clock:
     now = 1000.0
 
@@ -229,10 +378,20 @@ def guarded(clock: Clock, *, proxy: bool = False, full: bool = False) -> TestCli
     async def read(request: Request) -> PlainTextResponse:
         return PlainTextResponse(str(len(await request.body())))
 
-    few = Limits(max_request_bytes=1000, max_uploads_per_minute=3, max_upload_bytes_per_minute=2500)
+    few = Limits(
+        max_photos=PHOTOS,
+        max_request_bytes=1000,
+        max_uploads_per_minute=3,
+        max_upload_bytes_per_minute=2500,
+    )
     guard = Middleware(Guard, limits=few, full=lambda: full, behind_proxy=proxy, clock=clock)
+
+    async def headers(request: Request) -> JSONResponse:
+        return JSONResponse(dict(request.headers))
+
     paths = ("/gradio_api/upload", "/login", "/other")
     routes = [Route(path, read, methods=["POST"]) for path in paths]
+    routes.append(Route("/headers", headers, methods=["POST"]))
     return TestClient(Starlette(routes=routes, middleware=[guard]))
 
 
@@ -249,6 +408,52 @@ def test_uploads_a_minute() -> None:
     assert upload(app) == 429
     clock.now += 1
     assert [upload(app) for _ in range(4)] == [200, 200, 200, 429]
+
+
+def served(guarded: Guard, path: str, body: Iterator[bytes]) -> int:
+    """The status of the answer to a body that comes in such pieces, and then no more."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        piece = next(body, None)
+        if piece is None:
+            await anyio.sleep_forever()
+        return {"type": "http.request", "body": piece, "more_body": True}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "headers": [(b"content-type", b"multipart/form-data; boundary=bound")],
+        "client": ("10.0.0.1", 1),
+    }
+    anyio.run(guarded, scope, receive, send)
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_files_a_minute(step: int) -> None:
+    """Each file of an upload counts, wherever the network cuts it."""
+
+    def upload_of(count: int) -> int:
+        head = b'--bound\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+        body = (head + b"--b\r\n") * count + b"--bound--\r\n"
+        left = len(body)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            nonlocal left
+            while left:
+                left -= len((await receive())["body"])
+            await PlainTextResponse("all of it")(scope, receive, send)
+
+        few = Guard(app, Limits(max_uploads_per_minute=3), clock=Clock())
+        pieces = (body[at : at + step] for at in range(0, len(body), step))
+        return served(few, guard.UPLOAD, pieces)
+
+    assert [upload_of(count) for count in (1, 2, 3, 4, 40)] == [200, 200, 200, 429, 429]
 
 
 def test_bytes_a_minute() -> None:
@@ -281,10 +486,56 @@ def test_no_uploads_without_room() -> None:
     assert upload(guarded(Clock(), full=True)) == 507
 
 
-@pytest.mark.parametrize("size", [MAX_BODY, MAX_BODY + 1])
+@pytest.mark.parametrize("size", [BODY, BODY + 1])
 def test_other_requests_are_small(size: int) -> None:
     answer = guarded(Clock()).post("/other", content=bytes(size))
-    assert answer.status_code == (200 if size <= MAX_BODY else 413)
+    assert answer.status_code == (200 if size <= BODY else 413)
+
+
+def named(name: str) -> dict[str, Any]:
+    """A file as the page names it."""
+    path = f"/tmp/gradio/{'0' * 64}/{name}"
+    return {
+        "path": path,
+        "url": f"https://photos.example.org/gradio_api/file={quote(path)}",
+        "size": 10**8,
+        "orig_name": name,
+        "mime_type": "image/vnd.adobe.photoshop",
+        "is_stream": False,
+        "meta": {"_type": "gradio.FileData"},
+    }
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "照"])
+def test_a_whole_batch_of_long_names_is_no_large_request(letter: str) -> None:
+    name = letter * (250 // len(letter.encode())) + ".jpeg"
+    body = {"data": [[named(name)] * PHOTOS, *range(20)], "fn_index": 1, "session_hash": "x" * 20}
+    assert guarded(Clock()).post("/other", json=body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [{}] * 4000,
+        [[]] * 4000,
+        [0] * 4000,
+        {str(i): 0 for i in range(4000)},
+        [named("a.jpg")] * 201,
+    ],
+)
+def test_requests_of_many_values_are_refused(data: Any) -> None:
+    answer = guarded(Clock()).post("/other", json={"data": data})
+    assert answer.status_code == 413
+    assert "Send fewer photos at once" in answer.json()["detail"]
+
+
+def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.05)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("what has not come was served")
+
+    assert served(Guard(app, Limits()), "/other", iter([b"[", b"1,"])) == 408
 
 
 def test_tries_to_log_in_a_minute() -> None:
@@ -306,7 +557,7 @@ def test_behind_a_proxy_clients_are_told_apart() -> None:
     assert faked == [200, 200, 200, 429]
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"path":' * 50_000, b"\xff\xfe", b"NaN", b""])
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"path":' * 20_000, b"\xff\xfe", b"NaN", b""])
 def test_bodies_that_are_no_plain_data(body: bytes) -> None:
     answer = guarded(Clock()).post("/other", content=body)
     assert answer.text == str(len(body))
@@ -364,6 +615,15 @@ def test_after_logging_in_everything_is_served(private: Server, tmp_path: Path) 
     login = httpx.post(f"{private.url}/login", data={"username": "bob", "password": "b"})
     # The secure one of the two cookies is not sent over plain HTTP.
     assert httpx.get(url, cookies=dict(login.cookies)).status_code == 200
+
+
+def test_photos_are_nobody_elses_on_the_machine(server: Server, tmp_path: Path) -> None:
+    client = Client(server.url, verbose=False)
+    client.predict(handle_file(square(tmp_path / "own.png", QUICK)), api_name="/enhance")
+    (enhanced,) = results(server, "own")
+    (upload,) = server.files.glob("*/own.png")
+    for path in (enhanced, upload, enhanced.parent, upload.parent):
+        assert path.stat().st_mode & 0o077 == 0
 
 
 def test_refused_uploads_leave_nothing(private: Server) -> None:

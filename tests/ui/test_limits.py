@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -18,10 +20,12 @@ from playwright.sync_api import Browser, expect
 from app import accounts, limits
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
-from enhance.errors import NoRoom, OptionsError, TooManyPhotos
+from enhance.errors import Busy, NoRoom, OptionsError, TooManyPhotos
 from enhance.records import Failure, Limits, Options, Result, Setup, Source
 from enhance.ui.batches import Batch, Batches
-from tests.server import Server, running
+from enhance.ui.disk import used_bytes
+from enhance.ui.turns import SILENT_SECONDS, Turns
+from tests.server import SAMPLES, Server, running
 from tests.ui.api_photos import QUICK, SLOW, square
 from tests.ui.hands import copies, drop, finish
 
@@ -177,6 +181,85 @@ def test_uploads_that_no_batch_came_to_use_go(engine: LocalEngine, tmp_path: Pat
         os.utime(path, (1, 1))
     batches.sweep([sample])
     assert {path.name for path in root.iterdir() if "results" not in path.name} == {"new", "sample"}
+
+
+def test_small_files_and_folders_count_as_what_they_take(tmp_path: Path) -> None:
+    for number in range(100):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "a.jpg").write_bytes(b"a")
+    os.sync()
+    status = [path.stat() for path in tmp_path.rglob("*")]
+    assert len(status) == 200
+    used = used_bytes(tmp_path, tmp_path / "results")
+    assert used >= sum(512 * one.st_blocks for one in status)
+    large = tmp_path / "large.jpg"
+    large.write_bytes(bytes(10**6))
+    assert used_bytes(tmp_path, tmp_path / "results") >= used + 10**6
+
+
+def test_nothing_of_a_visitor_is_left_at_the_end(tmp_path: Path) -> None:
+    """Not even when the page is still open somewhere."""
+    photo = square(tmp_path / "photo.jpg", QUICK)
+    with running(tmp_path) as server, httpx.Client(base_url=f"{server.url}/gradio_api") as client:
+        with client.stream("GET", "/heartbeat/listener") as listening:
+            next(listening.iter_raw())
+            files = {"files": ("photo.jpg", photo.read_bytes())}
+            (upload,) = client.post("/upload", files=files).json()
+            assert Path(upload).exists()
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(60) == 0
+        assert not Path(upload).parent.exists()
+        assert not list(server.files.glob("results-*"))
+        # The samples, which the next start would only have to copy again, stay.
+        assert {path.name for path in server.files.glob("*/*")} == {
+            path.name for path in SAMPLES.glob("*.jpg")
+        }
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_silent_page_loses_its_place() -> None:
+    clock = Clock()
+    turns = Turns(64, clock)
+    for number in range(64):
+        turns.join(f"silent{number}", f"10.0.0.{number}")
+    with pytest.raises(Busy, match="64 people are waiting already"):
+        turns.join("late", "10.0.1.1")
+    clock.now += SILENT_SECONDS - 1
+    assert turns.seen("silent7") and turns.someone_waits
+    clock.now += 2
+    assert not turns.seen("silent8")
+    turns.join("late", "10.0.1.1")
+    assert turns.ahead("late") == ["silent7"]
+    clock.now += SILENT_SECONDS + 1
+    assert not turns.someone_waits and turns.ahead("late") is None
+
+
+def test_a_client_has_a_share_of_the_line() -> None:
+    turns = Turns(8)
+    for number in range(2):
+        turns.join(f"mine{number}", "10.0.0.1")
+    with pytest.raises(Busy, match="2 batches from your address are waiting already"):
+        turns.join("mine2", "10.0.0.1")
+    turns.join("yours", "10.0.0.2")
+    turns.leave("mine0")
+    turns.join("mine2", "10.0.0.1")
+    assert turns.ahead("mine2") == ["mine1", "yours"]
+
+
+def test_who_has_had_a_turn_goes_to_the_end() -> None:
+    turns = Turns(4)
+    turns.join("a", "10.0.0.1")
+    with turns.turn("a"):
+        for number in range(2, 6):
+            turns.join(str(number), f"10.0.0.{number}")
+        turns.rejoin("a", "10.0.0.1")  # never refused
+    assert turns.ahead("a") == ["2", "3", "4", "5"]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,43 @@
+"""Which engine the environment asks for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from enhance.engines.base import Engine
+from enhance.engines.local import LocalEngine
+from enhance.errors import OptionsError
+from enhance.pipeline import Enhancer
+from enhance.records import Limits
+from enhance.sentences import say
+
+
+def open_engine(
+    load: Callable[[], Enhancer], limits: Limits, environment: Mapping[str, str] = os.environ
+) -> Engine:
+    """The engine in this process, or with ENHANCE_ENGINE=ray a pool of ENHANCE_REPLICAS (a number,
+    or `auto`) on Ray. `load` makes an enhancer, in whatever process needs one.
+
+    Raises OptionsError for other values, or when Ray is not installed.
+    """
+    kind = environment.get("ENHANCE_ENGINE", "local")
+    if kind == "local":
+        return LocalEngine(load, limits)
+    if kind != "ray":
+        raise OptionsError(say("ENHANCE_ENGINE must be local or ray, not {value!r}.", value=kind))
+    replicas = environment.get("ENHANCE_REPLICAS", "auto")
+    if replicas != "auto" and not (replicas.isdecimal() and int(replicas)):
+        raise OptionsError(
+            say(
+                "ENHANCE_REPLICAS must be auto or a whole number of at least 1, not {value!r}.",
+                value=replicas,
+            )
+        )
+    try:
+        from enhance.engines.ray import RayEngine
+    except ImportError as error:
+        raise OptionsError(
+            say("ENHANCE_ENGINE=ray needs Ray: pip install -r requirements-ray.txt.")
+        ) from error
+    return RayEngine(load, limits, None if replicas == "auto" else int(replicas))

@@ -1,0 +1,1 @@
+"""Photos in folders and stores, and results on their way there, however many."""

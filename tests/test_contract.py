@@ -1,0 +1,251 @@
+"""What every engine promises: tested with the local one and with two replicas on Ray."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.photos import Damage, astronaut, degrade, group
+from enhance.build import load_enhancer
+from enhance.engines.base import Engine
+from enhance.engines.local import LocalEngine
+from enhance.engines.ray import RayEngine
+from enhance.records import Failure, Limits, Options, Result, Setup, Source
+from tests.conftest import Save
+from tests.pictures import deep_png
+
+QUICK = Options(restorer="none", background="lanczos", upscale=2)
+FACE = Options(restorer="bundled", background="lanczos")
+DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
+
+
+@pytest.fixture(scope="module", params=["local", "ray"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    load = partial(load_enhancer, Setup(device="cpu"), Limits())
+    local = request.param == "local"
+    with closing(LocalEngine(load, Limits()) if local else RayEngine(load, Limits(), 2)) as one:
+        yield one
+
+
+def sort(run: Iterator[Result | Failure]) -> list[Result | Failure]:
+    """All records of a run, in the order of its photos."""
+    return sorted(run, key=lambda record: record.index)
+
+
+def results(run: Iterator[Result | Failure]) -> list[Result]:
+    """The same, where no photo may fail."""
+    records = sort(run)
+    assert all(isinstance(record, Result) for record in records), records
+    return [record for record in records if isinstance(record, Result)]
+
+
+def photos(save: Save, count: int, start: int = 0) -> list[Source]:
+    """Small photos, each different."""
+    return [
+        save(f"{i}.png", np.roll(astronaut()[::8, ::8], i, axis=1))
+        for i in range(start, start + count)
+    ]
+
+
+def test_the_engine_loads_the_real_models(engine: Engine) -> None:
+    info = engine.load()
+    assert info.device == "cpu"
+    assert info.precision in ("fp32", "bf16")
+    assert 0 < info.pixel_seconds < 1
+
+
+def test_records_come_in_order_with_everything_in_them(engine: Engine, save: Save) -> None:
+    sources = photos(save, 5)
+    records = results(engine.run(sources, QUICK))
+    assert [record.index for record in records] == list(range(5))
+    assert [record.name for record in records] == [source.name for source in sources]
+    assert len({record.data for record in records}) == 5
+    for record in records:
+        assert record.report.source_size == (64, 64)
+        assert record.report.output_size == (128, 128)
+        assert list(record.report.seconds) == ["decode", "upscale", "paste", "encode"]
+
+
+def test_no_photos_give_no_records(engine: Engine) -> None:
+    assert list(engine.run([], QUICK)) == []
+
+
+def test_a_face_is_restored(engine: Engine, save: Save) -> None:
+    source = save("face.jpg", degrade(astronaut(), Damage(down=2)), quality=95)
+    (one,) = results(engine.run([source], Options(restorer="bundled", background="lanczos")))
+    (two,) = results(engine.run([source], Options(restorer="bundled", background="lanczos")))
+    assert len(one.report.faces) == 1
+    assert one.report.seconds["restore"] > 0
+    assert one.filename == "face_enhanced.jpg"
+    assert one.data == two.data
+
+
+def test_a_corrupt_photo_harms_no_neighbour(engine: Engine, save: Save, tmp_path: Path) -> None:
+    good = photos(save, 4)
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a photo")
+    bad, gone = Source.of(tmp_path / "bad.jpg"), Source.of(tmp_path / "gone.jpg")
+    records = list(engine.run([good[0], bad, good[1], gone, gone, good[2], good[3], bad], QUICK))
+    failures = [record for record in records if isinstance(record, Failure)]
+    assert [failure.index for failure in failures] == [1, 3, 4, 7]
+    assert {failure.kind for failure in failures} == {"UnreadablePhoto"}
+    assert all(f"“{failure.name}”" in failure.reason for failure in failures)
+    alone = results(engine.run(good, QUICK))
+    assert [r.data for r in records if isinstance(r, Result)] == [r.data for r in alone]
+
+
+def test_file_names_are_unique_within_a_batch(engine: Engine, save: Save) -> None:
+    (source,) = photos(save, 1)
+    names = [
+        "a.png",
+        "a.png",
+        "A.PNG",
+        "x/a.png",
+        "a?.png",
+        "a",
+        "a_enhanced.png",
+        "",
+        "\0",
+        "b.gif",
+    ]
+    names += ["a_enhanced_2.png", "straße.png", "STRASSE.png", "\u00e9.png", "e\u0301.png"]
+    records = results(engine.run([replace(source, name=name) for name in names], QUICK))
+    files = [record.filename for record in records]
+    assert "a_enhanced.png" in {file.casefold() for file in files}
+    assert len({file.casefold() for file in files}) == len(names)
+    assert all(file == Path(file).name and file.endswith(".png") for file in files)
+    assert [record.name for record in records] == names
+
+
+def test_names_are_free_again_in_the_next_batch(engine: Engine, save: Save) -> None:
+    (source,) = photos(save, 1)
+    for _ in range(2):
+        assert results(engine.run([source], QUICK))[0].filename == "0_enhanced.png"
+
+
+def test_only_a_few_photos_are_read_ahead(engine: Engine, save: Save) -> None:
+    taken = 0
+    (source,) = photos(save, 1)
+
+    def endless() -> Iterator[Source]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield source
+
+    with closing(engine.run(endless(), QUICK)) as run:
+        assert taken == 0
+        for k in range(1, 12):
+            next(run)
+            assert k <= taken <= k + 3
+
+
+def test_two_runs_at_once_each_get_their_own(engine: Engine, save: Save) -> None:
+    twice, thrice = photos(save, 4), photos(save, 4, start=10)
+    larger = replace(QUICK, upscale=3)
+    alone = [r.data for r in results(engine.run(twice, QUICK))]
+    alone_larger = [r.data for r in results(engine.run(thrice, larger))]
+    pairs = list(zip(engine.run(twice, QUICK), engine.run(thrice, larger), strict=True))
+    for run, expected in zip(zip(*pairs, strict=True), (alone, alone_larger), strict=True):
+        assert [r.data for r in sort(iter(run)) if isinstance(r, Result)] == expected
+
+    found: dict[int, list[bytes]] = {}
+    jobs = [(twice, QUICK), (thrice, larger)] * 2
+
+    def work(i: int) -> None:
+        found[i] = [r.data for r in results(engine.run(*jobs[i]))]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(jobs))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+    assert found == {0: alone, 1: alone_larger, 2: alone, 3: alone_larger}
+
+
+def test_runs_take_turns(engine: Engine, save: Save) -> None:
+    engine.load()
+    (source,) = photos(save, 1)
+    long = engine.run([source] * 50, QUICK)
+    assert isinstance(next(long), Result)
+    assert len(results(engine.run([source], QUICK))) == 1
+    assert len(results(long)) == 49, "the short one did not wait for these"
+
+
+def test_a_draft_is_small_and_comes_before_the_full_version(engine: Engine, save: Save) -> None:
+    large = degrade(group(2, 2400, 1800), Damage(down=2, blur=4))
+    full = save("two.png", large)
+    options = replace(FACE, upscale=1, format="png", background="auto")
+    draft, whole = results(engine.run([replace(full, draft=True), full], options, layers=True))
+    assert (draft.filename, whole.filename) == ("two_draft.jpg", "two_enhanced.png")
+    assert draft.report.source_size == draft.report.output_size == (640, 480)
+    assert len(draft.report.restored) == 1 < len(whole.report.restored)
+    assert draft.report.background == "lanczos"
+    assert draft.report.notes == ()
+    assert draft.layers is None
+    assert whole.layers is not None
+    assert draft.report.seconds["decode"] > 0
+    with Image.open(io.BytesIO(draft.data)) as image:
+        assert image.format == "JPEG"
+        seen = np.asarray(image).astype(int)
+    with Image.open(io.BytesIO(whole.data)) as image:
+        shrunk = np.asarray(image.resize((640, 480), Image.Resampling.BOX)).astype(int)
+    assert np.abs(seen - shrunk).mean() < 6, "it shows what will come"
+
+
+@pytest.mark.parametrize(
+    ("size", "upscale", "expected"),
+    [((1280, 320), 4, (1280, 320)), ((64, 80), 4, (128, 160)), ((64, 80), 1, (64, 80))],
+)
+def test_a_draft_is_never_larger_than_the_full_version(
+    engine: Engine,
+    save: Save,
+    size: tuple[int, int],
+    upscale: int,
+    expected: tuple[int, int],
+) -> None:
+    picture = np.asarray(Image.fromarray(astronaut()).resize(size))
+    source = replace(save("a.png", picture), draft=True)
+    options = Options(restorer="none", background="realesrgan", upscale=upscale)
+    (draft,) = results(engine.run([source], options))
+    assert draft.report.output_size == expected
+    with Image.open(io.BytesIO(draft.data)) as image:
+        assert image.size == expected
+
+
+def test_a_draft_of_any_kind_of_photo(engine: Engine, tmp_path: Path) -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (900, 700, 4)).astype(np.uint16)
+    (tmp_path / "deep.png").write_bytes(deep_png(deep))
+    Image.fromarray(astronaut()).convert("L").save(tmp_path / "grey.tiff")
+    (tmp_path / "bad.jpg").write_bytes(b"no photo")
+    sources = [Source(path, path.name, draft=True) for path in sorted(tmp_path.iterdir())]
+    bad, deep_draft, grey = sort(engine.run(sources, QUICK))
+    assert isinstance(bad, Failure)
+    assert bad.kind == "UnreadablePhoto"
+    for draft, mode in ((deep_draft, "RGB"), (grey, "L")):
+        assert isinstance(draft, Result)
+        assert draft.report.notes == ()
+        with Image.open(io.BytesIO(draft.data)) as image:
+            assert (image.format, image.mode) == ("JPEG", mode)
+
+
+def test_closing_one_run_leaves_the_others(engine: Engine, save: Save) -> None:
+    stopped, other = engine.run(photos(save, 4), QUICK), engine.run(photos(save, 4), QUICK)
+    next(stopped)
+    next(other)
+    stopped.close()
+    assert len(results(other)) == 3
+
+
+def test_a_run_closed_before_it_began_gives_nothing(engine: Engine, save: Save) -> None:
+    run = engine.run(photos(save, 2), QUICK)
+    run.close()
+    assert list(run) == []

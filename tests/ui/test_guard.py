@@ -9,6 +9,7 @@ import os
 import threading
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -430,7 +431,8 @@ def served(guarded: Guard, path: str, body: Iterator[bytes]) -> int:
         "headers": [(b"content-type", b"multipart/form-data; boundary=bound")],
         "client": ("10.0.0.1", 1),
     }
-    anyio.run(guarded, scope, receive, send)
+    with ThreadPoolExecutor() as apart:  # from the loop of the browser's tests
+        apart.submit(anyio.run, guarded, scope, receive, send).result()
     return int(sent[0]["status"])
 
 

@@ -20,7 +20,8 @@ from tests.server import Server, running
 @contextmanager
 def serving() -> Iterator[Server]:
     """A server with nothing but the bundled weights, its models loaded."""
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
+    rates = {"ENHANCE_MAX_UPLOADS_PER_MINUTE": "100000"}  # all clients have one address here
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), **rates) as server:
         idle(connect(server))
         yield server
 

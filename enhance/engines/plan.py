@@ -8,7 +8,7 @@ from typing import Any
 
 import ray
 
-_THREADS = 4  # of a replica on CPUs: with more a photo is little faster
+_THREADS = 4  # of a replica on CPUs: few enough for many photos, enough for one
 _GPU_BYTES = 6 * 2**30  # of a replica on a GPU: its models, and a tile of 512 pixels in work
 
 _remote: Any = ray.remote  # its types know only what is decorated where it is defined

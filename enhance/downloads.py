@@ -7,7 +7,6 @@ knows only its own server, and urllib3's Retry does not cover a body that is cut
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import re
@@ -24,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from enhance.catalogue import WeightFile
 from enhance.errors import WeightsInvalid, WeightsMissing
-from enhance.files import write_bytes
+from enhance.files import sha256, write_bytes
 from enhance.sentences import joined, say
 
 log = logging.getLogger(__name__)
@@ -37,7 +36,6 @@ _TIMEOUT = httpx.Timeout(30, connect=10)
 _PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that may be gone at the next try
 _UNCONNECTED = (httpx.ConnectError, httpx.ConnectTimeout)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_BLOCK = 1 << 20
 
 
 class _Interrupted(Exception):
@@ -230,7 +228,7 @@ def _complete(
             continue
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _Refused(_why(error)) from error
-        if _size(part) == file.size and _sha256(part) == file.sha256:
+        if _size(part) == file.size and sha256(part) == file.sha256:
             return
         part.unlink()
         if not inherited:
@@ -354,13 +352,5 @@ def _remember(file: WeightFile, state: str) -> None:
 
 @lru_cache(maxsize=64)
 def _sha256_of(path: Path, state: str) -> str:
-    """`_sha256`, remembered until the file's state is another."""
-    return _sha256(path)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as data:
-        while block := data.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    """`sha256`, remembered until the file's state is another."""
+    return sha256(path)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_BLOCK = 1 << 20  # bytes that are read at once
 
 
 @contextmanager
@@ -25,6 +28,15 @@ def write_bytes(target: Path, data: bytes) -> Path:
     with appearing(target) as partial:
         partial.write_bytes(data)
     return target
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes, in hexadecimal digits. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def remove_partial(folder: Path) -> None:

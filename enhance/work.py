@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -17,8 +15,9 @@ from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from types import FrameType
 
-from enhance.engines.base import Engine, Run, failure, unsaved
+from enhance.engines.base import Engine, Run, ahead, failure, unsaved
 from enhance.errors import UnreadablePhoto
+from enhance.files import sha256
 from enhance.folders.ledger import Job, Place, Results
 from enhance.folders.photos import Entry, Photos
 from enhance.images import output_stem
@@ -113,7 +112,7 @@ def work(
                 bar.update()
 
     def sources() -> Iterator[Source]:
-        for task in _ahead(to_do()):
+        for task in ahead(to_do(), _AHEAD):
             try:
                 path, _ = task.fetched.result()
             except OSError as error:
@@ -185,31 +184,16 @@ def _signals(run: Run, results: Results) -> Iterator[list[int]]:
 
 def _fetch(photos: Photos, entry: Entry, job: Job) -> tuple[Path, Job]:
     path = photos.fetch(entry)
-    return path, replace(job, sha256=_sha256(path))
+    return path, replace(job, sha256=_hash(path))
 
 
-def _sha256(path: Path) -> str:
+def _hash(path: Path) -> str:
     """Of the photo's bytes; "" when they cannot be read or are too many: decoding will say so."""
-    digest = hashlib.sha256()
     try:
-        if not path.is_file() or path.stat().st_size > Limits().max_bytes:
-            return ""
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
+        readable = path.is_file() and path.stat().st_size <= Limits().max_bytes
+        return sha256(path) if readable else ""
     except OSError:
         return ""
-    return digest.hexdigest()
-
-
-def _ahead(tasks: Iterator[_Task]) -> Iterator[_Task]:
-    """The same tasks, each only after those behind it have been started."""
-    waiting: deque[_Task] = deque()
-    for task in tasks:
-        waiting.append(task)
-        if len(waiting) > _AHEAD:
-            yield waiting.popleft()
-    yield from waiting
 
 
 def _unread(task: _Task, error: OSError) -> Failure:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from enhance import downloads
+from enhance import downloads, files
 from enhance.catalogue import WeightFile
 from enhance.checkpoints import load_checkpoint
 from enhance.downloads import fetch, locate
@@ -405,13 +405,13 @@ def test_disk_full(file: WeightFile, folder: Path) -> None:
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files whose hash is computed from now on."""
     found: list[Path] = []
-    compute = downloads._sha256
+    compute = files.sha256
 
     def spy(path: Path) -> str:
         found.append(path)
         return compute(path)
 
-    monkeypatch.setattr(downloads, "_sha256", spy)
+    monkeypatch.setattr(downloads, "sha256", spy)
     return found
 
 

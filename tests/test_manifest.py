@@ -14,6 +14,7 @@ import pytest
 
 from enhance.folders.ledger import Job
 from enhance.folders.manifest import NAME, Manifest
+from enhance.folders.walk import Listed, stated
 from enhance.records import Failure, Report, Result
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +43,12 @@ def manifest(out: Path) -> Iterator[Manifest]:
         yield one
 
 
+def job_of(path: Path, wanted: str) -> Job:
+    """The job of a photo that lies in `path`."""
+    listed = stated(Listed(path.name, "file"), path)
+    return Job(str(path.absolute()), listed.size, listed.version, wanted)
+
+
 def reopened(out: Path, job: Job) -> Path | None:
     with closing(Manifest(out)) as again:
         return again.find(job)
@@ -50,7 +57,7 @@ def reopened(out: Path, job: Job) -> Path | None:
 def test_what_was_saved_is_found_by_this_and_the_next_process(
     manifest: Manifest, out: Path, photo: Path
 ) -> None:
-    job = Job.of(photo, "x2")
+    job = job_of(photo, "x2")
     assert manifest.find(job) is None
     path = manifest.save(job, result())
     assert path == out / "a_enhanced.png" and path.read_bytes() == b"pixels"
@@ -60,21 +67,21 @@ def test_what_was_saved_is_found_by_this_and_the_next_process(
 def test_other_options_and_another_photo_are_to_be_done(
     manifest: Manifest, out: Path, photo: Path
 ) -> None:
-    job = Job.of(photo, "x2")
+    job = job_of(photo, "x2")
     manifest.save(job, result())
-    assert reopened(out, Job.of(photo, "x4")) is None
+    assert reopened(out, job_of(photo, "x4")) is None
     os.utime(photo, ns=(1, 1))
-    assert reopened(out, Job.of(photo, "x2")) is None
+    assert reopened(out, job_of(photo, "x2")) is None
     photo.write_bytes(b"another photo")
     os.utime(photo, ns=(int(job.version), int(job.version)))
-    assert reopened(out, Job.of(photo, "x2")) is None
+    assert reopened(out, job_of(photo, "x2")) is None
 
 
 @pytest.mark.parametrize("left", [None, b"pix"])
 def test_a_result_that_is_gone_or_cut_off_is_to_be_done(
     manifest: Manifest, out: Path, photo: Path, left: bytes | None
 ) -> None:
-    job = Job.of(photo, "x2")
+    job = job_of(photo, "x2")
     path = manifest.save(job, result())
     path.unlink() if left is None else path.write_bytes(left)
     assert manifest.find(job) is None and reopened(out, job) is None
@@ -83,7 +90,7 @@ def test_a_result_that_is_gone_or_cut_off_is_to_be_done(
 def test_a_failure_is_written_down_and_tried_again(
     manifest: Manifest, out: Path, photo: Path
 ) -> None:
-    job = Job.of(photo, "x2")
+    job = job_of(photo, "x2")
     manifest.fail(job, Failure(0, "a.png", "“a.png” is damaged.", "UnreadablePhoto"))
     assert reopened(out, job) is None
     line = json.loads((out / NAME).read_text())
@@ -96,7 +103,7 @@ def test_a_manifest_torn_anywhere_gives_what_its_whole_lines_say(
     jobs = []
     for name in ("a", "b", "ü"):
         (tmp_path / name).write_bytes(b"photo")
-        jobs.append(Job.of(tmp_path / name, "x2"))
+        jobs.append(job_of(tmp_path / name, "x2"))
         manifest.save(jobs[-1], result(f"{name}.png"))
     content = (out / NAME).read_bytes()
     ends = [i + 1 for i, byte in enumerate(content) if byte == ord("\n")]
@@ -116,7 +123,7 @@ def test_a_manifest_torn_anywhere_gives_what_its_whole_lines_say(
 def test_lines_that_say_nothing_harm_nothing(out: Path, photo: Path, nonsense: bytes) -> None:
     out.mkdir()
     (out / NAME).write_bytes(nonsense)
-    job = Job.of(photo, "x2")
+    job = job_of(photo, "x2")
     with closing(Manifest(out)) as manifest:
         manifest.save(job, result())
     assert reopened(out, job) == out / "a_enhanced.png"
@@ -129,7 +136,7 @@ def test_results_of_photos_of_one_name_are_kept_apart(
     for folder in ("one", "two", "three"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.png").write_bytes(folder.encode())
-        jobs.append(Job.of(tmp_path / folder / "a.png", "x2"))
+        jobs.append(job_of(tmp_path / folder / "a.png", "x2"))
     names = [manifest.save(job, result(data=job.source.encode())).name for job in jobs]
     assert names == ["a_enhanced.png", "a_enhanced_2.png", "a_enhanced_3.png"]
     with closing(Manifest(out)) as again:

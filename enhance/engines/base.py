@@ -6,10 +6,11 @@ Everything else (page, API, command line) folds over a `Run`.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
 from enhance.images import decode, output_stem
@@ -18,6 +19,8 @@ from enhance.pipeline import Enhanced
 from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
 from enhance.scaling import shrink
 from enhance.sentences import say
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +121,16 @@ def prepare(source: Source, options: Options, limits: Limits) -> tuple[Photo, Op
         quality=_DRAFT_QUALITY,
         metadata="strip",
     )
+
+
+def ahead(items: Iterable[T], count: int) -> Iterator[T]:
+    """The same items, but each is given only after so many behind it have been taken."""
+    waiting: deque[T] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > count:
+            yield waiting.popleft()
+    yield from waiting
 
 
 class Names:

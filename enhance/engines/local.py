@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event
-from typing import TypeVar
 
-from enhance.engines.base import Finisher, failure, prepare
+from enhance.engines.base import Finisher, ahead, failure, prepare
 from enhance.errors import Cancelled, TookTooLong
 from enhance.pipeline import Enhanced, Enhancer
 from enhance.records import (
@@ -24,8 +22,6 @@ from enhance.records import (
     Source,
 )
 from enhance.sentences import say
-
-T = TypeVar("T")
 
 
 class LocalEngine:
@@ -106,8 +102,8 @@ class LocalRun:
 
     def _work(self, sources: Iterator[tuple[int, Source]]) -> Iterator[Result | Failure]:
         decoder, model = self._engine._decoder, self._engine._model
-        decoding = _ahead((i, s, decoder.submit(self._decode, s)) for i, s in sources)
-        enhancing = _ahead((i, s, model.submit(self._enhance, d)) for i, s, d in decoding)
+        decoding = ahead(((i, s, decoder.submit(self._decode, s)) for i, s in sources), 1)
+        enhancing = ahead(((i, s, model.submit(self._enhance, d)) for i, s, d in decoding), 1)
         try:
             for index, source, future in enhancing:
                 try:
@@ -160,13 +156,3 @@ class LocalRun:
     def _checkpoint(self) -> None:
         if self._stop.is_set() or self._engine._closed.is_set():
             raise Cancelled(say("The batch was stopped."))
-
-
-def _ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items, but each is taken only after the one behind it has been started."""
-    waiting: deque[T] = deque()
-    for item in items:
-        waiting.append(item)
-        if len(waiting) > 1:
-            yield waiting.popleft()
-    yield from waiting

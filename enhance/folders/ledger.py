@@ -32,15 +32,6 @@ class Job:
     wanted: str
     sha256: str = field(default="", compare=False)
 
-    @classmethod
-    def of(cls, path: Path, wanted: str) -> Job:
-        """The job of a photo that lies in `path`."""
-        try:
-            status = path.stat()
-            return cls(str(path.absolute()), status.st_size, str(status.st_mtime_ns), wanted)
-        except OSError:
-            return cls(str(path.absolute()), 0, "", wanted)
-
 
 @dataclass(frozen=True)
 class Done:

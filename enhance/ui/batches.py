@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from enhance.engines.base import Engine, Run, unsaved
+from enhance.engines.base import Engine, Names, Run, unsaved
 from enhance.errors import NoRoom, TooManyPhotos
 from enhance.files import write_bytes
 from enhance.images import browser_shows, preview
@@ -198,18 +198,9 @@ class Batch:
 
     def archive(self) -> list[tuple[Path, str]]:
         """The results so far, each with a name that is unique in an archive."""
-        taken: set[str] = set()
-        files = []
-        for entry in self.finished:
-            assert entry.version is not None
-            path = entry.version.file
-            names = itertools.chain(
-                [path.name], (f"{path.stem}_{n}{path.suffix}" for n in itertools.count(2))
-            )
-            name = next(name for name in names if name.casefold() not in taken)
-            taken.add(name.casefold())
-            files.append((path, name))
-        return files
+        unique = Names()
+        paths = [entry.version.file for entry in self.finished if entry.version]
+        return [(path, unique(path.name)) for path in paths]
 
     def outcomes(self) -> list[Outcome]:
         """What became of each photo that was worked on."""

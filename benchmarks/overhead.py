@@ -2,11 +2,12 @@
 
     python -m benchmarks.overhead [--json FILE] [--plot FILE] [--quick]
 
-A single photo: what the client sees less the sum of all stages in the photo's report. A batch: what
-each photo takes on average less the stages of the model's thread alone; decoding, pasting and
-encoding, queue and transport should hide behind it. The page's model time is that of the API's
-batch of the same photos, sent just before. Cold start: from the launch of `python app.py` until it
-answers, until its models are loaded, and until the first photo, sent at once, is there.
+A single photo: what the client sees less the sum of all stages in the photo's report, by plain
+requests over one connection and through Gradio's Python client, whose own time counts too. A batch:
+what each photo takes on average less the stages of the model's thread alone; decoding, pasting and
+encoding, queue and transport should hide behind it. The page's model time is that of the client's
+batch of the same photos, sent just before and after. Cold start: from the launch of `python app.py`
+until it answers, until its models are loaded, and until the first photo, sent at once, is there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import httpx
 from gradio_client import Client
 from playwright.sync_api import sync_playwright
 
@@ -27,6 +29,7 @@ from benchmarks.serving import (
     files,
     finished,
     idle,
+    over_http,
     portraits,
     serving,
 )
@@ -58,6 +61,7 @@ def added(rounds: int, count: int, *, tiny: bool) -> list[Row]:
         serving() as server,
         sync_playwright() as playwright,
         launch(playwright) as browser,
+        httpx.Client(base_url=server.url, timeout=600) as plain,
     ):
         client, page = connect(server), browser.new_page()
         photos = portraits(Path(folder), count, tiny=tiny)
@@ -74,12 +78,16 @@ def added(rounds: int, count: int, *, tiny: bool) -> list[Row]:
         at_page()
         for _ in range(rounds):
             for photo in photos[:3]:
-                seen, report = alone(client, photo)
-                stages = sum(report["seconds"].values())
-                measured.setdefault("API, one photo", []).append((seen, stages))
-            seen, model = batch(client, photos)
-            measured.setdefault(f"API, batch of {count}", []).append((seen, model))
-            measured.setdefault(f"page, batch of {count}", []).append((at_page(), model))
+                for way, (seen, report) in {
+                    "HTTP, one photo": over_http(plain, photo),
+                    "Python client, one photo": alone(client, photo),
+                }.items():
+                    stages = sum(report["seconds"].values())
+                    measured.setdefault(way, []).append((seen, stages))
+            before, seen, after = batch(client, photos), at_page(), batch(client, photos)
+            measured.setdefault(f"Python client, batch of {count}", []).extend((before, after))
+            model = (before[1] + after[1]) / 2
+            measured.setdefault(f"page, batch of {count}", []).append((seen, model))
     return [
         {
             "way": way,

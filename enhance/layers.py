@@ -26,7 +26,11 @@ from enhance.records import Limits, Options, Photo, Pixels, Report, Source
 from enhance.scaling import clean_edges, lanczos, transparency
 from enhance.sentences import say
 
-_FAST = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+# As small as what zlib does by default with such pictures, in half the time.
+_FAST = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+)
 _CHECKSUM = 4  # bytes
 
 
@@ -54,13 +58,14 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options) -> tuple[bytes,
 def pack(enhanced: Enhanced) -> bytes:
     """The layers of a photo that has restored faces, before they are pasted.
 
-    About 1.2 MB a face; with a model's background 1 MB per output megapixel more (16 bits: 1.4).
+    About 1.8 MB a face; with a model's background 1 MB per output megapixel more (16 bits: 1.4).
+    The faces' pixels are as they are: of 16 bits PNG saves an eighth, for 50 ms a face.
     """
     patches = enhanced.patches.values()
     parts: dict[str, Any] = {
         "faces": np.array(list(enhanced.patches)),
         "matrices": np.stack([patch.matrix for patch in patches]),
-        "pixels": _png(np.concatenate([patch.pixels for patch in patches])),
+        "pixels": np.stack([patch.pixels for patch in patches]),
         "masks": _png(np.concatenate([patch.mask for patch in patches])),
     }
     if enhanced.report.background != "lanczos":
@@ -118,7 +123,7 @@ def _unpack(layers: bytes, name: str) -> tuple[Pixels | None, dict[int, Patch]]:
         raise _damaged(name)
     with np.load(io.BytesIO(archive), allow_pickle=False) as parts:
         faces, matrices = parts["faces"].tolist(), parts["matrices"]
-        pixels = _pixels(parts["pixels"]).reshape(len(faces), CROP, CROP, 3)
+        pixels = parts["pixels"]
         masks = _pixels(parts["masks"]).reshape(len(faces), CROP, CROP)
         canvas = _pixels(parts["canvas"]) if "canvas" in parts else None
     return canvas, dict(zip(faces, map(Patch, matrices, pixels, masks), strict=True))

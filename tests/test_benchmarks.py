@@ -54,7 +54,8 @@ def test_fairness(tmp_path: Path) -> None:
 
 def test_overhead(tmp_path: Path) -> None:
     added, cold = measured(overhead, tmp_path)
-    assert [row["way"].split(",")[0] for row in added] == ["API", "API", "page"]
+    ways = [row["way"].split(",")[0] for row in added]
+    assert ways == ["HTTP", "Python client", "Python client", "page"]
     moments = [row["s"] for row in cold]
     assert moments == sorted(moments), "it listens, then has its models, then a result"
 

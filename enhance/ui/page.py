@@ -35,6 +35,7 @@ _STARTS = 4  # batches that are begun at once; the headers of their photos are r
 CSS = """
 #gallery .grid-wrap { min-height: 120px; max-height: 300px; }
 #gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)); }
+#gallery .thumbnail-item { content-visibility: auto; } /* of hundreds, only what is seen */
 .gradio-container { max-width: 1400px !important; margin: auto; }
 #samples .gallery-item img { object-fit: cover; }
 """

@@ -236,14 +236,13 @@ def _settings_of(version: Version) -> str:
 
 
 def _file(path: Path | None) -> dict[str, Any]:
-    """A file as Gradio sends it to a page: served from its own folder, not copied or hashed."""
+    """A file as a gallery takes it.
+
+    Without the mark of a file's record, for which Gradio would look at every file of the gallery on
+    the disk again with every photo. It serves them all the same, from their folder.
+    """
     assert path is not None
-    return {
-        "path": str(path),
-        "url": _url(path),
-        "orig_name": path.name,
-        "meta": {"_type": "gradio.FileData"},
-    }
+    return {"path": str(path), "url": _url(path), "orig_name": path.name}
 
 
 def _url(path: Path | None) -> str:

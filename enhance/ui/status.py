@@ -23,34 +23,42 @@ _TEMPLATE = """
     <div class="status-bar"></div>
   </div>
 </div>
-<div class="photos" hidden><table><thead><tr></tr></thead><tbody></tbody></table></div>
+<div class="photos" hidden><table role="table">
+  <thead role="rowgroup"><tr role="row"></tr></thead><tbody role="rowgroup"></tbody>
+</table></div>
 """
 _FILL = """
 const find = (selector) => element.querySelector(selector);
-const cells = (row, count, tag) => {
-  while (row.children.length < count) row.append(document.createElement(tag));
+// Rows are laid out as grids, whereupon browsers forget that this is a table: hence the roles.
+const make = (tag, role) => Object.assign(document.createElement(tag), { role });
+const cells = (row, tag, role) => {
+  while (row.children.length < 3) row.append(make(tag, role));
   return row.children;
+};
+// Only what is new: the browser lays out again what was set, be it the same as before.
+const put = (node, text) => {
+  if (node.textContent !== text) node.textContent = text;
 };
 const fill = () => {
   const value = props.value;
-  find(".status-headline").textContent = value.headline;
+  put(find(".status-headline"), value.headline);
   find(".status-track").ariaLabel = value.label;
   find(".status-track").ariaValueNow = value.percent;
-  find(".status-bar").style.width = `${value.percent}%`;
+  find(".status-bar").style.transform = `scaleX(${value.percent / 100})`;
   find(".photos").hidden = !value.rows.length;
   value.columns.forEach((column, i) => {
-    cells(find("thead tr"), value.columns.length, "th")[i].textContent = column;
+    put(cells(find("thead tr"), "th", "columnheader")[i], column);
   });
   const body = find("tbody");
   while (body.children.length > value.rows.length) body.lastChild.remove();
   value.rows.forEach((row, i) => {
-    if (!body.children[i]) body.append(document.createElement("tr"));
-    const [name, state, detail] = cells(body.children[i], 3, "td");
+    if (!body.children[i]) body.append(make("tr", "row"));
+    const [name, state, detail] = cells(body.children[i], "td", "cell");
     if (!state.firstChild) state.append(document.createElement("span"));
-    name.textContent = row.name;
+    put(name, row.name);
+    put(state.firstChild, row.word);
+    put(detail, row.detail);
     state.firstChild.className = `state ${row.state}`;
-    state.firstChild.textContent = row.word;
-    detail.textContent = row.detail;
   });
 };
 watch("value", fill);
@@ -61,16 +69,20 @@ _CSS = """
 .status-headline { margin-bottom: 6px; font-weight: 600; color: var(--body-text-color); }
 .status-track { height: 8px; border-radius: 4px; background: var(--border-color-primary);
                 overflow: hidden; }
-.status-bar { height: 100%; background: var(--color-accent); transition: width .3s; }
+.status-bar { height: 100%; background: var(--color-accent); transform: scaleX(0);
+              transform-origin: left; transition: transform .3s; }
 .photos { max-height: 320px; overflow: auto; margin-top: 12px;
           border: 1px solid var(--border-color-primary); border-radius: 8px; }
-table { width: 100%; border: 0 !important; border-collapse: collapse; font-size: var(--text-sm);
+table { display: block; border: 0 !important; font-size: var(--text-sm);
         color: var(--body-text-color); }
-th, td { text-align: left; padding: 6px 10px; overflow-wrap: anywhere; vertical-align: top;
-         border: 0 !important; border-top: 1px solid var(--border-color-primary) !important; }
-tr { border: 0 !important; }
-th { position: sticky; top: 0; white-space: nowrap; background: var(--background-fill-secondary); }
-td:first-child { width: 25%; }
+thead, tbody { display: block; }
+thead { position: sticky; top: 0; z-index: 1; background: var(--background-fill-secondary); }
+/* Of hundreds of rows a browser lays out only those that are seen. A real table it would lay out
+   as a whole with every change of the page. */
+tr { display: grid; grid-template-columns: minmax(0, 5fr) minmax(70px, 2fr) minmax(0, 13fr);
+     border: 0 !important; content-visibility: auto; contain-intrinsic-size: auto 33px; }
+th, td { text-align: left; padding: 6px 10px; overflow-wrap: anywhere; border: 0 !important; }
+tbody tr { border-top: 1px solid var(--border-color-primary) !important; }
 .state { padding: 1px 8px; border-radius: 10px; white-space: nowrap; color: #1f2937;
          background: #e5e7eb; }
 .state.running { background: #fde68a; }

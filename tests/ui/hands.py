@@ -31,7 +31,8 @@ def copies(folder: Path, count: int, photo: Path = SMALL) -> list[Path]:
 
 def states(page: Page) -> list[str]:
     """The state of each photo of the batch."""
-    return page.locator("#status tbody .state").all_inner_texts()
+    # Rows that are out of sight have no inner text.
+    return page.locator("#status tbody .state").all_text_contents()
 
 
 def finish(page: Page, count: int) -> None:

@@ -124,11 +124,11 @@ def main() -> None:
     """Serve the page, load the models behind it, and close when a signal asks for it."""
     share_memory_between_threads()
     os.umask(0o077)  # photos are nobody else's on this machine
-    start_log()
     asked_to_close = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_close.set())
     try:
+        start_log(os.environ.get("ENHANCE_LOG_FORMAT", "text"), Path(get_upload_folder()))
         allowed, auth = limits(), accounts()
         engine = open_engine(lambda: load_enhancer(allowed), allowed)
     except OptionsError as error:
@@ -152,11 +152,12 @@ def main() -> None:
             log.exception("the models could not be loaded; the first photo will try again")
 
     page = build_page(batches, estimator)
+    on_space = "1" if os.environ.get("SPACE_ID") else "0"  # which is reached through a proxy
     guard = Middleware(
         Guard,
         limits=allowed,
         full=lambda: batches.full,
-        behind_proxy=os.environ.get("ENHANCE_TRUSTED_PROXY") == "1",
+        behind_proxy=os.environ.get("ENHANCE_TRUSTED_PROXY", on_space) == "1",
     )
     page.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),

@@ -42,6 +42,7 @@ from enhance.records import (
     Setup,
 )
 from enhance.show import Show
+from enhance.version import VERSION
 from enhance.work import work
 
 
@@ -131,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
+    add("--version", action="version", version=f"enhance {VERSION}")
     add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help="what to enhance")
     add("-o", "--out", required=True, metavar="OUT", help="folder or URL for the results")
     _add_options(parser)

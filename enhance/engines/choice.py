@@ -19,9 +19,15 @@ def open_engine(
     """The engine in this process, or with ENHANCE_ENGINE=ray a pool of ENHANCE_REPLICAS (a number,
     or `auto`) on Ray. `load` makes an enhancer, in whatever process needs one.
 
+    On a Space with ZeroGPU (SPACES_ZERO_GPU) the local engine works on GPUs that are lent to it.
     Raises OptionsError for other values, or when Ray is not installed.
     """
     kind = environment.get("ENHANCE_ENGINE", "local")
+    if kind == "local" and environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"):
+        from enhance.engines.zero import LentEnhancer
+
+        lent = LentEnhancer(load)  # now, as ZeroGPU wants to know of it before the page is served
+        return LocalEngine(lambda: lent, limits)
     if kind == "local":
         return LocalEngine(load, limits)
     if kind != "ray":

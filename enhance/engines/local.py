@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from threading import Event
+from typing import Protocol, TypeVar
 
 from enhance.engines.base import Finisher, ahead, failure, prepare
 from enhance.errors import Cancelled, TookTooLong
-from enhance.pipeline import Enhanced, Enhancer
+from enhance.pipeline import Enhanced
 from enhance.records import (
     Checkpoint,
     EngineInfo,
@@ -22,6 +24,18 @@ from enhance.records import (
     Source,
 )
 from enhance.sentences import say
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+class Resident(Protocol):
+    """What an `Enhancer` does."""
+
+    @property
+    def info(self) -> EngineInfo: ...
+
+    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced: ...
 
 
 class LocalEngine:
@@ -36,11 +50,11 @@ class LocalEngine:
     that comes later waits for no more than those two of each run before it.
     """
 
-    def __init__(self, load: Callable[[], Enhancer], limits: Limits) -> None:
+    def __init__(self, load: Callable[[], Resident], limits: Limits) -> None:
         """load: makes the enhancer; called in the model's thread when it is first needed."""
         self._load_enhancer = load
         self._limits = limits
-        self._enhancer: Enhancer | None = None
+        self._enhancer: Resident | None = None
         self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
         self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._closed = Event()
@@ -71,7 +85,7 @@ class LocalEngine:
         self._model.shutdown(wait=True, cancel_futures=True)
         self._enhancer = None
 
-    def _resident(self) -> Enhancer:
+    def _resident(self) -> Resident:
         """The enhancer, loaded once. Only the model's thread calls this."""
         if self._enhancer is None:
             self._enhancer = self._load_enhancer()
@@ -102,8 +116,8 @@ class LocalRun:
 
     def _work(self, sources: Iterator[tuple[int, Source]]) -> Iterator[Result | Failure]:
         decoder, model = self._engine._decoder, self._engine._model
-        decoding = ahead(((i, s, decoder.submit(self._decode, s)) for i, s in sources), 1)
-        enhancing = ahead(((i, s, model.submit(self._enhance, d)) for i, s, d in decoding), 1)
+        decoding = ahead(((i, s, _submit(decoder, self._decode, s)) for i, s in sources), 1)
+        enhancing = ahead(((i, s, _submit(model, self._enhance, d)) for i, s, d in decoding), 1)
         try:
             for index, source, future in enhancing:
                 try:
@@ -156,3 +170,8 @@ class LocalRun:
     def _checkpoint(self) -> None:
         if self._stop.is_set() or self._engine._closed.is_set():
             raise Cancelled(say("The batch was stopped."))
+
+
+def _submit(thread: ThreadPoolExecutor, work: Callable[[A], T], argument: A) -> Future[T]:
+    """Let a thread do the work in the caller's context: what it logs tells for which request."""
+    return thread.submit(copy_context().run, work, argument)

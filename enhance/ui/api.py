@@ -7,7 +7,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 import gradio as gr
 from anyio import to_thread
@@ -18,8 +18,9 @@ from enhance.inventory import Model, models
 from enhance.records import Options, Source
 from enhance.reports import record
 from enhance.ui.batches import Batch, Batches
+from enhance.ui.health import Health, health
+from enhance.ui.log import REQUEST_HEADER
 from enhance.ui.settings import Settings
-from enhance.version import VERSION
 
 QUEUE = "api"
 """The endpoints that use the model have this concurrency id. Not the page's: a batch of the API
@@ -31,18 +32,6 @@ that all wait longer for their next; each also holds a thread and two decoded ph
 
 Event = tuple[str | None, dict[str, Any]]
 """The enhanced file, if there is one, and the report."""
-
-
-class Health(TypedDict):
-    """`device` and `precision` are null while the models are loading. waiting: photos, of all
-    people, that are not finished yet."""
-
-    status: Literal["ok", "loading"]
-    ready: bool
-    device: str | None
-    precision: str | None
-    waiting: int
-    version: str
 
 
 class Api:
@@ -92,10 +81,9 @@ class Api:
         if not photos or photos == [None]:
             raise _refusal("Send at least one photo.")
         sources = [Source.of(path) for path in photos]
-        session = str(request.session_hash)
         try:
             chosen = self._settings.options(*(options[name] for name in self._settings.names))
-            batch = await self._start(sources, chosen, session)
+            batch = await self._start(sources, chosen, request)
         except EnhanceError as error:
             raise _refusal(str(error)) from error
         entries = batch.records()
@@ -112,10 +100,11 @@ class Api:
         finally:
             batch.abandon()
 
-    async def _start(self, sources: list[Source], options: Options, session: str) -> Batch:
+    async def _start(self, sources: list[Source], options: Options, request: gr.Request) -> Batch:
         """A new batch; it is abandoned when its client cancels before it has begun."""
+        session, number = str(request.session_hash), request.headers[REQUEST_HEADER]
         starting = asyncio.ensure_future(
-            to_thread.run_sync(self._batches.start, sources, options, session)
+            to_thread.run_sync(self._batches.start, sources, options, session, number)
         )
         try:
             return await asyncio.shield(starting)
@@ -132,15 +121,7 @@ class Api:
     def health(self) -> Health:
         """Whether the server is ready, where its models run, and how much is waiting. A request
         that comes while the models are loading is not refused: it waits for them."""
-        info = self._batches.engine.info
-        return Health(
-            status="ok" if info else "loading",
-            ready=info is not None,
-            device=info.device if info else None,
-            precision=info.precision if info else None,
-            waiting=sum(len(batch.remaining) for batch in self._batches.alive()),
-            version=VERSION,
-        )
+        return health(self._batches)
 
 
 def _abandon(started: asyncio.Future[Batch]) -> None:

@@ -30,6 +30,8 @@ from enhance.records import Failure, Limits, Options, Report, Result, Source
 from enhance.reports import Outcome
 from enhance.sentences import say
 from enhance.ui.disk import delete, delete_old, used_bytes
+from enhance.ui.log import about
+from enhance.ui.metrics import Metrics
 from enhance.ui.sizes import known_size
 from enhance.ui.turns import Turns
 
@@ -111,10 +113,13 @@ class Batch:
     options: Options
     entries: list[Entry]
     engine: Engine
+    metrics: Metrics
+    request: str  # the id of the request that made it, for the log
     viewed: bool  # by a person, who wants previews and faces to switch
     wants_draft: WantsDraft | None = None
     looked_at: Entry | None = None
     touched: float = field(default_factory=time.monotonic)
+    _begun: float = 0.0
     _run: Run | None = None
     _jobs: list[_Job] = field(default_factory=list)
     _serial: Iterator[int] = field(default_factory=itertools.count)
@@ -150,15 +155,22 @@ class Batch:
         self._mark_running()
         sources = [Source(j.entry.source.path, j.entry.source.name, j.draft) for j in self._jobs]
         self._run = self.engine.run(sources, options, layers=self.viewed)
+        self._begun = time.monotonic()
 
     def records(self) -> Iterator[Entry]:
         """Yield each entry as soon as it is finished, and before that when its preview is there.
 
         May be abandoned and called again: it goes on with the rest.
         """
+        return about(self.request, self._work())
+
+    def _work(self) -> Iterator[Entry]:
         for record in self._run or ():
             self.touched = time.monotonic()
             job = self._jobs[record.index]
+            if job is self._jobs[0]:
+                own = sum(record.report.seconds.values()) if isinstance(record, Result) else 0.0
+                self.metrics.waited(self.touched - self._begun - own)
             if self.viewed and isinstance(record, Result):  # what was refused may be a bomb
                 _show_source(job.entry)
             if job.draft:
@@ -223,7 +235,7 @@ class Batch:
     def _take_draft(self, entry: Entry, record: Result | Failure) -> None:
         try:
             if isinstance(record, Failure):
-                log.info("no quick preview: %s", record.reason)
+                log.info("no quick preview: %s", record.kind)
             else:
                 entry.draft = self._save(record.filename, record.data)
         except OSError:
@@ -237,7 +249,9 @@ class Batch:
             except OSError as error:
                 log.exception("a result could not be saved")
                 record = unsaved(record, error)
+        self.metrics.count(record)
         if isinstance(record, Failure):
+            log.info("photo %d failed: %s", self.place(entry), record.kind)
             entry.failure, entry.state = record, "done" if entry.versions else "failed"
             return
         entry.failure, entry.state = None, "done"
@@ -291,6 +305,7 @@ class Batches:
         self.engine = engine
         self.limits = limits
         self.turns = Turns(limits.max_waiting)
+        self.metrics = Metrics()
         self._uploads = root
         self._root = Path(tempfile.mkdtemp(prefix="results-", dir=root))
         atexit.register(shutil.rmtree, self._root, ignore_errors=True)
@@ -299,17 +314,26 @@ class Batches:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self.full = False  # as of the last look at the disk
+        self._used = 0
+        for name, what, value in (
+            ("enhance_ready", "1 when the models are loaded.", lambda: bool(engine.info)),
+            ("enhance_waiting_photos", "Photos that are not finished.", lambda: self.waiting),
+            ("enhance_waiting_batches", "Their batches.", lambda: len(self.alive())),
+            ("enhance_files_bytes", "Disk in use, at the last look.", lambda: self._used),
+        ):
+            self.metrics.watch(name, what, value)
 
     def start(
         self,
         sources: list[Source],
         options: Options,
         session: str,
+        request: str = "-",
         *,
         viewed: bool = False,
         wants_draft: WantsDraft | None = None,
     ) -> Batch:
-        """A new batch of a browser session, its work not yet begun.
+        """A new batch of a browser session, its work not yet begun. request: its id, for the log.
 
         Raises TooManyPhotos or NoRoom when the limits do not allow it.
         """
@@ -329,7 +353,18 @@ class Batches:
         folder = self._root / key
         folder.mkdir(parents=True)
         entries = [self._entry(source, folder / f"source_{i}") for i, source in enumerate(sources)]
-        batch = Batch(key, session, folder, options, entries, self.engine, viewed, wants_draft)
+        batch = Batch(
+            key,
+            session,
+            folder,
+            options,
+            entries,
+            self.engine,
+            self.metrics,
+            request,
+            viewed,
+            wants_draft,
+        )
         batch.begin(entries, options)
         with self._lock:
             self._batches[key] = batch
@@ -343,6 +378,11 @@ class Batches:
         """The batches that are being worked on or wait for it."""
         with self._lock:
             return [batch for batch in self._batches.values() if batch.remaining]
+
+    @property
+    def waiting(self) -> int:
+        """How many photos, of all people, are not finished."""
+        return sum(len(batch.remaining) for batch in self.alive())
 
     def leave(self, session: str) -> None:
         """The session's page was closed: stop its work."""
@@ -368,7 +408,7 @@ class Batches:
         """Whether the disk in use is within its limit, if need be without the oldest finished
         batches, which are deleted."""
         self.full = False
-        while used_bytes(self._uploads, self._root) > self.limits.max_disk_bytes:
+        while (used := used_bytes(self._uploads, self._root)) > self.limits.max_disk_bytes:
             with self._lock:
                 finished = [b for b in self._batches.values() if not b.remaining]
                 if not finished:
@@ -376,6 +416,7 @@ class Batches:
                     return False
                 oldest = self._batches.pop(min(finished, key=lambda b: b.touched).key)
             delete(oldest.folder)
+        self._used = used
         return True
 
     def sweep(self, kept: Collection[Path] = ()) -> None:

@@ -429,6 +429,9 @@ CHINESE: dict[str, str] = {
         "请在其中一批完成后再次点击“开始增强”。"
     ),
     "This request took too long to arrive. Send it again.": "此请求传输时间过长。请重新发送。",
+    "ENHANCE_LOG_FORMAT must be text or json, not {value!r}.": (
+        "ENHANCE_LOG_FORMAT 必须是 text 或 json，而不是 {value!r}。"
+    ),
     "ENHANCE_ENGINE must be local or ray, not {value!r}.": (
         "ENHANCE_ENGINE 必须是 local 或 ray，而不是 {value!r}。"
     ),

@@ -7,7 +7,9 @@ would do for anybody: fetch an address of the internet and hand it on.
 from __future__ import annotations
 
 import json
+import re
 import time
+import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ from enhance.records import Limits
 from enhance.sentences import Sentence, say
 from enhance.ui.batches import NO_ROOM
 from enhance.ui.language import preferred, translated
+from enhance.ui.log import REQUEST_HEADER
 
 UPLOAD = "/gradio_api/upload"
 LOGIN = "/login"
@@ -43,7 +46,7 @@ _ICON, _ICON_SIZES = "/pwa_icon/", ("", "192", "512")
 # Parts of Gradio that this app does not use, and that would take or fetch files for anybody.
 _CLOSED = ("/gradio_api/proxy=", "/gradio_api/process_recording", "/gradio_api/component_server")
 # What only a proxy may say; the last one nobody, as Gradio's own proxy is not in use.
-_PROXYS = (b"x-forwarded-", b"x-gradio-server")
+_PROXYS = (b"x-forwarded-", b"x-gradio-server", REQUEST_HEADER.encode())
 _MINUTE = 60
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -92,12 +95,12 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope = self._believed(scope)
+        scope, number = _numbered(self._believed(scope))
         refusals: list[Refused] = []
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                MutableHeaders(scope=message).update({**_HEADERS, REQUEST_HEADER: number})
             await send(message)
 
         async def send_unless_refused(message: Message) -> None:
@@ -193,6 +196,16 @@ class Guard:
         if forwarded:  # what stands further left may come from the client itself
             believed["client"] = (forwarded[-1].rpartition(",")[2].strip(), 0)
         return believed
+
+
+def _numbered(scope: Scope) -> tuple[Scope, str]:
+    """The request with an id of its own, or its proxy's, by which the log tells of it."""
+    given = Headers(scope=scope).get(REQUEST_HEADER, "")
+    if re.fullmatch(r"[\w.-]{8,64}", given, re.ASCII):
+        return scope, given
+    number, name = uuid.uuid4().hex, REQUEST_HEADER.encode()
+    others = [header for header in scope["headers"] if header[0] != name]
+    return {**scope, "headers": [*others, (name, number.encode())]}, number
 
 
 class _Parts:

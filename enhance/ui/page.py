@@ -15,6 +15,7 @@ from enhance.records import Options, Source
 from enhance.sentences import say
 from enhance.ui.batches import Batch, Batches, Entry
 from enhance.ui.language import Language, language_of, text, toast, translated
+from enhance.ui.log import REQUEST_HEADER
 from enhance.ui.results_panel import ResultsPanel, batch_of
 from enhance.ui.settings import Settings
 from enhance.ui.settings_panel import (
@@ -178,6 +179,7 @@ class Page:
                 sources,
                 options,
                 str(request.session_hash),
+                request.headers[REQUEST_HEADER],
                 viewed=True,
                 wants_draft=self.choices.wants_draft if values[0] else None,
             )

@@ -1,19 +1,22 @@
-"""Addresses outside the page and the API: a batch's archive and report."""
+"""Addresses outside the page and the API: a batch's archive and report, the server's state."""
 
 from __future__ import annotations
 
+from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from zipstream import ZipStream
 
 from enhance.reports import as_csv, as_json
 from enhance.ui.batches import Batch, Batches
+from enhance.ui.health import health
 
 
 def routes(batches: Batches) -> list[BaseRoute]:
-    """Whoever knows a batch's unguessable key, and is logged in, may have its results."""
+    """Whoever knows a batch's unguessable key, and is logged in, may have its results. The state
+    is anybody's: load balancers and Prometheus cannot log in, and it tells of nobody."""
 
     def batch_of(request: Request) -> Batch:
         if not _logged_in(request):
@@ -48,7 +51,21 @@ def routes(batches: Batches) -> list[BaseRoute]:
             headers=_attachment("report.json"),
         )
 
+    def alive(request: Request) -> Response:
+        return JSONResponse(health(batches))
+
+    def ready(request: Request) -> Response:
+        state = health(batches)
+        return JSONResponse(state, 200 if state["ready"] else 503)
+
+    def metrics(request: Request) -> Response:
+        encode, media_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(batches.metrics.registry), headers={"Content-Type": media_type})
+
     return [
+        Route("/health", alive),
+        Route("/health/ready", ready),
+        Route("/metrics", metrics),
         Route("/batches/{key}/enhanced_photos.zip", archive),
         Route("/batches/{key}/report.csv", report_csv),
         Route("/batches/{key}/report.json", report_json),

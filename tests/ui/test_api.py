@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import json
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -16,19 +15,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-import enhance
-from enhance.build import load_enhancer
-from enhance.engines.local import LocalEngine
-from enhance.records import Limits, Options, Setup
-from enhance.ui.api import Api
-from enhance.ui.batches import Batches
-from enhance.ui.settings import Settings
+from enhance.records import Options
 from tests.server import SAMPLES, Server, running
 from tests.ui.api_photos import IN_STEPS, QUICK, SLOW, WORK, results, square
 
@@ -160,34 +152,6 @@ def test_models_are_listed_with_what_they_need(client: Client) -> None:
     assert "StyleGAN2" in gfpgan["licence"]
     bundled = by_name["restorer", "bundled"]
     assert bundled["present"] and bundled["bundled"] and bundled["licence"] == "BSD-3-Clause"
-
-
-def test_health_tells_when_the_models_are_loaded(tmp_path: Path) -> None:
-    may_load = threading.Event()
-
-    def load() -> Any:
-        may_load.wait()
-        return load_enhancer(Setup(device="cpu", precision="fp32"), Limits())
-
-    engine = LocalEngine(load, Limits())
-    with gr.Blocks():
-        api = Api(Batches(engine, tmp_path, Limits()), Settings())
-    loading = threading.Thread(target=engine.load)
-    loading.start()
-    before = api.health()
-    may_load.set()
-    loading.join()
-    after = api.health()
-    engine.close()
-    assert (before["status"], before["ready"], before["device"]) == ("loading", False, None)
-    assert after == {
-        "status": "ok",
-        "ready": True,
-        "device": "cpu",
-        "precision": "fp32",
-        "waiting": 0,
-        "version": enhance.__version__,
-    }
 
 
 def test_every_option_is_a_parameter_with_its_default(client: Client) -> None:

@@ -26,10 +26,10 @@ COPY --from=pins /pins/torch.txt /tmp/torch.txt
 RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r /tmp/torch.txt
 
 # basicsr's setup.py asks for torch; without isolation it takes the one above.
-COPY requirements.txt .
+COPY requirements.txt constraints.txt ./
 # hadolint ignore=DL3013
-RUN pip install setuptools wheel cython \
-    && pip install --no-build-isolation -r requirements.txt
+RUN pip install -c constraints.txt setuptools wheel cython \
+    && pip install --no-build-isolation -c constraints.txt -r requirements.txt
 
 RUN useradd --no-log-init --uid 1000 --create-home enhance \
     && install -d -o enhance -g enhance -m 700 /data /data/weights /data/files
@@ -39,6 +39,7 @@ COPY enhance enhance
 
 # Weights that were downloaded, uploads and results: nothing else is written, but for /tmp.
 ENV ENHANCE_WEIGHTS_DIR=/data/weights \
+    MPLCONFIGDIR=/tmp/matplotlib \
     GRADIO_TEMP_DIR=/data/files \
     GRADIO_SERVER_NAME=0.0.0.0 \
     GRADIO_SERVER_PORT=7860
@@ -46,9 +47,8 @@ VOLUME ["/data/weights", "/data/files"]
 EXPOSE 7860
 USER 1000
 
-# Small, needs no login, and is served by the same loop as everything else. It says nothing about
-# the models: a photo that finds them missing says so itself.
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-c", "import http.client, os; server = http.client.HTTPConnection('127.0.0.1', int(os.environ['GRADIO_SERVER_PORT']), timeout=5); server.request('GET', '/robots.txt'); raise SystemExit(server.getresponse().status != 200)"]
+# Whether it lives, not whether the models are loaded: photos wait for them.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["python", "-c", "import http.client, os; server = http.client.HTTPConnection('127.0.0.1', int(os.environ['GRADIO_SERVER_PORT']), timeout=5); server.request('GET', '/health'); raise SystemExit(server.getresponse().status != 200)"]
 
 # Not through a shell, so that SIGTERM reaches Python.
 CMD ["python", "app.py"]

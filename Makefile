@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& echo $$p && break; done)
 
-.PHONY: run test check bench soak fuzz clean
+.PHONY: run test check bench soak fuzz space lock clean
 
 run: $(VENV)/app
 	$(PY) app.py
@@ -33,6 +33,21 @@ soak: $(VENV)/dev
 # 30,000 damaged files; about three minutes, at most twenty.
 fuzz: $(VENV)/dev
 	$(PY) -m benchmarks.fuzz
+
+# Serve what a Hugging Face Space receives, as it would, and enhance a photo.
+space: $(VENV)/dev
+	$(PY) -m tests.space
+
+# The versions for the Docker image; run it with the image's Python. Torch itself pins the packages
+# of CUDA; its builds for CPUs are called +cpu, and install without them.
+lock: LOCK := $(VENV)/lock
+lock:
+	$(PYTHON) -m venv --clear $(LOCK)
+	$(LOCK)/bin/pip install -q $(BUILD_NEEDS)
+	$(LOCK)/bin/pip install -q --no-build-isolation -r requirements.txt
+	echo "# What \`make lock\` found to fit requirements.txt, for the Docker image." > constraints.txt
+	$(LOCK)/bin/pip freeze --all | sed 's/+cpu$$//' | grep -v '^pip=' >> constraints.txt
+	rm -rf $(LOCK)
 
 clean:
 	rm -rf $(VENV)

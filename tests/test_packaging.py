@@ -1,0 +1,75 @@
+"""What people and images get when they install: the package, and the versions of the image."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from enhance.version import VERSION
+from tests.server import ROOT, SAMPLES
+
+
+def lines(name: str) -> list[str]:
+    """What a file of requirements holds, without its comments."""
+    text = re.sub(r"\s*#.*", "", (ROOT / name).read_text(encoding="utf-8"))
+    return [line for line in text.splitlines() if line]
+
+
+def test_the_versions_of_the_image_are_allowed() -> None:
+    pins = (line.split("==") for line in lines("constraints.txt"))
+    locked = {canonicalize_name(name): version for name, version in pins}
+    for requirement in map(Requirement, lines("requirements.txt")):
+        assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)])
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment into which a copy of the tree was installed; what it depends
+    on is there already, as it would take minutes."""
+    folder = tmp_path_factory.mktemp("packaging")
+    tree = folder / "tree"
+    shutil.copytree(ROOT / "enhance", tree / "enhance")
+    for name in ("pyproject.toml", "requirements.txt"):
+        shutil.copy(ROOT / name, tree)
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    place = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
+    site = Path(sysconfig.get_path("purelib", "venv", place))
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    programs = Path(sysconfig.get_path("scripts", "venv", place))
+    subprocess.run(
+        [programs / "pip", "install", "-q", "--no-deps", "--no-build-isolation", tree],
+        check=True,
+    )
+    return programs
+
+
+def test_an_installed_command_enhances(installed: Path, tmp_path: Path) -> None:
+    def run(*arguments: str | Path) -> str:
+        done = subprocess.run(
+            [installed / "enhance", *arguments], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert VERSION in run("--version")
+    run(SAMPLES / "small_portrait.jpg", "-o", tmp_path / "out", "--restorer", "none")
+    assert [path.name for path in (tmp_path / "out").glob("*.jpg")] == [
+        "small_portrait_enhanced.jpg"
+    ]
+
+
+def test_an_installed_package_has_the_page(installed: Path, tmp_path: Path) -> None:
+    code = "import enhance.ui.page, enhance.ui.viewer as v; print(enhance.ui.page.__file__)"
+    done = subprocess.run(
+        [installed / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(installed.parent)

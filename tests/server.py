@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,28 +30,37 @@ class Server:
 
 @contextmanager
 def running(folder: Path, **environment: str) -> Iterator[Server]:
-    """`python app.py` on a free port, its files under `folder`; stopped at the end."""
+    """The app of this repository, its files under `folder`; stopped at the end."""
+    settings = {
+        "GRADIO_TEMP_DIR": str(folder / "files"),
+        "ENHANCE_WEIGHTS_DIR": str(folder / "weights"),  # none but the bundled ones
+    }
+    with served(ROOT, folder, os.environ | settings | environment) as server:
+        yield server
+
+
+@contextmanager
+def served(tree: Path, folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+    """`python app.py` in `tree` on a free port, with its log in `folder`; stopped at the end.
+
+    environment: all of it, with GRADIO_TEMP_DIR.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    files, log = folder / "files", folder / "server.log"
-    settings = {
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_TEMP_DIR": str(files),
-        "ENHANCE_WEIGHTS_DIR": str(folder / "weights"),  # none but the bundled ones
-    } | environment
+    log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "app.py"],
-            cwd=ROOT,
-            env=os.environ | settings,
+            cwd=tree,
+            env={**environment, "GRADIO_SERVER_PORT": str(port)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(url, process, log)
-        yield Server(url, files, log, process)
+        yield Server(url, Path(environment["GRADIO_TEMP_DIR"]), log, process)
     finally:
         process.terminate()
         try:

@@ -1,0 +1,54 @@
+"""A Space, as far as it can be had without the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from tests.server import SAMPLES, Server
+from tests.space import HOST, LARGEST, lay_out, space
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with space(tmp_path_factory.mktemp("space")) as server:
+        yield server
+
+
+def test_the_hub_takes_all_files(tmp_path: Path) -> None:
+    files = lay_out(tmp_path)
+    assert {"app.py", "requirements.txt", "packages.txt", "README.md"} <= {
+        str(file.relative_to(tmp_path)) for file in files
+    }
+    assert max(file.stat().st_size for file in files) < LARGEST
+
+
+def test_a_space_enhances(one: Server, tmp_path: Path) -> None:
+    client = Client(one.url, verbose=False, download_files=tmp_path)
+    file, report = client.predict(
+        handle_file(SAMPLES / "small_portrait.jpg"), upscale=2, api_name="/enhance"
+    )
+    with Image.open(file) as image:
+        assert list(image.size) == report["output_size"]
+
+
+def test_a_space_is_reached_through_its_proxy(one: Server) -> None:
+    headers = {
+        "Host": HOST,
+        "X-Forwarded-Host": HOST,
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-For": "192.0.2.1",
+    }
+    answer = httpx.get(f"{one.url}/config", headers=headers)
+    assert answer.json()["root"] == f"https://{HOST}"
+
+
+def test_a_space_writes_into_its_own_places_only(one: Server) -> None:
+    folder = one.log.parent
+    assert {path.name for path in folder.iterdir()} == {"home", "tmp", "server.log"}
+    assert "models loaded" in one.log.read_text()

@@ -15,6 +15,7 @@ import pytest
 from huggingface_hub import metadata_load
 from packaging.specifiers import SpecifierSet
 
+from docs import architecture
 from enhance import cli
 from enhance.records import Limits
 
@@ -105,6 +106,12 @@ def test_commands_can_be_given(module: str, rest: str, capsys: pytest.CaptureFix
     assert set(OPTION.findall(rest)) <= set(OPTION.findall(known))
 
 
+def test_the_picture_of_the_house_is_that_of_the_code() -> None:
+    assert architecture.PICTURE.read_text("utf-8") == architecture.drawn(), (
+        "The modules have changed: python -m docs.architecture"
+    )
+
+
 @each_page
 def test_targets_of_make_exist(page: Path) -> None:
     targets = re.findall(r"^(\w+):", read(ROOT / "Makefile"), re.MULTILINE)
@@ -144,7 +151,7 @@ def in_library(name: str) -> bool:
 
 
 def test_the_table_of_settings_has_all_and_no_others() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", read(OPERATION), re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", read(OPERATION), re.MULTILINE)
     assert len(rows) == len(set(rows))
     assert in_code() <= set(rows)
     assert all(in_library(name) for name in set(rows) - in_code())
@@ -159,7 +166,7 @@ def test_the_table_of_limits_has_all_with_their_defaults() -> None:
 
 @each_page
 def test_variables_that_are_named_exist(page: Path) -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", read(OPERATION), re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", read(OPERATION), re.MULTILINE)
     assert set(re.findall(rf"\b{VARIABLE}\b", read(page))) <= {*rows, *limits()}
 
 

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from enhance.colour import colour_space, printed_as_srgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
-from enhance.images.costs import Costly
+from enhance.images.costly import Costly
 from enhance.images.deep import is_deep, read_deep, read_deep_tiff
 from enhance.images.formats import load, open_image, pictures, video_bits
 from enhance.images.metadata import (

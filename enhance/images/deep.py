@@ -15,7 +15,6 @@ import tifffile
 from PIL import Image
 
 from enhance.images.metadata import (
-    EXIF_PREFIX,
     IPTC_TAG,
     KEPT_TIFF_TAGS,
     XMP_TAG,
@@ -24,6 +23,7 @@ from enhance.images.metadata import (
     tags_of,
 )
 from enhance.images.orientation import orientation_of, turn
+from enhance.images.tiffs import EXIF_PREFIX
 from enhance.records import Photo, Pixels
 
 _PNG_BAND = 64_000_000  # bytes compressed at once

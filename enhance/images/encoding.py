@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from enhance.images.deep import to_8_bit, write_deep_png, write_tiff
-from enhance.images.metadata import photoshop_block, without_place
+from enhance.images.metadata import photoshop_block
+from enhance.images.places import without_place
 from enhance.records import Metadata, OutputFormat, Photo, Pixels
 from enhance.sentences import Sentence, say
 

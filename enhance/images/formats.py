@@ -10,7 +10,8 @@ from pathlib import Path
 import pillow_heif
 from PIL import Image, _avif
 
-from enhance.images.costs import check_costs, check_tags, pictures_in_gif, pictures_in_tiff
+from enhance.images.costs import check_costs, pictures_in_gif
+from enhance.images.tiffs import check_tags, pictures_in_tiff
 
 Image.init()  # every plugin: opening by a list of formats needs them registered
 pillow_heif.register_heif_opener()

@@ -30,9 +30,10 @@ def serving() -> Iterator[Server]:
         yield server
 
 
-def connect(server: Server) -> Client:
-    """One more client; what it receives goes when the server goes."""
-    return Client(server.url, verbose=False, download_files=server.files.parent / "received")
+def connect(server: Server, **options: Any) -> Client:
+    """One more client; what it receives goes when the server goes. options: further ones of it."""
+    folder = server.files.parent / "received"
+    return Client(server.url, verbose=False, download_files=folder, **options)
 
 
 def idle(client: Client) -> None:

@@ -65,7 +65,9 @@ def measure(quick: bool) -> list[Table]:
     runs: dict[int, list[tuple[float, list[float]]]] = {c: [] for c in range(most + 1)}
     with tempfile.TemporaryDirectory() as folder, serving() as server:
         photos = portraits(Path(folder), count, tiny=quick)
-        clients = [connect(server) for _ in range(most)]
+        # For each of its requests a client reads all certificates anew, on the processors that the
+        # model needs: five people would do that on five computers, and none is needed here.
+        clients = [connect(server, ssl_verify=False) for _ in range(most)]
         alone(clients[0], photos[0])
         for _ in range(rounds):
             before, _ = alone(clients[0], photos[0])

@@ -1,0 +1,73 @@
+"""The commands of the pages that enhance photos, given as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import s3fs
+from PIL import Image
+
+from tests.test_docs import PAGES, ROOT, read
+from tests.test_s3 import address, s3
+
+__all__ = ["address", "s3"]  # fixtures
+
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Downloads need the internet; tests/test_downloads.py has them from a server of its own.
+COMMAND = re.compile(
+    r"^(?:exec )?((?:[A-Z_]+=\S+ )*python -m enhance (?!fetch|.*--download).*?)(?:\s+#.*)?$",
+    re.MULTILINE,
+)
+COMMANDS = {
+    command: None
+    for page in PAGES
+    for block in SHELL.findall(read(page))
+    for command in COMMAND.findall(block)
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """All that the commands read."""
+    photo = tmp_path / "photo.jpg"
+    with Image.open(ROOT / "assets" / "samples" / "small_portrait.jpg") as image:
+        image.resize((40, 48)).save(photo)
+    for name in ("holiday", "scans", "archive/deep", "SRC", "data/scans"):
+        (tmp_path / name).mkdir(parents=True)
+        shutil.copy(photo, tmp_path / name / "a.jpg")
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_enhance(command: str, folder: Path, address: str, s3: s3fs.S3FileSystem) -> None:
+    s3.mkdir("bucket")
+    s3.put(str(folder / "photo.jpg"), "bucket/scans/a.jpg")
+    try:
+        done = subprocess.run(
+            command.replace("/data/", f"{folder}/data/").replace(
+                "https://storage.example", address
+            ),
+            shell=True,
+            cwd=folder,
+            env=os.environ
+            | {
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "PYTHONPATH": str(ROOT),
+                "ENHANCE_WEIGHTS_DIR": str(folder / "weights"),
+                "SLURM_ARRAY_TASK_ID": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        made = [*folder.rglob("*_enhanced.jpg"), *s3.find("bucket/enhanced")]
+        assert made or "--shard" in command, "a shard may be empty"
+    finally:
+        s3.rm("bucket", recursive=True)

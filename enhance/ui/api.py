@@ -17,7 +17,8 @@ from enhance.errors import EnhanceError
 from enhance.inventory import Model, models
 from enhance.records import Options, Source
 from enhance.reports import record
-from enhance.ui.batches import Batch, Batches
+from enhance.ui.batch import Batch
+from enhance.ui.batches import Batches
 from enhance.ui.health import Health, health
 from enhance.ui.log import REQUEST_HEADER
 from enhance.ui.settings import Settings

@@ -151,13 +151,13 @@ CHINESE: dict[str, str] = {
     "{seconds:.1f} s": "{seconds:.1f} 秒",
     "{minutes} min": "{minutes} 分钟",
     "{hours} h {minutes} min": "{hours} 小时 {minutes} 分钟",
-    # enhance.ui.page, enhance.ui.turns
+    # enhance.ui.page, enhance.ui.headline, enhance.ui.turns
     "Photo enhancer": "照片增强",
     "# Photo enhancer": "# 照片增强",
     "Restores faces and enlarges photos. Drop a batch: each photo appears as soon as it is done.": (
         "修复人脸，放大照片。拖入一批照片，每张处理完成后立即显示。"
     ),
-    "Your photos": "你的照片",
+    "Your photos": "您的照片",
     "Or try one of these (public domain)": "或者试试这些照片（公有领域）",
     "Enhance": "开始增强",
     "Stop": "停止",
@@ -169,7 +169,7 @@ CHINESE: dict[str, str] = {
     "These results have expired. Enhance the photos again.": "这些结果已过期。请重新增强照片。",
     "Stopping …": "正在停止…",
     "{count} ahead of you. Your next photo begins in about {time}.": (
-        "前面还有 {count} 人。大约 {time}后开始处理你的下一张照片。"
+        "前面还有 {count} 人。大约 {time}后开始处理您的下一张照片。"
     ),
     # enhance.ui.batches, enhance.ui.guard, app: limits of the server
     "These are {count} photos; a batch may have {most}. Send them in several batches.": (
@@ -200,8 +200,8 @@ CHINESE: dict[str, str] = {
     "Up to {photos} photos, {megabytes:.0f} MB and {megapixels:.0f} megapixels each.": (
         "最多 {photos} 张照片，每张不超过 {megabytes:.0f} MB、{megapixels:.0f} 百万像素。"
     ),
-    "{count} people are waiting already. Your photos are not lost: press Enhance again in a few "
-    "minutes.": "已有 {count} 人在排队。你的照片不会丢失：请过几分钟再点击“开始增强”。",
+    "The line is full: {count} waiting. Your photos are not lost: press Enhance again in a few "
+    "minutes.": "已有 {count} 人在排队。您的照片不会丢失：请过几分钟再点击“开始增强”。",
     "Enhancing photo {place} of {total}, once the models are loaded …": (
         "模型加载完成后开始处理第 {place} 张，共 {total} 张…"
     ),
@@ -244,7 +244,7 @@ CHINESE: dict[str, str] = {
     "- **{name}** ({megabytes:.0f} MB) is not on this machine. {about} *Licence: {licence}.*": (
         "- 本机没有 **{name}**（{megabytes:.0f} MB）。{about}*许可证：{licence}。*"
     ),
-    "The models are still loading; you can already start.": "模型仍在加载，你可以先开始。",
+    "The models are still loading; you can already start.": "模型仍在加载，您可以先开始。",
     "1 photo: about {time}, if there is one face in it.": (
         "1 张照片：大约 {time}（按一张人脸估算）。"
     ),
@@ -423,8 +423,8 @@ CHINESE: dict[str, str] = {
     "{name} must be a number from {least} to {most}, not {value!r}.": (
         "{name} 必须是 {least} 到 {most} 之间的数字，而不是 {value!r}。"
     ),
-    "{count} batches from your address are waiting already. Your photos are not lost: press "
-    "Enhance again when one of them is done.": (
+    "Your address has its share of the line: {count} waiting. Your photos are not lost: press "
+    "Enhance again when one of your batches is done.": (
         "您的地址已有 {count} 批照片在排队。您的照片没有丢失："
         "请在其中一批完成后再次点击“开始增强”。"
     ),

@@ -10,7 +10,8 @@ import gradio as gr
 
 from enhance.errors import EnhanceError
 from enhance.sentences import say
-from enhance.ui.batches import Batch, Batches, Version
+from enhance.ui.batch import Batch, Version
+from enhance.ui.batches import Batches
 from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.settings_panel import Shown
 from enhance.ui.status import caption, details, idle, progress, status_widget

@@ -10,7 +10,8 @@ from starlette.routing import BaseRoute, Route
 from zipstream import ZipStream
 
 from enhance.reports import as_csv, as_json
-from enhance.ui.batches import Batch, Batches
+from enhance.ui.batch import Batch
+from enhance.ui.batches import Batches
 from enhance.ui.health import health
 
 

@@ -12,7 +12,7 @@ import gradio as gr
 
 from enhance.estimates import readable
 from enhance.sentences import say
-from enhance.ui.batches import Batch, Entry
+from enhance.ui.batch import Batch, Entry
 from enhance.ui.language import Language, text, translated
 
 # No data in the template: Gradio would run a ${…} in a photo's name as JavaScript.

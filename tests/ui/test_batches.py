@@ -192,7 +192,7 @@ def test_what_was_refused_is_not_decoded_for_a_look_at_it(
         looked_at.append(data)
         return preview(data, long_side)
 
-    monkeypatch.setattr("enhance.ui.batches.preview", look)
+    monkeypatch.setattr("enhance.ui.batch.preview", look)
     limits = Limits(max_pixels=1000)
     engine = LocalEngine(lambda: load_enhancer(Setup(device="cpu"), limits), limits)
     with closing(engine):

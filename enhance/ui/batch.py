@@ -1,0 +1,290 @@
+"""A batch of one person: what was sent, what is finished, where it lies.
+
+A batch outlives the requests that work on it, so that work can be done in turns and results can
+be looked at later. Its files lie in a folder with an unguessable name.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from enhance.engines.base import Engine, Names, Run, unsaved
+from enhance.files import write_bytes
+from enhance.images import browser_shows, preview
+from enhance.layers import repaste
+from enhance.records import Failure, Limits, Options, Report, Result, Source
+from enhance.reports import Outcome
+from enhance.ui.log import about
+from enhance.ui.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+State = Literal["waiting", "running", "done", "failed", "stopped"]
+_THUMBNAIL = 480  # pixels, the longer side
+_SHOWN_PIXELS = 40_000_000  # larger pictures are shown as a smaller copy
+_SHOWN_SIDE = 4096
+
+WantsDraft = Callable[[tuple[int, int], Options], bool]
+"""Whether a photo of a size takes so long that a quick preview should come first."""
+
+
+@dataclass
+class Version:
+    """One way in which a photo was enhanced.
+
+    shown: what a browser displays at full size. restorable: the faces (places in the report) that
+    can be taken out and in again, with what lies in `layers`.
+    """
+
+    options: Options
+    report: Report
+    file: Path
+    shown: Path
+    thumbnail: Path
+    layers: Path | None
+    restorable: tuple[int, ...]
+
+
+@dataclass
+class Entry:
+    """One photo of a batch. `before` and `draft` are files that a browser can show."""
+
+    source: Source
+    size: tuple[int, int] | None
+    before: Path
+    state: State = "waiting"
+    draft: Path | None = None
+    versions: list[Version] = field(default_factory=list)
+    chosen: int = 0
+    compared: int | None = None  # the version on the left of the viewer; None: the photo itself
+    failure: Failure | None = None
+
+    @property
+    def version(self) -> Version | None:
+        """The version that counts: the one that is shown and downloaded."""
+        return self.versions[self.chosen] if self.versions else None
+
+    @property
+    def thumbnail(self) -> Path | None:
+        """A small picture of the result, or of its quick preview."""
+        return self.version.thumbnail if self.version else self.draft
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The report of the version that counts, or why there is none."""
+        return self.version.report if self.version else self.failure
+
+
+@dataclass(frozen=True)
+class _Job:
+    entry: Entry
+    options: Options
+    draft: bool = False
+
+
+@dataclass
+class Batch:
+    """Photos on their way through the engine; results are saved into `folder` as they come."""
+
+    key: str
+    session: str
+    folder: Path
+    options: Options
+    entries: list[Entry]
+    engine: Engine
+    metrics: Metrics
+    request: str  # the id of the request that made it, for the log
+    viewed: bool  # by a person, who wants previews and faces to switch
+    wants_draft: WantsDraft | None = None
+    looked_at: Entry | None = None
+    touched: float = field(default_factory=time.monotonic)
+    _begun: float = 0.0
+    _run: Run | None = None
+    _jobs: list[_Job] = field(default_factory=list)
+    _serial: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def finished(self) -> list[Entry]:
+        """The entries that have a result, in the order of the photos."""
+        return [entry for entry in self.entries if entry.versions]
+
+    @property
+    def pictured(self) -> list[Entry]:
+        """The entries that have at least a preview, in the order of the photos."""
+        return [entry for entry in self.entries if entry.thumbnail]
+
+    @property
+    def remaining(self) -> list[Entry]:
+        """The entries that are still to be worked on."""
+        return [entry for entry in self.entries if entry.state in ("waiting", "running")]
+
+    @property
+    def stopped(self) -> list[Entry]:
+        """The entries that a stop left over."""
+        return [entry for entry in self.entries if entry.state == "stopped"]
+
+    def begin(self, entries: list[Entry], options: Options) -> None:
+        """Give these photos to the engine; `records` yields them."""
+        self._jobs = []
+        for entry in entries:
+            entry.state = "waiting"
+            if self._slow(entry, options):
+                self._jobs.append(_Job(entry, options, draft=True))
+            self._jobs.append(_Job(entry, options))
+        self._mark_running()
+        sources = [Source(j.entry.source.path, j.entry.source.name, j.draft) for j in self._jobs]
+        self._run = self.engine.run(sources, options, layers=self.viewed)
+        self._begun = time.monotonic()
+
+    def records(self) -> Iterator[Entry]:
+        """Yield each entry as soon as it is finished, and before that when its preview is there.
+
+        May be abandoned and called again: it goes on with the rest.
+        """
+        return about(self.request, self._work())
+
+    def _work(self) -> Iterator[Entry]:
+        for record in self._run or ():
+            self.touched = time.monotonic()
+            job = self._jobs[record.index]
+            if job is self._jobs[0]:
+                own = sum(record.report.seconds.values()) if isinstance(record, Result) else 0.0
+                self.metrics.waited(self.touched - self._begun - own)
+            if self.viewed and isinstance(record, Result):  # what was refused may be a bomb
+                _show_source(job.entry)
+            if job.draft:
+                self._take_draft(job.entry, record)
+            else:
+                self._take(job, record)
+                self._mark_running()
+            yield job.entry
+        self.abandon()
+
+    def stop(self) -> None:
+        """Stop the work before its next tile; finished photos stay. Safe from any thread."""
+        if run := self._run:  # another thread may abandon it meanwhile
+            run.close()
+
+    def abandon(self) -> None:
+        """Stop, and count what is not finished as stopped: nobody works on it any more."""
+        self.stop()
+        self._run = None  # it holds the last photo's pixels
+        for entry in self.remaining:
+            entry.state = "done" if entry.versions else "stopped"
+
+    def keep_faces(self, entry: Entry, keep: Collection[int], limits: Limits) -> None:
+        """Make the shown version again with only these faces restored; the models rest.
+
+        Raises EnhanceError, or OSError when the result cannot be saved.
+        """
+        version = entry.version
+        assert version is not None and version.layers is not None
+        blob = version.layers.read_bytes()
+        data, report = repaste(entry.source, blob, version.report, version.options, limits, keep)
+        old = version.file, version.shown, version.thumbnail
+        self._picture(version, version.file.name, data, report)
+        for path in {*old} - {version.file, version.shown, version.thumbnail}:
+            path.unlink(missing_ok=True)
+        self.touched = time.monotonic()
+
+    def archive(self) -> list[tuple[Path, str]]:
+        """The results so far, each with a name that is unique in an archive."""
+        unique = Names()
+        paths = [entry.version.file for entry in self.finished if entry.version]
+        return [(path, unique(path.name)) for path in paths]
+
+    def outcomes(self) -> list[Outcome]:
+        """What became of each photo that was worked on."""
+        return [entry.outcome for entry in self.entries if entry.outcome]
+
+    def place(self, entry: Entry) -> int:
+        """Where an entry stands in the batch, from 0."""
+        return next(i for i, other in enumerate(self.entries) if other is entry)
+
+    def _mark_running(self) -> None:
+        """The photos that the engine has begun with already."""
+        for entry in self.remaining[: self.engine.replicas]:
+            entry.state = "running"
+
+    def _slow(self, entry: Entry, options: Options) -> bool:
+        if self.wants_draft is None or entry.size is None or entry.versions:
+            return False
+        return self.wants_draft(entry.size, options)
+
+    def _take_draft(self, entry: Entry, record: Result | Failure) -> None:
+        try:
+            if isinstance(record, Failure):
+                log.info("no quick preview: %s", record.kind)
+            else:
+                entry.draft = self._save(record.filename, record.data)
+        except OSError:
+            log.exception("a quick preview could not be saved")
+
+    def _take(self, job: _Job, record: Result | Failure) -> None:
+        entry = job.entry
+        if isinstance(record, Result):
+            try:
+                entry.versions.append(self._version(job, record))
+            except OSError as error:
+                log.exception("a result could not be saved")
+                record = unsaved(record, error)
+        self.metrics.count(record)
+        if isinstance(record, Failure):
+            log.info("photo %d failed: %s", self.place(entry), record.kind)
+            entry.failure, entry.state = record, "done" if entry.versions else "failed"
+            return
+        entry.failure, entry.state = None, "done"
+        entry.chosen = len(entry.versions) - 1
+        if entry.chosen:
+            entry.compared = entry.chosen - 1
+
+    def _version(self, job: _Job, result: Result) -> Version:
+        file = self._save(result.filename, result.data)
+        layers = self._save("layers", result.layers) if result.layers else None
+        restorable = result.report.restored if layers else ()
+        version = Version(job.options, result.report, file, file, file, layers, restorable)
+        if self.viewed:
+            self._make_viewable(version, result.data)
+        return version
+
+    def _picture(self, version: Version, name: str, data: bytes, report: Report) -> None:
+        """Another picture for a version, under another path: browsers keep what they loaded."""
+        file = self._save(name, data)
+        version.file = version.shown = version.thumbnail = file
+        version.report = report
+        self._make_viewable(version, data)
+
+    def _make_viewable(self, version: Version, data: bytes) -> None:
+        """Pictures to look at; where none can be made, the result can still be downloaded."""
+        width, height = version.report.output_size
+        try:
+            version.thumbnail = self._save("thumbnail.jpg", preview(data, _THUMBNAIL))
+            if not browser_shows(version.file) or width * height > _SHOWN_PIXELS:
+                version.shown = self._save("shown.jpg", preview(data, _SHOWN_SIDE))
+        except Exception:
+            log.exception("no preview could be made")
+
+    def _save(self, name: str, data: bytes) -> Path:
+        """Each file has a folder of its own, so that it keeps its name."""
+        folder = self.folder / str(next(self._serial))
+        folder.mkdir()
+        return write_bytes(folder / name, data)
+
+
+def _show_source(entry: Entry) -> None:
+    """Make a copy of the photo that browsers show, where they do not show the photo itself."""
+    if entry.before != entry.source.path or entry.size is None:
+        return
+    if browser_shows(entry.before) and entry.size[0] * entry.size[1] <= _SHOWN_PIXELS:
+        return
+    target = entry.before.with_name(f"{entry.before.stem}_shown.jpg")
+    try:
+        entry.before = write_bytes(target, preview(entry.before.read_bytes(), _SHOWN_SIDE))
+    except Exception:
+        log.exception("no preview could be made")

@@ -49,7 +49,7 @@ class Turns:
             if len(waiting) >= self._most:
                 raise Busy(
                     say(
-                        "{count} people are waiting already. Your photos are not lost: press "
+                        "The line is full: {count} waiting. Your photos are not lost: press "
                         "Enhance again in a few minutes.",
                         count=len(waiting),
                     )
@@ -58,8 +58,8 @@ class Turns:
             if own >= max(1, self._most // _SHARE):
                 raise Busy(
                     say(
-                        "{count} batches from your address are waiting already. Your photos are "
-                        "not lost: press Enhance again when one of them is done.",
+                        "Your address has its share of the line: {count} waiting. Your photos are "
+                        "not lost: press Enhance again when one of your batches is done.",
                         count=own,
                     )
                 )

@@ -22,7 +22,8 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import Busy, NoRoom, OptionsError, TooManyPhotos
 from enhance.records import Failure, Limits, Options, Result, Setup, Source
-from enhance.ui.batches import Batch, Batches
+from enhance.ui.batch import Batch
+from enhance.ui.batches import Batches
 from enhance.ui.disk import used_bytes
 from enhance.ui.turns import SILENT_SECONDS, Turns
 from tests.server import SAMPLES, Server, running
@@ -228,7 +229,7 @@ def test_a_silent_page_loses_its_place() -> None:
     turns = Turns(64, clock)
     for number in range(64):
         turns.join(f"silent{number}", f"10.0.0.{number}")
-    with pytest.raises(Busy, match="64 people are waiting already"):
+    with pytest.raises(Busy, match="The line is full: 64 waiting"):
         turns.join("late", "10.0.1.1")
     clock.now += SILENT_SECONDS - 1
     assert turns.seen("silent7") and turns.someone_waits
@@ -244,7 +245,7 @@ def test_a_client_has_a_share_of_the_line() -> None:
     turns = Turns(8)
     for number in range(2):
         turns.join(f"mine{number}", "10.0.0.1")
-    with pytest.raises(Busy, match="2 batches from your address are waiting already"):
+    with pytest.raises(Busy, match="share of the line: 2 waiting"):
         turns.join("mine2", "10.0.0.1")
     turns.join("yours", "10.0.0.2")
     turns.leave("mine0")

@@ -75,7 +75,7 @@ def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_
         second.click("#enhance")
         expect(second.locator(HEADLINE)).to_contain_text("of 9, about")
         third.click("#enhance")
-        expect(third.get_by_text("1 people are waiting already.")).to_be_visible()
+        expect(third.get_by_text("The line is full: 1 waiting.")).to_be_visible()
         expect(third.locator("#enhance")).to_be_visible()
         first.click("#stop")
         expect(first.locator("#resume")).to_be_visible()

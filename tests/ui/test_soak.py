@@ -19,7 +19,9 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.records import Limits, Options, Setup
 from enhance.ui.api import Api
-from enhance.ui.batches import Batch, Batches
+from enhance.ui.batch import Batch
+from enhance.ui.batches import Batches
+from enhance.ui.log import REQUEST_HEADER
 from enhance.ui.settings import Settings
 from tests.server import SAMPLES, running
 
@@ -46,7 +48,7 @@ def test_who_leaves_while_the_batch_starts_leaves_nothing_waiting(
 
         def start(self, *arguments: Any, **more: Any) -> Batch:
             starting.set()
-            may_start.wait()
+            may_start.wait(60)
             self.kept = super().start(*arguments, **more)
             return self.kept
 
@@ -58,10 +60,10 @@ def test_who_leaves_while_the_batch_starts_leaves_nothing_waiting(
     async def leave() -> None:
         photos = [str(SAMPLES / "group.jpg")] * 2
         options = asdict(Options())
-        request: Any = SimpleNamespace(session_hash="one")
+        request: Any = SimpleNamespace(session_hash="one", headers={REQUEST_HEADER: "-"})
         events = api.enhance_batch(photos, request, **options)
         first = asyncio.ensure_future(events.__anext__())
-        await asyncio.to_thread(starting.wait)
+        assert await asyncio.to_thread(starting.wait, 60)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first

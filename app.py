@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 
 # Before gradio is imported: no request leaves this machine unless the user asks for a download.
@@ -24,18 +24,17 @@ from enhance.choices import required_weights
 from enhance.downloads import fetch
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
-from enhance.estimates import Estimator
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Setup
 from enhance.sentences import say
 from enhance.ui.api import Api
 from enhance.ui.batches import Batches
+from enhance.ui.estimator import EstimatorSlot
 from enhance.ui.guard import Guard
 from enhance.ui.language import MIDDLEWARE
 from enhance.ui.log import start_log
 from enhance.ui.page import CSS, Page
 from enhance.ui.routes import routes
-from enhance.ui.settings_panel import EstimatorSlot
 
 log = logging.getLogger("enhance")
 
@@ -47,26 +46,32 @@ SWEEP_SECONDS = 60
 CLOSE_SECONDS = 3  # for the model to come to the end of a tile, besides Gradio's 5
 
 
+def whole_number(variable: str, usual: int, environment: Mapping[str, str] = os.environ) -> int:
+    """What an environment variable is set to. Raises OptionsError when it is no number from 1."""
+    value = environment.get(variable, str(usual))
+    if not (value.isdecimal() and int(value)):
+        raise OptionsError(
+            say(
+                "{variable} must be a whole number of at least 1, not {value!r}.",
+                variable=variable,
+                value=value,
+            )
+        )
+    return int(value)
+
+
 def limits(environment: Mapping[str, str] = os.environ) -> Limits:
     """What photos and batches may be: ENHANCE_MAX_PIXELS and the like change a limit.
 
     Raises OptionsError when such a value is no whole number from 1.
     """
-    changed = {}
-    for field in fields(Limits):
-        variable = f"ENHANCE_{field.name.upper()}"
-        value = environment.get(variable, "1")
-        if not (value.isdecimal() and int(value)):
-            raise OptionsError(
-                say(
-                    "{variable} must be a whole number of at least 1, not {value!r}.",
-                    variable=variable,
-                    value=value,
-                )
-            )
-        if variable in environment:
-            changed[field.name] = int(value)
-    return Limits(**changed)
+    usual = asdict(Limits())
+    return Limits(
+        **{
+            name: whole_number(f"ENHANCE_{name.upper()}", value, environment)
+            for name, value in usual.items()
+        }
+    )
 
 
 def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str]] | None:
@@ -130,11 +135,12 @@ def main() -> None:
     try:
         start_log(os.environ.get("ENHANCE_LOG_FORMAT", "text"), Path(get_upload_folder()))
         allowed, auth = limits(), accounts()
+        port = whole_number("GRADIO_SERVER_PORT", 7860)
         engine = open_engine(lambda: load_enhancer(allowed), allowed)
     except OptionsError as error:
         raise SystemExit(str(error)) from error
     batches = Batches(engine, Path(get_upload_folder()), allowed)
-    estimator = EstimatorSlot()
+    estimator = EstimatorSlot(engine)
 
     def load() -> None:
         try:
@@ -144,12 +150,14 @@ def main() -> None:
         except EnhanceError as error:
             log.error("%s", error)
         try:
-            estimator.fill(Estimator(engine.load()))
+            engine.load()
             log.info("models loaded")
         except EnhanceError as error:
             log.error("%s", error)
         except Exception:
             log.exception("the models could not be loaded; the first photo will try again")
+        finally:
+            estimator.tried()
 
     page = build_page(batches, estimator)
     on_space = "1" if os.environ.get("SPACE_ID") else "0"  # which is reached through a proxy
@@ -161,7 +169,7 @@ def main() -> None:
     )
     page.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
-        server_port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        server_port=port,
         prevent_thread_lock=True,
         auth=auth,
         state_session_capacity=SESSIONS,

@@ -101,18 +101,6 @@ _FILES = (
         about=say("RestoreFormer: restores faces with a transformer."),
     ),
     WeightFile(
-        name="realesrgan-x4plus",
-        filename="RealESRGAN_x4plus.pth",
-        urls=(
-            f"{_REALESRGAN}/v0.1.0/RealESRGAN_x4plus.pth",
-            "hf://LykosAI/Upscalers/RealESRGAN/RealESRGAN_x4plus.pth",
-        ),
-        size=67040989,
-        sha256="4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1",
-        licence="BSD-3-Clause",
-        about=say("Real-ESRGAN: enlarges photos four times."),
-    ),
-    WeightFile(
         name="realesrgan-x2plus",
         filename="RealESRGAN_x2plus.pth",
         urls=(
@@ -135,18 +123,6 @@ _FILES = (
         sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
         licence="BSD-3-Clause",
         about=say("Real-ESRGAN, small and fast: enlarges photos four times."),
-    ),
-    WeightFile(
-        name="realesr-general-wdn-x4v3",
-        filename="realesr-general-wdn-x4v3.pth",
-        urls=(
-            f"{_REALESRGAN}/v0.2.5.0/realesr-general-wdn-x4v3.pth",
-            "hf://datasets/Kizi-Art/Upscale/realesr-general-wdn-x4v3.pth",
-        ),
-        size=4885111,
-        sha256="1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd688f0cee269dca",
-        licence="BSD-3-Clause",
-        about=say("As realesr-general-x4v3, but removes less noise; the two can be blended."),
     ),
     WeightFile(
         name="retinaface-r50",

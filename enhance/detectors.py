@@ -11,29 +11,30 @@ import cv2
 import numpy as np
 import onnxruntime
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from enhance.errors import WeightsInvalid
 from enhance.records import Face, FloatArray, Pixels
 from enhance.sentences import say
-from enhance.tensors import Place
+from enhance.tensors import Place, ResidentNet
 from enhance.weights import RETINAFACE_MOBILENET, PackagedFile
 
 _MEAN_BGR = (104.0, 117.0, 123.0)
 _STEPS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # stride, anchor edges
 _VARIANCE = (0.1, 0.2)
+_R50_SIDES = (1024, 4096)  # pixels: least, where memory is short, and most, which takes 3 GB
 _OVERLAP = 0.4  # boxes that overlap more are the same face
 
 
 class RetinaFace(ABC):
     """RetinaFace (Deng et al. 2020) around a network that subclasses bring.
 
-    long_side: larger photos are shrunk to it for detection only; None never shrinks.
+    long_side: larger photos are shrunk to it for detection only.
     """
 
     name: str
 
-    def __init__(self, long_side: int | None) -> None:
+    def __init__(self, long_side: int) -> None:
         self._long_side = long_side
 
     @abstractmethod
@@ -46,9 +47,12 @@ class RetinaFace(ABC):
 
         threshold: least score, 0..1.
         """
+        return self._find(rgb, threshold, self._long_side)
+
+    def _find(self, rgb: Pixels, threshold: float, long_side: int) -> list[Face]:
         small = cv2.convertScaleAbs(rgb, alpha=1 / 257) if rgb.dtype == np.uint16 else rgb
         height, width = small.shape[:2]
-        shrink = min(1.0, (self._long_side or math.inf) / max(height, width))
+        shrink = min(1.0, long_side / max(height, width))
         if shrink < 1:
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
@@ -102,7 +106,7 @@ class RetinaFaceMobileNet(RetinaFace):
     name = "retinaface-mobilenet"
 
     def __init__(
-        self, *, weights: PackagedFile = RETINAFACE_MOBILENET, long_side: int | None = 1280
+        self, *, weights: PackagedFile = RETINAFACE_MOBILENET, long_side: int = 1280
     ) -> None:
         super().__init__(long_side)
         settings = onnxruntime.SessionOptions()
@@ -124,16 +128,31 @@ class RetinaFaceR50(RetinaFace):
 
     name = "retinaface-r50"
 
-    def __init__(self, net: nn.Module, place: Place, *, long_side: int | None = None) -> None:
-        super().__init__(long_side)
-        self._net = place.settle(net)
-        self._place = place
+    def __init__(self, net: nn.Module, place: Place) -> None:
+        super().__init__(_R50_SIDES[1])
+        self._net = ResidentNet(_Joined(net), place)
 
-    @torch.inference_mode()
+    def __call__(self, rgb: Pixels, threshold: float) -> list[Face]:
+        """See `RetinaFace.__call__`. Raises OutOfMemory."""
+        least, most = _R50_SIDES
+        return self._net.shrinking(most, least, lambda side: self._find(rgb, threshold, side))
+
     def _infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        outputs = self._net(self._place.put(batch.transpose(0, 2, 3, 1)))
-        boxes, scores, points = (output[0].float().cpu().numpy() for output in outputs)
+        (anchors,) = self._net(batch.transpose(0, 2, 3, 1))
+        boxes, scores, points = np.split(anchors[:, 0], (4, 6), axis=1)
         return boxes, scores[:, 1], points
+
+
+class _Joined(nn.Module):
+    """The network with its outputs (n, anchors, 4), (n, anchors, 2), (n, anchors, 10) as one,
+    (n, 16, anchors, 1)."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return torch.cat(self.net(batch), 2).transpose(1, 2)[..., None]
 
 
 def _inside(face: Face, width: int, height: int) -> bool:

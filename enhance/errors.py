@@ -1,4 +1,4 @@
-"""Everything this package raises on purpose, in one tree.
+"""What is told to the person at the page or the terminal, in one tree.
 
 EnhanceError
 ├── OptionsError        an option is out of its range
@@ -15,9 +15,10 @@ EnhanceError
 ├── NoRoom              the disk holds as much as the limits allow
 ├── TookTooLong         a photo kept the model busy longer than the limits allow
 ├── OutOfMemory         the device ran out of memory at the smallest size tried
+├── ReplicaLost         what worked on a photo ended, again and again
 └── Cancelled           the work was stopped on request
 
-Messages are whole sentences meant for the person at the page or the terminal.
+Messages are whole sentences.
 """
 
 from __future__ import annotations

@@ -12,19 +12,17 @@ from enhance.tensors import ResidentNet
 # ParseNet's classes: all is face but background (0), ear rings (14), necklace, clothes and hair.
 _IS_FACE = np.ones(19, np.float32)
 _IS_FACE[[0, 14, 16, 17, 18]] = 0
+_FADE = 0.18  # width of the fade as a share of the crop's edge
 _RIM = 10  # crop pixels at the edge that never show
 
 
 class FeatherMasker:
-    """One fixed mask: the middle of the crop whole, fading smoothly to nothing at its edge.
-
-    fade: width of the fade as a share of the crop's edge.
-    """
+    """One fixed mask: the middle of the crop whole, fading smoothly to nothing at its edge."""
 
     name = "feather"
 
-    def __init__(self, *, fade: float = 0.18) -> None:
-        ramp = np.minimum(np.arange(CROP) + 0.5, CROP - 0.5 - np.arange(CROP)) / (fade * CROP)
+    def __init__(self) -> None:
+        ramp = np.minimum(np.arange(CROP) + 0.5, CROP - 0.5 - np.arange(CROP)) / (_FADE * CROP)
         ramp = np.clip(ramp, 0, 1)
         ramp = ramp * ramp * (3 - 2 * ramp)
         self._mask = np.outer(ramp, ramp).astype(np.float32)

@@ -53,16 +53,16 @@ class Limits:
     max_uploads_per_minute, max_upload_bytes_per_minute: of one client's address.
     """
 
-    max_bytes: int = 100 * 1024 * 1024
+    max_bytes: int = 100_000_000
     max_pixels: int = 64_000_000
     max_output_pixels: int = 300_000_000
     max_seconds: int = 4 * 3600
     max_photos: int = 500
     max_waiting: int = 64
-    max_disk_bytes: int = 50 * 1024**3
-    max_request_bytes: int = 4 * 1024**3
+    max_disk_bytes: int = 50_000_000_000
+    max_request_bytes: int = 4_000_000_000
     max_uploads_per_minute: int = 1200
-    max_upload_bytes_per_minute: int = 8 * 1024**3
+    max_upload_bytes_per_minute: int = 8_000_000_000
 
 
 @dataclass(frozen=True)

@@ -110,15 +110,21 @@ class ResidentNet:
 
     @contextmanager
     def _on_cpu(self) -> Iterator[None]:
-        usual = self.place
-        self.place = Place.of(Setup(device="cpu"))
-        self.place.settle(self._net)
+        usual, cpu = self.place, Place(torch.device("cpu"), "fp32")
+        self._move(cpu)  # not in bf16, which would round the weights for good
         release()
         try:
             yield
         finally:
-            self.place = usual
-            usual.settle(self._net)
+            try:
+                self._move(usual)
+            except torch.OutOfMemoryError:
+                log.warning("the device has no memory for the network itself: it stays on the CPU")
+                self._move(cpu)
+
+    def _move(self, place: Place) -> None:
+        place.settle(self._net)
+        self.place = place
 
 
 def _shrinking(size: int, smallest: int, attempt: Callable[[int], T]) -> T:

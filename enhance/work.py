@@ -218,7 +218,7 @@ def _save(
             name = photo.with_name(PurePosixPath(place).name)
             return replace(record, filename=str(name)), place
         except OSError as error:
-            record = unsaved(record, error)
+            record = unsaved(record.index, record.name, error)
     try:
         results.fail(job, record)
     except OSError:  # the person is told of the failure all the same

@@ -18,10 +18,8 @@ def test_has_every_file_once() -> None:
         "gfpgan-1.3",
         "gfpgan-1.4",
         "parsenet",
-        "realesr-general-wdn-x4v3",
         "realesr-general-x4v3",
         "realesrgan-x2plus",
-        "realesrgan-x4plus",
         "restoreformer",
         "retinaface-r50",
     ]

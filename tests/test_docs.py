@@ -158,7 +158,7 @@ def test_the_table_of_settings_has_all_and_no_others() -> None:
 
 
 def test_the_table_of_limits_has_all_with_their_defaults() -> None:
-    units = {"": 1, " million": 10**6, " MB": 2**20, " GB": 2**30}
+    units = {"": 1, " million": 10**6, " MB": 10**6, " GB": 10**9}
     rows = re.findall(r"^\| `(ENHANCE_\w+)` \| ([\d,]+)([^|]*) \|", read(SECURITY), re.MULTILINE)
     said = {name: int(count.replace(",", "")) * units[unit] for name, count, unit in rows}
     assert said == {f"ENHANCE_{field.name.upper()}": field.default for field in fields(Limits)}

@@ -455,7 +455,7 @@ def test_a_photo_that_is_too_large_is_not_fetched(
     monkeypatch.setattr(Store, "fetch", count)
     _, lines, last = run("memory://in", tmp_path / "out")
     assert (last["done"], last["failed"]) == (1, 1)
-    assert "“large.png” is 106 MB; the limit is 105 MB." in lines[1]["reason"]
+    assert "“large.png” is 101 MB; the limit is 100 MB." in lines[1]["reason"]
     assert fetched == ["a.png"]
 
 

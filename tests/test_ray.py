@@ -176,6 +176,23 @@ def test_missing_weights_fail_every_photo_with_the_sentence(save: Save) -> None:
     assert len(records) == 2
 
 
+def test_models_that_load_at_the_second_attempt_are_known(save: Save, tmp_path: Path) -> None:
+    load = partial(_at_the_second_attempt, tmp_path / "tried")
+    with closing(RayEngine(load, Limits(), 1)) as engine:
+        with pytest.raises(Exception, match="pip install no-such-package-here"):
+            engine.load()
+        (record,) = engine.run(named(save, "a"), QUICK)
+        assert isinstance(record, Result)
+        assert engine.info and engine.load() == engine.info
+
+
+def _at_the_second_attempt(tried: Path) -> Enhancer:
+    if tried.exists():
+        return load_enhancer(SETUP, Limits())
+    tried.touch()
+    return _without_weights()
+
+
 def _without_weights() -> Enhancer:
     PackagedFile("no-such-package-here", "weights.bin", "0" * 64, "MIT").read()
     raise AssertionError
@@ -222,7 +239,7 @@ def test_a_node_that_is_lost_takes_no_photo_with_it(
         ([2], [], None, Plan(1, 2, 0)),
         ([8], [], None, Plan(2, 4, 0)),
         ([16, 6], [], None, Plan(5, 4, 0)),
-        ([0, 4], [], None, Plan(4, 1, 0)),
+        ([0, 4], [], None, Plan(1, 4, 0)),
         ([2], [], 2, Plan(2, 1, 0)),
         ([1, 1], [], 1, Plan(1, 1, 0)),
         ([2], [], 5, Plan(5, 1, 0)),
@@ -249,6 +266,12 @@ def test_the_plan(
 def test_a_wrong_environment_is_refused(environment: dict[str, str], sentence: str) -> None:
     with pytest.raises(OptionsError, match=sentence):
         open_engine(_without_weights, Limits(), environment)
+
+
+def test_a_cluster_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "nowhere")
+    with pytest.raises(OptionsError, match=r"nowhere\)\. Check RAY_ADDRESS"):
+        RayEngine(_without_weights, Limits())
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import pytest
 import enhance.errors
 from enhance.engines.base import failure, unsaved
 from enhance.errors import EnhanceError, PhotoTooLarge
-from enhance.records import Options, Report, Result
+from enhance.records import Options
 from enhance.sentences import Sentence, joined, say
 from enhance.ui.chinese import CHINESE
 
@@ -108,11 +108,10 @@ def test_an_error_keeps_its_sentence() -> None:
 
 
 def test_reasons_of_failures_are_sentences() -> None:
-    report = Report("a.jpg", (1, 1), (1, 1), (), (), "none", "lanczos", "", "", 1, "cpu", "fp32")
     failures = [
         failure(0, "a.jpg", EnhanceError(say("The batch was stopped."))),
         failure(0, "a.jpg", ValueError("secret")),
-        unsaved(Result(0, "a.jpg", "a_enhanced.jpg", b"", report), OSError(28, "No space left")),
+        unsaved(0, "a.jpg", OSError(28, "No space left")),
     ]
     for record in failures:
         assert isinstance(record.reason, Sentence)

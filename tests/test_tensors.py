@@ -17,10 +17,14 @@ from enhance.tensors import Place, ResidentNet
 
 
 class FullDevice(Place):
-    """An accelerator without a byte left."""
+    """An accelerator without a byte left, or without one even for the network."""
+
+    even_for_the_network = False
 
     def settle(self, net: Any) -> Any:
-        return net.eval()
+        if self.even_for_the_network:
+            raise torch.OutOfMemoryError("full")
+        return net.eval().to(torch.float16)
 
     def put(self, pixels: Any) -> Any:
         raise torch.OutOfMemoryError("full")
@@ -39,6 +43,25 @@ def test_the_cpu_takes_over_when_the_device_is_full_and_only_then() -> None:
     assert net.shrinking(4, 1, attempt).shape == pixels.shape
     assert tried == [(4, "cuda"), (2, "cuda"), (1, "cuda"), (4, "cpu")]
     assert net.place is place
+
+
+def test_weights_are_the_same_after_the_cpu_has_taken_over() -> None:
+    conv = nn.Conv2d(3, 3, 1)
+    net = ResidentNet(conv, FullDevice(torch.device("cuda"), "fp16"))
+    before = conv.weight.clone()
+    net.shrinking(1, 1, lambda _: net(np.ones((1, 4, 4, 3), np.float32)))
+    assert conv.weight.dtype == before.dtype and torch.equal(conv.weight, before)
+
+
+def test_a_network_that_the_device_has_no_room_for_stays_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = ResidentNet(nn.Conv2d(3, 3, 1), FullDevice(torch.device("cuda"), "fp16"))
+    monkeypatch.setattr(FullDevice, "even_for_the_network", True)
+    pixels = np.ones((1, 4, 4, 3), np.float32)
+    first = net.shrinking(1, 1, lambda _: net(pixels))
+    assert net.place.device.type == "cpu"
+    assert np.array_equal(net.shrinking(1, 1, lambda _: net(pixels)), first)
 
 
 def test_a_full_main_memory_is_an_error_with_a_sentence() -> None:

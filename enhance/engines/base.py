@@ -85,14 +85,14 @@ def failure(index: int, name: str, error: BaseException) -> Failure:
     return Failure(index, name, reason, type(error).__name__)
 
 
-def unsaved(record: Result, error: OSError) -> Failure:
+def unsaved(index: int, name: str, error: OSError) -> Failure:
     """The record of a photo that was enhanced, but whose file could not be written."""
     reason = say(
         "“{name}” could not be saved: {reason}.",
-        name=record.name,
+        name=name,
         reason=error.strerror or str(error),
     )
-    return Failure(record.index, record.name, reason, type(error).__name__)
+    return Failure(index, name, reason, type(error).__name__)
 
 
 def prepare(source: Source, options: Options, limits: Limits) -> tuple[Photo, Options]:

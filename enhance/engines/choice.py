@@ -20,7 +20,7 @@ def open_engine(
     or `auto`) on Ray. `load` makes an enhancer, in whatever process needs one.
 
     On a Space with ZeroGPU (SPACES_ZERO_GPU) the local engine works on GPUs that are lent to it.
-    Raises OptionsError for other values, or when Ray is not installed.
+    Raises OptionsError for other values, or when Ray is not installed or not there.
     """
     kind = environment.get("ENHANCE_ENGINE", "local")
     if kind == "local" and environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"):

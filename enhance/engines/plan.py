@@ -36,7 +36,7 @@ class Plan:
             return cls(replicas, 1, 1 / max(sharing, -(-replicas // len(gpu_bytes))))
         if wanted:
             return cls(wanted, max(1, min(max(cpus), sum(cpus) // wanted)), 0)
-        group = max(1, min(_THREADS, *cpus))
+        group = max(1, min([_THREADS, *filter(None, cpus)]))  # a head may be there with none
         return cls(sum(node // group for node in cpus), group, 0)
 
     @classmethod

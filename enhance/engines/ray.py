@@ -29,7 +29,7 @@ from ray.exceptions import RayError, RayTaskError
 from enhance.engines.base import Names, failure
 from enhance.engines.local import LocalEngine, LocalRun
 from enhance.engines.plan import Plan
-from enhance.errors import EnhanceError, ReplicaLost
+from enhance.errors import EnhanceError, OptionsError, ReplicaLost
 from enhance.images import read
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Failure, Limits, Options, Result, Source
@@ -111,12 +111,22 @@ class RayEngine:
 
         load: makes the enhancer, in each replica. replicas: how many; None: as many as there is
         room for, see `Plan`.
+
+        Raises OptionsError when Ray cannot be reached or started.
         """
         self._load_enhancer = load
         self._limits = limits
         self._started_ray = not ray.is_initialized()
         if self._started_ray:
-            ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
+            try:
+                ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                raise OptionsError(
+                    say(
+                        "Ray cannot be reached or started ({reason}). Check RAY_ADDRESS.",
+                        reason=str(error),
+                    )
+                ) from error
         self._plan = Plan.of_cluster(replicas)
         self._changed = Condition()
         self._line: deque[_Task] = deque()
@@ -146,7 +156,6 @@ class RayEngine:
         """See `Engine.load`. Returns as soon as one replica is ready."""
         self._start()
         with self._changed:
-            self._load_error = None
             self._changed.wait_for(lambda: self._info or self._load_error or self._closed)
             if self._info is None:
                 raise self._load_error or RuntimeError("the engine is closed")
@@ -211,6 +220,8 @@ class RayEngine:
                             task.run.layers,
                         )
                     )
+                    if self._info is None and answer and isinstance(answer[0], Result):
+                        self._info = ray.get(actor.load.remote())  # at the second attempt
                 except RayTaskError as error:
                     self._done(task, failure(task.index, task.source.name, error.cause))
                 except RayError as error:

@@ -1,4 +1,4 @@
-"""Photos with 16 bits a channel, which Pillow would cut to 8: PNG and TIFF."""
+"""Photos with 16 bits a channel, which Pillow would cut to 8; and TIFF of 8 bits, alike."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from enhance.engines.base import Engine, Names, Run, unsaved
+from enhance.errors import EnhanceError
 from enhance.files import write_bytes
 from enhance.images import browser_shows, preview
 from enhance.layers import repaste
@@ -104,6 +105,7 @@ class Batch:
     wants_draft: WantsDraft | None = None
     looked_at: Entry | None = None
     touched: float = field(default_factory=time.monotonic)
+    options_at_work: Options = field(init=False)  # those that `begin` was called with last
     _begun: float = 0.0
     _run: Run | None = None
     _jobs: list[_Job] = field(default_factory=list)
@@ -131,6 +133,7 @@ class Batch:
 
     def begin(self, entries: list[Entry], options: Options) -> None:
         """Give these photos to the engine; `records` yields them."""
+        self.options_at_work = options
         self._jobs = []
         for entry in entries:
             entry.state = "waiting"
@@ -150,10 +153,13 @@ class Batch:
         return about(self.request, self._work())
 
     def _work(self) -> Iterator[Entry]:
-        for record in self._run or ():
+        run, jobs = self._run, self._jobs
+        for record in run or ():
+            if self._run not in (run, None):
+                return  # left in the midst of this photo, and begun again
             self.touched = time.monotonic()
-            job = self._jobs[record.index]
-            if job is self._jobs[0]:
+            job = jobs[record.index]
+            if job is jobs[0]:
                 own = sum(record.report.seconds.values()) if isinstance(record, Result) else 0.0
                 self.metrics.waited(self.touched - self._begun - own)
             if self.viewed and isinstance(record, Result):  # what was refused may be a bomb
@@ -164,7 +170,8 @@ class Batch:
                 self._take(job, record)
                 self._mark_running()
             yield job.entry
-        self.abandon()
+        if self._run is run:
+            self.abandon()
 
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""
@@ -181,20 +188,28 @@ class Batch:
     def keep_faces(self, entry: Entry, keep: Collection[int], limits: Limits) -> None:
         """Make the shown version again with only these faces restored; the models rest.
 
-        Raises EnhanceError, or OSError when the result cannot be saved.
+        Raises EnhanceError, also when the result cannot be saved.
         """
         version = entry.version
         assert version is not None and version.layers is not None
-        blob = version.layers.read_bytes()
-        data, report = repaste(entry.source, blob, version.report, version.options, limits, keep)
         old = version.file, version.shown, version.thumbnail
-        self._picture(version, version.file.name, data, report)
+        try:
+            blob = version.layers.read_bytes()
+            data, report = repaste(
+                entry.source, blob, version.report, version.options, limits, keep
+            )
+            self._picture(version, version.file.name, data, report)
+        except OSError as error:
+            log.exception("a result could not be saved")
+            reason = unsaved(self.place(entry), entry.source.name, error).reason
+            raise EnhanceError(reason) from error
         for path in {*old} - {version.file, version.shown, version.thumbnail}:
             path.unlink(missing_ok=True)
         self.touched = time.monotonic()
 
     def archive(self) -> list[tuple[Path, str]]:
         """The results so far, each with a name that is unique in an archive."""
+        self.touched = time.monotonic()  # as it takes a while to send
         unique = Names()
         paths = [entry.version.file for entry in self.finished if entry.version]
         return [(path, unique(path.name)) for path in paths]
@@ -233,7 +248,7 @@ class Batch:
                 entry.versions.append(self._version(job, record))
             except OSError as error:
                 log.exception("a result could not be saved")
-                record = unsaved(record, error)
+                record = unsaved(record.index, record.name, error)
         self.metrics.count(record)
         if isinstance(record, Failure):
             log.info("photo %d failed: %s", self.place(entry), record.kind)

@@ -74,7 +74,7 @@ class Batches:
     ) -> Batch:
         """A new batch of a browser session, its work not yet begun. request: its id, for the log.
 
-        Raises TooManyPhotos or NoRoom when the limits do not allow it.
+        Raises TooManyPhotos or NoRoom when the limits or the disk do not allow it.
         """
         if len(sources) > self.limits.max_photos:
             raise TooManyPhotos(
@@ -90,7 +90,11 @@ class Batches:
             raise NoRoom(NO_ROOM)
         key = uuid.uuid4().hex
         folder = self._root / key
-        folder.mkdir(parents=True)
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            log.exception("no folder for a batch could be made")
+            raise NoRoom(NO_ROOM) from error
         entries = [self._entry(source, folder / f"source_{i}") for i, source in enumerate(sources)]
         batch = Batch(
             key,
@@ -146,8 +150,11 @@ class Batches:
     def make_room(self) -> bool:
         """Whether the disk in use is within its limit, if need be without the oldest finished
         batches, which are deleted."""
-        self.full = False
-        while (used := used_bytes(self._uploads, self._root)) > self.limits.max_disk_bytes:
+        while True:
+            self._used = used_bytes(self._uploads, self._root)
+            if self._used <= self.limits.max_disk_bytes:
+                self.full = False
+                return True
             with self._lock:
                 finished = [b for b in self._batches.values() if not b.remaining]
                 if not finished:
@@ -155,8 +162,6 @@ class Batches:
                     return False
                 oldest = self._batches.pop(min(finished, key=lambda b: b.touched).key)
             delete(oldest.folder)
-        self._used = used
-        return True
 
     def sweep(self, kept: Collection[Path] = ()) -> None:
         """Delete what is too old or too much: batches, and uploads that no batch came to use.

@@ -23,6 +23,9 @@ CHINESE: dict[str, str] = {
         "quality 必须在 1 到 100 之间，不能是 {value}。"
     ),
     "{name} must be a whole number, not {value}.": "{name} 必须是整数，不能是 {value}。",
+    "{name} must be a number from {least} to {most}, not {value!r}.": (
+        "{name} 必须是 {least} 到 {most} 之间的数字，而不是 {value!r}。"
+    ),
     # enhance.catalogue: weight files and their licences
     "GFPGAN 1.2: restores faces; sharper than later versions.": (
         "GFPGAN 1.2：人脸修复，比后续版本更锐利。"
@@ -34,13 +37,9 @@ CHINESE: dict[str, str] = {
     "RestoreFormer: restores faces with a transformer.": (
         "RestoreFormer：基于 Transformer 的人脸修复。"
     ),
-    "Real-ESRGAN: enlarges photos four times.": "Real-ESRGAN：将照片放大四倍。",
     "Real-ESRGAN: enlarges photos twice.": "Real-ESRGAN：将照片放大两倍。",
     "Real-ESRGAN, small and fast: enlarges photos four times.": (
         "Real-ESRGAN 轻量版：快速将照片放大四倍。"
-    ),
-    "As realesr-general-x4v3, but removes less noise; the two can be blended.": (
-        "与 realesr-general-x4v3 相同，但降噪较弱；两者可以混合使用。"
     ),
     "RetinaFace with a ResNet-50: finds faces.": "RetinaFace（ResNet-50）：人脸检测。",
     "ParseNet: tells skin, hair and background apart around a face.": (
@@ -146,6 +145,11 @@ CHINESE: dict[str, str] = {
     "Face {number} of “{name}” was not restored: there is nothing to put in.": (
         "“{name}”的第 {number} 张人脸没有修复过，无法替换。"
     ),
+    "“{name}” could not be enhanced: what worked on it ended {tries} times, perhaps for lack of "
+    "memory. Choose a smaller upscale or send a smaller photo.": (
+        "无法增强“{name}”：处理它的进程 {tries} 次意外结束，可能是内存不足。"
+        "请选择较小的放大倍数，或发送较小的照片。"
+    ),
     # enhance.estimates
     "{seconds:.0f} s": "{seconds:.0f} 秒",
     "{seconds:.1f} s": "{seconds:.1f} 秒",
@@ -164,14 +168,38 @@ CHINESE: dict[str, str] = {
     "Continue with the rest": "继续处理剩余照片",
     "Show my last batch": "显示上一批照片",
     "Drop at least one photo first.": "请先添加至少一张照片。",
-    "Send at least one photo.": "请至少发送一张照片。",
-    "The work was stopped.": "处理已停止。",
     "These results have expired. Enhance the photos again.": "这些结果已过期。请重新增强照片。",
     "Stopping …": "正在停止…",
     "{count} ahead of you. Your next photo begins in about {time}.": (
         "前面还有 {count} 人。大约 {time}后开始处理您的下一张照片。"
     ),
-    # enhance.ui.batches, enhance.ui.guard, app: limits of the server
+    "Up to {photos} photos, {megabytes:.0f} MB and {megapixels:.0f} megapixels each.": (
+        "最多 {photos} 张照片，每张不超过 {megabytes:.0f} MB、{megapixels:.0f} 百万像素。"
+    ),
+    "The line is full: {count} waiting. Your photos are not lost: press Enhance again in a few "
+    "minutes.": "已有 {count} 人在排队。您的照片不会丢失：请过几分钟再点击“开始增强”。",
+    "Your address has its share of the line: {count} waiting. Your photos are not lost: press "
+    "Enhance again when one of your batches is done.": (
+        "您的地址已有 {count} 批照片在排队。您的照片没有丢失："
+        "请在其中一批完成后再次点击“开始增强”。"
+    ),
+    "Enhancing photo {place} of {total}, once the models are loaded …": (
+        "模型加载完成后开始处理第 {place} 张，共 {total} 张…"
+    ),
+    "Enhancing photo {place} of {total}, about {time} left": (
+        "正在处理第 {place} 张，共 {total} 张，大约还需 {time}"
+    ),
+    "{done} of {total} photos enhanced.": "已完成 {done} 张，共 {total} 张。",
+    "{done} of {total} photos enhanced, {failed} failed.": (
+        "已完成 {done} 张，共 {total} 张；失败 {failed} 张。"
+    ),
+    "{done} of {total} photos enhanced, {stopped} stopped.": (
+        "已完成 {done} 张，共 {total} 张；停止 {stopped} 张。"
+    ),
+    "{done} of {total} photos enhanced, {failed} failed, {stopped} stopped.": (
+        "已完成 {done} 张，共 {total} 张；失败 {failed} 张，停止 {stopped} 张。"
+    ),
+    # enhance.ui.batches, enhance.ui.guard, enhance.ui.log, enhance.engines.choice, app: the server
     "These are {count} photos; a batch may have {most}. Send them in several batches.": (
         "共有 {count} 张照片；一批最多 {most} 张。请分几批发送。"
     ),
@@ -188,6 +216,7 @@ CHINESE: dict[str, str] = {
     ),
     "The upload broke off.": "上传中断。",
     "This request is too large. Send fewer photos at once.": "请求过大。请一次少发一些照片。",
+    "This request took too long to arrive. Send it again.": "此请求传输时间过长。请重新发送。",
     "This server does not fetch photos from other addresses. Upload the photo itself.": (
         "此服务器不会从其他地址获取照片。请直接上传照片。"
     ),
@@ -197,26 +226,20 @@ CHINESE: dict[str, str] = {
     "ENHANCE_AUTH must be user:password, or several of these with commas between them.": (
         "ENHANCE_AUTH 必须是 user:password，多个之间用逗号分隔。"
     ),
-    "Up to {photos} photos, {megabytes:.0f} MB and {megapixels:.0f} megapixels each.": (
-        "最多 {photos} 张照片，每张不超过 {megabytes:.0f} MB、{megapixels:.0f} 百万像素。"
+    "ENHANCE_LOG_FORMAT must be text or json, not {value!r}.": (
+        "ENHANCE_LOG_FORMAT 必须是 text 或 json，而不是 {value!r}。"
     ),
-    "The line is full: {count} waiting. Your photos are not lost: press Enhance again in a few "
-    "minutes.": "已有 {count} 人在排队。您的照片不会丢失：请过几分钟再点击“开始增强”。",
-    "Enhancing photo {place} of {total}, once the models are loaded …": (
-        "模型加载完成后开始处理第 {place} 张，共 {total} 张…"
+    "ENHANCE_ENGINE must be local or ray, not {value!r}.": (
+        "ENHANCE_ENGINE 必须是 local 或 ray，而不是 {value!r}。"
     ),
-    "Enhancing photo {place} of {total}, about {time} left": (
-        "正在处理第 {place} 张，共 {total} 张，大约还需 {time}"
+    "ENHANCE_REPLICAS must be auto or a whole number of at least 1, not {value!r}.": (
+        "ENHANCE_REPLICAS 必须是 auto 或不小于 1 的整数，而不是 {value!r}。"
     ),
-    "{done} of {total} photos enhanced.": "已完成 {done} 张，共 {total} 张。",
-    "{done} of {total} photos enhanced, {failed} failed.": (
-        "已完成 {done} 张，共 {total} 张；失败 {failed} 张。"
+    "Ray cannot be reached or started ({reason}). Check RAY_ADDRESS.": (
+        "无法连接或启动 Ray（{reason}）。请检查 RAY_ADDRESS。"
     ),
-    "{done} of {total} photos enhanced, {stopped} stopped.": (
-        "已完成 {done} 张，共 {total} 张；停止 {stopped} 张。"
-    ),
-    "{done} of {total} photos enhanced, {failed} failed, {stopped} stopped.": (
-        "已完成 {done} 张，共 {total} 张；失败 {failed} 张，停止 {stopped} 张。"
+    "ENHANCE_ENGINE=ray needs Ray: pip install -r requirements-ray.txt.": (
+        "ENHANCE_ENGINE=ray 需要 Ray：pip install -r requirements-ray.txt。"
     ),
     # enhance.ui.presets, enhance.ui.settings_panel
     "What kind of photos?": "照片类型",
@@ -414,31 +437,5 @@ CHINESE: dict[str, str] = {
     ),
     "The {block} block is left out: {format} holds none.": (
         "已省略 {block} 数据块：{format} 无法容纳。"
-    ),
-    "“{name}” could not be enhanced: what worked on it ended {tries} times, perhaps for lack of "
-    "memory. Choose a smaller upscale or send a smaller photo.": (
-        "无法增强“{name}”：处理它的进程 {tries} 次意外结束，可能是内存不足。"
-        "请选择较小的放大倍数，或发送较小的照片。"
-    ),
-    "{name} must be a number from {least} to {most}, not {value!r}.": (
-        "{name} 必须是 {least} 到 {most} 之间的数字，而不是 {value!r}。"
-    ),
-    "Your address has its share of the line: {count} waiting. Your photos are not lost: press "
-    "Enhance again when one of your batches is done.": (
-        "您的地址已有 {count} 批照片在排队。您的照片没有丢失："
-        "请在其中一批完成后再次点击“开始增强”。"
-    ),
-    "This request took too long to arrive. Send it again.": "此请求传输时间过长。请重新发送。",
-    "ENHANCE_LOG_FORMAT must be text or json, not {value!r}.": (
-        "ENHANCE_LOG_FORMAT 必须是 text 或 json，而不是 {value!r}。"
-    ),
-    "ENHANCE_ENGINE must be local or ray, not {value!r}.": (
-        "ENHANCE_ENGINE 必须是 local 或 ray，而不是 {value!r}。"
-    ),
-    "ENHANCE_REPLICAS must be auto or a whole number of at least 1, not {value!r}.": (
-        "ENHANCE_REPLICAS 必须是 auto 或不小于 1 的整数，而不是 {value!r}。"
-    ),
-    "ENHANCE_ENGINE=ray needs Ray: pip install -r requirements-ray.txt.": (
-        "ENHANCE_ENGINE=ray 需要 Ray：pip install -r requirements-ray.txt。"
     ),
 }

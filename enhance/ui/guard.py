@@ -151,7 +151,7 @@ class Guard:
             413,
             say(
                 "This upload has more than {megabytes:.0f} MB. Send fewer photos at once.",
-                megabytes=most / 2**20,
+                megabytes=most / 1e6,
             ),
         )
         too_often = Refused(

@@ -6,7 +6,7 @@ from enhance.estimates import readable
 from enhance.sentences import say
 from enhance.ui.batch import Batch, Entry
 from enhance.ui.batches import Batches
-from enhance.ui.settings_panel import EstimatorSlot
+from enhance.ui.estimator import EstimatorSlot
 
 
 class Headline:
@@ -27,7 +27,7 @@ class Headline:
                 time=readable(self._until_next(ahead)),
             )
         if left:
-            place = total - len(left) + 1
+            place = batch.place(left[0]) + 1
             if self._estimator.value is None:
                 return say(
                     "Enhancing photo {place} of {total}, once the models are loaded …",
@@ -83,4 +83,4 @@ class Headline:
     def _seconds(self, batch: Batch, entries: list[Entry]) -> float:
         estimator = self._estimator.value
         sizes = [entry.size for entry in entries if entry.size]
-        return estimator.total(sizes, batch.options) if estimator else 0.0
+        return estimator.total(sizes, batch.options_at_work) if estimator else 0.0

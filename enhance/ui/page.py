@@ -14,13 +14,13 @@ from enhance.records import Options, Source
 from enhance.sentences import say
 from enhance.ui.batch import Batch, Entry
 from enhance.ui.batches import Batches
+from enhance.ui.estimator import EstimatorSlot
 from enhance.ui.headline import Headline
 from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.log import REQUEST_HEADER
 from enhance.ui.results_panel import ResultsPanel, batch_of
 from enhance.ui.settings import Settings
 from enhance.ui.settings_panel import (
-    EstimatorSlot,
     Sent,
     SettingsPanel,
     Shown,
@@ -293,7 +293,7 @@ class Page:
         sentence = say(
             "Up to {photos} photos, {megabytes:.0f} MB and {megapixels:.0f} megapixels each.",
             photos=limits.max_photos,
-            megabytes=limits.max_bytes / 2**20,
+            megabytes=limits.max_bytes / 1e6,
             megapixels=limits.max_pixels / 1e6,
         )
         return translated(sentence, language_of(request))

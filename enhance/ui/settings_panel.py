@@ -5,7 +5,6 @@ What someone chose is remembered in the browser.
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from enhance.catalogue import CATALOGUE, WeightFile
 from enhance.choices import required_weights
 from enhance.downloads import fetch, locate
 from enhance.errors import EnhanceError
-from enhance.estimates import Estimator, readable
+from enhance.estimates import readable
 from enhance.records import Options
 from enhance.sentences import say
+from enhance.ui.estimator import EstimatorSlot
 from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.ui.settings import Settings
@@ -31,28 +31,9 @@ Sent = list[dict[str, Any]] | None
 """Uploaded files as Gradio has checked them, for an event that does not preprocess: that would
 leave an empty file for each."""
 
-_PATIENCE = 20  # seconds that the estimate waits for models that are still loading
 _PROGRESS = gr.Progress()
 _SLOW = 8  # seconds; a photo that takes longer is shown as a quick preview first
 _READERS = 2  # of photos' headers at once: the other threads serve the rest of the page
-
-
-class EstimatorSlot:
-    """Holds the estimator once the models are loaded; its value is None before."""
-
-    def __init__(self) -> None:
-        self.value: Estimator | None = None
-        self._filled = threading.Event()
-
-    def fill(self, estimator: Estimator) -> None:
-        """The models are loaded."""
-        self.value = estimator
-        self._filled.set()
-
-    def wait(self) -> Estimator | None:
-        """The estimator, or None if the models take longer than a page should wait for them."""
-        self._filled.wait(_PATIENCE)
-        return self.value
 
 
 class SettingsPanel:
@@ -102,7 +83,7 @@ class SettingsPanel:
             "queue": False,
             "show_progress": "hidden",
         }
-        self._files, self._estimate = files, estimate
+        self._estimate = estimate
         changed = {
             "fn": self._changed,
             "inputs": [files, *self.widgets],

@@ -27,8 +27,9 @@ class _Place:
 class Turns:
     """Keys of batches in the order of their turns. Safe from any thread.
 
-    Gradio's queue lets one batch at a time work; this line stands beside it and knows what that
-    queue does not tell: whether anyone waits, so that a turn ends, and who is ahead of whom.
+    Gradio's queue lets as many batches work as there are models; this line stands beside it and
+    knows what that queue does not tell: whether anyone waits, so that a turn ends, and who is ahead
+    of whom.
     """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:

@@ -154,7 +154,6 @@ async function show(next) {
   const mine = ++turn;
   words = next.words ?? words;
   translate();
-  part("busy").textContent = next.busy ?? "";
   if (!next.after) {
     value = {};
     root.dataset.state = "empty";

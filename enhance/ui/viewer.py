@@ -92,8 +92,6 @@ class View:
     """of the download"""
     draft: bool = False
     """`after` is a quick preview"""
-    busy: str = ""
-    """what is going on, shown over the picture"""
 
 
 def viewer_widget() -> gr.HTML:

@@ -6,6 +6,7 @@ import gc
 import math
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,15 @@ from PIL import Image
 from benchmarks.photos import hopper
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
-from enhance.errors import OptionsError
+from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
 from enhance.images import output_stem, preview, size_of
+from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Photo, Setup, Source
 from enhance.ui.batches import Batches
+from enhance.ui.estimator import EstimatorSlot
+from enhance.ui.headline import Headline
 from enhance.ui.sizes import known_size
+from tests.server import SAMPLES
 
 FAST = Options(upscale=1, restorer="none", background="lanczos")
 
@@ -50,6 +55,82 @@ def test_a_batch_that_goes_on_keeps_each_photos_preview(batches: Batches, tmp_pa
         for path in (entry.version.shown, entry.version.thumbnail, entry.before):
             with Image.open(path) as image:
                 assert abs(int(np.asarray(image).mean()) - 50 * i) <= 1
+
+
+def test_who_begins_again_while_the_old_turn_ends_gets_every_photo(
+    batches: Batches, tmp_path: Path
+) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 3), FAST, "one", viewed=True)
+        old = batch.records()
+        next(old)
+        batch.abandon()
+        batch.begin(batch.stopped, FAST)
+        assert list(old) == []
+        assert len(list(batch.records())) == 2
+    assert [len(entry.versions) for entry in batch.entries] == [1, 1, 1]
+
+
+def test_the_time_left_is_that_of_the_options_at_work(batches: Batches, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (600, 600)).save(path)
+    headline = Headline(batches, EstimatorSlot(batches.engine))
+    with closing(batches.engine):
+        batch = batches.start([Source.of(path), *photos(tmp_path, 1)], FAST, "one")
+        assert "photo 1 of 2, once the models are loaded" in headline(batch)
+        batches.engine.load()
+        assert "photo 1 of 2, about 1 s left" in headline(batch)
+        assert len(list(batch.records())) == 2
+        batch.begin(batch.entries[:1], replace(FAST, background="realesrgan"))
+        again = headline(batch)
+        batch.abandon()
+    assert "photo 1 of 2" in again and "about 1 s" not in again
+
+
+def test_models_that_load_at_the_second_attempt_give_an_estimate(tmp_path: Path) -> None:
+    attempts = iter([None, load_enhancer(Setup(device="cpu"), Limits())])
+
+    def load() -> Enhancer:
+        enhancer = next(attempts)
+        if enhancer is None:
+            raise WeightsMissing("They are not there yet.")
+        return enhancer
+
+    with closing(LocalEngine(load, Limits())) as engine:
+        slot = EstimatorSlot(engine)
+        with pytest.raises(WeightsMissing):
+            engine.load()
+        slot.tried()
+        assert slot.wait() is None
+        assert len(list(engine.run(photos(tmp_path, 1), FAST))) == 1
+        assert slot.value and slot.value is slot.wait()
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(batches: Batches, tmp_path: Path) -> None:
+    (results,) = (tmp_path / "files").glob("results-*")
+    results.rmdir()
+    results.touch()
+    with closing(batches.engine), pytest.raises(NoRoom):
+        batches.start(photos(tmp_path, 1), FAST, "one")
+
+
+def test_faces_that_cannot_be_switched_are_a_sentence(batches: Batches) -> None:
+    with closing(batches.engine):
+        portrait = Source.of(SAMPLES / "small_portrait.jpg")
+        batch = batches.start([portrait], Options(upscale=1), "one", viewed=True)
+        (entry,) = batch.records()
+        assert entry.version and entry.version.layers
+        entry.version.layers.unlink()
+        with pytest.raises(EnhanceError, match=r"“small_portrait\.jpg” could not be saved"):
+            batch.keep_faces(entry, [], Limits())
+
+
+def test_a_full_disk_is_told_as_it_is(batches: Batches, tmp_path: Path) -> None:
+    crowded = Batches(batches.engine, tmp_path / "files", Limits(max_disk_bytes=5000))
+    (tmp_path / "files" / "upload").mkdir()
+    (tmp_path / "files" / "upload" / "photo.png").write_bytes(bytes(9000))
+    assert not crowded.make_room() and crowded.full
+    assert (crowded.metrics.registry.get_sample_value("enhance_files_bytes") or 0) >= 9000
 
 
 @pytest.mark.parametrize("leave_after", [1, 2, 3])

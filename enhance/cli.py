@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="enhance",
         description="Restore faces and enlarge photos.",
-        epilog="Trees of folders and stores: enhance run --help. Models: enhance fetch --help.",
+        epilog="Trees of folders and stores: %(prog)s run --help. Models: %(prog)s fetch --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
@@ -208,7 +208,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         default=default.format,
         help="of the results; same: as each photo is",
     )
-    add("--quality", type=int, default=default.quality, help="of JPEG and WebP, 1..100")
+    add("--quality", type=int, default=default.quality, help="of JPEG, WebP, HEIC and AVIF, 1..100")
     add(
         "--metadata",
         choices=get_args(Metadata),
@@ -230,7 +230,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also do what an earlier run has done already, with the same options",
     )
-    add("--json", action="store_true", help="one JSON object a photo on standard output")
+    add("--json", action="store_true", help="print one JSON object a photo, then the counts")
     add("-q", "--quiet", action="store_true", help="say only what failed")
     add("-v", "--verbose", action="store_true", help="log what happens")
 

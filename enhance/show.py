@@ -59,10 +59,8 @@ class Show:
             self._say({"ok": True, "index": record.index, **known, **asdict(report)})
         elif not self.quiet:
             (w, h), seconds = report.output_size, sum(report.seconds.values())
-            self._say(
-                f"{record.name} → {record.filename}: {w} × {h}, {len(report.faces)} faces, "
-                f"{seconds:.1f} s"
-            )
+            faces = "1 face" if len(report.faces) == 1 else f"{len(report.faces)} faces"
+            self._say(f"{record.name} → {record.filename}: {w} × {h}, {faces}, {seconds:.1f} s")
 
     def failed(self, source: str, record: Failure) -> None:
         """A photo could not be enhanced."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from xml.parsers import expat
 
-from enhance.images.metadata import Ifd
+from enhance.images.ifd import Ifd
 from enhance.images.tiffs import EXIF_PREFIX, GPS_IFD
 from enhance.records import Photo
 

@@ -46,14 +46,20 @@ SWEEP_SECONDS = 60
 CLOSE_SECONDS = 3  # for the model to come to the end of a tile, besides Gradio's 5
 
 
-def whole_number(variable: str, usual: int, environment: Mapping[str, str] = os.environ) -> int:
+def whole_number(
+    variable: str,
+    usual: int,
+    environment: Mapping[str, str] = os.environ,
+    most: int = 10**15,
+) -> int:
     """What an environment variable is set to. Raises OptionsError when it is no number from 1."""
     value = environment.get(variable, str(usual))
-    if not (value.isdecimal() and int(value)):
+    if not (value.isdecimal() and len(value) <= len(str(most)) and 1 <= int(value) <= most):
         raise OptionsError(
             say(
-                "{variable} must be a whole number of at least 1, not {value!r}.",
+                "{variable} must be a whole number from 1 to {most}, not {value!r}.",
                 variable=variable,
+                most=most,
                 value=value,
             )
         )
@@ -135,7 +141,7 @@ def main() -> None:
     try:
         start_log(os.environ.get("ENHANCE_LOG_FORMAT", "text"), Path(get_upload_folder()))
         allowed, auth = limits(), accounts()
-        port = whole_number("GRADIO_SERVER_PORT", 7860)
+        port = whole_number("GRADIO_SERVER_PORT", 7860, most=65535)
         engine = open_engine(lambda: load_enhancer(allowed), allowed)
     except OptionsError as error:
         raise SystemExit(str(error)) from error

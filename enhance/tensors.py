@@ -111,9 +111,10 @@ class ResidentNet:
     @contextmanager
     def _on_cpu(self) -> Iterator[None]:
         usual, cpu = self.place, Place(torch.device("cpu"), "fp32")
-        self._move(cpu)  # not in bf16, which would round the weights for good
-        release()
         try:
+            with _memory_errors():
+                self._move(cpu)  # not in bf16, which would round the weights for good
+            release()
             yield
         finally:
             try:

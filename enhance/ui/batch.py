@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -109,6 +110,7 @@ class Batch:
     _begun: float = 0.0
     _run: Run | None = None
     _jobs: list[_Job] = field(default_factory=list)
+    _taking: threading.Lock = field(default_factory=threading.Lock)
     _serial: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -133,17 +135,20 @@ class Batch:
 
     def begin(self, entries: list[Entry], options: Options) -> None:
         """Give these photos to the engine; `records` yields them."""
-        self.options_at_work = options
-        self._jobs = []
+        jobs = []
         for entry in entries:
-            entry.state = "waiting"
             if self._slow(entry, options):
-                self._jobs.append(_Job(entry, options, draft=True))
-            self._jobs.append(_Job(entry, options))
-        self._mark_running()
-        sources = [Source(j.entry.source.path, j.entry.source.name, j.draft) for j in self._jobs]
-        self._run = self.engine.run(sources, options, layers=self.viewed)
-        self._begun = time.monotonic()
+                jobs.append(_Job(entry, options, draft=True))
+            jobs.append(_Job(entry, options))
+        sources = [Source(j.entry.source.path, j.entry.source.name, j.draft) for j in jobs]
+        with self._taking:
+            self._jobs = jobs
+            self.options_at_work = options
+            for entry in entries:
+                entry.state = "waiting"
+            self._mark_running()
+            self._run = self.engine.run(sources, options, layers=self.viewed)
+            self._begun = time.monotonic()
 
     def records(self) -> Iterator[Entry]:
         """Yield each entry as soon as it is finished, and before that when its preview is there.
@@ -155,7 +160,7 @@ class Batch:
     def _work(self) -> Iterator[Entry]:
         run, jobs = self._run, self._jobs
         for record in run or ():
-            if self._run not in (run, None):
+            if self._jobs is not jobs:
                 return  # left in the midst of this photo, and begun again
             self.touched = time.monotonic()
             job = jobs[record.index]
@@ -167,10 +172,9 @@ class Batch:
             if job.draft:
                 self._take_draft(job.entry, record)
             else:
-                self._take(job, record)
-                self._mark_running()
+                self._take(job, record, jobs)
             yield job.entry
-        if self._run is run:
+        if self._jobs is jobs:
             self.abandon()
 
     def stop(self) -> None:
@@ -241,19 +245,27 @@ class Batch:
         except OSError:
             log.exception("a quick preview could not be saved")
 
-    def _take(self, job: _Job, record: Result | Failure) -> None:
-        entry = job.entry
+    def _take(self, job: _Job, record: Result | Failure, jobs: list[_Job]) -> None:
+        version = None
         if isinstance(record, Result):
             try:
-                entry.versions.append(self._version(job, record))
+                version = self._version(job, record)
             except OSError as error:
                 log.exception("a result could not be saved")
                 record = unsaved(record.index, record.name, error)
+        with self._taking:
+            if self._jobs is jobs:  # saving took a while; who began again gets the photo anew
+                self._finish(job.entry, record, version)
+                self._mark_running()
+
+    def _finish(self, entry: Entry, record: Result | Failure, version: Version | None) -> None:
         self.metrics.count(record)
         if isinstance(record, Failure):
             log.info("photo %d failed: %s", self.place(entry), record.kind)
             entry.failure, entry.state = record, "done" if entry.versions else "failed"
             return
+        assert version is not None
+        entry.versions.append(version)
         entry.failure, entry.state = None, "done"
         entry.chosen = len(entry.versions) - 1
         if entry.chosen:

@@ -22,7 +22,7 @@ from enhance.ui.batch import Batch, Entry, WantsDraft
 from enhance.ui.disk import delete, delete_old, used_bytes
 from enhance.ui.metrics import Metrics
 from enhance.ui.sizes import known_size
-from enhance.ui.turns import Turns
+from enhance.ui.turns import SILENT_SECONDS, Turns
 
 log = logging.getLogger(__name__)
 
@@ -169,11 +169,20 @@ class Batches:
         kept: folders among the uploads that must stay.
         """
         self.expire()
+        self._abandon_forgotten()
         for folder in kept:
             os.utime(folder)
         self._delete_uploads(self._keep_seconds)
         if not self.make_room():
             self._delete_uploads(_UPLOAD_SECONDS)
+
+    def _abandon_forgotten(self) -> None:
+        """Batches of the page that have lost their place in the line, and nobody works on."""
+        oldest = time.monotonic() - SILENT_SECONDS
+        for batch in self.alive():
+            waits = self.turns.served(batch.key) or self.turns.ahead(batch.key) is not None
+            if batch.viewed and not waits and batch.touched < oldest:
+                batch.abandon()
 
     def _delete_uploads(self, seconds: float) -> None:
         uploads = (p for p in self._uploads.iterdir() if not p.name.startswith("results-"))

@@ -220,8 +220,8 @@ CHINESE: dict[str, str] = {
     "This server does not fetch photos from other addresses. Upload the photo itself.": (
         "此服务器不会从其他地址获取照片。请直接上传照片。"
     ),
-    "{variable} must be a whole number of at least 1, not {value!r}.": (
-        "{variable} 必须是不小于 1 的整数，不能是 {value!r}。"
+    "{variable} must be a whole number from 1 to {most}, not {value!r}.": (
+        "{variable} 必须是 1 到 {most} 之间的整数，不能是 {value!r}。"
     ),
     "ENHANCE_AUTH must be user:password, or several of these with commas between them.": (
         "ENHANCE_AUTH 必须是 user:password，多个之间用逗号分隔。"

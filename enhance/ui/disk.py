@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import time
@@ -25,7 +26,8 @@ def used_bytes(uploads: Path, results: Path) -> int:
 
 
 def _files(top: Path) -> Iterator[os.stat_result]:
-    for path in (top, *top.rglob("*")):
+    inside = (Path(at, name) for at, folders, files in os.walk(top) for name in folders + files)
+    for path in itertools.chain([top], inside):
         with suppress(FileNotFoundError):  # others delete and write meanwhile
             yield path.lstat()
 

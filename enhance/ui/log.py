@@ -23,6 +23,8 @@ REQUEST_HEADER = "x-request-id"
 """Each request has it when it comes to the app, and each answer."""
 
 _KEPT = 4000  # characters of the beginning and of the end, for what is written at once
+_CONTROL = re.compile(r"[^\S \t\n]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_INNER_LINE = re.compile(r"\n(?=.)")
 _TEXT = "%(asctime)s %(levelname)s %(name)s [%(request)s] %(message)s"
 _FIELDS = ("asctime", "levelname", "name", "request", "message")
 _NAMES = {"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "traceback"}
@@ -70,16 +72,24 @@ class Private(logging.Filter):
     def __init__(self, files: Path) -> None:
         """files: see `start_log`."""
         super().__init__()
-        # Sentences have names in such quotes; a path ends with its line, whatever is in it.
-        self._names = re.compile(rf"“[^”]*”|{re.escape(str(files))}[^\n]*")
+        # Sentences have names in such quotes; a path ends with its line, whatever is in it. The
+        # others are what Gradio and pydantic say of a path or a value that they refuse.
+        self._names = re.compile(
+            rf"“[^”]*”|{re.escape(str(files))}[^\n]*"
+            r"|(?s:Cannot move .*? to the gradio cache dir)|input_value=[^\n]*"
+        )
         self._tracebacks = logging.Formatter()
 
     def clean(self, text: str) -> str:
-        """The text without names of photos, paths of uploads, and the middle of what is long."""
+        """The text without names of photos, paths of uploads, and the middle of what is long.
+
+        What comes after its first line cannot be taken for a line of the log's own.
+        """
         left_out = len(text) - 2 * _KEPT
         if left_out > 0:
             text = f"{text[:_KEPT]}\n[{left_out} characters left out]\n{text[-_KEPT:]}"
-        return self._names.sub("…", text)
+        text = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", self._names.sub("…", text))
+        return _INNER_LINE.sub("\n| ", text)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record; none is left out."""

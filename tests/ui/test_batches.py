@@ -20,10 +20,12 @@ from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
 from enhance.images import output_stem, preview, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Photo, Setup, Source
+from enhance.ui.batch import Batch
 from enhance.ui.batches import Batches
 from enhance.ui.estimator import EstimatorSlot
 from enhance.ui.headline import Headline
 from enhance.ui.sizes import known_size
+from enhance.ui.turns import SILENT_SECONDS
 from tests.server import SAMPLES
 
 FAST = Options(upscale=1, restorer="none", background="lanczos")
@@ -69,6 +71,26 @@ def test_who_begins_again_while_the_old_turn_ends_gets_every_photo(
         assert list(old) == []
         assert len(list(batch.records())) == 2
     assert [len(entry.versions) for entry in batch.entries] == [1, 1, 1]
+
+
+def test_a_photo_that_is_saved_while_another_turn_makes_it_counts_once(
+    batches: Batches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 2), FAST, "one")
+        save = Batch._save
+
+        def slow(self: Batch, name: str, data: bytes) -> Path:
+            monkeypatch.setattr(Batch, "_save", save)
+            batch.abandon()
+            batch.begin(batch.stopped, FAST)
+            assert len(list(batch.records())) == 2
+            return save(self, name, data)
+
+        monkeypatch.setattr(Batch, "_save", slow)
+        list(batch.records())
+    assert [len(entry.versions) for entry in batch.entries] == [1, 1]
+    assert batch.metrics.registry.get_sample_value("enhance_photos_total") == 2
 
 
 def test_the_time_left_is_that_of_the_options_at_work(batches: Batches, tmp_path: Path) -> None:
@@ -251,6 +273,20 @@ def test_a_file_is_measured_once_whatever_it_is_called(
     assert known_size(link) == (30, 200)
     for nothing in ("none.png", "a\0b.png", "a" * 5000):
         assert known_size(tmp_path / nothing) is None
+
+
+def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: Batches, tmp_path: Path) -> None:
+    with closing(batches.engine):
+        gone, here, api = (
+            batches.start(photos(tmp_path, 1), FAST, session, viewed=session != "api")
+            for session in ("gone", "here", "api")
+        )
+        batches.turns.join(here.key, "here")
+        for batch in (gone, here, api):
+            batch.touched -= 2 * SILENT_SECONDS
+        batches.sweep()
+        assert batches.alive() == [here, api]
+        assert [entry.state for entry in gone.entries] == ["stopped"]
 
 
 def test_an_expired_batch_has_no_place_in_the_line(batches: Batches, tmp_path: Path) -> None:

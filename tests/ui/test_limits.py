@@ -17,7 +17,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from app import accounts, limits
+from app import accounts, limits, whole_number
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import Busy, NoRoom, OptionsError, TooManyPhotos
@@ -66,7 +66,7 @@ def test_each_limit_can_be_set(name: str) -> None:
 @pytest.mark.parametrize("value", ["", "0", "-1", "1.5", "1e9", "100 MB", "none", "²", "0x10"])
 def test_a_bad_limit_is_a_sentence(name: str, value: str) -> None:
     variable = f"ENHANCE_{name.upper()}"
-    with pytest.raises(OptionsError, match=f"{variable} must be a whole number of at least 1"):
+    with pytest.raises(OptionsError, match=f"{variable} must be a whole number from 1"):
         limits({variable: value})
 
 
@@ -83,6 +83,12 @@ def test_a_server_with_a_bad_setting_says_so_and_ends(
     ):
         pass
     assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
+@pytest.mark.parametrize("value", ["", "web", "0", "65536", "9" * 5000])
+def test_a_bad_port_is_a_sentence(value: str) -> None:
+    with pytest.raises(OptionsError, match="PORT must be a whole number from 1 to 65535"):
+        whole_number("PORT", 7860, {"PORT": value}, most=65535)
 
 
 def test_accounts() -> None:

@@ -118,6 +118,22 @@ def test_what_is_long_is_cut_in_the_log(tmp_path: Path) -> None:
     assert text.startswith("aaa") and text.endswith("bbb") and len(text) < 9000
 
 
+def test_nobody_writes_lines_of_the_log(tmp_path: Path) -> None:
+    private, line = Private(tmp_path), "2026-01-01 00:00:00,000 ERROR enhance [-] forged"
+    text = private.clean(f"ValueError: a\n{line}\r{line}\u2028{line} \x1b[31mred\n")
+    assert text.count("\n") == 2 and text.endswith("\n")
+    assert f"\n| {line}\\x0d" in text and "\\x2028" in text and "\\x1b[31mred" in text
+    refused = f"InvalidPathError: Cannot move /home/ann\n{line} to the gradio cache dir because"
+    assert private.clean(refused) == "InvalidPathError: … because"
+
+
+def test_metrics_are_the_same_whatever_is_accepted(logging_json: Server) -> None:
+    for accepted in ("text/plain; version=abc", "application/openmetrics-text; version=1.0.0"):
+        answer = httpx.get(f"{logging_json.url}/metrics", headers={"Accept": accepted})
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+
+
 def test_the_log_bears_a_request_only_while_an_item_is_made(tmp_path: Path) -> None:
     seen = []
 

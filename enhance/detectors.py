@@ -22,7 +22,7 @@ from enhance.weights import RETINAFACE_MOBILENET, PackagedFile
 _MEAN_BGR = (104.0, 117.0, 123.0)
 _STEPS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # stride, anchor edges
 _VARIANCE = (0.1, 0.2)
-_R50_SIDES = (1024, 4096)  # pixels: least, where memory is short, and most, which takes 3 GB
+_LEAST_SIDE = 1024  # pixels, to which a photo is shrunk where memory is short
 _OVERLAP = 0.4  # boxes that overlap more are the same face
 
 
@@ -121,7 +121,8 @@ class RetinaFaceMobileNet(RetinaFace):
 
 
 class RetinaFaceR50(RetinaFace):
-    """The ResNet-50 variant, the one that GFPGAN uses, at the photo's full size as there.
+    """The ResNet-50 variant, the one that GFPGAN uses, at the photo's full size as there,
+    up to 4096 pixels.
 
     net: facexlib's `RetinaFace`, (n, 3, h, w) → boxes, scores, points.
     """
@@ -129,13 +130,13 @@ class RetinaFaceR50(RetinaFace):
     name = "retinaface-r50"
 
     def __init__(self, net: nn.Module, place: Place) -> None:
-        super().__init__(_R50_SIDES[1])
+        super().__init__(long_side=4096)  # bounds its memory
         self._net = ResidentNet(_Joined(net), place)
 
     def __call__(self, rgb: Pixels, threshold: float) -> list[Face]:
         """See `RetinaFace.__call__`. Raises OutOfMemory."""
-        least, most = _R50_SIDES
-        return self._net.shrinking(most, least, lambda side: self._find(rgb, threshold, side))
+        side = min(self._long_side, max(rgb.shape[:2]))  # so that the half of it is smaller
+        return self._net.shrinking(side, _LEAST_SIDE, lambda s: self._find(rgb, threshold, s))
 
     def _infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         (anchors,) = self._net(batch.transpose(0, 2, 3, 1))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from enhance.sentences import Sentence, say
 
-MAX_PICTURES = 10_000
+_MAX_PICTURES = 10_000
+_SLACK = 1_000_000  # bytes that pieces may have in common
 
-MANY_PICTURES = say("It has more than {limit} pictures.", limit=MAX_PICTURES)
-LARGE_PIECES = say("Its pieces are larger than the file.")
 LARGE_METADATA = say("Its metadata are larger than any photo's.")
 STATED_TWICE = say("It states its size or layout more than once.")
 
@@ -24,3 +23,14 @@ def at_most(limit: int, count: int, reason: Sentence) -> None:
     """Raises Costly with the reason when the count is larger."""
     if count > limit:
         raise Costly(reason)
+
+
+def check_pictures(count: int) -> None:
+    """Raises Costly when a file has very many pictures."""
+    reason = say("It has more than {limit} pictures.", limit=_MAX_PICTURES)
+    at_most(_MAX_PICTURES, count, reason)
+
+
+def check_pieces(total: int, size: int) -> None:
+    """Raises Costly when the pieces of a file of `size` bytes have far more in `total`."""
+    at_most(2 * size + _SLACK, total, say("Its pieces are larger than the file."))

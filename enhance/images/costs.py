@@ -13,11 +13,10 @@ from collections.abc import Iterator
 
 from enhance.images.costly import (
     LARGE_METADATA,
-    LARGE_PIECES,
-    MANY_PICTURES,
-    MAX_PICTURES,
     STATED_TWICE,
     at_most,
+    check_pictures,
+    check_pieces,
 )
 from enhance.images.tiffs import (
     EXIF_PREFIX,
@@ -36,7 +35,6 @@ _MAX_CHUNKS = 100_000  # of a PNG
 _MAX_COMPRESSED = 200  # texts and profiles of a PNG, each of which may become a megabyte
 _MAX_BLOCKS = 1_000_000  # of a GIF, of 255 bytes
 _MAX_COMMENT = 65_536  # bytes, of a GIF
-_SLACK = 1_000_000  # bytes that pieces may have in common
 
 _MPO_HEAD = b"MPF\0"
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # between the scans of a JPEG
@@ -67,7 +65,7 @@ def pictures_in_gif(data: Data) -> int:
         if kind == b",":
             at += 11 + _palette(data, at + 9)
             pictures += 1
-            at_most(MAX_PICTURES, pictures, MANY_PICTURES)
+            check_pictures(pictures)
         elif kind == b"!":
             at += 2
         else:
@@ -150,7 +148,7 @@ def _check_items(data: Data) -> None:
     for meta, end in _boxes(data, b"meta", 0, len(data)):
         for start, stop in _boxes(data, b"iloc", meta + 4, end):
             total = sum(_lengths_of_items(data[start:stop], len(data)))
-            at_most(2 * len(data) + _SLACK, total, LARGE_PIECES)
+            check_pieces(total, len(data))
 
 
 def _boxes(data: Data, wanted: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:

@@ -12,11 +12,10 @@ import numpy as np
 
 from enhance.images.costly import (
     LARGE_METADATA,
-    LARGE_PIECES,
-    MANY_PICTURES,
-    MAX_PICTURES,
     STATED_TWICE,
     at_most,
+    check_pictures,
+    check_pieces,
 )
 from enhance.sentences import say
 
@@ -107,7 +106,7 @@ class _Tiff:
         at = self.first
         while at and at not in seen and at + 2 <= len(self.data):
             seen.add(at)
-            at_most(MAX_PICTURES, len(seen), MANY_PICTURES)
+            check_pictures(len(seen))
             yield at
             at = self._number(self._end(at))
 
@@ -150,7 +149,7 @@ class _Tiff:
                 count = min(len(starts), len(lengths))
                 room = np.maximum(len(self.data) - starts[:count], 0)
                 total = float(np.minimum(lengths[:count], room).sum())
-                at_most(2 * len(self.data) + _SLACK, int(total), LARGE_PIECES)
+                check_pieces(int(total), len(self.data))
 
     def _tags(self, start: int) -> Iterator[_Tag]:
         form, head, room = ("HHQQ", 8, 8) if self.big else ("HHII", 2, 4)

@@ -158,8 +158,8 @@ class Batch:
         return about(self.request, self._work())
 
     def _work(self) -> Iterator[Entry]:
-        run, jobs = self._run, self._jobs
-        for record in run or ():
+        jobs = self._jobs
+        for record in self._run or ():
             if self._jobs is not jobs:
                 return  # left in the midst of this photo, and begun again
             self.touched = time.monotonic()

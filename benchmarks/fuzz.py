@@ -45,6 +45,7 @@ from enhance.records import (
     Pixels,
     Result,
     Source,
+    Upscaled,
 )
 from enhance.scaling import lanczos
 
@@ -289,7 +290,8 @@ def _mend_checksums(data: bytearray) -> None:
 class _Plain:
     """Resident models for a photo of which nothing is to be restored or enlarged."""
 
-    device, precision, name = "cpu", "fp32", "lanczos"
+    device, name = "cpu", "lanczos"
+    precision: Any = "fp32"
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
         return options, ()
@@ -298,9 +300,15 @@ class _Plain:
         return self
 
     def __call__(
-        self, rgb: Pixels, upscale: int, tile: int, checkpoint: Checkpoint, space: object = None
-    ) -> Pixels:
-        return lanczos(rgb, upscale)
+        self,
+        rgb: Pixels,
+        upscale: int,
+        tile: int,
+        checkpoint: Checkpoint,
+        space: object = None,
+        working_size: str = "full",
+    ) -> Upscaled:
+        return Upscaled(lanczos(rgb, upscale))
 
     def detector(self, name: str) -> Detector:
         raise NotImplementedError

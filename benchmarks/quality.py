@@ -43,17 +43,28 @@ def methods(models: ResidentModels) -> dict[str, Method]:
     """By name: a function from the damaged photo to one four times as large."""
     enhancer = Enhancer(models, Limits(), EngineInfo(models.device, models.precision, 0.0))
 
-    def enhance(restorer: str, background: str) -> Method:
-        options = Options(upscale=UPSCALE, restorer=restorer, background=background)  # type: ignore[arg-type]
+    def enhance(restorer: str, background: str, working_size: str = "auto") -> Method:
+        options = Options(
+            upscale=UPSCALE,
+            restorer=restorer,  # type: ignore[arg-type]
+            background=background,  # type: ignore[arg-type]
+            working_size=working_size,  # type: ignore[arg-type]
+        )
         return lambda rgb: enhancer(Photo("photo", rgb, "PNG"), options, lambda: None).pasted()
 
-    restorers = [m["name"] for m in inventory() if m["kind"] == "restorer" and m["present"]]
+    def present(kind: str) -> list[str]:
+        return [m["name"] for m in inventory() if m["kind"] == kind and m["present"]]
+
+    restorers = present("restorer")
     return {
         "input (bicubic)": lambda rgb: np.asarray(
             cv2.resize(rgb, None, fx=UPSCALE, fy=UPSCALE, interpolation=cv2.INTER_CUBIC)
         ),
         "lanczos": enhance("none", "lanczos"),
+        **{name: enhance("none", name) for name in present("background") if name != "lanczos"},
+        "realesrgan, full size": enhance("none", "realesrgan", "full"),
         **{f"lanczos + {name}": enhance(name, "lanczos") for name in restorers},
+        **{f"compact + {name}": enhance(name, "compact") for name in restorers},
         **{f"realesrgan + {name}": enhance(name, "realesrgan") for name in restorers},
     }
 

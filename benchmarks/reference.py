@@ -36,8 +36,10 @@ from enhance.catalogue import CATALOGUE
 from enhance.compat import prepare
 from enhance.nets.ncnn import load_convolutions, read_convolutions
 from enhance.nets.rrdbnet import RRDBNet
-from enhance.records import Background, Face, Limits, Options, Photo, Setup
+from enhance.pipeline import Upscaler
+from enhance.records import Background, Face, Limits, Options, Photo, Setup, WorkingSize
 from enhance.tensors import Place
+from enhance.ui.presets import PRESETS
 from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM
 
 GFLOP_PER_FACE = 395
@@ -306,23 +308,81 @@ def photos(
 
 
 def backgrounds(setting: Setting, edge: int, repeat: int) -> list[Row]:
-    """Real-ESRGAN ×4 plus as background: the upscaler alone, and a photo with one face."""
+    """Model backgrounds: the upscalers alone, and a photo with one face."""
     rgb = group(1, edge, edge)
     bgr = np.ascontiguousarray(rgb[..., ::-1])
     upstream = upstream_upscaler(setting.folder)
-    ours = ResidentModels(Setup()).upscaler("realesrgan")
-    alone = _row(
-        f"Real-ESRGAN alone, {edge}×{edge}, ×2",
-        seconds(lambda: upstream.enhance(bgr, outscale=2), repeat),
-        seconds(lambda: ours(rgb, 2, 512, lambda: None), repeat + 1),
-    )
+    models = ResidentModels(Setup())
+    theirs = seconds(lambda: upstream.enhance(bgr, outscale=2), repeat)
+    alone = [
+        _row(
+            f"{name} alone, {edge}×{edge}, ×2",
+            theirs,
+            seconds(
+                lambda name=name: models.upscaler(name)(rgb, 2, 512, lambda: None),  # type: ignore[misc]
+                repeat + 1,
+            ),
+        )
+        for name in ("realesrgan", "compact")
+    ]
     pair = setting.whole_photo(rgb, "realesrgan")
     photo = _row(
         f"{edge}×{edge}, ×2, {pair.faces} face, Real-ESRGAN behind",
         min(_total(pair.theirs()) for _ in range(repeat)),
         min(_total(pair.ours()) for _ in range(repeat + 1)),
     )
-    return [alone, photo]
+    return [*alone, photo]
+
+
+def whole_backgrounds(precisions: tuple[str, ...], edge: int, repeat: int) -> list[Row]:
+    """Our own ways to enlarge a sharp and a soft photo: seconds a megapixel of the photo."""
+    sharp = group(4, edge, edge)
+    half = cv2.resize(sharp, (edge // 2, edge // 2), interpolation=cv2.INTER_AREA)
+    soft = np.asarray(cv2.resize(half, (edge, edge), interpolation=cv2.INTER_CUBIC))
+    ways: tuple[tuple[str, Background, WorkingSize, Rgb], ...] = (
+        ("realesrgan, full size", "realesrgan", "full", sharp),
+        ("realesrgan, soft photo", "realesrgan", "auto", soft),
+        ("compact", "compact", "auto", sharp),
+    )
+    rows: list[Row] = []
+    for precision in precisions:
+        models = ResidentModels(Setup(precision=precision))  # type: ignore[arg-type]
+        spent = []
+        for what, name, working_size, rgb in ways:
+            upscaler = models.upscaler(name)
+
+            def run(
+                upscaler: Upscaler = upscaler,
+                rgb: Rgb = rgb,
+                working_size: WorkingSize = working_size,
+            ) -> None:
+                upscaler(rgb, 2, 512, lambda: None, working_size=working_size)
+
+            spent.append(seconds(run, repeat) / (edge * edge / 1e6))
+            rows.append(
+                {
+                    "what": f"{what}, {models.precision}",
+                    "s per megapixel": round(spent[-1], 2),
+                    "ratio": round(spent[0] / spent[-1], 1),
+                }
+            )
+    return rows
+
+
+def everyday(size: tuple[int, int], repeat: int) -> list[Row]:
+    """A photo with one face through the default options, and as an old photo."""
+    enhancer = load_enhancer(Setup(), Limits())
+    photo = Photo("photo", group(1, *size), "PNG")
+    rows: list[Row] = []
+    for what, options in (("defaults", Options()), ("old photo", PRESETS["old"])):
+
+        def run(options: Options = options) -> None:
+            enhancer(photo, options, lambda: None).pasted()
+
+        rows.append(
+            {"what": f"{size[0]}×{size[1]}, ×2, {what}", "s": round(seconds(run, repeat), 2)}
+        )
+    return rows
 
 
 def memory(faces: int) -> list[Row]:
@@ -342,11 +402,14 @@ def measure(quick: bool) -> list[Table]:
         network = networks(setting, precisions, repeat)
         whole, stages = photos(setting, faces, size, repeat)
         behind = backgrounds(setting, edge, repeat)
+    own = whole_backgrounds(precisions, 2 * edge, 1 if quick else 2)
     tables = [
         Table("GFPGAN's network, s", network),
         Table("Whole photo, s", whole),
         Table("Stage by stage, one face, s", stages, "what", ("upstream", "here")),
         Table("Model background, s", behind),
+        Table("Our own backgrounds", own),
+        Table("Everyday photos without a download, s", everyday(size, repeat)),
     ]
     return tables if quick else [*tables, Table("Working memory, MB", memory(1))]
 

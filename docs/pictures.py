@@ -13,9 +13,9 @@ from enhance.build import load_enhancer
 from enhance.records import Limits, Options, Photo, Pixels, Setup
 
 CUTS = {  # sample → left, top, edge of the square that is enhanced and shown
-    "blurred_portrait": (110, 0, 250),
-    "small_portrait": (20, 5, 145),
-    "old_print": (30, 10, 200),
+    "blurred_portrait": (60, 0, 400),
+    "small_portrait": (5, 0, 160),
+    "old_print": (0, 10, 250),
 }
 EDGE = 420
 
@@ -26,7 +26,7 @@ def main() -> None:
     columns = []
     for name, (left, top, edge) in CUTS.items():
         before = np.ascontiguousarray(SAMPLES[name][top : top + edge, left : left + edge])
-        options = Options(upscale=2, background="realesrgan")
+        options = Options(upscale=2, background="compact")
         after = enhancer(Photo(name, before, "PNG"), options, lambda: None).pasted()
         pair = [_fit(before), _fit(after)]
         columns.append(np.vstack(pair))

@@ -58,12 +58,14 @@ def resolve(
         options = replace(options, restorer=best or "bundled")
     if options.background == "auto":
         options = replace(options, background=_background(device, explicit))
+    if options.background_weight == 0:  # nothing of the model would be seen
+        options = replace(options, background="lanczos")
     return options, tuple(notes)
 
 
 def _background(device: str, explicit: Path | None) -> Background:
-    """The full model where it takes moments; on a CPU the small one, if it is there."""
+    """The full model where it takes moments; on a CPU the best of the small ones."""
     if device != "cpu":
         return "realesrgan"
     small: Background = "realesr-general-x4v3"
-    return small if locate(CATALOGUE[small], explicit) else "lanczos"
+    return small if locate(CATALOGUE[small], explicit) else "compact"

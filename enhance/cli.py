@@ -33,6 +33,7 @@ from enhance.records import (
     Background,
     Detector,
     FaceChoice,
+    FaceColours,
     Limits,
     Masker,
     Metadata,
@@ -40,6 +41,7 @@ from enhance.records import (
     OutputFormat,
     Restorer,
     Setup,
+    WorkingSize,
 )
 from enhance.show import Show
 from enhance.version import VERSION
@@ -184,7 +186,25 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         choices=get_args(Background),
         default=default.background,
         help="how the rest is enlarged; auto: realesrgan on a GPU, on a CPU realesr-general-x4v3 "
-        "if its weights are there, else lanczos",
+        "if its weights are there, else compact",
+    )
+    add(
+        "--background-weight",
+        type=float,
+        default=default.background_weight,
+        help="0: background as it is, 1: cleaned",
+    )
+    add(
+        "--working-size",
+        choices=get_args(WorkingSize),
+        default=default.working_size,
+        help="auto: realesrgan sees soft parts of a photo at a half or a third of their size",
+    )
+    add(
+        "--face-colours",
+        choices=get_args(FaceColours),
+        default=default.face_colours,
+        help="colours of restored faces: the photo's or the model's",
     )
     add(
         "--face-threshold",

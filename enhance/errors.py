@@ -9,7 +9,8 @@ EnhanceError
 ├── WeightsError        model weights cannot be used
 │   ├── WeightsMissing      not on this machine
 │   └── WeightsInvalid      truncated, altered or of another model
-├── LayersDamaged       what was kept of a photo's faces cannot be used
+├── ModelFailed         a model gave values that are no numbers
+├── LayersDamaged       what was kept of a photo cannot be used
 ├── Busy                too many people are waiting already
 ├── TooManyPhotos       a batch has more photos than the limits allow
 ├── NoRoom              the disk holds as much as the limits allow
@@ -68,8 +69,12 @@ class WeightsInvalid(WeightsError):
     """A weight file is truncated, altered or belongs to another model."""
 
 
+class ModelFailed(EnhanceError):
+    """A model gave infinite values, or none that are numbers, in fp32 too."""
+
+
 class LayersDamaged(EnhanceError):
-    """What was kept of a photo's faces is damaged or belongs to another photo."""
+    """What was kept of a photo is damaged or belongs to another photo."""
 
 
 class Busy(EnhanceError):

@@ -18,6 +18,7 @@ _FACE_PIXELS = {
 }
 _BACKGROUND_PIXELS = {
     "lanczos": 0.0005,
+    "compact": 0.03,
     "realesrgan": 1.0,
     "realesrgan-x2plus": 0.25,
     "realesr-general-x4v3": 0.07,

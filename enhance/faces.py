@@ -93,8 +93,10 @@ def align(rgb: Pixels, matrix: Matrix) -> Pixels:
     )
 
 
-def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int) -> None:
+def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int, weight: float = 1.0) -> None:
     """Blend the patches into `canvas` (the photo upscaled by `upscale`), in place.
+
+    weight: how much of the patches shows, 0..1.
 
     Touches each face's region only. Where faces overlap, each counts by the square of its mask,
     measured against the canvas as it was, so their order does not matter.
@@ -122,7 +124,7 @@ def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int) -> None:
                 alpha = alpha**3 / np.maximum(squares, 1e-6)
             start = original[band].astype(np.float32)
             change = face.pixels(region) * top - start
-            change *= alpha[..., None]
+            change *= alpha[..., None] * np.float32(weight)
             if others:  # another face may have written here already: add, do not overwrite
                 start = target[band].astype(np.float32)
             start += change

@@ -8,7 +8,7 @@ from typing import Literal, TypedDict, get_args
 from enhance.catalogue import CATALOGUE
 from enhance.downloads import locate
 from enhance.records import Background, Detector, Masker, Restorer
-from enhance.weights import RETINAFACE_MOBILENET, X4PLUS_BIN
+from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN
 
 Kind = Literal["restorer", "background", "detector", "masker"]
 
@@ -45,12 +45,16 @@ def _bundled(kind: Kind, name: str, about: str, licence: str, size: int = 0) -> 
 
 _OURS = "MIT"  # no weights, only code of this package
 _X4PLUS = (X4PLUS_BIN.licence, 33_541_550)
+_COMPACT = (COMPACT.licence, 1247008)
 _MOBILENET = (RETINAFACE_MOBILENET.licence, 4_846_928)
 _BUNDLED = {
     model["name"]: model
     for model in (
         _bundled("restorer", "bundled", "Real-ESRGAN, applied to each aligned face.", *_X4PLUS),
         _bundled("background", "lanczos", "Plain interpolation, instant.", _OURS),
+        _bundled(
+            "background", "compact", "Real-ESRGAN compact, distilled: cleans in seconds.", *_COMPACT
+        ),
         _bundled("background", "realesrgan", "Real-ESRGAN: enlarges photos four times.", *_X4PLUS),
         _bundled("detector", "retinaface-mobilenet", "RetinaFace, small and fast.", *_MOBILENET),
         _bundled("masker", "feather", "A soft square around each face.", _OURS),

@@ -1,6 +1,7 @@
 """A finished photo in layers: the picture without its restored faces, and each face beside it.
 
-So any of the faces can be left out and put in again without a model. The layers of a photo are one
+So the strength of faces and background can be changed, and any of the faces left out and put in
+again, without a model. The layers of a photo are one
 npz archive without pickles behind a checksum; pixels lie in it as PNG, which is exact. An
 interpolated background is not stored, for it is made again from the photo in a moment.
 """
@@ -17,10 +18,12 @@ from typing import Any, cast
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from enhance.errors import LayersDamaged, OptionsError
 from enhance.faces import CROP, Patch
 from enhance.images import decode, encode
+from enhance.images.deep import to_8_bit
 from enhance.pipeline import Enhanced
 from enhance.records import Limits, Options, Photo, Pixels, Report, Source
 from enhance.scaling import clean_edges, lanczos, transparency
@@ -32,15 +35,16 @@ _FAST = (
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
 )
 _CHECKSUM = 4  # bytes
+_SHOWN_SIDE = 4096  # pixels
 
 
 def assemble(photo: Photo, enhanced: Enhanced, options: Options) -> tuple[bytes, str, Report]:
-    """Paste the faces and encode: the file's bytes, its extension, and the whole report.
+    """Put the layers together and encode: the file's bytes, its extension, and the whole report.
 
     The canvas of `enhanced` is used up by it. Raises what encoding raises.
     """
     start = time.perf_counter()
-    canvas = enhanced.pasted()
+    canvas = composed(photo, enhanced, options)
     pasted = time.perf_counter()
     data, extension, notes = encode(
         canvas, enhanced.alpha, photo, options.format, options.quality, options.metadata
@@ -55,8 +59,32 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options) -> tuple[bytes,
     return data, extension, report
 
 
+def composed(photo: Photo, enhanced: Enhanced, options: Options) -> Pixels:
+    """The canvas, faded towards plain enlargement, with the faces pasted; uses the canvas up."""
+    if options.background_weight < 1 and enhanced.report.background != "lanczos":
+        plain = _plain(photo, enhanced.report.upscale)
+        _fade(enhanced.canvas, plain, options.background_weight)
+    return enhanced.pasted(options.weight)
+
+
+def _plain(photo: Photo, upscale: int) -> Pixels:
+    """The photo only interpolated."""
+    return lanczos(clean_edges(photo.rgb, photo.alpha, upscale), upscale)
+
+
+def _fade(canvas: Pixels, plain: Pixels, weight: float) -> None:
+    """`canvas` brought towards `plain`, in place: 1 leaves it, 0 makes it `plain`."""
+    for ours, other in zip(canvas, plain, strict=True):  # row by row needs no second copy
+        cv2.addWeighted(ours, weight, other, 1 - weight, 0, dst=ours)
+
+
+def has_layers(enhanced: Enhanced) -> bool:
+    """Whether a model did anything to the photo that could be undone."""
+    return bool(enhanced.patches) or enhanced.report.background != "lanczos"
+
+
 def pack(enhanced: Enhanced) -> bytes:
-    """The layers of a photo that has restored faces, before they are pasted.
+    """The layers of a photo, before they are put together.
 
     About 1.8 MB a face; with a model's background 1 MB per output megapixel more (16 bits: 1.4).
     The faces' pixels are as they are: of 16 bits PNG saves an eighth, for 50 ms a face.
@@ -64,16 +92,47 @@ def pack(enhanced: Enhanced) -> bytes:
     patches = enhanced.patches.values()
     parts: dict[str, Any] = {
         "faces": np.array(list(enhanced.patches)),
-        "matrices": np.stack([patch.matrix for patch in patches]),
-        "pixels": np.stack([patch.pixels for patch in patches]),
-        "masks": _png(np.concatenate([patch.mask for patch in patches])),
     }
+    if patches:
+        parts["matrices"] = np.stack([patch.matrix for patch in patches])
+        parts["pixels"] = np.stack([patch.pixels for patch in patches])
+        parts["masks"] = _png(np.concatenate([patch.mask for patch in patches]))
     if enhanced.report.background != "lanczos":
         parts["canvas"] = _png(enhanced.canvas)
     file = io.BytesIO()
     np.savez(file, **parts)
     archive = file.getvalue()
     return _checksum(archive) + archive
+
+
+def separated(
+    source: Source, layers: bytes, report: Report, limits: Limits, keep: Collection[int]
+) -> tuple[bytes, bytes]:
+    """Pictures for a browser to lay over the photo: the background at full strength as JPEG, and
+    the faces in `keep` on a transparent ground as PNG; at most 4096 pixels long.
+
+    Raises what `repaste` raises.
+    """
+    photo, enhanced = _restored(source, layers, report, limits, keep)
+    canvas = enhanced.canvas
+    if canvas.dtype == np.uint16:
+        canvas = to_8_bit(canvas)
+    # The faces over black and over white tell their colours and how much of them covers.
+    over = [replace(enhanced, canvas=np.full_like(canvas, tone)).pasted() for tone in (0, 255)]
+    cover = 255 - (over[1].astype(np.int16) - over[0]).max(axis=2, keepdims=True)
+    colour = over[0].astype(np.float32) * 255 / np.maximum(cover, 1)
+    faces = np.concatenate([colour.clip(0, 255).round(), cover.clip(0, 255)], 2).astype(np.uint8)
+    return _shown(canvas, photo, "JPEG"), _shown(faces, photo, "PNG")
+
+
+def _shown(pixels: Pixels, photo: Photo, format: str) -> bytes:
+    image = Image.fromarray(pixels)
+    if photo.grey:  # its profile is one for grey
+        image = image.convert("LA" if image.mode == "RGBA" else "L")
+    image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), reducing_gap=2)
+    file = io.BytesIO()
+    image.save(file, format, quality=90, compress_level=1, icc_profile=photo.icc)
+    return file.getvalue()
 
 
 def repaste(
@@ -86,18 +145,27 @@ def repaste(
 ) -> tuple[bytes, Report]:
     """The photo's file again, with only those faces restored that are in `keep`; loads no model.
 
-    source, options: those of the result. layers, report: what came with it. keep: indices into
-    `report.faces` of faces that were restored. With all of them the bytes are the result's.
+    source, options: those of the result; other weights may be asked for. layers, report: what
+    came with it. keep: indices into `report.faces` of faces that were restored. With all of them,
+    and the same weights, the bytes are the result's.
     Returns the file's bytes and its report, with the seconds that pasting and encoding took now.
 
     Raises LayersDamaged when the layers cannot be read or belong to another photo, OptionsError
     when a face in `keep` was not restored, PhotoError when the photo can no longer be read.
     """
+    photo, enhanced = _restored(source, layers, report, limits, keep)
+    data, _, done = assemble(photo, enhanced, options)
+    return data, replace(done, notes=report.notes)  # they say already what the format cannot hold
+
+
+def _restored(
+    source: Source, layers: bytes, report: Report, limits: Limits, keep: Collection[int]
+) -> tuple[Photo, Enhanced]:
+    """The photo, and what the models made of it, with only some of its faces."""
     canvas, patches = _unpack(layers, report.name)
     photo = decode(source, limits)
     if canvas is None:
-        rgb = clean_edges(photo.rgb, photo.alpha, report.upscale)
-        canvas = lanczos(rgb, report.upscale)
+        canvas = _plain(photo, report.upscale)
     if photo.size != report.source_size or canvas.shape[1::-1] != report.output_size:
         raise _damaged(report.name)
     missing = sorted(set(keep) - set(patches))
@@ -111,9 +179,7 @@ def repaste(
         )
     patches = {i: patch for i, patch in patches.items() if i in keep}
     alpha = None if photo.alpha is None else transparency(photo.alpha, report.upscale)
-    enhanced = Enhanced(canvas, alpha, patches, replace(report, restored=tuple(patches)))
-    data, _, done = assemble(photo, enhanced, options)
-    return data, replace(done, notes=report.notes)  # they say already what the format cannot hold
+    return photo, Enhanced(canvas, alpha, patches, replace(report, restored=tuple(patches)))
 
 
 def _unpack(layers: bytes, name: str) -> tuple[Pixels | None, dict[int, Patch]]:
@@ -122,11 +188,13 @@ def _unpack(layers: bytes, name: str) -> tuple[Pixels | None, dict[int, Patch]]:
     if _checksum(archive) != checksum:
         raise _damaged(name)
     with np.load(io.BytesIO(archive), allow_pickle=False) as parts:
-        faces, matrices = parts["faces"].tolist(), parts["matrices"]
-        pixels = parts["pixels"]
-        masks = _pixels(parts["masks"]).reshape(len(faces), CROP, CROP)
         canvas = _pixels(parts["canvas"]) if "canvas" in parts else None
-    return canvas, dict(zip(faces, map(Patch, matrices, pixels, masks), strict=True))
+        faces = parts["faces"].tolist()
+        if not faces:
+            return canvas, {}
+        masks = _pixels(parts["masks"]).reshape(len(faces), CROP, CROP)
+        patches = map(Patch, parts["matrices"], parts["pixels"], masks)
+    return canvas, dict(zip(faces, patches, strict=True))
 
 
 def _checksum(archive: bytes) -> bytes:

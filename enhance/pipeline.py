@@ -18,6 +18,7 @@ import numpy as np
 from enhance.colour import SRGB, ColourSpace, colour_space, srgb_view
 from enhance.errors import PhotoTooLarge
 from enhance.faces import CROP, Matrix, Patch, align, face_matrix, paste
+from enhance.low_frequencies import match_colours
 from enhance.records import (
     Checkpoint,
     EngineInfo,
@@ -29,6 +30,8 @@ from enhance.records import (
     Photo,
     Pixels,
     Report,
+    Upscaled,
+    WorkingSize,
 )
 from enhance.scaling import clean_edges, transparency
 from enhance.sentences import Sentence, say
@@ -67,9 +70,13 @@ class Masker(Protocol):
 
 
 class Upscaler(Protocol):
-    """RGB photo → the photo `upscale` times as large, same dtype, in the same colour space."""
+    """RGB photo → the photo `upscale` times as large, same dtype, in the same colour space.
+
+    precision: of its network; None if it has none.
+    """
 
     name: str
+    precision: str | None
 
     def __call__(
         self,
@@ -78,7 +85,8 @@ class Upscaler(Protocol):
         tile: int,
         checkpoint: Checkpoint,
         space: ColourSpace = SRGB,
-    ) -> Pixels: ...
+        working_size: WorkingSize = "full",
+    ) -> Upscaled: ...
 
 
 class Models(Protocol):
@@ -102,7 +110,8 @@ class Enhanced:
     """An enhanced photo before its faces are pasted and it is encoded.
 
     canvas: the photo upscaled, faces as they were. alpha: upscaled alike, or None. patches: the
-    restored faces, by their index in `report.faces`.
+    restored faces, by their index in `report.faces`. Both are at full strength: how much of them
+    shows is decided when they are put together (`enhance.layers`).
     """
 
     canvas: Pixels
@@ -110,9 +119,9 @@ class Enhanced:
     patches: dict[int, Patch]
     report: Report
 
-    def pasted(self) -> Pixels:
+    def pasted(self, weight: float = 1.0) -> Pixels:
         """The canvas, its faces now pasted into it, in place: to be called once."""
-        paste(self.canvas, list(self.patches.values()), self.report.upscale)
+        paste(self.canvas, list(self.patches.values()), self.report.upscale, weight)
         return self.canvas
 
 
@@ -149,7 +158,9 @@ class Enhancer:
         with clock("upscale"):
             upscaler = models.upscaler(options.background)
             rgb = clean_edges(photo.rgb, photo.alpha, options.upscale)
-            canvas = upscaler(rgb, options.upscale, options.tile, checkpoint, space)
+            upscaled = upscaler(
+                rgb, options.upscale, options.tile, checkpoint, space, options.working_size
+            )
             # Transparency is no picture content: it is only ever interpolated.
             alpha = photo.alpha
             if alpha is not None:
@@ -162,7 +173,7 @@ class Enhancer:
         report = Report(
             name=photo.name,
             source_size=photo.size,
-            output_size=(canvas.shape[1], canvas.shape[0]),
+            output_size=(upscaled.rgb.shape[1], upscaled.rgb.shape[0]),
             faces=tuple(faces),
             restored=tuple(patches),
             restorer=options.restorer,
@@ -174,8 +185,10 @@ class Enhancer:
             precision=models.precision,
             seconds=clock.seconds,
             notes=tuple(notes),
+            background_precision=upscaler.precision,
+            working_size=upscaled.working_size,
         )
-        return Enhanced(canvas, alpha, patches, report)
+        return Enhanced(upscaled.rgb, alpha, patches, report)
 
     def _restore(
         self,
@@ -213,12 +226,13 @@ class Enhancer:
         if not members:
             return {}
         restored = self._models.restorer(options.restorer)(seen, checkpoint, photo.draft)
+        if options.face_colours == "photo":
+            pairs = zip(restored, seen, strict=True)
+            restored = np.stack([match_colours(crop, original) for crop, original in pairs])
         masks = self._models.masker(options.masker)(restored)
         restored = space.from_srgb(restored)
         if (beyond := space.beyond(crops)) is not None:
             restored += beyond
-        if options.weight < 1:
-            restored = crops + (restored - crops) * np.float32(options.weight)
         return {
             i: Patch.of(matrices[i], crop, mask)
             for i, crop, mask in zip(members, restored, masks, strict=True)

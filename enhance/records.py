@@ -24,12 +24,16 @@ Checkpoint: TypeAlias = Callable[[], None]
 Restorer = Literal[
     "auto", "gfpgan-1.4", "gfpgan-1.3", "gfpgan-1.2", "restoreformer", "bundled", "none"
 ]
-Background = Literal["auto", "lanczos", "realesrgan", "realesr-general-x4v3", "realesrgan-x2plus"]
+Background = Literal[
+    "auto", "lanczos", "compact", "realesr-general-x4v3", "realesrgan-x2plus", "realesrgan"
+]
 Detector = Literal["retinaface-mobilenet", "retinaface-r50"]
 Masker = Literal["feather", "parsenet"]
 FaceChoice = Literal["all", "largest", "center"]
 OutputFormat = Literal["same", "jpeg", "png", "webp"]
 Metadata = Literal["keep", "no-location", "strip"]
+WorkingSize = Literal["auto", "full"]
+FaceColours = Literal["photo", "model"]
 UPSCALES = (1, 2, 3, 4)
 
 
@@ -73,9 +77,13 @@ class Options:
     restorer: the face model; "none" leaves faces to the background upscaler, "auto" takes the
         best whose weights are on this machine.
     weight: 0 keeps the faces of the photo, 1 takes the restored ones.
-    background: "lanczos" (instant), "realesrgan" (sharp, slow on a CPU),
-        "realesr-general-x4v3" (nearly as sharp, much faster), "realesrgan-x2plus"; "auto" by
-        device.
+    background: "lanczos" (instant), "compact" (clean, seconds on a CPU), "realesrgan" (sharp,
+        slow on a CPU), "realesr-general-x4v3" (nearly as sharp, much faster),
+        "realesrgan-x2plus"; "auto" by device.
+    background_weight: 0 keeps the background as it is, 1 takes the cleaned one.
+    working_size: "auto" lets "realesrgan" work on soft parts of a photo at a half or a third of
+        their size, "full" never does.
+    face_colours: "photo" keeps the photo's colours in restored faces, "model" takes the model's.
     faces: which faces are restored.
     only_restore_blurred: leave faces alone that are sharp already.
     detector, masker: "retinaface-r50" and "parsenet" are what GFPGAN itself uses.
@@ -92,6 +100,9 @@ class Options:
     restorer: Restorer = "auto"
     weight: float = 1.0
     background: Background = "auto"
+    background_weight: float = 1.0
+    working_size: WorkingSize = "auto"
+    face_colours: FaceColours = "photo"
     faces: FaceChoice = "all"
     only_restore_blurred: bool = False
     detector: Detector = "retinaface-mobilenet"
@@ -115,6 +126,8 @@ class Options:
         for name, allowed in (
             ("restorer", get_args(Restorer)),
             ("background", get_args(Background)),
+            ("working_size", get_args(WorkingSize)),
+            ("face_colours", get_args(FaceColours)),
             ("faces", get_args(FaceChoice)),
             ("detector", get_args(Detector)),
             ("masker", get_args(Masker)),
@@ -131,10 +144,12 @@ class Options:
                     value=value,
                 ),
             )
-        require(
-            0 <= self.weight <= 1,
-            say("weight must be between 0 and 1, not {value}.", value=self.weight),
-        )
+        for name in ("weight", "background_weight"):
+            value = getattr(self, name)
+            require(
+                0 <= value <= 1,
+                say("{name} must be between 0 and 1, not {value}.", name=name, value=value),
+            )
         require(
             0 < self.face_threshold < 1,
             say("face_threshold must be between 0 and 1, not {value}.", value=self.face_threshold),
@@ -218,6 +233,14 @@ class Photo:
 
 
 @dataclass(frozen=True)
+class Upscaled:
+    """An enlarged photo, (s·h, s·w, 3) of the photo's dtype. working_size: see `Report`."""
+
+    rgb: Pixels
+    working_size: float = 1.0
+
+
+@dataclass(frozen=True)
 class Face:
     """A detected face in photo pixels; pixel centres lie at integer coordinates.
 
@@ -246,7 +269,9 @@ class Report:
     """What was done to one photo.
 
     faces: those that were chosen. restored: the indices into `faces` of those that were restored,
-    ascending. seconds: one entry per stage. Sizes are (width, height); a draft's are those of the
+    ascending. background_precision: None without a network. working_size: at what share of its
+    width and height the background's network saw the photo, on average. seconds: one entry per
+    stage. Sizes are (width, height); a draft's are those of the
     shrunk photo, and so are the places of its faces.
     """
 
@@ -264,6 +289,8 @@ class Report:
     precision: str
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    background_precision: str | None = None
+    working_size: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -271,7 +298,7 @@ class Result:
     """An enhanced photo, encoded. `filename` is unique within its batch and safe to write.
 
     layers: what `enhance.layers.repaste` needs to leave faces out and put them in again; None when
-    it was not asked for, no face was restored, or this is a draft.
+    it was not asked for, no model changed anything, or this is a draft.
     """
 
     index: int

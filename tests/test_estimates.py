@@ -37,7 +37,7 @@ def test_more_work_is_expected_to_take_longer() -> None:
 
 
 def test_auto_is_what_the_device_would_take() -> None:
-    for device, background in (("cpu", "lanczos"), ("cuda", "realesrgan")):
+    for device, background in (("cpu", "compact"), ("cuda", "realesrgan")):
         guess = Estimator(replace(INFO, device=device))
         explicit = Options(background=background)  # type: ignore[arg-type]
         assert guess.seconds((900, 900), Options()) == guess.seconds((900, 900), explicit)

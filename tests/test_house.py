@@ -31,6 +31,7 @@ FLOORS = (
         "enhance.downloads",
         "enhance.faces",
         "enhance.images",
+        "enhance.low_frequencies",
         "enhance.scaling",
         "enhance.tensors",
         "enhance.tiles",

@@ -8,7 +8,7 @@ import pytest
 
 from enhance.catalogue import CATALOGUE
 from enhance.inventory import models
-from enhance.weights import RETINAFACE_MOBILENET, X4PLUS_BIN, X4PLUS_PARAM
+from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN, X4PLUS_PARAM
 
 
 def test_only_what_is_bundled_is_present_without_a_download(
@@ -29,5 +29,6 @@ def test_bundled_sizes_are_those_of_the_packages() -> None:
         "realesrgan": x4plus,
         "retinaface-mobilenet": len(RETINAFACE_MOBILENET.read()),
         "lanczos": 0,
+        "compact": len(COMPACT.read()),
         "feather": 0,
     }

@@ -12,7 +12,7 @@ from PIL import Image
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, group
 from enhance.engines.local import LocalEngine
 from enhance.errors import LayersDamaged, OptionsError, UnreadablePhoto
-from enhance.layers import repaste
+from enhance.layers import repaste, separated
 from enhance.records import Limits, Options, Result, Source
 from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, deep_png, file_of, rgb_profile
@@ -136,6 +136,59 @@ def test_a_models_background_is_not_made_again(
     assert done.again().data == plain(engine, done).data
     interpolated = enhance(engine, done.source, replace(OPTIONS, weight=0))
     assert done.again().data != interpolated.result.data
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_strengths_are_changed_without_a_model(
+    engine: LocalEngine, tmp_path: Path, depth: int
+) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(file_of(sample(), "PNG") if depth == 8 else deep_png(deep(sample())))
+    strong = replace(OPTIONS, background="compact")
+    done = enhance(engine, Source.of(path), strong)
+    for weight, background_weight in ((0.4, 1.0), (1.0, 0.3), (0.2, 0.7), (1.0, 0.0)):
+        other = replace(strong, weight=weight, background_weight=background_weight)
+        expected = enhance(engine, done.source, other).result
+        assert replace(done, options=other).again(0).data == expected.data
+    steps = [
+        pixels(replace(done, options=replace(strong, background_weight=w)).again())
+        for w in (0, 0.5, 1)
+    ]
+    assert np.abs(steps[0] + steps[2] - 2 * steps[1]).max() <= 2
+    assert np.abs(steps[2] - steps[0]).mean() > 1
+
+
+def test_a_photo_without_faces_has_a_background_to_weigh(engine: LocalEngine, save: Save) -> None:
+    landscape = save("landscape.png", np.ascontiguousarray(astronaut()[380:, :200]))
+    done = enhance(engine, landscape, replace(OPTIONS, background="compact"))
+    assert done.again().data == done.result.data
+    grainy = replace(done, options=replace(done.options, background_weight=0))
+    assert np.array_equal(
+        pixels(grainy.again()), pixels(enhance(engine, landscape, OPTIONS).result)
+    )
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_browser_can_mix_the_layers(engine: LocalEngine, save: Save, grey: bool) -> None:
+    photo = degrade(group(2, 900, 600), Damage(down=3))
+    if grey:
+        photo = np.asarray(Image.fromarray(photo).convert("L"))
+    options = replace(OPTIONS, background="compact")
+    done = enhance(engine, save("two.png", photo), options)
+    assert done.result.layers
+    report = done.result.report
+    made = separated(done.source, done.result.layers, report, Limits(), report.restored)
+    background, faces = (Image.open(io.BytesIO(data)) for data in made)
+    assert background.format == "JPEG" and faces.format == "PNG"
+    for weight in (1.0, 0.5):
+        over = np.asarray(faces.convert("RGBA")).astype(float)
+        cover = weight * over[..., 3:] / 255
+        mixed = np.asarray(background.convert("RGB")) * (1 - cover) + over[..., :3] * cover
+        real = pixels(replace(done, options=replace(options, weight=weight)).again(0, 1))
+        assert np.abs(mixed - real).mean() < 1.5  # JPEG
+        bare = pixels(replace(done, options=replace(options, weight=0)).again())
+        inside = np.abs(real - bare).max(axis=2) > 12
+        assert np.abs(mixed - real)[inside].mean() < 4
 
 
 def test_one_of_two_faces(engine: LocalEngine, pair: Done) -> None:

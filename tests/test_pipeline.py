@@ -91,7 +91,7 @@ def test_weight_zero_leaves_faces_alone(enhancer: Enhancer) -> None:
 
 def test_half_the_weight_is_half_the_way(enhancer: Enhancer, whole: Enhanced) -> None:
     done = enhancer(photo(PORTRAIT), replace(FACES, upscale=2, weight=0.5), go)
-    half = done.pasted().astype(float)
+    half = done.pasted(0.5).astype(float)
     plain = lanczos(PORTRAIT, 2).astype(float)
     # The crop's own resampling is pasted along at any weight above zero: between, but for that.
     low, high = np.minimum(plain, whole.canvas), np.maximum(plain, whole.canvas)

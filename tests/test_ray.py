@@ -43,7 +43,7 @@ from tests.conftest import Save
 from tests.server import ROOT
 
 QUICK = Options(restorer="none", background="lanczos", upscale=2)
-SLOW = Options(restorer="none", background="realesrgan", tile=64)
+SLOW = Options(restorer="none", background="realesrgan", working_size="full", tile=64)
 DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
 SETUP = Setup(device="cpu")
 

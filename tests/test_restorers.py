@@ -10,7 +10,6 @@ from enhance.build import ResidentModels
 from enhance.detectors import RetinaFaceMobileNet
 from enhance.errors import Cancelled
 from enhance.faces import CROP, align, face_matrix
-from enhance.restorers import match_colours
 from enhance.sharpness import is_sharp, working_edge
 
 DAMAGE = Damage(blur=3, down=4)
@@ -124,16 +123,3 @@ def test_restoring_can_be_stopped(models: ResidentModels, crops: Rgb) -> None:
     with pytest.raises(Cancelled):
         models.restorer("bundled")(crops, checkpoint)
     assert calls == 5
-
-
-def test_matching_colours_takes_over_tint_but_not_detail() -> None:
-    face = aligned(astronaut())
-    tinted = np.clip(face * (0.9, 1.0, 0.8) + (0.05, 0, 0.1), 0, 1).astype(np.float32)
-    matched = match_colours(tinted, face)
-    difference = np.abs(means(matched) - means(face))
-    assert difference.mean() < 0.5
-    assert difference.max() < 5  # where the crop ends in plain grey
-    assert np.abs(matched - face).mean() < 0.4 * np.abs(tinted - face).mean()
-    blurred = np.asarray(cv2.GaussianBlur(face, (0, 0), 4))
-    kept = cv2.Laplacian(match_colours(face, blurred), cv2.CV_32F).std()
-    assert kept > 0.95 * cv2.Laplacian(face, cv2.CV_32F).std()

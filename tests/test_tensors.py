@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks.photos import astronaut
 from enhance.build import ResidentModels
-from enhance.errors import EnhanceError, OutOfMemory
+from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
 from enhance.records import Setup
 from enhance.tensors import Place, ResidentNet
 
@@ -90,7 +90,33 @@ def test_bfloat16_draws_the_same_picture(models_fp32: ResidentModels) -> None:
     photo = np.ascontiguousarray(astronaut()[60:124, 190:254])
     half = ResidentModels(Setup(device="cpu", precision="bf16"))
     exact, fast = (
-        m.upscaler("realesrgan")(photo, 4, 512, lambda: None).astype(float)
+        m.upscaler("realesrgan")(photo, 4, 512, lambda: None).rgb.astype(float)
         for m in (models_fp32, half)
     )
     assert 10 * np.log10(255**2 / np.mean((exact - fast) ** 2)) >= 40
+
+
+class Overflowing(nn.Conv2d):
+    """Gives infinity in half precision, as fp16 does beyond 65504."""
+
+    always = False
+
+    def forward(self, batch: Tensor) -> Tensor:
+        result: Tensor = super().forward(batch)
+        return result / 0 if self.always or batch.dtype != torch.float32 else result
+
+
+def test_what_overflows_is_done_again_in_fp32() -> None:
+    net = ResidentNet(Overflowing(3, 3, 1), Place(torch.device("cpu"), "bf16"))
+    pixels = np.ones((1, 4, 4, 3), np.float32)
+    assert np.isfinite(net(pixels)).all()
+    assert net.place.precision == "bf16", "the next tile is tried as usual"
+
+
+def test_a_model_that_gives_no_numbers_fails_with_a_sentence() -> None:
+    broken = Overflowing(3, 3, 1)
+    broken.always = True
+    for precision in ("fp32", "bf16"):
+        net = ResidentNet(broken, Place(torch.device("cpu"), precision))
+        with pytest.raises(ModelFailed, match="no valid picture"):
+            net(np.ones((1, 4, 4, 3), np.float32))

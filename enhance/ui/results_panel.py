@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +11,7 @@ import gradio as gr
 
 from enhance.errors import EnhanceError
 from enhance.sentences import say
-from enhance.ui.batch import Batch, Version
+from enhance.ui.batch import Batch, Entry, Version
 from enhance.ui.batches import Batches
 from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.settings_panel import Shown
@@ -76,17 +77,22 @@ class ResultsPanel:
         self.viewer.select(self._look, key, self.viewer, **latest)
         self.viewer.input(self._compare, key, [self.viewer, self.gallery], **latest)
         # One at a time for everybody: a photo put together again takes memory.
-        self.viewer.edit(
-            self._switch_face,
-            key,
-            [self.viewer, self.gallery],
-            concurrency_id="faces",
-            concurrency_limit=1,
-            trigger_mode="multiple",
-            show_progress="hidden",
-            postprocess=False,
-            api_visibility="private",
-        )
+        for event, handler, trigger_mode in (
+            (self.viewer.edit, self._switch_face, "multiple"),
+            (self.viewer.expand, self._lay_over, "once"),
+            (self.viewer.release, self._weigh, "always_last"),
+        ):
+            event(
+                handler,
+                key,
+                [self.viewer, self.gallery],
+                concurrency_id="layers",
+                concurrency_limit=1,
+                trigger_mode=trigger_mode,
+                show_progress="hidden",
+                postprocess=False,
+                api_visibility="private",
+            )
 
     def cleared(self, batch: Batch, headline: str, language: Language) -> Shown:
         """A batch that has nothing to show yet."""
@@ -154,15 +160,48 @@ class ResultsPanel:
 
     def _switch_face(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
         """Take a restored face out, or put it in again."""
+        sent = _sent(event)
+
+        def switch(batch: Batch, entry: Entry, version: Version) -> None:
+            face = sent.get("face")
+            if face in version.restorable:
+                kept = set(version.report.restored) - {face}
+                batch.change(
+                    entry, self._batches.limits, keep=kept | {face} if sent.get("on") else kept
+                )
+
+        return self._on_layers(request, key, switch)
+
+    def _lay_over(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
+        """Have the pictures with which the browser shows other strengths at once."""
+        return self._on_layers(
+            request, key, lambda batch, entry, _: batch.lay_over(entry, self._batches.limits)
+        )
+
+    def _weigh(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
+        """Other strengths of faces and background."""
+        sent = _sent(event)
+
+        def weigh(batch: Batch, entry: Entry, _: Version) -> None:
+            batch.change(
+                entry,
+                self._batches.limits,
+                weight=_share(sent.get("weight")),
+                background_weight=_share(sent.get("background_weight")),
+            )
+
+        return self._on_layers(request, key, weigh)
+
+    def _on_layers(
+        self, request: gr.Request, key: str, act: Callable[[Batch, Entry, Version], None]
+    ) -> tuple[Any, Any]:
+        """Do something with the layers of the photo that is looked at, if they were kept."""
         language = language_of(request)
         batch = batch_of(self._batches, key, language)
-        entry, face = batch.looked_at, _sent(event).get("face")
-        if entry and entry.version and face in entry.version.restorable:
-            kept = set(entry.version.report.restored) - {face}
-            if _sent(event).get("on"):
-                kept.add(face)
+        entry = batch.looked_at
+        if entry and entry.version and entry.version.layers:
             try:
-                batch.keep_faces(entry, kept, self._batches.limits)
+                act(batch, entry, entry.version)
             except EnhanceError as error:
                 raise toast(error.sentence, language) from error
         return _view(batch, language), self._pictures(batch, language)
@@ -171,6 +210,11 @@ class ResultsPanel:
 def _sent(event: gr.EventData) -> dict[str, Any]:
     """What a widget says of its event; anything may come from elsewhere than the widget."""
     return event._data if isinstance(event._data, dict) else {}
+
+
+def _share(value: object) -> float | None:
+    """A number from the browser."""
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _nothing(language: Language) -> dict[str, Any]:
@@ -208,8 +252,20 @@ def _view(batch: Batch, language: Language) -> dict[str, Any]:
         download=_url(version.file) if version else "",
         filename=version.file.name if version else "",
         draft=version is None,
+        **(_strengths(entry, version) if version and version.layers else {}),
     )
     return view(photo, _words(language))
+
+
+def _strengths(entry: Entry, version: Version) -> dict[str, Any]:
+    """The strengths that can be changed, and the pictures that show them."""
+    faces, background = version.report.restored, version.report.background != "lanczos"
+    urls = [_url(path) for path in version.over or ()]
+    return {
+        "weight": version.options.weight if faces else None,
+        "background_weight": version.options.background_weight if background else None,
+        "layers": (_url(entry.before), *urls) if urls else (),
+    }
 
 
 def _outlines(version: Version, language: Language) -> tuple[Outline, ...]:
@@ -231,8 +287,9 @@ def _outlines(version: Version, language: Language) -> tuple[Outline, ...]:
 def _settings_of(version: Version) -> str:
     report = version.report
     parts = [f"×{report.upscale}", report.restorer, report.background]
-    if version.options.weight < 1:
-        parts.append(f"{version.options.weight:.0%}")
+    for weight in (version.options.weight, version.options.background_weight):
+        if weight < 1:
+            parts.append(f"{weight:.0%}")
     return " · ".join(parts)
 
 

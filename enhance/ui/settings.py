@@ -52,6 +52,7 @@ class Settings:
             [
                 (text("By device"), "auto"),
                 (text("Plain enlargement (instant)"), "lanczos"),
+                (text("Real-ESRGAN compact, distilled (clean, fast)"), "compact"),
                 (text("Real-ESRGAN general (sharp, fast)"), "realesr-general-x4v3"),
                 (text("Real-ESRGAN ×2 plus (sharp)"), "realesrgan-x2plus"),
                 (text("Real-ESRGAN ×4 plus (sharpest, slow on a CPU)"), "realesrgan"),
@@ -59,6 +60,25 @@ class Settings:
             value=DEFAULTS.background,
             label=text("Background"),
             info=text("How everything around the faces is enlarged."),
+        )
+        background_weight = gr.Slider(
+            0,
+            1,
+            value=DEFAULTS.background_weight,
+            step=0.05,
+            label=text("Background strength"),
+            info=text("0 keeps the grain of the background, 1 removes it."),
+        )
+        working_size = gr.Radio(
+            [(text("Automatic"), "auto"), (text("Full"), "full")],
+            value=DEFAULTS.working_size,
+            label=text("Working size"),
+            info=text("Real-ESRGAN ×4 plus sees soft parts smaller: faster and cleaner."),
+        )
+        face_colours = gr.Radio(
+            [(text("As in the photo"), "photo"), (text("As the model paints them"), "model")],
+            value=DEFAULTS.face_colours,
+            label=text("Colours of faces"),
         )
         faces = gr.Radio(
             [(text("All"), "all"), (text("Largest"), "largest"), (text("In the middle"), "center")],
@@ -136,6 +156,9 @@ class Settings:
             "restorer": restorer,
             "weight": weight,
             "background": background,
+            "background_weight": background_weight,
+            "working_size": working_size,
+            "face_colours": face_colours,
             "faces": faces,
             "only_restore_blurred": only_restore_blurred,
             "detector": detector,

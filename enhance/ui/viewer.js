@@ -21,6 +21,7 @@ let scale = null; // CSS pixels per pixel of the picture; null: as large as fits
 let centre = [0.5, 0.5]; // what is in the middle of the stage, in fractions of the picture
 let split = 0.5; // where the line is, as a fraction of what is visible of the picture
 let outlined = false;
+let weighing = false; // the strengths are shown, to be changed
 
 const clamp = (number, low, high) => Math.min(Math.max(number, low), high);
 
@@ -132,6 +133,57 @@ function showFaces(on) {
   part("outlines").setAttribute("aria-pressed", on);
 }
 
+// --- Strengths: the browser mixes the layers while a person moves the sliders ---
+
+const sliders = { weight: part("of-faces"), background_weight: part("of-background") };
+const inputOf = (label) => label.querySelector("input");
+
+function showStrengths(on) {
+  weighing = on && !part("strength").hidden;
+  part("strengths").hidden = !weighing;
+  part("strength").setAttribute("aria-expanded", weighing);
+  if (weighing && !value.layers.length) trigger("expand", {});
+}
+
+/** The sliders as Python has them, and the layers to mix. */
+function drawStrengths() {
+  const can = Object.keys(sliders).filter((name) => value[name] !== null);
+  part("strength").hidden = !can.length;
+  for (const [name, label] of Object.entries(sliders)) {
+    label.hidden = !can.includes(name);
+    inputOf(label).value = value[name] ?? 1;
+    say(label);
+  }
+  const urls = value.layers;
+  const shown = [...part("layers").children].map((image) => image.getAttribute("src"));
+  if (String(shown) !== String(urls)) {
+    part("layers").replaceChildren(...urls.map((url) => Object.assign(new Image(), { src: url, alt: "" })));
+  }
+  part("layers").hidden = true; // what Python sent is the real thing
+  showStrengths(weighing);
+}
+
+function say(label) {
+  label.querySelector("output").textContent = `${Math.round(100 * inputOf(label).value)} %`;
+}
+
+part("strengths").addEventListener("input", (event) => {
+  say(event.target.closest("label"));
+  const [, background, restored] = part("layers").children;
+  if (!restored) return; // not there yet: the slider is obeyed when it is released
+  background.style.opacity = value.background_weight === null ? 1 : inputOf(sliders.background_weight).value;
+  restored.style.opacity = inputOf(sliders.weight).value;
+  part("layers").hidden = false;
+});
+
+part("strengths").addEventListener("change", () => {
+  const chosen = {};
+  for (const [name, label] of Object.entries(sliders)) {
+    if (value[name] !== null) chosen[name] = Number(inputOf(label).value);
+  }
+  trigger("release", chosen);
+});
+
 // --- What Python sends ---
 
 /** The <img> of one side, ready to be painted; null if its file cannot be shown. */
@@ -175,6 +227,7 @@ async function show(next) {
   root.dataset.state = "photo";
   describe();
   drawFaces();
+  drawStrengths();
   draw();
 }
 
@@ -182,7 +235,7 @@ function place(side, image) {
   if (images[side] === image) return;
   images[side]?.remove();
   images[side] = image;
-  if (image) picture.insertBefore(image, side === "after" ? picture.firstChild : faces);
+  if (image) picture.insertBefore(image, side === "after" ? part("layers") : faces);
 }
 
 function translate() {
@@ -335,7 +388,7 @@ divider.addEventListener("keydown", (event) => {
 });
 
 root.addEventListener("keydown", (event) => {
-  if (!value.after || event.target.closest("select")) return;
+  if (!value.after || event.target.closest("select, input")) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own
   const action = {
     ArrowLeft: () => go(-1),
@@ -346,6 +399,7 @@ root.addEventListener("keydown", (event) => {
     0: fit,
     1: actual,
     f: () => showFaces(!outlined && value.faces.length > 0),
+    s: () => showStrengths(!weighing),
     Escape: () => document.fullscreenElement === root && document.exitFullscreen(),
   }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!action) return;
@@ -360,6 +414,7 @@ part("out").addEventListener("click", () => zoom(frame().size / STEP));
 part("fit").addEventListener("click", fit);
 part("actual").addEventListener("click", actual);
 part("outlines").addEventListener("click", () => showFaces(!outlined));
+part("strength").addEventListener("click", () => showStrengths(!weighing));
 
 faces.addEventListener("click", (event) => {
   const face = [...faces.children].indexOf(event.target.closest(".face"));

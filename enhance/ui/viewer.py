@@ -1,11 +1,13 @@
 """The viewer of enhanced photos: before and after, zoom, faces that can be switched, keys.
 
-One HTML widget, drawn in the browser by `viewer.js` from plain values. Three events come back,
+One HTML widget, drawn in the browser by `viewer.js` from plain values. Five events come back,
 each with an object whose fields a listener reads from its `gr.EventData`:
 
 - `select` `{index}`: another photo is asked for, by its place in the row (from 0);
 - `edit` `{face, on}`: a face, by its place in `View.faces`, is to be restored or left as it is;
-- `input` `{left, right}`: other versions are to be compared, by their keys.
+- `input` `{left, right}`: other versions are to be compared, by their keys;
+- `expand` `{}`: the strengths are to be changed, for which `View.layers` is needed;
+- `release` `{weight, background_weight}`: those that a person has chosen, in 0..1.
 
 Zoom, place and line stay in the browser: they survive a new value of the same photo.
 """
@@ -35,6 +37,9 @@ WORDS = {
     "face_on": "restored. Press to leave it as it was.",
     "face_off": "left as it was. Press to restore it.",
     "face_fixed": "not restored, so there is nothing to switch.",
+    "strength": "Strength",
+    "face_strength": "Faces",
+    "background_strength": "Background",
     "previous": "Previous photo",
     "next": "Next photo",
     "left": "Version on the left",
@@ -90,6 +95,12 @@ class View:
     """URL; none: no link"""
     filename: str = ""
     """of the download"""
+    weight: float | None = None
+    """strength of the restored faces, 0..1; None: it cannot be changed"""
+    background_weight: float | None = None
+    """strength of the cleaned background, likewise"""
+    layers: tuple[str, ...] = ()
+    """URLs, from below: the photo, the cleaned background, the faces; none: ask for them"""
     draft: bool = False
     """`after` is a quick preview"""
 

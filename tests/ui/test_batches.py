@@ -144,7 +144,7 @@ def test_faces_that_cannot_be_switched_are_a_sentence(batches: Batches) -> None:
         assert entry.version and entry.version.layers
         entry.version.layers.unlink()
         with pytest.raises(EnhanceError, match=r"“small_portrait\.jpg” could not be saved"):
-            batch.keep_faces(entry, [], Limits())
+            batch.change(entry, Limits(), keep=[])
 
 
 def test_a_full_disk_is_told_as_it_is(batches: Batches, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_a_preset_sets_the_options_and_shows_its_cost(page: Page) -> None:
     page.get_by_role("button", name="Advanced").click()
     background = page.locator("#advanced").get_by_label("Background", exact=True)
     choose(page, "Old photo")
-    expect(background).to_have_value("Real-ESRGAN ×4 plus (sharpest, slow on a CPU)")
+    expect(background).to_have_value("Real-ESRGAN compact, distilled (clean, fast)")
     choose(page, "Fast preview")
     expect(background).to_have_value("Plain enlargement (instant)")
     page.get_by_role("radio", name="PNG").check()

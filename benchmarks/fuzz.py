@@ -38,16 +38,14 @@ from enhance.engines.local import LocalEngine
 from enhance.images import decode, preview, size_of
 from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import (
-    Checkpoint,
     EngineInfo,
     Limits,
     Options,
     Pixels,
     Result,
     Source,
-    Upscaled,
 )
-from enhance.scaling import lanczos
+from enhance.upscalers import Lanczos
 
 MEMORY = 4 * 1024**3
 """Bytes of address space that a worker may have."""
@@ -290,25 +288,13 @@ def _mend_checksums(data: bytearray) -> None:
 class _Plain:
     """Resident models for a photo of which nothing is to be restored or enlarged."""
 
-    device, name = "cpu", "lanczos"
-    precision: Any = "fp32"
+    device, precision = "cpu", "fp32"
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
         return options, ()
 
     def upscaler(self, name: str) -> Upscaler:
-        return self
-
-    def __call__(
-        self,
-        rgb: Pixels,
-        upscale: int,
-        tile: int,
-        checkpoint: Checkpoint,
-        space: object = None,
-        working_size: str = "full",
-    ) -> Upscaled:
-        return Upscaled(lanczos(rgb, upscale))
+        return Lanczos()
 
     def detector(self, name: str) -> Detector:
         raise NotImplementedError

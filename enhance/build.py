@@ -72,7 +72,7 @@ class ResidentModels:
         }
         self._upscalers: dict[str, Callable[[], Upscaler]] = {
             "lanczos": Lanczos,
-            "compact": self._compact,
+            "compact": lambda: compact_upscaler(COMPACT.read(), self._place),
             "realesrgan": lambda: TiledNet(
                 "realesrgan", self._x4plus, scale=4, overlap=_RRDB_OVERLAP, adapts=True
             ),
@@ -109,17 +109,6 @@ class ResidentModels:
         net = RRDBNet()
         load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
         return ResidentNet(net, self._place)
-
-    def _compact(self) -> Upscaler:
-        compact = SRVGGNetCompact(convolutions=16)
-        compact.load_state_dict(safetensors.torch.load(COMPACT.read()))
-        return TiledNet(
-            "compact",
-            ResidentNet(compact, self._place),
-            scale=4,
-            overlap=_COMPACT_OVERLAP,
-            largest_tile=_COMPACT_TILE.get(self.device),
-        )
 
     def _checkpoint(self, name: str) -> dict[str, Tensor]:
         return load_checkpoint(weights_path(name, self._setup.weights))
@@ -169,6 +158,19 @@ class ResidentModels:
         name = "realesr-general-x4v3"
         net = ResidentNet(self._upstream(name, SRVGGNetCompact()), self._place)
         return TiledNet(name, net, scale=4, overlap=_SRVGG_OVERLAP)
+
+
+def compact_upscaler(weights: bytes, place: Place) -> Upscaler:
+    """The compact network over tiles. weights: a safetensors file of `training.distil`."""
+    net = SRVGGNetCompact(convolutions=16)
+    net.load_state_dict(safetensors.torch.load(weights))
+    return TiledNet(
+        "compact",
+        ResidentNet(net, place),
+        scale=4,
+        overlap=_COMPACT_OVERLAP,
+        largest_tile=_COMPACT_TILE.get(place.device.type),
+    )
 
 
 def upstream_gfpgan() -> nn.Module:

@@ -45,7 +45,7 @@ def _bundled(kind: Kind, name: str, about: str, licence: str, size: int = 0) -> 
 
 _OURS = "MIT"  # no weights, only code of this package
 _X4PLUS = (X4PLUS_BIN.licence, 33_541_550)
-_COMPACT = (COMPACT.licence, 1247008)
+_COMPACT = (COMPACT.licence, 1_247_008)
 _MOBILENET = (RETINAFACE_MOBILENET.licence, 4_846_928)
 _BUNDLED = {
     model["name"]: model

@@ -1,9 +1,9 @@
 """A finished photo in layers: the picture without its restored faces, and each face beside it.
 
 So the strength of faces and background can be changed, and any of the faces left out and put in
-again, without a model. The layers of a photo are one
-npz archive without pickles behind a checksum; pixels lie in it as PNG, which is exact. An
-interpolated background is not stored, for it is made again from the photo in a moment.
+again, without a model. The layers of a photo are one npz archive without pickles behind a checksum;
+pixels lie in it as PNG, which is exact. An interpolated background is not stored, for it is made
+again from the photo in a moment.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options) -> tuple[bytes,
     The canvas of `enhanced` is used up by it. Raises what encoding raises.
     """
     start = time.perf_counter()
-    canvas = composed(photo, enhanced, options)
+    canvas = _composed(photo, enhanced, options)
     pasted = time.perf_counter()
     data, extension, notes = encode(
         canvas, enhanced.alpha, photo, options.format, options.quality, options.metadata
@@ -59,7 +59,7 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options) -> tuple[bytes,
     return data, extension, report
 
 
-def composed(photo: Photo, enhanced: Enhanced, options: Options) -> Pixels:
+def _composed(photo: Photo, enhanced: Enhanced, options: Options) -> Pixels:
     """The canvas, faded towards plain enlargement, with the faces pasted; uses the canvas up."""
     if options.background_weight < 1 and enhanced.report.background != "lanczos":
         plain = _plain(photo, enhanced.report.upscale)

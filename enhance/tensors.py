@@ -84,15 +84,17 @@ class ResidentNet:
         are still values that are no numbers.
         """
         result = self._run(pixels)
-        if not finite(result) and self.place.precision != "fp32":
+        if _finite(result):
+            return result
+        if self.place.precision != "fp32":
             log.warning("a network's values overflowed in %s: again in fp32", self.place.precision)
             with self._moved(replace(self.place, precision="fp32")):
                 result = self._run(pixels)
-        if not finite(result):
-            raise ModelFailed(
-                say("The model gave no valid picture. Choose another model, or fp32 as precision.")
-            )
-        return result
+            if _finite(result):
+                return result
+        raise ModelFailed(
+            say("The model gave no valid picture. Choose another model, or fp32 as precision.")
+        )
 
     @torch.inference_mode()
     def _run(self, pixels: FloatArray) -> FloatArray:
@@ -146,7 +148,7 @@ class ResidentNet:
         self.place = place
 
 
-def finite(values: FloatArray) -> bool:
+def _finite(values: FloatArray) -> bool:
     """Whether all values are numbers; their sum is not, if one is not."""
     with np.errstate(invalid="ignore"):
         return bool(np.isfinite(values.sum(dtype=np.float64)))

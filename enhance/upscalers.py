@@ -149,10 +149,10 @@ class _Region:
             _fade_in(core, region.start, upscale)
             for core, region in zip(part.core, self.area, strict=True)
         )
-        weight = rows[:, None, None] * columns[:, None]
-        if weight.min() == 1:
+        if rows[0] == columns[0] == 1:  # they rise, so all of it lies inside
             target[:] = big
         else:
+            weight = rows[:, None, None] * columns[:, None]
             target[:] = np.rint(target + (big - target.astype(np.float32)) * weight)
 
 

@@ -1,1 +1,1 @@
-"""How the compact network was made. Nothing in `enhance/` imports this; see README.md beside it."""
+"""How the compact network was made. Nothing in `enhance/` imports this; see docs/compact.md."""

@@ -26,6 +26,7 @@ from enhance.scaling import lanczos
 
 ROOT = Path(__file__).parents[1]
 SMALL = np.ascontiguousarray(astronaut()[::8, ::8])
+PLAIN = "--restorer", "none", "--background", "lanczos"  # enlarges, and runs no model
 
 
 def visible(out: Path) -> list[str]:
@@ -58,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_as_json_lines(folder: Path, tmp_path: Path) -> None:
     (folder / "bad.jpg").write_bytes(b"no photo")
     out = tmp_path / "new" / "out"
-    done = enhance(folder, "-o", out, "--restorer", "none", "--upscale", 3, "--json", "--quiet")
+    done = enhance(folder, "-o", out, *PLAIN, "--upscale", 3, "--json", "--quiet")
     assert done.returncode == 1, done.stderr
     *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["name"] for line in lines] == ["a.png", "b Ä.JPG", "bad.jpg"]
@@ -157,7 +158,7 @@ def test_photos_of_one_name_in_two_runs_do_not_overwrite_each_other(
     out = tmp_path / "out"
     Image.fromarray(SMALL[::-1]).save(folder / "inner" / "a.png")
     for photo in (folder / "a.png", folder / "inner" / "a.png"):
-        enhance(photo, "-o", out, "--restorer", "none", "--upscale", 1)
+        enhance(photo, "-o", out, *PLAIN, "--upscale", 1)
     for name, pixels in (("a_enhanced.png", SMALL), ("a_enhanced_2.png", SMALL[::-1])):
         with Image.open(out / name) as image:
             assert np.array_equal(np.asarray(image), pixels)
@@ -210,7 +211,7 @@ def assert_whole(out: Path) -> None:
 
 def test_a_killed_run_is_resumed_and_every_photo_is_done_once(many: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [many, "-o", out, "--restorer", "none", "--upscale", 1]
+    command = [many, "-o", out, *PLAIN, "--upscale", 1]
     dice = random.Random(5)
     for _ in range(4):
         before = lines(out)
@@ -233,7 +234,7 @@ def test_a_killed_run_is_resumed_and_every_photo_is_done_once(many: Path, tmp_pa
 
 def test_two_runs_share_a_folder(many: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [many, "-o", out, "--restorer", "none", "--upscale", 1]
+    command = [many, "-o", out, *PLAIN, "--upscale", 1]
     both = [start(*command), start(*command)]
     for process in both:
         process.communicate(timeout=300)
@@ -248,7 +249,7 @@ def test_a_run_that_is_asked_to_stop_does_and_says_so(
     many: Path, tmp_path: Path, number: int, code: int
 ) -> None:
     out = tmp_path / "out"
-    process = start(many, "-o", out, "--restorer", "none", "--upscale", 1)
+    process = start(many, "-o", out, *PLAIN, "--upscale", 1)
     wait_for_lines(out, 3, process)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)

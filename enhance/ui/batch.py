@@ -18,6 +18,7 @@ from typing import Literal
 
 from enhance.engines.base import Engine, Names, Run, unsaved
 from enhance.errors import EnhanceError
+from enhance.estimates import Estimator
 from enhance.files import write_bytes
 from enhance.images import browser_shows, preview
 from enhance.layers import repaste, separated
@@ -58,7 +59,10 @@ class Version:
 
 @dataclass
 class Entry:
-    """One photo of a batch. `before` and `draft` are files that a browser can show."""
+    """One photo of a batch. `before` and `draft` are files that a browser can show.
+
+    failure: why the last attempt failed. Versions of earlier attempts stay.
+    """
 
     source: Source
     size: tuple[int, int] | None
@@ -104,6 +108,7 @@ class Batch:
     entries: list[Entry]
     engine: Engine
     metrics: Metrics
+    estimator: Estimator
     request: str  # the id of the request that made it, for the log
     viewed: bool  # by a person, who wants previews and faces to switch
     wants_draft: WantsDraft | None = None
@@ -148,7 +153,7 @@ class Batch:
             self._jobs = jobs
             self.options_at_work = options
             for entry in entries:
-                entry.state = "waiting"
+                entry.state, entry.failure = "waiting", None
             self._mark_running()
             self._run = self.engine.run(sources, options, layers=self.viewed)
             self._begun = time.monotonic()
@@ -301,11 +306,12 @@ class Batch:
         self.metrics.count(record)
         if isinstance(record, Failure):
             log.info("photo %d failed: %s", self.place(entry), record.kind)
-            entry.failure, entry.state = record, "done" if entry.versions else "failed"
+            entry.failure, entry.state = record, "failed"
             return
         assert version is not None
+        self.estimator.learn(record.report)
         entry.versions.append(version)
-        entry.failure, entry.state = None, "done"
+        entry.state = "done"
         entry.chosen = len(entry.versions) - 1
         if entry.chosen:
             entry.compared = entry.chosen - 1

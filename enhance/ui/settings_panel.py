@@ -15,10 +15,9 @@ from enhance.catalogue import CATALOGUE, WeightFile
 from enhance.choices import required_weights
 from enhance.downloads import fetch, locate
 from enhance.errors import EnhanceError
-from enhance.estimates import readable
+from enhance.estimates import Estimator, readable
 from enhance.records import Options
 from enhance.sentences import say
-from enhance.ui.estimator import EstimatorSlot
 from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.ui.settings import Settings
@@ -39,7 +38,7 @@ _READERS = 2  # of photos' headers at once: the other threads serve the rest of 
 class SettingsPanel:
     """Widgets and their handlers; `options` makes sense of their values."""
 
-    def __init__(self, estimator: EstimatorSlot) -> None:
+    def __init__(self, estimator: Estimator) -> None:
         """Draws into the current column."""
         self._estimator = estimator
         self._readers = CapacityLimiter(_READERS)
@@ -73,8 +72,7 @@ class SettingsPanel:
 
     def wants_draft(self, size: tuple[int, int], options: Options) -> bool:
         """Whether a photo takes so long that a quick preview should come first."""
-        estimator = self._estimator.value
-        return estimator is not None and estimator.seconds(size, options) > _SLOW
+        return (self._estimator.seconds([size], options) or 0) > _SLOW
 
     def connect(self, page: gr.Blocks, files: gr.File, estimate: gr.Markdown) -> None:
         """Wire the handlers. estimate: where the cost of enhancing `files` is shown."""
@@ -157,10 +155,11 @@ class SettingsPanel:
         """What the work will cost, before anyone commits to it."""
         if not count:
             return ""
-        estimator = self._estimator.wait()
-        if estimator is None:
+        self._estimator.wait()
+        seconds = self._estimator.seconds(sizes, options)
+        if seconds is None:
             return say("The models are still loading; you can already start.")
-        time = readable(estimator.total(sizes, options))
+        time = readable(seconds)
         if count == 1:
             return say("1 photo: about {time}, if there is one face in it.", time=time)
         return say(
@@ -172,13 +171,13 @@ class SettingsPanel:
     def _presets(self, sizes: list[tuple[int, int]], options: Options, language: Language) -> Any:
         """The presets, each with its cost for these photos."""
         name = preset_of(options)
-        estimator = self._estimator.value
         choices = []
         for key, label in LABELS.items():
             shown = translated(label, language)
-            if sizes and estimator and key in PRESETS:
-                time = readable(estimator.total(sizes, PRESETS[key]))
-                shown = f"{shown} · {translated(time, language)}"
+            if sizes and key in PRESETS:
+                seconds = self._estimator.seconds(sizes, PRESETS[key])
+                if seconds is not None:
+                    shown = f"{shown} · {translated(readable(seconds), language)}"
             choices.append((shown, key))
         return gr.update(choices=choices, value=name, info=translated(ABOUT[name], language))
 

@@ -17,14 +17,15 @@ from benchmarks.photos import hopper
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
+from enhance.estimates import Estimator
 from enhance.images import output_stem, preview, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Photo, Setup, Source
 from enhance.ui.batch import Batch
 from enhance.ui.batches import Batches
-from enhance.ui.estimator import EstimatorSlot
-from enhance.ui.headline import Headline
+from enhance.ui.headline import headline
 from enhance.ui.sizes import known_size
+from enhance.ui.status import details
 from enhance.ui.turns import SILENT_SECONDS
 from tests.server import SAMPLES
 
@@ -96,15 +97,14 @@ def test_a_photo_that_is_saved_while_another_turn_makes_it_counts_once(
 def test_the_time_left_is_that_of_the_options_at_work(batches: Batches, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     Image.new("RGB", (600, 600)).save(path)
-    headline = Headline(batches, EstimatorSlot(batches.engine))
     with closing(batches.engine):
         batch = batches.start([Source.of(path), *photos(tmp_path, 1)], FAST, "one")
-        assert "photo 1 of 2, once the models are loaded" in headline(batch)
+        assert "photo 1 of 2, once the models are loaded" in headline(batch, batches)
         batches.engine.load()
-        assert "photo 1 of 2, about 1 s left" in headline(batch)
+        assert "photo 1 of 2, about 1 s left" in headline(batch, batches)
         assert len(list(batch.records())) == 2
         batch.begin(batch.entries[:1], replace(FAST, background="realesrgan"))
-        again = headline(batch)
+        again = headline(batch, batches)
         batch.abandon()
     assert "photo 1 of 2" in again and "about 1 s" not in again
 
@@ -119,13 +119,58 @@ def test_models_that_load_at_the_second_attempt_give_an_estimate(tmp_path: Path)
         return enhancer
 
     with closing(LocalEngine(load, Limits())) as engine:
-        slot = EstimatorSlot(engine)
+        estimator = Estimator(lambda: engine.info)
         with pytest.raises(WeightsMissing):
             engine.load()
-        slot.tried()
-        assert slot.wait() is None
+        estimator.loading_ended()
+        assert not estimator.wait()
         assert len(list(engine.run(photos(tmp_path, 1), FAST))) == 1
-        assert slot.value and slot.value is slot.wait()
+        assert estimator.wait()
+        assert estimator.seconds([(30, 40)], FAST)
+
+
+def test_estimates_learn_from_every_batch_once(batches: Batches, tmp_path: Path) -> None:
+    """Also from those of the API, which nobody views."""
+    with closing(batches.engine):
+        batches.engine.load()
+
+        def guess() -> float | None:
+            return batches.estimator.seconds([(1000, 1000)], FAST)
+
+        fresh = guess()
+        batch = batches.start(photos(tmp_path, 1), FAST, "one")
+        list(batch.records())
+        learnt = guess()
+        assert learnt != fresh
+        batch.entries[0].source.path.unlink()
+        batch.begin(batch.entries, FAST)
+        list(batch.records())
+        assert guess() == learnt
+
+
+def test_a_version_stays_when_a_later_attempt_fails_and_the_page_says_why(
+    batches: Batches, tmp_path: Path
+) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 1), FAST, "one", viewed=True)
+        (entry,) = batch.records()
+        version = entry.version
+        entry.source.path.unlink()
+        batch.begin([entry], FAST)
+        assert list(batch.records()) == [entry]
+        assert entry.state == "failed"
+        assert entry.failure
+        assert version
+        assert entry.version is version
+        assert batch.finished == [entry]
+        assert headline(batch, batches) == "1 of 1 photos enhanced, 1 failed."
+        assert entry.failure.reason in details(entry, "en")
+        assert "30 × 40 → 30 × 40" in details(entry, "en")
+        Image.new("RGB", (30, 40)).save(entry.source.path)
+        batch.begin([entry], FAST)
+        assert [(e.state, e.failure, len(e.versions)) for e in batch.records()] == [
+            ("done", None, 2)
+        ]
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(batches: Batches, tmp_path: Path) -> None:

@@ -295,7 +295,8 @@ class Report:
 
 @dataclass(frozen=True)
 class Result:
-    """An enhanced photo, encoded. `filename` is unique within its batch and safe to write.
+    """An enhanced photo, encoded. filename: that of the photo with a suffix, safe on every system;
+    other photos of the same name have the same one.
 
     layers: what `enhance.layers.repaste` needs to leave faces out and put them in again; None when
     it was not asked for, no model changed anything, or this is a draft.

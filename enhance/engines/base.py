@@ -9,7 +9,6 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
@@ -85,16 +84,6 @@ def failure(index: int, name: str, error: BaseException) -> Failure:
     return Failure(index, name, reason, type(error).__name__)
 
 
-def unsaved(index: int, name: str, error: OSError) -> Failure:
-    """The record of a photo that was enhanced, but whose file could not be written."""
-    reason = say(
-        "“{name}” could not be saved: {reason}.",
-        name=name,
-        reason=error.strerror or str(error),
-    )
-    return Failure(index, name, reason, type(error).__name__)
-
-
 def prepare(source: Source, options: Options, limits: Limits) -> tuple[Photo, Options]:
     """The decoded photo, and how to enhance it: for a draft, a shrunk one, at little cost.
 
@@ -133,38 +122,18 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
     yield from waiting
 
 
-class Names:
-    """Makes the names of one batch's results unique, also where case makes no difference."""
+def finish(
+    index: int, photo: Photo, options: Options, enhanced: Enhanced, *, layers: bool
+) -> Result:
+    """Paste the faces and encode one photo; `layers`: see `Engine.run`.
 
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def __call__(self, filename: str) -> str:
-        """The name itself, or one with a number if it is taken."""
-        path = Path(filename)
-        count = 1
-        while filename.casefold() in self._taken:
-            count += 1
-            filename = f"{path.stem}_{count}{path.suffix}"
-        self._taken.add(filename.casefold())
-        return filename
-
-
-class Finisher:
-    """Turns the enhanced photos of one batch into results with names that are unique in it."""
-
-    def __init__(self, *, layers: bool) -> None:
-        """layers: keep each photo's layers, where a model has changed it."""
-        self._layers = layers
-        self._unique = Names()
-
-    def __call__(self, index: int, photo: Photo, options: Options, enhanced: Enhanced) -> Result:
-        """Paste the faces and encode one photo. Raises what encoding raises."""
-        wanted = self._layers and has_layers(enhanced) and not photo.draft
-        layers = pack(enhanced) if wanted else None
-        data, extension, report = assemble(photo, enhanced, options)
-        if photo.draft:
-            report = replace(report, notes=())  # they belong to the full version
-        suffix = "draft" if photo.draft else "enhanced"
-        filename = self._unique(f"{output_stem(photo.name)}_{suffix}.{extension}")
-        return Result(index, photo.name, filename, data, report, layers)
+    Raises what encoding raises.
+    """
+    wanted = layers and has_layers(enhanced) and not photo.draft
+    packed = pack(enhanced) if wanted else None
+    data, extension, report = assemble(photo, enhanced, options)
+    if photo.draft:
+        report = replace(report, notes=())  # they belong to the full version
+    suffix = "draft" if photo.draft else "enhanced"
+    filename = f"{output_stem(photo.name)}_{suffix}.{extension}"
+    return Result(index, photo.name, filename, data, report, packed)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from threading import Event
 from typing import Protocol, TypeVar
 
-from enhance.engines.base import Finisher, ahead, failure, prepare
+from enhance.engines.base import ahead, failure, finish, prepare
 from enhance.errors import Cancelled, TookTooLong
 from enhance.pipeline import Enhanced
 from enhance.records import (
@@ -100,7 +100,7 @@ class LocalRun:
     ) -> None:
         self._engine = engine
         self._options = options
-        self._finish = Finisher(layers=layers)
+        self._layers = layers
         self._stop = Event()
         self._records = self._work(enumerate(sources))
 
@@ -121,7 +121,7 @@ class LocalRun:
         try:
             for index, source, future in enhancing:
                 try:
-                    yield self._finish(index, *future.result())
+                    yield finish(index, *future.result(), layers=self._layers)
                 except (Cancelled, CancelledError):
                     return
                 except (Exception, SystemExit) as error:  # what would end a thread ends a photo

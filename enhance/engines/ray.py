@@ -26,7 +26,7 @@ import numpy as np
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from enhance.engines.base import Names, failure
+from enhance.engines.base import failure
 from enhance.engines.local import LocalEngine, LocalRun
 from enhance.engines.plan import Plan
 from enhance.errors import EnhanceError, OptionsError, ReplicaLost
@@ -303,7 +303,6 @@ class RayRun:
         self.layers = layers
         self._engine = engine
         self._sources = enumerate(sources)
-        self._unique = Names()
         self._in_pool = 0
         self._finished: SimpleQueue[Result | Failure | None] = SimpleQueue()
         self._stop = Event()
@@ -326,8 +325,6 @@ class RayRun:
             self.close()
             raise StopIteration
         self._in_pool -= 1
-        if isinstance(record, Result):
-            return replace(record, filename=self._unique(record.filename))
         return record
 
     @property

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from enhance.engines.base import Engine, Names, Run, unsaved
-from enhance.errors import EnhanceError
+from enhance.engines.base import Engine, Run, failure
+from enhance.errors import NotSaved
 from enhance.estimates import Estimator
-from enhance.files import write_bytes
+from enhance.files import numbered, write_bytes
 from enhance.images import browser_shows, preview
 from enhance.layers import repaste, separated
 from enhance.records import Failure, Limits, Options, Report, Result, Source
@@ -252,15 +252,16 @@ class Batch:
             yield
         except OSError as error:
             log.exception("a result could not be saved")
-            reason = unsaved(self.place(entry), entry.source.name, error).reason
-            raise EnhanceError(reason) from error
+            raise NotSaved.because(entry.source.name, error) from error
 
     def archive(self) -> list[tuple[Path, str]]:
         """The results so far, each with a name that is unique in an archive."""
         self.touched = time.monotonic()  # as it takes a while to send
-        unique = Names()
-        paths = [entry.version.file for entry in self.finished if entry.version]
-        return [(path, unique(path.name)) for path in paths]
+        files: dict[str, tuple[Path, str]] = {}  # by their names without case
+        for path in (entry.version.file for entry in self.finished if entry.version):
+            name = next(one for one in numbered(path.name) if one.casefold() not in files)
+            files[name.casefold()] = path, name
+        return list(files.values())
 
     def outcomes(self) -> list[Outcome]:
         """What became of each photo that was worked on."""
@@ -296,7 +297,7 @@ class Batch:
                 version = self._version(job, record)
             except OSError as error:
                 log.exception("a result could not be saved")
-                record = unsaved(record.index, record.name, error)
+                record = failure(record.index, record.name, NotSaved.because(record.name, error))
         with self._taking:
             if self._jobs is jobs:  # saving took a while; who began again gets the photo anew
                 self._finish(job.entry, record, version)

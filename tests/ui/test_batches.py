@@ -234,6 +234,19 @@ def test_uploads_may_vanish_while_their_batch_waits(batches: Batches, tmp_path: 
         assert [entry.state for entry in batch.records()] == ["done", "done"]
 
 
+def test_names_in_the_archive_are_unique(batches: Batches, tmp_path: Path) -> None:
+    names = ["a.png", "a.png", "A.PNG", "x/a.png", "a?.png", "a", "a_enhanced.png", "", "\0"]
+    names += ["b.gif", "a_enhanced_2.png", "straße.png", "STRASSE.png", "\u00e9.png", "e\u0301.png"]
+    (photo,) = photos(tmp_path, 1, ".png")
+    with closing(batches.engine):
+        batch = batches.start([replace(photo, name=name) for name in names], FAST, "one")
+        list(batch.records())
+    files = [name for _, name in batch.archive()]
+    assert len({file.casefold() for file in files}) == len(names)
+    assert files[:3] == ["a_enhanced.png", "a_enhanced_2.png", "A_enhanced_3.png"]
+    assert all(file == Path(file).name and file.endswith(".png") for file in files)
+
+
 def test_two_servers_do_not_share_a_folder(batches: Batches, tmp_path: Path) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 1, ".png"), FAST, "one")

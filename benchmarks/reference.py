@@ -31,7 +31,7 @@ from torch import nn
 from benchmarks.memory import forget_peak, in_use, peak
 from benchmarks.photos import Rgb, group
 from benchmarks.tables import Row, Table, arguments, show
-from enhance.build import ResidentModels, load_enhancer, upstream_gfpgan
+from enhance.build import ResidentModels, load_enhancer
 from enhance.catalogue import CATALOGUE
 from enhance.compat import prepare
 from enhance.nets.ncnn import load_convolutions, read_convolutions
@@ -46,9 +46,24 @@ GFLOP_PER_FACE = 395
 
 
 def random_gfpgan(seed: int = 0) -> nn.Module:
-    """Upstream's module at full size with random weights that draw varied pictures."""
+    """Upstream's module as for its released weights, with random ones that draw varied pictures."""
+    prepare()
+    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
+
     torch.manual_seed(seed)
-    return upstream_gfpgan().eval()
+    module = GFPGANv1Clean(
+        out_size=512,
+        num_style_feat=512,
+        channel_multiplier=2,
+        decoder_load_path=None,
+        fix_decoder=False,
+        num_mlp=8,
+        input_is_latent=True,
+        different_w=True,
+        narrow=1,
+        sft_half=True,
+    )
+    return module.eval()  # type: ignore[no-any-return]
 
 
 def save_reference_weights(folder: Path, gfpgan: nn.Module) -> Path:

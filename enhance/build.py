@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
@@ -115,16 +116,13 @@ class ResidentModels:
 
     def _upstream(self, name: str, net: nn.Module) -> nn.Module:
         """`net` with the checkpoint's tensors, which must fit it exactly."""
-        try:
+        with _belonging(name):
             net.load_state_dict(self._checkpoint(name), strict=True)
-        except RuntimeError as error:
-            raise WeightsInvalid(
-                say("The weights of {name} belong to another network.", name=name)
-            ) from error
         return net
 
     def _gfpgan(self, name: str) -> Restorer:
-        net = GFPGAN.from_upstream(self._upstream(name, upstream_gfpgan()))
+        with _belonging(name):
+            net = GFPGAN.from_state(self._checkpoint(name))
         return FaceNet(name, ResidentNet(net, self._place))
 
     def _restoreformer(self) -> Restorer:
@@ -173,23 +171,15 @@ def compact_upscaler(weights: bytes, place: Place) -> Upscaler:
     )
 
 
-def upstream_gfpgan() -> nn.Module:
-    """GFPGAN's own module, built as for its released weights 1.2, 1.3 and 1.4."""
-    prepare()
-    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
-
-    return GFPGANv1Clean(
-        out_size=512,
-        num_style_feat=512,
-        channel_multiplier=2,
-        decoder_load_path=None,
-        fix_decoder=False,
-        num_mlp=8,
-        input_is_latent=True,
-        different_w=True,
-        narrow=1,
-        sft_half=True,
-    )
+@contextmanager
+def _belonging(name: str) -> Iterator[None]:
+    """What is raised where a state dict does not fit its network, as a sentence."""
+    try:
+        yield
+    except (KeyError, IndexError, RuntimeError) as error:
+        raise WeightsInvalid(
+            say("The weights of {name} belong to another network.", name=name)
+        ) from error
 
 
 class _First(nn.Module):

@@ -19,7 +19,6 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from enhance.catalogue import CATALOGUE
 from enhance.choices import required_weights
 from enhance.downloads import fetch
 from enhance.engines.choice import open_engine
@@ -149,8 +148,8 @@ def main() -> None:
     def load() -> None:
         try:
             if os.environ.get("ENHANCE_DOWNLOAD") == "1":
-                for name in required_weights(Options()):
-                    fetch(CATALOGUE[name])
+                for file in required_weights(Options()).values():
+                    fetch(file)
         except EnhanceError as error:
             log.error("%s", error)
         try:

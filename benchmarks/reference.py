@@ -11,7 +11,6 @@ Real-ESRGAN has its real weights, the bundled ones.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import tempfile
 import time
@@ -32,12 +31,13 @@ from benchmarks.memory import forget_peak, in_use, peak
 from benchmarks.photos import Rgb, group
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels, load_enhancer
-from enhance.catalogue import CATALOGUE
+from enhance.catalogue import MODELS, weight_files
 from enhance.compat import prepare
+from enhance.files import sha256
 from enhance.nets.ncnn import load_convolutions, read_convolutions
 from enhance.nets.rrdbnet import RRDBNet
 from enhance.pipeline import Upscaler
-from enhance.records import Background, Face, Limits, Options, Photo, Setup, WorkingSize
+from enhance.records import Face, Limits, Options, Photo, Setup, WorkingSize
 from enhance.tensors import Place
 from enhance.ui.presets import PRESETS
 from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM
@@ -77,15 +77,16 @@ def save_reference_weights(folder: Path, gfpgan: nn.Module) -> Path:
 
     home = folder / "gfpgan" / "weights"
     home.mkdir(parents=True)
+    files = weight_files()
     torch.manual_seed(1)
     detector = RetinaFace(network_name="resnet50", device="cpu")
     for head in (detector.BboxHead, detector.ClassHead, detector.LandmarkHead):
         for weights in head.parameters():  # random heads see boxes the size of a town
             weights.data *= 1e-3
     parser = ParseNet(in_size=512, out_size=512, parsing_ch=19)
-    torch.save(detector.state_dict(), home / CATALOGUE["retinaface-r50"].filename)
-    torch.save(parser.state_dict(), home / CATALOGUE["parsenet"].filename)
-    path = home / CATALOGUE["gfpgan-1.4"].filename
+    torch.save(detector.state_dict(), home / files["retinaface-r50"].filename)
+    torch.save(parser.state_dict(), home / files["parsenet"].filename)
+    path = home / files["gfpgan-1.4"].filename
     torch.save({"params_ema": gfpgan.state_dict()}, path)
     return path
 
@@ -93,17 +94,17 @@ def save_reference_weights(folder: Path, gfpgan: nn.Module) -> Path:
 @contextlib.contextmanager
 def trusted(folder: Path) -> Iterator[None]:
     """Take the weights in `folder` for the catalogue's, whatever their hashes."""
-    rows, setting = dict(CATALOGUE), os.environ.get("ENHANCE_WEIGHTS_DIR")
+    rows, setting = dict(MODELS), os.environ.get("ENHANCE_WEIGHTS_DIR")
     os.environ["ENHANCE_WEIGHTS_DIR"] = str(folder)
-    for name, row in rows.items():
-        path = folder / row.filename
+    for name, file in weight_files().items():
+        path = folder / file.filename
         if path.exists():
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            CATALOGUE[name] = replace(row, size=path.stat().st_size, sha256=digest)
+            ours = replace(file, size=path.stat().st_size, sha256=sha256(path))
+            MODELS[name] = replace(MODELS[name], weights=ours)
     try:
         yield
     finally:
-        CATALOGUE.update(rows)
+        MODELS.update(rows)
         if setting is None:
             del os.environ["ENHANCE_WEIGHTS_DIR"]
         else:
@@ -208,7 +209,7 @@ class Setting:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def whole_photo(self, rgb: Rgb, background: Background = "lanczos") -> Pair:
+    def whole_photo(self, rgb: Rgb, background: str = "lanczos") -> Pair:
         """Both sides' work on a photo, ×2."""
         enhancer = load_enhancer(Setup(), Limits())
         photo = Photo("group", rgb, "PNG")
@@ -354,7 +355,7 @@ def whole_backgrounds(precisions: tuple[str, ...], edge: int, repeat: int) -> li
     sharp = group(4, edge, edge)
     half = cv2.resize(sharp, (edge // 2, edge // 2), interpolation=cv2.INTER_AREA)
     soft = np.asarray(cv2.resize(half, (edge, edge), interpolation=cv2.INTER_CUBIC))
-    ways: tuple[tuple[str, Background, WorkingSize, Rgb], ...] = (
+    ways: tuple[tuple[str, str, WorkingSize, Rgb], ...] = (
         ("realesrgan, full size", "realesrgan", "full", sharp),
         ("realesrgan, soft photo", "realesrgan", "auto", soft),
         ("compact", "compact", "auto", sharp),

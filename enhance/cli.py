@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
-from enhance.catalogue import CATALOGUE
+from enhance.catalogue import MODELS, option_values, weight_files
 from enhance.choices import required_weights
 from enhance.downloads import fetch
 from enhance.engines.base import Engine
@@ -30,21 +30,18 @@ from enhance.folders.remote import Store
 from enhance.pipeline import Enhancer
 from enhance.records import (
     UPSCALES,
-    Background,
-    Detector,
     FaceChoice,
     FaceColours,
     Limits,
-    Masker,
     Metadata,
     Options,
     OutputFormat,
-    Restorer,
     Setup,
     WorkingSize,
 )
 from enhance.show import Show
 from enhance.version import VERSION
+from enhance.weights import WeightFile
 from enhance.work import work
 
 
@@ -179,11 +176,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     choice = parser.add_argument_group("options")
     add = choice.add_argument
     add("--upscale", type=int, choices=UPSCALES, default=default.upscale, help="final size")
-    add("--restorer", choices=get_args(Restorer), default=default.restorer, help="face model")
+    add(
+        "--restorer", choices=option_values("restorer"), default=default.restorer, help="face model"
+    )
     add("--weight", type=float, default=default.weight, help="0: faces as they are, 1: restored")
     add(
         "--background",
-        choices=get_args(Background),
+        choices=option_values("background"),
         default=default.background,
         help="how the rest is enlarged; auto: realesrgan on a GPU, on a CPU realesr-general-x4v3 "
         "if its weights are there, else compact",
@@ -218,8 +217,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave faces alone that are sharp already",
     )
-    add("--detector", choices=get_args(Detector), default=default.detector, help="finds faces")
-    add("--masker", choices=get_args(Masker), default=default.masker, help="blends faces in")
+    add(
+        "--detector",
+        choices=option_values("detector"),
+        default=default.detector,
+        help="finds faces",
+    )
+    add("--masker", choices=option_values("masker"), default=default.masker, help="blends faces in")
     add("--min-face", type=int, default=default.min_face, help="smallest face, in pixels")
     add("--tile", type=int, default=default.tile, help="smaller needs less memory")
     add(
@@ -258,8 +262,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _fetch(arguments: Sequence[str]) -> int:
     """`fetch MODEL...`: download weights and verify them."""
     lines = [
-        f"  {file.name:26}{file.size / 1e6:5.0f} MB  {file.about}\n{'':36}Licence: {file.licence}"
-        for file in CATALOGUE.values()
+        f"  {name:26}{file.size / 1e6:5.0f} MB  {MODELS[name].about}\n"
+        f"{'':36}Licence: {MODELS[name].licence}"
+        for name, file in weight_files().items()
     ]
     parser = argparse.ArgumentParser(
         prog="enhance fetch",
@@ -268,14 +273,14 @@ def _fetch(arguments: Sequence[str]) -> int:
         epilog="models:\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("models", nargs="+", choices=CATALOGUE, metavar="MODEL")
-    return 0 if _download(parser.parse_args(arguments).models) else 1
+    parser.add_argument("models", nargs="+", choices=weight_files(), metavar="MODEL")
+    wanted = weight_files(parser.parse_args(arguments).models)
+    return 0 if _download(wanted) else 1
 
 
-def _download(names: Sequence[str]) -> bool:
-    """Fetch the named files with a progress bar; whether all are there."""
-    for name in names:
-        file = CATALOGUE[name]
+def _download(files: Mapping[str, WeightFile]) -> bool:
+    """Fetch the files of these models with a progress bar; whether all are there."""
+    for name, file in files.items():
         with tqdm(
             total=file.size, unit="B", unit_scale=True, desc=file.filename, file=sys.stderr
         ) as bar:

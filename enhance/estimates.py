@@ -5,25 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 
+from enhance.catalogue import MODELS
 from enhance.choices import resolve
 from enhance.records import EngineInfo, Options, Report
 from enhance.sentences import Sentence, say
 
-# What each model costs, in input pixels of the bundled ×4 network (measured on a CPU).
-_FACE_PIXELS = {
-    "bundled": 22_500,
-    "gfpgan-1.2": 12_000,
-    "gfpgan-1.3": 12_000,
-    "gfpgan-1.4": 12_000,
-    "restoreformer": 30_000,
-}
-_BACKGROUND_PIXELS = {
-    "lanczos": 0.0005,
-    "compact": 0.03,
-    "realesrgan": 1.0,
-    "realesrgan-x2plus": 0.25,
-    "realesr-general-x4v3": 0.07,
-}
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
 _PATIENCE = 20  # seconds that a page waits for models that are still loading
@@ -39,7 +25,7 @@ class Estimator:
     def __init__(self, info: Callable[[], EngineInfo | None]) -> None:
         """info: the engine's, None while its models are not loaded."""
         self._info = info
-        self._costs = {**_FACE_PIXELS, **_BACKGROUND_PIXELS}
+        self._learnt: dict[str, float] = {}  # costs by model, as in the catalogue
         self._per_output_megapixel = _MEGAPIXEL_SECONDS
         self._lock = threading.Lock()
         self._loading_ended = threading.Event()
@@ -70,8 +56,8 @@ class Estimator:
         if info is None:
             return None
         options, _ = resolve(options, info.device)
-        per_face = self._costs.get(options.restorer, 0.0) * info.pixel_seconds
-        per_pixel = self._costs[options.background] * info.pixel_seconds
+        per_face = self._cost(options.restorer) * info.pixel_seconds
+        per_pixel = self._cost(options.background) * info.pixel_seconds
         per_pixel += self._per_output_megapixel * options.upscale**2 / 1e6
         return sum(per_pixel * width * height + per_face * faces for width, height in sizes)
 
@@ -93,7 +79,14 @@ class Estimator:
             self._per_output_megapixel += _FRESH * (rest - self._per_output_megapixel)
 
     def _blend(self, model: str, cost: float) -> None:
-        self._costs[model] += _FRESH * (cost - self._costs[model])
+        known = self._cost(model)
+        self._learnt[model] = known + _FRESH * (cost - known)
+
+    def _cost(self, model: str) -> float:
+        """0 for "none"."""
+        if model in self._learnt:
+            return self._learnt[model]
+        return MODELS[model].cost if model in MODELS else 0.0
 
 
 def readable(seconds: float, *, tenths: bool = False) -> Sentence:

@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     {"enhance.sentences", "enhance.version"},
     {"enhance.errors"},
+    {"enhance.weights"},
+    {"enhance.catalogue"},
     {
-        "enhance.catalogue",
         "enhance.colour",
         "enhance.files",
         "enhance.nets",
@@ -35,16 +36,11 @@ FLOORS = (
         "enhance.scaling",
         "enhance.tensors",
         "enhance.tiles",
-        "enhance.weights",
     },
-    {
-        "enhance.choices",
-        "enhance.folders",
-        "enhance.inventory",
-        "enhance.sharpness",
-    },
+    {"enhance.choices", "enhance.folders", "enhance.sharpness"},
     {
         "enhance.detectors",
+        "enhance.inventory",
         "enhance.maskers",
         "enhance.restorers",
         "enhance.show",

@@ -194,7 +194,7 @@ def _at_the_second_attempt(tried: Path) -> Enhancer:
 
 
 def _without_weights() -> Enhancer:
-    PackagedFile("no-such-package-here", "weights.bin", "0" * 64, "MIT").read()
+    PackagedFile("no-such-package-here", "weights.bin", 1, "0" * 64, "MIT").read()
     raise AssertionError
 
 

@@ -11,7 +11,7 @@ import torch
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
 from enhance import restorers
 from enhance.build import ResidentModels
-from enhance.catalogue import CATALOGUE
+from enhance.catalogue import MODELS, weight_files
 from enhance.detectors import RetinaFaceMobileNet
 from enhance.errors import Cancelled, WeightsInvalid
 from enhance.faces import CROP, align, face_matrix
@@ -140,8 +140,8 @@ def test_weights_of_another_network_are_refused(
 ) -> None:
     path = tmp_path / "other.pth"
     torch.save({"params_ema": {"conv_body_first.weight": torch.zeros(2, 2)}}, path)
-    row = replace(CATALOGUE[name], size=path.stat().st_size, sha256=sha256(path))
-    monkeypatch.setitem(CATALOGUE, name, row)
+    file = replace(weight_files()[name], size=path.stat().st_size, sha256=sha256(path))
+    monkeypatch.setitem(MODELS, name, replace(MODELS[name], weights=file))
     models = ResidentModels(Setup(device="cpu", weights=path))
     with pytest.raises(WeightsInvalid, match=f"{name} belong to another network"):
         models.restorer(name)

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from anyio import CapacityLimiter, to_thread
 
-from enhance.catalogue import CATALOGUE, WeightFile
+from enhance.catalogue import MODELS
 from enhance.choices import required_weights
 from enhance.downloads import fetch, locate
 from enhance.errors import EnhanceError
@@ -22,6 +22,7 @@ from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.ui.settings import Settings
 from enhance.ui.sizes import known_size
+from enhance.weights import WeightFile
 
 Shown = dict[Any, Any]
 """What an event changes: widget → value; the widgets that are not in it stay as they are."""
@@ -190,15 +191,16 @@ class SettingsPanel:
             say(
                 "- **{name}** ({megabytes:.0f} MB) is not on this machine. {about} "
                 "*Licence: {licence}.*",
-                name=file.name,
+                name=name,
                 megabytes=file.size / 1e6,
-                about=file.about,
-                licence=file.licence,
+                about=MODELS[name].about,
+                licence=MODELS[name].licence,
             )
-            for file in missing
+            for name, file in missing.items()
         ]
         label = say(
-            "Download ({megabytes:.0f} MB)", megabytes=sum(file.size for file in missing) / 1e6
+            "Download ({megabytes:.0f} MB)",
+            megabytes=sum(file.size for file in missing.values()) / 1e6,
         )
         return {
             self.models: "\n".join(translated(line, language) for line in lines),
@@ -215,7 +217,7 @@ class SettingsPanel:
         """Download what is missing, because someone pressed the button."""
         language = language_of(request)
         options = self.options(drafts, *values)
-        for file in _missing(options):
+        for file in _missing(options).values():
             shown = -1
 
             def show(done: int, size: int, file: WeightFile = file) -> None:
@@ -243,9 +245,10 @@ def paths_of(files: Sent) -> list[Path]:
     return [Path(file["path"]) for file in files or ()]
 
 
-def _missing(options: Options) -> list[WeightFile]:
-    files = (CATALOGUE[name] for name in required_weights(options))
-    return [file for file in files if locate(file) is None]
+def _missing(options: Options) -> dict[str, WeightFile]:
+    """The files that these options need and this machine has not, by their models' names."""
+    files = required_weights(options)
+    return {name: file for name, file in files.items() if locate(file) is None}
 
 
 def _sizes(paths: list[Path]) -> list[tuple[int, int]]:

@@ -287,12 +287,26 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Views:
+    """Pictures of a result for a page, as JPEG.
+
+    thumbnail: at most 480 pixels long. shown, before: the result and the photo, at most 4096
+    pixels long; None where browsers can show the file itself.
+    """
+
+    thumbnail: bytes
+    shown: bytes | None
+    before: bytes | None
+
+
+@dataclass(frozen=True)
 class Result:
     """An enhanced photo, encoded. filename: that of the photo with a suffix, safe on every system;
     other photos of the same name have the same one.
 
-    layers: what `enhance.layers.repaste` needs to leave faces out and put them in again; None when
-    it was not asked for, no model changed anything, or this is a draft.
+    views: None when they were not asked for. layers: what `enhance.layers.repaste` needs to leave
+    faces out and put them in again; None when they were not asked for, no model changed anything,
+    or this is a draft.
     """
 
     index: int
@@ -300,6 +314,7 @@ class Result:
     filename: str
     data: bytes
     report: Report
+    views: Views | None = None
     layers: bytes | None = None
 
 

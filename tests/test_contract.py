@@ -164,7 +164,7 @@ def test_a_draft_is_small_and_comes_before_the_full_version(engine: Engine, save
     large = degrade(group(2, 2400, 1800), Damage(down=2, blur=4))
     full = save("two.png", large)
     options = replace(FACE, upscale=1, format="png", background="auto")
-    draft, whole = results(engine.run([replace(full, draft=True), full], options, layers=True))
+    draft, whole = results(engine.run([replace(full, draft=True), full], options, viewed=True))
     assert (draft.filename, whole.filename) == ("two_draft.jpg", "two_enhanced.png")
     assert draft.report.source_size == draft.report.output_size == (640, 480)
     assert len(draft.report.restored) == 1 < len(whole.report.restored)

@@ -45,6 +45,7 @@ FLOORS = (
         "enhance.restorers",
         "enhance.show",
         "enhance.upscalers",
+        "enhance.views",
     },
     {"enhance.pipeline"},
     {"enhance.build", "enhance.estimates", "enhance.layers", "enhance.reports"},
@@ -67,6 +68,7 @@ TORCHLESS = (
     "enhance.scaling",
     "enhance.sharpness",
     "enhance.tiles",
+    "enhance.views",
 )
 
 

@@ -106,8 +106,8 @@ def test_the_same_bytes_as_without_ray(save: Save) -> None:
     options = Options(restorer="bundled", background="lanczos")
     load = partial(load_enhancer, SETUP, Limits())
     with closing(RayEngine(load, Limits(), 2)) as pool, closing(LocalEngine(load, Limits())) as one:
-        (here,) = one.run([face], options, layers=True)
-        (there,) = pool.run([face], options, layers=True)
+        (here,) = one.run([face], options, viewed=True)
+        (there,) = pool.run([face], options, viewed=True)
         assert pool.load().precision == one.load().precision
     assert isinstance(here, Result) and isinstance(there, Result)
     assert here.layers

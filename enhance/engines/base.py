@@ -40,11 +40,12 @@ class Run(Iterator[Result | Failure], Protocol):
 class Engine(Protocol):
     """One or more resident enhancers behind one method."""
 
-    def run(self, sources: Iterable[Source], options: Options, *, layers: bool = False) -> Run:
+    def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> Run:
         """Enhance the photos; one record per source, a failure never harms its neighbours.
 
-        Lazy: at most a couple of photos are in memory, however long the batch. layers: the results
-        carry their layers, so that faces can be left out later (see `enhance.layers`).
+        Lazy: at most a couple of photos are in memory, however long the batch. viewed: for a page;
+        the results carry views, and layers with which faces can be left out later (see
+        `enhance.layers`).
         """
         ...
 
@@ -123,17 +124,18 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
 
 
 def finish(
-    index: int, photo: Photo, options: Options, enhanced: Enhanced, *, layers: bool
+    index: int, photo: Photo, options: Options, enhanced: Enhanced, *, viewed: bool
 ) -> Result:
-    """Paste the faces and encode one photo; `layers`: see `Engine.run`.
+    """Paste the faces and encode one photo; `viewed`: see `Engine.run`.
 
     Raises what encoding raises.
     """
-    wanted = layers and has_layers(enhanced) and not photo.draft
-    packed = pack(enhanced) if wanted else None
-    data, extension, report = assemble(photo, enhanced, options)
+    wanted = viewed and has_layers(enhanced) and not photo.draft
+    layers = pack(enhanced) if wanted else None
+    done = assemble(photo, enhanced, options, viewed=viewed)
+    report = done.report
     if photo.draft:
         report = replace(report, notes=())  # they belong to the full version
     suffix = "draft" if photo.draft else "enhanced"
-    filename = f"{output_stem(photo.name)}_{suffix}.{extension}"
-    return Result(index, photo.name, filename, data, report, packed)
+    filename = f"{output_stem(photo.name)}_{suffix}.{done.extension}"
+    return Result(index, photo.name, filename, done.data, report, done.views, layers)

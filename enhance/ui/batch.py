@@ -20,9 +20,8 @@ from enhance.engines.base import Engine, Run, failure
 from enhance.errors import NotSaved
 from enhance.estimates import Estimator
 from enhance.files import numbered, write_bytes
-from enhance.images import browser_shows, preview
 from enhance.layers import repaste, separated
-from enhance.records import Failure, Limits, Options, Report, Result, Source
+from enhance.records import Failure, Limits, Options, Report, Result, Source, Views
 from enhance.reports import Outcome
 from enhance.ui.log import about
 from enhance.ui.metrics import Metrics
@@ -30,9 +29,6 @@ from enhance.ui.metrics import Metrics
 log = logging.getLogger(__name__)
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
-_THUMBNAIL = 480  # pixels, the longer side
-_SHOWN_PIXELS = 40_000_000  # larger pictures are shown as a smaller copy
-_SHOWN_SIDE = 4096
 
 WantsDraft = Callable[[tuple[int, int], Options], bool]
 """Whether a photo of a size takes so long that a quick preview should come first."""
@@ -155,7 +151,7 @@ class Batch:
             for entry in entries:
                 entry.state, entry.failure = "waiting", None
             self._mark_running()
-            self._run = self.engine.run(sources, options, layers=self.viewed)
+            self._run = self.engine.run(sources, options, viewed=self.viewed)
             self._begun = time.monotonic()
 
     def records(self) -> Iterator[Entry]:
@@ -175,8 +171,6 @@ class Batch:
             if job is jobs[0]:
                 own = sum(record.report.seconds.values()) if isinstance(record, Result) else 0.0
                 self.metrics.waited(self.touched - self._begun - own)
-            if self.viewed and isinstance(record, Result):  # what was refused may be a bomb
-                _show_source(job.entry)
             if job.draft:
                 self._take_draft(job.entry, record)
             else:
@@ -221,8 +215,10 @@ class Batch:
         kept = version.report.restored if keep is None else keep
         with self._saving(entry):
             blob = version.layers.read_bytes()
-            data, report = repaste(entry.source, blob, version.report, options, limits, kept)
-            self._picture(version, version.file.name, data, report)
+            done = repaste(entry.source, blob, version.report, options, limits, kept)
+            # Under another path: browsers keep what they loaded.
+            self._picture(version, self._save(version.file.name, done.data), done.views)
+            version.report = done.report
         version.options = options
         if keep is not None and version.over:  # one of them shows other faces
             old |= {*version.over}
@@ -287,6 +283,7 @@ class Batch:
                 log.info("no quick preview: %s", record.kind)
             else:
                 entry.draft = self._save(record.filename, record.data)
+                self._show_source(entry, record.views)
         except OSError:
             log.exception("a quick preview could not be saved")
 
@@ -295,6 +292,7 @@ class Batch:
         if isinstance(record, Result):
             try:
                 version = self._version(job, record)
+                self._show_source(job.entry, record.views)
             except OSError as error:
                 log.exception("a result could not be saved")
                 record = failure(record.index, record.name, NotSaved.because(record.name, error))
@@ -322,42 +320,23 @@ class Batch:
         layers = self._save("layers", result.layers) if result.layers else None
         restorable = result.report.restored if layers else ()
         version = Version(job.options, result.report, file, file, file, layers, restorable)
-        if self.viewed:
-            self._make_viewable(version, result.data)
+        self._picture(version, file, result.views)
         return version
 
-    def _picture(self, version: Version, name: str, data: bytes, report: Report) -> None:
-        """Another picture for a version, under another path: browsers keep what they loaded."""
-        file = self._save(name, data)
-        version.file = version.shown = version.thumbnail = file
-        version.report = report
-        self._make_viewable(version, data)
+    def _picture(self, version: Version, file: Path, views: Views | None) -> None:
+        """Let a version have this file and these views."""
+        thumbnail = self._save("thumbnail.jpg", views.thumbnail) if views else file
+        shown = self._save("shown.jpg", views.shown) if views and views.shown else file
+        version.file, version.shown, version.thumbnail = file, shown, thumbnail
 
-    def _make_viewable(self, version: Version, data: bytes) -> None:
-        """Pictures to look at; where none can be made, the result can still be downloaded."""
-        width, height = version.report.output_size
-        try:
-            version.thumbnail = self._save("thumbnail.jpg", preview(data, _THUMBNAIL))
-            if not browser_shows(version.file) or width * height > _SHOWN_PIXELS:
-                version.shown = self._save("shown.jpg", preview(data, _SHOWN_SIDE))
-        except Exception:
-            log.exception("no preview could be made")
+    def _show_source(self, entry: Entry, views: Views | None) -> None:
+        """Show the photo itself, or a copy where browsers cannot."""
+        if not entry.versions:
+            before = views.before if views else None
+            entry.before = self._save("before.jpg", before) if before else entry.source.path
 
     def _save(self, name: str, data: bytes) -> Path:
         """Each file has a folder of its own, so that it keeps its name."""
         folder = self.folder / str(next(self._serial))
         folder.mkdir()
         return write_bytes(folder / name, data)
-
-
-def _show_source(entry: Entry) -> None:
-    """Make a copy of the photo that browsers show, where they do not show the photo itself."""
-    if entry.before != entry.source.path or entry.size is None:
-        return
-    if browser_shows(entry.before) and entry.size[0] * entry.size[1] <= _SHOWN_PIXELS:
-        return
-    target = entry.before.with_name(f"{entry.before.stem}_shown.jpg")
-    try:
-        entry.before = write_bytes(target, preview(entry.before.read_bytes(), _SHOWN_SIDE))
-    except Exception:
-        log.exception("no preview could be made")

@@ -18,7 +18,7 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
 from enhance.estimates import Estimator
-from enhance.images import output_stem, preview, size_of
+from enhance.images import output_stem, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Photo, Setup, Source
 from enhance.ui.batch import Batch
@@ -256,22 +256,6 @@ def test_two_servers_do_not_share_a_folder(batches: Batches, tmp_path: Path) -> 
         assert version and version.file.exists()
 
 
-def test_a_huge_result_can_be_looked_at(tmp_path: Path) -> None:
-    path = tmp_path / "huge.jpg"
-    Image.new("L", (14_000, 13_000), 90).save(path)  # beyond what Pillow refuses by itself
-    (tmp_path / "small.jpg").write_bytes(preview(path.read_bytes()))
-    assert max(size_of(tmp_path / "small.jpg") or ()) == 2048
-
-
-def test_a_deep_grey_picture_is_not_shown_white(tmp_path: Path) -> None:
-    ramp = np.linspace(0, 65535, 200 * 100).reshape(100, 200).astype(np.uint16)
-    path = tmp_path / "deep.png"
-    Image.fromarray(ramp).save(path)
-    (tmp_path / "small.jpg").write_bytes(preview(path.read_bytes()))
-    with Image.open(tmp_path / "small.jpg") as image:
-        assert 120 < np.asarray(image).mean() < 135
-
-
 def test_the_size_of_a_broken_avif_is_unknown(tmp_path: Path) -> None:
     path = tmp_path / "photo.avif"
     Image.fromarray(hopper()[:64, :64]).save(path)
@@ -356,24 +340,3 @@ def test_an_expired_batch_has_no_place_in_the_line(batches: Batches, tmp_path: P
     assert batches.get(batch.key) is None
     assert batches.turns.ahead(batch.key) is None
     assert not batches.turns.someone_waits
-
-
-def test_what_was_refused_is_not_decoded_for_a_look_at_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked_at: list[bytes] = []
-
-    def look(data: bytes, long_side: int) -> bytes:
-        looked_at.append(data)
-        return preview(data, long_side)
-
-    monkeypatch.setattr("enhance.ui.batch.preview", look)
-    limits = Limits(max_pixels=1000)
-    engine = LocalEngine(lambda: load_enhancer(Setup(device="cpu"), limits), limits)
-    with closing(engine):
-        sources = photos(tmp_path, 2)
-        Image.new("RGB", (30, 30)).save(sources[1].path)
-        batch = Batches(engine, tmp_path / "files", limits).start(sources, FAST, "1", viewed=True)
-        assert [entry.state for entry in batch.records()] == ["failed", "done"]
-    assert sources[1].path.read_bytes() in looked_at
-    assert sources[0].path.read_bytes() not in looked_at

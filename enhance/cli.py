@@ -62,9 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO if wanted.verbose else logging.ERROR)
     show = Show(wanted.out, wanted.json, wanted.quiet)
+    limits = Limits()
     try:
         options = Options(**{f.name: getattr(wanted, f.name) for f in fields(Options)})
-        photos, place = _places(wanted, show)
+        photos, place = _places(wanted, limits, show)
     except (EnhanceError, ValueError) as error:
         parser.error(str(error))
     except OSError as error:
@@ -80,12 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
     key = _key(options, wanted)
     try:
-        engine = _engine(wanted)
+        engine = _engine(wanted, limits)
     except EnhanceError as error:
         parser.error(str(error))
     with closing(photos), closing(results), closing(engine):
         counts, stopped_by = work(
-            engine, photos, results, options, key, overwrite=wanted.overwrite, show=show
+            engine, photos, results, options, key, limits, overwrite=wanted.overwrite, show=show
         )
         try:
             results.close()
@@ -102,25 +103,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if counts.failed or photos.listing.unreadable else 0
 
 
-def _places(wanted: argparse.Namespace, show: Show) -> tuple[Photos, Path | Store]:
+def _places(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Photos, Path | Store]:
     """The photos to do, and where the results go. Raises ValueError with a sentence, OSError."""
     out = find_place(wanted.out)
     if "photos" in wanted:
         return named(wanted.photos), out
     source = find_place(wanted.source)
     with show.bar(" photos", doing="listing") as bar:
-        return open_photos(source, out, wanted.shard, bar.update), out
+        return open_photos(source, out, wanted.shard, bar.update, limits), out
 
 
-def _engine(wanted: argparse.Namespace) -> Engine:
+def _engine(wanted: argparse.Namespace, limits: Limits) -> Engine:
     """What does the work. Raises OptionsError when the environment asks for what is not there."""
 
     def load() -> Enhancer:
         from enhance.build import load_enhancer  # imports torch: not needed for --help
 
-        return load_enhancer(Setup(wanted.device, wanted.precision, wanted.weights), Limits())
+        return load_enhancer(Setup(wanted.device, wanted.precision, wanted.weights), limits)
 
-    return open_engine(load, Limits())
+    return open_engine(load, limits)
 
 
 def _parser() -> argparse.ArgumentParser:

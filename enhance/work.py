@@ -46,14 +46,15 @@ def work(
     results: Results,
     options: Options,
     wanted: str,
+    limits: Limits,
     *,
     overwrite: bool,
     show: Show,
 ) -> tuple[Counts, int]:
     """Enhance what is not done yet, save it and tell of it.
 
-    wanted: see `Job`. overwrite: also what is done. Returns how the photos ended, and the number
-    of the signal that ended the work too early or 0.
+    wanted: see `Job`. limits: the engine's. overwrite: also what is done. Returns how the photos
+    ended, and the number of the signal that ended the work too early or 0.
     """
     start, total = time.perf_counter(), len(photos.listing)
     counts = Counts(left_out=dict(photos.listing.left_out))
@@ -65,7 +66,7 @@ def work(
             job = Job(entry.source, entry.size, entry.version, wanted)
             place = None if overwrite else results.find(job)
             if place is None:
-                yield _Task(index, entry, job, pool.submit(_fetch, photos, entry, job))
+                yield _Task(index, entry, job, pool.submit(_fetch, photos, entry, job, limits))
             else:
                 counts.skipped += 1
                 show.skipped(index, entry.source, entry.name, place)
@@ -142,15 +143,15 @@ def _signals(run: Run, results: Results) -> Iterator[list[int]]:
         put_back()
 
 
-def _fetch(photos: Photos, entry: Entry, job: Job) -> tuple[Path, Job]:
+def _fetch(photos: Photos, entry: Entry, job: Job, limits: Limits) -> tuple[Path, Job]:
     path = photos.fetch(entry)
-    return path, replace(job, sha256=_hash(path))
+    return path, replace(job, sha256=_hash(path, limits))
 
 
-def _hash(path: Path) -> str:
+def _hash(path: Path, limits: Limits) -> str:
     """Of the photo's bytes; "" when they cannot be read or are too many: decoding will say so."""
     try:
-        readable = path.is_file() and path.stat().st_size <= Limits().max_bytes
+        readable = path.is_file() and path.stat().st_size <= limits.max_bytes
         return sha256(path) if readable else ""
     except OSError:
         return ""

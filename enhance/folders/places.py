@@ -14,6 +14,7 @@ from enhance.folders.ledger import Results
 from enhance.folders.manifest import Manifest
 from enhance.folders.photos import Photos, Shard, below, stored
 from enhance.folders.remote import Store
+from enhance.records import Limits
 
 
 def find_place(text: str) -> Path | Store:
@@ -37,7 +38,11 @@ def find_place(text: str) -> Path | Store:
 
 
 def open_photos(
-    source: Path | Store, results: Path | Store, shard: Shard, tick: Callable[[], object]
+    source: Path | Store,
+    results: Path | Store,
+    shard: Shard,
+    tick: Callable[[], object],
+    limits: Limits,
 ) -> Photos:
     """The photos of a shard in a folder and those in it, but not in that of the results.
 
@@ -53,7 +58,7 @@ def open_photos(
     url = results.url if isinstance(results, Store) else ""
     if url and f"{source.url}/".startswith(f"{url}/"):
         raise ValueError(mixed)
-    return stored(source, shard, url, tick)
+    return stored(source, shard, url, tick, limits)
 
 
 def open_results(place: Path | Store) -> Results:

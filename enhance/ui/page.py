@@ -18,13 +18,8 @@ from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.log import REQUEST_HEADER
 from enhance.ui.results_panel import ResultsPanel, batch_of
 from enhance.ui.settings import Settings
-from enhance.ui.settings_panel import (
-    Sent,
-    SettingsPanel,
-    Shown,
-    browser_state,
-    paths_of,
-)
+from enhance.ui.settings_panel import SettingsPanel
+from enhance.ui.widgets import Sent, Shown, browser_state, paths_of
 
 MODEL_QUEUE = "model"
 """Every turn at the model has this concurrency id; as many at once as the engine has models."""
@@ -133,13 +128,13 @@ class Page:
         }
         self.enhance.click(
             self._begin,
-            [self.files, self.ticket, *self.choices.widgets],
+            [self.files, self.ticket, self.choices.drafts, *self.settings.widgets],
             [self.key, self.last_key, *everything],
             **starts,
         )
         self.resume.click(self._resume, [self.key, self.ticket], everything, **starts)
         self.results.again.click(
-            self._again, [self.key, self.ticket, *self.choices.widgets], everything, **starts
+            self._again, [self.key, self.ticket, *self.settings.widgets], everything, **starts
         )
         self.reopen.click(
             self._reopen, self.last_key, [self.key, *everything], postprocess=False, **quick
@@ -163,7 +158,9 @@ class Page:
             return [str(self._samples[index])]
         return gr.skip()
 
-    def _begin(self, request: gr.Request, files: Sent, ticket: int, *values: Any) -> Shown:
+    def _begin(
+        self, request: gr.Request, files: Sent, ticket: int, drafts: bool, *values: Any
+    ) -> Shown:
         """Make the batch and draw its first ticket."""
         language = language_of(request)
         if not files:
@@ -171,13 +168,14 @@ class Page:
         sources = [Source.of(path) for path in paths_of(files)]
         options = self._options(language, values)
         try:
+            self._batches.turns.check(_client(request))  # before a batch takes time and disk
             batch = self._batches.start(
                 sources,
                 options,
                 str(request.session_hash),
                 request.headers[REQUEST_HEADER],
                 viewed=True,
-                wants_draft=self.choices.wants_draft if values[0] else None,
+                wants_draft=self.choices.wants_draft if drafts else None,
             )
         except EnhanceError as error:
             raise toast(error.sentence, language) from error
@@ -317,7 +315,7 @@ class Page:
 
     def _options(self, language: Language, values: tuple[Any, ...]) -> Options:
         try:
-            return self.choices.options(*values)
+            return self.settings.options(*values)
         except EnhanceError as error:
             raise toast(error.sentence, language) from error
 

@@ -15,9 +15,9 @@ from enhance.ui.batch import Batch, Entry, Version
 from enhance.ui.batches import Batches
 from enhance.ui.headline import headline
 from enhance.ui.language import Language, language_of, text, toast, translated
-from enhance.ui.settings_panel import Shown
 from enhance.ui.status import caption, details, idle, progress, status_widget
 from enhance.ui.viewer import BEFORE, WORDS, Outline, View, empty, view, viewer_widget
+from enhance.ui.widgets import Shown
 
 
 def batch_of(batches: Batches, key: str, language: Language) -> Batch:

@@ -22,14 +22,8 @@ from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.ui.settings import Settings
 from enhance.ui.sizes import known_size
+from enhance.ui.widgets import Sent, Shown, browser_state, paths_of
 from enhance.weights import WeightFile
-
-Shown = dict[Any, Any]
-"""What an event changes: widget → value; the widgets that are not in it stay as they are."""
-
-Sent = list[dict[str, Any]] | None
-"""Uploaded files as Gradio has checked them, for an event that does not preprocess: that would
-leave an empty file for each."""
 
 _PROGRESS = gr.Progress()
 _SLOW = 8  # seconds; a photo that takes longer is shown as a quick preview first
@@ -37,7 +31,7 @@ _READERS = 2  # of photos' headers at once: the other threads serve the rest of 
 
 
 class SettingsPanel:
-    """Widgets and their handlers; `options` makes sense of their values."""
+    """Widgets and their handlers; `settings.options` makes sense of the options' values."""
 
     def __init__(self, estimator: Estimator) -> None:
         """Draws into the current column."""
@@ -62,15 +56,6 @@ class SettingsPanel:
         self.fetch = gr.Button(text("Download"), visible=False, elem_id="fetch")
         self.remembered = browser_state("settings", None)
 
-    @property
-    def widgets(self) -> list[Any]:
-        """The widgets whose values `options` and `wants_draft` take."""
-        return [self.drafts, *self.settings.widgets]
-
-    def options(self, drafts: bool, *values: Any) -> Options:
-        """The options that the widgets' values make. Raises OptionsError."""
-        return self.settings.options(*values)
-
     def wants_draft(self, size: tuple[int, int], options: Options) -> bool:
         """Whether a photo takes so long that a quick preview should come first."""
         return (self._estimator.seconds([size], options) or 0) > _SLOW
@@ -83,25 +68,26 @@ class SettingsPanel:
             "show_progress": "hidden",
         }
         self._estimate = estimate
+        remembered = [self.drafts, *self.settings.widgets]
         changed = {
             "fn": self._changed,
-            "inputs": [files, *self.widgets],
+            "inputs": [files, *remembered],
             "outputs": [self.preset, estimate, self.models, self.fetch, self.remembered],
             "preprocess": False,
         } | quick
-        page.load(self._restore, self.remembered, self.widgets, **quick).then(**changed)
+        page.load(self._restore, self.remembered, remembered, **quick).then(**changed)
         self.preset.input(self._take_preset, self.preset, self.settings.widgets, **quick).then(
             **changed
         )
         # Only a person's input: a preset changes many widgets, and not all at the same moment.
         gr.on(
-            [files.change, *(widget.input for widget in self.widgets)],
+            [files.change, *(widget.input for widget in remembered)],
             trigger_mode="always_last",
             **changed,
         )
         self.fetch.click(
             self._fetch,
-            self.widgets,
+            self.settings.widgets,
             [self.models, self.fetch],
             concurrency_id="download",
             show_progress_on=self.models,
@@ -114,7 +100,7 @@ class SettingsPanel:
         try:
             options = self.settings.options(*map(known.get, self.settings.names))
         except EnhanceError:
-            return [gr.skip() for _ in self.widgets]
+            return [gr.skip(), *(gr.skip() for _ in self.settings.widgets)]
         return [bool(known.get("drafts")), *self.settings.values(options)]
 
     def _take_preset(self, name: str) -> list[Any]:
@@ -139,7 +125,7 @@ class SettingsPanel:
         values: tuple[Any, ...],
     ) -> Shown:
         try:
-            options = self.options(drafts, *values)
+            options = self.settings.options(*values)
         except EnhanceError as error:
             return {self._estimate: translated(error.sentence, language)}
         kept = zip(self.settings.names, self.settings.values(options), strict=True)
@@ -210,13 +196,12 @@ class SettingsPanel:
     def _fetch(
         self,
         request: gr.Request,
-        drafts: bool,
         *values: Any,
         progress: gr.Progress = _PROGRESS,
     ) -> Shown:
         """Download what is missing, because someone pressed the button."""
         language = language_of(request)
-        options = self.options(drafts, *values)
+        options = self.settings.options(*values)
         for file in _missing(options).values():
             shown = -1
 
@@ -231,18 +216,6 @@ class SettingsPanel:
             except EnhanceError as error:
                 raise toast(error.sentence, language, duration=None) from error
         return self._missing_models(options, language)
-
-
-def browser_state(name: str, default: Any) -> gr.BrowserState:
-    """Something that this browser remembers between visits."""
-    # Gradio encrypts it; the key only has to stay the same, as what is remembered is no secret.
-    key = "photo-enhancer"
-    return gr.BrowserState(default, storage_key=f"enhance-{name}", secret=key)
-
-
-def paths_of(files: Sent) -> list[Path]:
-    """Where uploaded files lie."""
-    return [Path(file["path"]) for file in files or ()]
 
 
 def _missing(options: Options) -> dict[str, WeightFile]:

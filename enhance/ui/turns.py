@@ -40,31 +40,16 @@ class Turns:
         self._served: list[str] = []
         self._lock = threading.Lock()
 
-    def join(self, key: str, client: str) -> None:
-        """Join the end of the line. client: an address.
-
-        Raises Busy when the line is full, or has too many batches of that client.
-        """
+    def check(self, client: str) -> None:
+        """Raise Busy if the line is full, or has too many batches of that client."""
         with self._lock:
-            waiting = self._waiting()
-            if len(waiting) >= self._most:
-                raise Busy(
-                    say(
-                        "The line is full: {count} waiting. Your photos are not lost: press "
-                        "Enhance again in a few minutes.",
-                        count=len(waiting),
-                    )
-                )
-            own = sum(place.client == client for place in waiting.values())
-            if own >= max(1, self._most // _SHARE):
-                raise Busy(
-                    say(
-                        "Your address has its share of the line: {count} waiting. Your photos are "
-                        "not lost: press Enhance again when one of your batches is done.",
-                        count=own,
-                    )
-                )
-            waiting[key] = _Place(client, self._clock())
+            self._check(client)
+
+    def join(self, key: str, client: str) -> None:
+        """Join the end of the line. client: an address. Raises Busy as `check` does."""
+        with self._lock:
+            self._check(client)
+            self._places[key] = _Place(client, self._clock())
 
     def rejoin(self, key: str, client: str) -> None:
         """Go to the end of the line after a turn; who has begun is never refused."""
@@ -112,6 +97,26 @@ class Turns:
             if key not in waiting:
                 return None
             return self._served + waiting[: waiting.index(key)]
+
+    def _check(self, client: str) -> None:
+        waiting = self._waiting()
+        if len(waiting) >= self._most:
+            raise Busy(
+                say(
+                    "The line is full: {count} waiting. Your photos are not lost: press "
+                    "Enhance again in a few minutes.",
+                    count=len(waiting),
+                )
+            )
+        own = sum(place.client == client for place in waiting.values())
+        if own >= max(1, self._most // _SHARE):
+            raise Busy(
+                say(
+                    "Your address has its share of the line: {count} waiting. Your photos are "
+                    "not lost: press Enhance again when one of your batches is done.",
+                    count=own,
+                )
+            )
 
     def _waiting(self) -> dict[str, _Place]:
         """The places in their order, without those of whom nothing was heard. Call it locked."""

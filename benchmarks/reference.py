@@ -38,7 +38,7 @@ from enhance.nets.ncnn import load_convolutions, read_convolutions
 from enhance.nets.rrdbnet import RRDBNet
 from enhance.pipeline import Upscaler
 from enhance.records import Face, Limits, Options, Photo, Setup, WorkingSize
-from enhance.tensors import Place
+from enhance.tensors import Device
 from enhance.ui.presets import PRESETS
 from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM
 
@@ -181,12 +181,12 @@ def seconds(work: Callable[[], object], repeat: int = 3) -> float:
     return best
 
 
-def convolution_peak(place: Place) -> float:
+def convolution_peak(device: Device) -> float:
     """GFLOP/s that this machine reaches in the convolution it likes best."""
     best = 0.0
     for channels, edge in ((256, 64), (512, 32), (128, 128)):
-        net = place.settle(nn.Conv2d(channels, channels, 3, 1, 1))
-        x = place.put(np.zeros((1, edge, edge, channels), np.float32))
+        net = device.settle(nn.Conv2d(channels, channels, 3, 1, 1))
+        x = device.put(np.zeros((1, edge, edge, channels), np.float32))
         with torch.inference_mode():
             once = seconds(lambda net=net, x=x: net(x), repeat=10)  # type: ignore[misc]
         best = max(best, 2 * 9 * channels**2 * edge**2 / once / 1e9)
@@ -294,7 +294,7 @@ def networks(setting: Setting, precisions: tuple[str, ...], repeat: int) -> list
         with torch.inference_mode():
             theirs = seconds(lambda: setting.module(x, return_rgb=False), repeat)
         ours = seconds(lambda net=net: net(crop, lambda: None), repeat + 2)  # type: ignore[misc]
-        share = GFLOP_PER_FACE / ours / convolution_peak(Place.of(setup))
+        share = GFLOP_PER_FACE / ours / convolution_peak(Device.of(setup))
         rows.append(
             _row(f"network, {models.precision}", theirs, ours)
             | {"share of the machine's peak": f"{share:.0%}"}

@@ -29,7 +29,7 @@ from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo, Limits, Options, Setup
 from enhance.restorers import FaceNet, RealESRGANFaces
 from enhance.sentences import say
-from enhance.tensors import Place, ResidentNet
+from enhance.tensors import Device, ResidentNet
 from enhance.upscalers import Lanczos, TiledNet
 from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
 
@@ -52,9 +52,9 @@ class ResidentModels:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._loaded: dict[str, object] = {}
-        self.place = Place.of(setup)
-        self.device = self.place.device.type
-        self.precision = self.place.precision
+        self.runs_on = Device.of(setup)
+        self.device = self.runs_on.type
+        self.precision = self.runs_on.precision
         log.info("models run on %s in %s", self.device, self.precision)
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
@@ -86,7 +86,7 @@ class ResidentModels:
         """The bundled ×4 network, which enlarges photos and restores faces."""
         net = RRDBNet()
         load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
-        return ResidentNet(net, self.place)
+        return ResidentNet(net, self.runs_on)
 
     @contextmanager
     def state(self, model: ModelSpec) -> Iterator[dict[str, Tensor]]:
@@ -109,7 +109,7 @@ class ResidentModels:
 def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
     with models.state(model) as state:
         net = GFPGAN.from_state(state)
-    return FaceNet(model.name, ResidentNet(net, models.place))
+    return FaceNet(model.name, ResidentNet(net, models.runs_on))
 
 
 def _restoreformer(models: ResidentModels, model: ModelSpec) -> Restorer:
@@ -120,8 +120,8 @@ def _restoreformer(models: ResidentModels, model: ModelSpec) -> Restorer:
     with models.state(model) as state:
         net.load_state_dict(state)
     # Always fp32: its codebook's distances tie in half precision and other codes are chosen.
-    place = replace(models.place, precision="fp32")
-    return FaceNet(model.name, ResidentNet(_First(net), place))
+    device = replace(models.runs_on, precision="fp32")
+    return FaceNet(model.name, ResidentNet(_First(net), device))
 
 
 def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
@@ -129,7 +129,7 @@ def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
         return TiledNet(model.name, models.x4plus, scale=4, overlap=_RRDB_OVERLAP, adapts=True)
     with models.state(model) as state:
         net = RRDBNet.from_state(state)
-    resident = ResidentNet(net, models.place)
+    resident = ResidentNet(net, models.runs_on)
     return TiledNet(
         model.name,
         resident,
@@ -142,10 +142,10 @@ def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
 
 def _srvgg(models: ResidentModels, model: ModelSpec) -> Upscaler:
     with models.state(model) as state:
-        return srvgg_upscaler(model.name, state, models.place)
+        return srvgg_upscaler(model.name, state, models.runs_on)
 
 
-def srvgg_upscaler(name: str, state: Mapping[str, Tensor], place: Place) -> Upscaler:
+def srvgg_upscaler(name: str, state: Mapping[str, Tensor], device: Device) -> Upscaler:
     """A compact network over tiles. state: as `training.distil` saves it, or Real-ESRGAN.
 
     Raises KeyError or RuntimeError when it is that of another network.
@@ -153,10 +153,10 @@ def srvgg_upscaler(name: str, state: Mapping[str, Tensor], place: Place) -> Upsc
     net = SRVGGNetCompact.from_state(state)
     return TiledNet(
         name,
-        ResidentNet(net, place),
+        ResidentNet(net, device),
         scale=net.scale,
         overlap=net.reach,
-        largest_tile=_SRVGG_TILE.get((place.device.type, net.reach)),
+        largest_tile=_SRVGG_TILE.get((device.type, net.reach)),
     )
 
 
@@ -167,7 +167,7 @@ def _retinaface_resnet50(models: ResidentModels, model: ModelSpec) -> Detector:
     net = RetinaFace(network_name="resnet50", device="cpu")
     with models.state(model) as state:
         net.load_state_dict(state)
-    return RetinaFaceR50(net, models.place)
+    return RetinaFaceR50(net, models.runs_on)
 
 
 def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
@@ -177,7 +177,7 @@ def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
     net = ParseNet(in_size=512, out_size=512, parsing_ch=19)
     with models.state(model) as state:
         net.load_state_dict(state)
-    return ParseNetMasker(ResidentNet(_First(net), models.place))
+    return ParseNetMasker(ResidentNet(_First(net), models.runs_on))
 
 
 Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]

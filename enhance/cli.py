@@ -24,8 +24,8 @@ from enhance.downloads import fetch
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
+from enhance.folders.opening import find_folder, open_photos, open_results
 from enhance.folders.photos import Photos, Shard, named
-from enhance.folders.places import find_place, open_photos, open_results
 from enhance.folders.remote import Store
 from enhance.pipeline import Enhancer
 from enhance.records import (
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     limits = Limits()
     try:
         options = Options(**{f.name: getattr(wanted, f.name) for f in fields(Options)})
-        photos, place = _places(wanted, limits, show)
+        photos, out = _folders(wanted, limits, show)
     except (EnhanceError, ValueError) as error:
         parser.error(str(error))
     except OSError as error:
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted.download and not _download(required_weights(options)):
         return 1
     try:
-        results = open_results(place)
+        results = open_results(out)
     except OSError as error:
         reason = error.strerror or error
         parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
@@ -103,12 +103,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if counts.failed or photos.listing.unreadable else 0
 
 
-def _places(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Photos, Path | Store]:
+def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Photos, Path | Store]:
     """The photos to do, and where the results go. Raises ValueError with a sentence, OSError."""
-    out = find_place(wanted.out)
+    out = find_folder(wanted.out)
     if "photos" in wanted:
         return named(wanted.photos), out
-    source = find_place(wanted.source)
+    source = find_folder(wanted.source)
     with show.bar(" photos", doing="listing") as bar:
         return open_photos(source, out, wanted.shard, bar.update, limits), out
 

@@ -225,8 +225,8 @@ def _is_srgb(space: ColourSpace, kind: bytes) -> bool:
 def _tags(icc: bytes) -> list[tuple[bytes, memoryview]]:
     view = memoryview(icc)  # a profile may name the same bytes many times
     (count,) = struct.unpack_from(">I", icc, 128)
-    places = (struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100)))
-    return [(name, view[start : start + size]) for name, start, size in places]
+    entries = (struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100)))
+    return [(name, view[start : start + size]) for name, start, size in entries]
 
 
 def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> _Matrix:

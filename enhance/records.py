@@ -265,7 +265,7 @@ class Report:
     ascending. background_precision: None without a network. working_size: at what share of its
     width and height the background's network saw the photo, on average. seconds: one entry per
     stage. Sizes are (width, height); a draft's are those of the
-    shrunk photo, and so are the places of its faces.
+    shrunk photo, and so are the boxes of its faces.
     """
 
     name: str

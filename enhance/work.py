@@ -18,7 +18,7 @@ from types import FrameType
 from enhance.engines.base import Engine, Run, ahead, failure
 from enhance.errors import NotSaved, UnreadablePhoto
 from enhance.files import sha256
-from enhance.folders.ledger import Job, Place, Results
+from enhance.folders.ledger import Job, PathOrUrl, Results
 from enhance.folders.photos import Entry, Photos
 from enhance.records import Failure, Limits, Options, Result, Source
 from enhance.sentences import say
@@ -64,12 +64,12 @@ def work(
     def to_do() -> Iterator[_Task]:
         for index, entry in enumerate(photos.listing):
             job = Job(entry.source, entry.size, entry.version, wanted)
-            place = None if overwrite else results.find(job)
-            if place is None:
+            file = None if overwrite else results.find(job)
+            if file is None:
                 yield _Task(index, entry, job, pool.submit(_fetch, photos, entry, job, limits))
             else:
                 counts.skipped += 1
-                show.skipped(index, entry.source, entry.name, place)
+                show.skipped(index, entry.source, entry.name, file)
                 bar.update()
 
     def sources() -> Iterator[Source]:
@@ -165,15 +165,15 @@ def _unread(task: _Task, error: OSError) -> Failure:
 
 def _save(
     results: Results, task: _Task, job: Job, record: Result | Failure
-) -> tuple[Result, Place] | Failure:
+) -> tuple[Result, PathOrUrl] | Failure:
     """The record, its file named as it is now, and where that is; or why there is none."""
     if isinstance(record, Result):
         photo = PurePosixPath(task.entry.name)
         wanted = photo.with_name(record.filename)
         try:
-            place = results.save(job, replace(record, filename=str(wanted)))
-            name = photo.with_name(PurePosixPath(place).name)
-            return replace(record, filename=str(name)), place
+            file = results.save(job, replace(record, filename=str(wanted)))
+            name = photo.with_name(PurePosixPath(file).name)
+            return replace(record, filename=str(name)), file
         except OSError as error:
             record = failure(record.index, record.name, NotSaved.because(record.name, error))
     try:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance.nets.gfpgan import GFPGAN, DoublingConv, StyleConv, ToRGB
-from enhance.tensors import Place
+from enhance.tensors import Device
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def _faces(count: int, size: int) -> Tensor:
 
 
 def _settled(net: GFPGAN, precision: str) -> GFPGAN:
-    return Place(torch.device("cpu"), precision).settle(net)
+    return Device(torch.device("cpu"), precision).settle(net)
 
 
 def _psnr(a: Tensor, b: Tensor) -> float:

@@ -26,7 +26,7 @@ from enhance.compat import prepare
 from enhance.pipeline import Upscaler
 from enhance.records import Setup
 from enhance.scaling import lanczos
-from enhance.tensors import Place
+from enhance.tensors import Device
 from training.data import taught, teacher
 from training.photos import Image, held_out_photos
 
@@ -43,7 +43,7 @@ def student(weights: Path | None) -> Upscaler:
     """The compact network as the product has it, or with other weights."""
     if weights is None:
         return ResidentModels(Setup()).upscaler("compact")
-    return srvgg_upscaler("compact", load_file(weights), Place.of(Setup()))
+    return srvgg_upscaler("compact", load_file(weights), Device.of(Setup()))
 
 
 def made_by(upscaler: Upscaler, photo: Image) -> Image:

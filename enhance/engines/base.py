@@ -30,7 +30,8 @@ _DRAFT_QUALITY = 85
 class Run(Iterator[Result | Failure], Protocol):
     """The records of one batch, each as soon as it is finished.
 
-    They come in the order of the photos if the engine has one enhancer; `index` tells the place.
+    They come in the order of the photos if the engine has one enhancer; `index` says which
+    photo it is.
     """
 
     def close(self) -> None:

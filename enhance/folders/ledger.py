@@ -12,7 +12,7 @@ from enhance.files import numbered
 from enhance.folders.scratch import as_bytes, as_text, scratch
 from enhance.records import Failure, Result
 
-Place: TypeAlias = Path | str
+PathOrUrl: TypeAlias = Path | str
 """Where a result lies: a path, or a URL."""
 
 
@@ -44,10 +44,10 @@ class Done:
 class Results(Protocol):
     """Where results go, and what is known of those that are there already."""
 
-    def find(self, job: Job) -> Place | None:
+    def find(self, job: Job) -> PathOrUrl | None:
         """The result of a job that is done, if it still lies there as it was written."""
 
-    def save(self, job: Job, result: Result) -> Place:
+    def save(self, job: Job, result: Result) -> PathOrUrl:
         """Write a result under its `filename`, a relative path, and remember it.
 
         Never over the result of another photo: then a number is added to its name. Raises OSError.

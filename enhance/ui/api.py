@@ -97,7 +97,7 @@ class Api:
                     return
                 assert entry.outcome is not None
                 file = str(entry.version.file) if entry.version else None
-                yield file, {"index": batch.place(entry), **record(entry.outcome)}
+                yield file, {"index": batch.index(entry), **record(entry.outcome)}
         finally:
             batch.abandon()
 

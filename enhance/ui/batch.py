@@ -38,7 +38,7 @@ WantsDraft = Callable[[tuple[int, int], Options], bool]
 class Version:
     """One way in which a photo was enhanced.
 
-    shown: what a browser displays at full size. restorable: the faces (places in the report) that
+    shown: what a browser displays at full size. restorable: the faces (indices in the report) that
     can be taken out and in again, with what lies in `layers`. over: pictures of background and
     faces that a browser lays over the photo, made when they are asked for.
     """
@@ -263,8 +263,8 @@ class Batch:
         """What became of each photo that was worked on."""
         return [entry.outcome for entry in self.entries if entry.outcome]
 
-    def place(self, entry: Entry) -> int:
-        """Where an entry stands in the batch, from 0."""
+    def index(self, entry: Entry) -> int:
+        """Which photo of the batch an entry is, from 0."""
         return next(i for i, other in enumerate(self.entries) if other is entry)
 
     def _mark_running(self) -> None:
@@ -304,7 +304,7 @@ class Batch:
     def _finish(self, entry: Entry, record: Result | Failure, version: Version | None) -> None:
         self.metrics.count(record)
         if isinstance(record, Failure):
-            log.info("photo %d failed: %s", self.place(entry), record.kind)
+            log.info("photo %d failed: %s", self.index(entry), record.kind)
             entry.failure, entry.state = record, "failed"
             return
         assert version is not None

@@ -19,16 +19,16 @@ def headline(batch: Batch, batches: Batches) -> str:
             time=readable(_until_next(ahead, batches)),
         )
     if left:
-        place = batch.place(left[0]) + 1
+        number = batch.index(left[0]) + 1
         if not batches.estimator.ready:
             return say(
                 "Enhancing photo {place} of {total}, once the models are loaded …",
-                place=place,
+                place=number,
                 total=total,
             )
         return say(
             "Enhancing photo {place} of {total}, about {time} left",
-            place=place,
+            place=number,
             total=total,
             time=readable(_seconds_left(batch, batches)),
         )

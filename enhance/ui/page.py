@@ -268,7 +268,7 @@ class Page:
         return self.results.progress(batch, language, say("Stopping …"))
 
     def _wait(self, request: gr.Request, key: str) -> Any:
-        """The place in the line, while there is one."""
+        """Who is ahead in the line, while the batch waits in it."""
         batch = self._batches.get(key)
         if batch is None or not self._batches.turns.seen(key):
             return gr.skip()

@@ -1,4 +1,4 @@
-"""From what a person wrote, a folder or a URL, to the photos there and the place for results."""
+"""From what a person wrote, a path or a URL, to the photos there, or to where results go."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from enhance.folders.remote import Store
 from enhance.records import Limits
 
 
-def find_place(text: str) -> Path | Store:
+def find_folder(text: str) -> Path | Store:
     """A local folder, or one in a store. Raises ValueError with a sentence when it is neither."""
     if "://" not in text:
         return Path(text)
@@ -61,6 +61,6 @@ def open_photos(
     return stored(source, shard, url, tick, limits)
 
 
-def open_results(place: Path | Store) -> Results:
+def open_results(folder: Path | Store) -> Results:
     """Where results go. Raises OSError."""
-    return Manifest(place) if isinstance(place, Path) else Bucket(place)
+    return Manifest(folder) if isinstance(folder, Path) else Bucket(folder)

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.photos import astronaut
-from enhance.catalogue import CATALOGUE
+from enhance.catalogue import MODELS, weight_files
 from enhance.cli import main
 from enhance.folders.manifest import NAME
 from enhance.scaling import lanczos
@@ -291,16 +291,18 @@ def test_fetch_downloads_verifies_and_says_where(
     monkeypatch.setenv("ENHANCE_WEIGHTS_DIR", str(tmp_path / "weights"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        row = replace(
-            CATALOGUE["gfpgan-1.4"],
+        file = replace(
+            weight_files()["gfpgan-1.4"],
             urls=(f"http://127.0.0.1:{server.server_port}/GFPGANv1.4.pth",),
             size=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
         )
-        monkeypatch.setitem(CATALOGUE, "gfpgan-1.4", row)
+        row = replace(MODELS["gfpgan-1.4"], weights=file)
+        monkeypatch.setitem(MODELS, "gfpgan-1.4", row)
         assert main(["fetch", "gfpgan-1.4"]) == 0
         assert (tmp_path / "weights" / "GFPGANv1.4.pth").read_bytes() == content
-        monkeypatch.setitem(CATALOGUE, "gfpgan-1.4", replace(row, sha256="0" * 64))
+        wrong = replace(row, weights=replace(file, sha256="0" * 64))
+        monkeypatch.setitem(MODELS, "gfpgan-1.4", wrong)
         assert main(["fetch", "gfpgan-1.4"]) == 1
         server.shutdown()
     assert "a wrong one is not used" in capsys.readouterr().err

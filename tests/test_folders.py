@@ -19,7 +19,6 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
-import enhance.work
 from benchmarks import folders
 from benchmarks.photos import astronaut
 from enhance.cli import main
@@ -95,9 +94,8 @@ EXPECTED = {
 
 
 def test_a_tree_is_done_in_order_and_its_folders_are_kept(
-    run: Any, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Any, tree: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(enhance.work, "_BATCH", 2)  # several runs of the engine, of equal names
     out = tmp_path / "out"
     code, lines, last = run(tree, out)
     assert code == 0
@@ -129,9 +127,8 @@ def test_photos_may_be_finished_in_any_order(
             self._run.close()
 
     monkeypatch.setattr(LocalEngine, "run", lambda *arguments: Backwards(*arguments))
-    monkeypatch.setattr(enhance.work, "_BATCH", 4)
     lines = run(tree, tmp_path / "out")[1]
-    assert [line["index"] for line in lines] == [3, 2, 1, 0, 5, 4]
+    assert [line["index"] for line in lines] == [5, 4, 3, 2, 1, 0]
     names = sorted(line["name"] for line in lines)
     assert all(line["name"] == names[line["index"]] for line in lines)
     assert results_in(tmp_path / "out") == EXPECTED

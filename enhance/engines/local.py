@@ -10,7 +10,7 @@ from dataclasses import replace
 from threading import Event
 from typing import Protocol, TypeVar
 
-from enhance.engines.base import Finisher, ahead, failure, prepare
+from enhance.engines.base import ahead, failure, finish, prepare
 from enhance.errors import Cancelled, TookTooLong
 from enhance.pipeline import Enhanced
 from enhance.records import (
@@ -59,9 +59,9 @@ class LocalEngine:
         self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._closed = Event()
 
-    def run(self, sources: Iterable[Source], options: Options, *, layers: bool = False) -> LocalRun:
+    def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> LocalRun:
         """See `Engine.run`."""
-        return LocalRun(self, sources, options, layers=layers)
+        return LocalRun(self, sources, options, viewed=viewed)
 
     @property
     def replicas(self) -> int:
@@ -96,11 +96,11 @@ class LocalRun:
     """One batch on a LocalEngine; see `Run`."""
 
     def __init__(
-        self, engine: LocalEngine, sources: Iterable[Source], options: Options, *, layers: bool
+        self, engine: LocalEngine, sources: Iterable[Source], options: Options, *, viewed: bool
     ) -> None:
         self._engine = engine
         self._options = options
-        self._finish = Finisher(layers=layers)
+        self._viewed = viewed
         self._stop = Event()
         self._records = self._work(enumerate(sources))
 
@@ -121,7 +121,7 @@ class LocalRun:
         try:
             for index, source, future in enhancing:
                 try:
-                    yield self._finish(index, *future.result())
+                    yield finish(index, *future.result(), viewed=self._viewed)
                 except (Cancelled, CancelledError):
                     return
                 except (Exception, SystemExit) as error:  # what would end a thread ends a photo

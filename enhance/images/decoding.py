@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,7 +16,6 @@ from PIL import Image, UnidentifiedImageError
 
 from enhance.colour import colour_space, printed_as_srgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
-from enhance.images.costly import Costly
 from enhance.images.deep import is_deep, read_deep, read_deep_tiff
 from enhance.images.formats import load, open_image, pictures, video_bits
 from enhance.images.metadata import (
@@ -49,7 +50,7 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
     """
     name = source.name
     data = read(source, limits)
-    try:
+    with clear_failures(name):
         try:
             image = open_image(data)
         except UnidentifiedImageError:
@@ -58,6 +59,13 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
             return _decode_deep_grey_alpha(name, data, limits)
         _check_size(name, image.size, limits)
         return _decode(name, image, data)
+
+
+@contextmanager
+def clear_failures(name: str) -> Iterator[None]:
+    """Whatever a decoder raises in the block becomes a PhotoError that names the photo."""
+    try:
+        yield
     except PhotoError:
         raise
     except UnidentifiedImageError:
@@ -68,15 +76,8 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
                 name=name,
             )
         ) from None
-    except Costly as error:
-        raise UnsupportedPhoto(
-            say(
-                "“{name}” is not read: that would take far more time or memory than a photo does. "
-                "{reason} Export it again from the original.",
-                name=name,
-                reason=error.reason,
-            )
-        ) from error
+    except MemoryError as error:
+        raise too_costly(name) from error
     except Exception as error:  # damaged files make the decoders raise almost anything
         log.info("decoding failed: %r", error)
         raise UnreadablePhoto(
@@ -85,6 +86,17 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
                 name=name,
             )
         ) from error
+
+
+def too_costly(name: str) -> UnsupportedPhoto:
+    """The error about a file that takes more than a photo of its size may."""
+    return UnsupportedPhoto(
+        say(
+            "“{name}” is not read: that takes far more time or memory than a photo of its size "
+            "does. Export it again from the original.",
+            name=name,
+        )
+    )
 
 
 def read(source: Source, limits: Limits) -> bytes:
@@ -132,7 +144,7 @@ def _check_size(name: str, size: tuple[int, int], limits: Limits) -> None:
 def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
     notes: list[Sentence] = []
     kind = image.format or ""
-    frames = pictures(image, data)
+    frames = pictures(data)
     if frames > 1 and kind != "MPO":
         notes.append(
             say("Only the first of {count} pictures in the file was enhanced.", count=frames)

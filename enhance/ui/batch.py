@@ -19,7 +19,7 @@ from typing import Literal
 from enhance.engines.base import Engine, Names, Run, unsaved
 from enhance.errors import EnhanceError
 from enhance.files import write_bytes
-from enhance.images import browser_shows, preview
+from enhance.images import DECODER, browser_shows, preview
 from enhance.layers import repaste, separated
 from enhance.records import Failure, Limits, Options, Report, Result, Source
 from enhance.reports import Outcome
@@ -351,6 +351,6 @@ def _show_source(entry: Entry) -> None:
         return
     target = entry.before.with_name(f"{entry.before.stem}_shown.jpg")
     try:
-        entry.before = write_bytes(target, preview(entry.before.read_bytes(), _SHOWN_SIDE))
+        entry.before = write_bytes(target, DECODER.preview(entry.source, _SHOWN_SIDE))
     except Exception:
         log.exception("no preview could be made")

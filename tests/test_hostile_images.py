@@ -19,7 +19,6 @@ from PIL import Image
 import enhance.images.decoding
 from enhance.errors import PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.images import decode, encode, preview, size_of
-from enhance.images.costly import Costly
 from enhance.records import Limits, Source
 from enhance.sentences import Sentence
 from enhance.ui.chinese import CHINESE

@@ -30,6 +30,7 @@ from typing import Any, TypeVar
 from enhance.errors import EnhanceError, PhotoError, UnreadablePhoto
 from enhance.images.decoding import decode, too_costly
 from enhance.images.previews import preview_of, size_of
+from enhance.images.worker import OUT_OF_MEMORY
 from enhance.records import Limits, Photo, Source
 from enhance.sentences import say
 
@@ -41,15 +42,17 @@ _MAIN = "import sys; sys.path[:] = sys.argv[2:]; import enhance.images.worker as
 _MAIN += "worker.main(int(sys.argv[1]))"
 # Both threads and arenas take address space, which is limited.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-_START_SECONDS = 60
+_START_SECONDS = 120
 _STUCK_SECONDS = 1800  # its own limits end a worker sooner, unless something keeps it from running
+_NO_ANSWER = 1
 _AT_ITS_LIMIT = {-getattr(signal, name, 0) for name in ("SIGXCPU", "SIGALRM", "SIGKILL")}
+_AT_ITS_LIMIT.add(OUT_OF_MEMORY)
 
 
 class Decoder:
     """Decodes photos in worker processes, each of which does one after another."""
 
-    def __init__(self, workers: int = 2, patience: float = 20) -> None:
+    def __init__(self, workers: int = 2, patience: float = 60) -> None:
         """workers: at most so many, started when they are needed. patience: seconds of real time
         that a small photo may take; see `enhance.images.worker`."""
         self._patience = patience
@@ -209,8 +212,11 @@ class _Worker:
             body = io.BytesIO(self._connection.recv_bytes())
             arrays = [self._array(length) for (length,) in struct.iter_unpack("Q", lengths)]
             result, error, messages, last = _Answer(body, buffers=arrays).load()
-        except Exception as reason:  # what a worker sends that was taken over may raise anything
+        except (EOFError, OSError) as reason:
             raise _Ended(self.close()) from reason
+        except Exception as reason:  # what a worker sends that was taken over may raise anything
+            self.close()
+            raise _Ended(_NO_ANSWER) from reason
         for logger, level, message in messages:
             logging.getLogger(logger).log(level, "%s", message)
         return result, error, not last

@@ -144,7 +144,7 @@ def _check_size(name: str, size: tuple[int, int], limits: Limits) -> None:
 def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
     notes: list[Sentence] = []
     kind = image.format or ""
-    frames = pictures(data)
+    frames = pictures(image, data)
     if frames > 1 and kind != "MPO":
         notes.append(
             say("Only the first of {count} pictures in the file was enhanced.", count=frames)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pillow_heif
+import tifffile
 from PIL import Image
 
 Image.init()  # every plugin: opening by a list of formats needs them registered
@@ -49,9 +50,15 @@ def size_in_header(path: Path) -> tuple[int, int]:
         return image.size
 
 
-def pictures(data: bytes) -> int:
-    """How many pictures are in `open_image(data)`; 1 where that cannot be told."""
-    with suppress(Exception), open_image(data) as image:  # another one: counting moves it
+def pictures(image: Image.Image, data: bytes) -> int:
+    """How many pictures are in `open_image(data)`; 1 where damage hides it."""
+    with suppress(Exception):
+        if image.format == "TIFF":  # which Pillow takes far longer to count
+            with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
+                return len(file.pages)
+        if image.format == "GIF":  # counting goes through all of them
+            with open_image(data) as another:
+                return int(getattr(another, "n_frames", 1))
         return int(getattr(image, "n_frames", 1))
     return 1
 

@@ -6,6 +6,7 @@ to start in a fraction of a second.
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import os
@@ -40,6 +41,11 @@ except ImportError:  # Windows, where there are no workers either
 _SECONDS, _SECONDS_PER_MEGAPIXEL, _SECONDS_PER_MEGABYTE = 3, 0.1, 2
 _BYTES, _BYTES_PER_PIXEL, _BYTES_PER_BYTE = 256_000_000, 64, 8
 
+_MOST_PIXELS = 10**9  # more are refused anyway
+
+OUT_OF_MEMORY = errno.ENOMEM
+"""The exit code of a worker that has come to its limit of memory."""
+
 _THREADS = 4  # of a decoder, whatever the machine has: each takes address space
 _GROWTH = 256_000_000  # bytes; a worker that has kept so much makes room for a new one
 _MESSAGES = 20  # that are logged about one file, of so many characters each
@@ -72,10 +78,13 @@ def main(handle: int) -> None:
             )
         except EOFError:
             return
-        _limit(path, patience)
-        value, error = _outcome(function, arguments)
-        last = _address_space() > most
-        _send(connection, (value, error, messages.taken(), last))
+        try:
+            _limit(path, patience)
+            value, error = _outcome(function, arguments)
+            last = _address_space() > most
+            _send(connection, (value, error, messages.taken(), last))
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -89,23 +98,32 @@ def _end_with_server(handle: int) -> None:
 
 def _limit(path: Path, patience: float) -> None:
     """Give this process what decoding a file may take; the kernel ends it when it takes more."""
-    _set_limits(0, 0, patience)
+    allowance = _Allowance(patience)
+    allowance.grant(0, 0)
     size = size_of(path)  # reading the header is decoding, too
     if size is not None:
-        _set_limits(math.prod(size), path.stat().st_size, patience)
+        allowance.grant(math.prod(size), path.stat().st_size)
 
 
-def _set_limits(pixels: int, length: int, patience: float) -> None:
-    seconds = (
-        _SECONDS + _SECONDS_PER_MEGAPIXEL * pixels / 1e6 + _SECONDS_PER_MEGABYTE * length / 1e6
-    )
-    memory = _BYTES + _BYTES_PER_PIXEL * pixels + _BYTES_PER_BYTE * length
-    signal.setitimer(signal.ITIMER_REAL, patience * seconds / _SECONDS)  # SIGALRM ends it
-    if resource is None:
-        return
-    _set_limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
-    if space := _address_space():
-        _set_limit(resource.RLIMIT_AS, space + memory)
+class _Allowance:
+    """What one file may take from now on. patience: see `main`."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._spent, self._space = time.process_time(), _address_space()
+
+    def grant(self, pixels: int, length: int) -> None:
+        """Let it take what a photo of so many pixels, and bytes, may."""
+        pixels = min(pixels, _MOST_PIXELS)
+        seconds = (
+            _SECONDS + _SECONDS_PER_MEGAPIXEL * pixels / 1e6 + _SECONDS_PER_MEGABYTE * length / 1e6
+        )
+        memory = _BYTES + _BYTES_PER_PIXEL * pixels + _BYTES_PER_BYTE * length
+        signal.setitimer(signal.ITIMER_REAL, self._patience * seconds / _SECONDS)
+        if resource:
+            _set_limit(resource.RLIMIT_CPU, math.ceil(self._spent + seconds))
+            if self._space:
+                _set_limit(resource.RLIMIT_AS, self._space + memory)
 
 
 def _set_limit(kind: int, value: int) -> None:

@@ -85,22 +85,24 @@ class Decoder:
         """
         worker, fit = self._free.get(), False
         try:
-            if worker is None or worker.ended:
+            if worker is None or not worker.is_ready():
                 worker = None
                 worker = _Worker()
-            result, error, fit = worker.ask(function, source.path, arguments, self._patience)
+                if not worker.is_ready():
+                    raise OSError("it ends at its start")
             self._answered = True
+            result, error = worker.ask(function, source.path, arguments, self._patience)
+            fit = True
         except OSError as reason:
             return self._without_worker(function, source, arguments, reason)
         except _Ended as end:
-            self._answered = True
             log.warning("a worker ended while it read a photo (exit code %s)", end.code)
             raise end.failure(source.name) from end
         finally:
             if worker and not fit:
                 worker.close()
             self._free.put(worker if fit else None)
-            if worker and not fit:
+            if self._answered and not fit:
                 self.start()
         if error:
             raise error
@@ -111,10 +113,9 @@ class Decoder:
         with suppress(Empty):
             worker = self._free.get_nowait()
             try:
-                if worker is None or worker.ended:
-                    worker = _Worker()
-            except OSError:
-                worker = None  # the first photo will say so
+                worker = worker or _Worker()
+            except OSError:  # the first photo will say so
+                pass
             finally:
                 self._free.put(worker)
 
@@ -172,7 +173,6 @@ class _Worker:
             raise OSError("this system is not supported")
         ours, theirs = socket.socketpair()
         self._connection = Connection(ours.detach())
-        self._ready = False
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603, nothing of it comes from outside
@@ -189,29 +189,32 @@ class _Worker:
             raise
 
     @property
-    def ended(self) -> bool:
-        """Whether it ended while it was idle."""
-        return self._process.poll() is not None
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    def is_ready(self) -> bool:
+        """Wait until it takes a photo; False when it has ended, as it does when it has grown."""
+        try:
+            self._receive(_START_SECONDS)
+        except (EOFError, OSError):
+            self.close()
+            return False
+        return True
 
     def ask(
         self, function: Callable[..., T], path: Path, arguments: Any, patience: float
-    ) -> tuple[T, EnhanceError | None, bool]:
-        """What the function returns or raises, and whether the worker takes more photos.
+    ) -> tuple[T, EnhanceError | None]:
+        """What the function returns or raises. Only when it is ready.
 
-        Raises _Ended when the worker ends before that, OSError when it cannot begin.
+        Raises _Ended when the worker ends before that.
         """
-        if not self._ready:
-            try:
-                self._receive(_START_SECONDS)
-            except EOFError as error:
-                raise OSError("it ends at its start") from error
-            self._ready = True
         try:
             self._connection.send_bytes(pickle.dumps((function, path, arguments, patience)))
             lengths = self._receive(_STUCK_SECONDS)
             body = io.BytesIO(self._connection.recv_bytes())
             arrays = [self._array(length) for (length,) in struct.iter_unpack("Q", lengths)]
-            result, error, messages, last = _Answer(body, buffers=arrays).load()
+            result, error, messages = _Answer(body, buffers=arrays).load()
         except (EOFError, OSError) as reason:
             raise _Ended(self.close()) from reason
         except Exception as reason:  # what a worker sends that was taken over may raise anything
@@ -219,7 +222,7 @@ class _Worker:
             raise _Ended(_NO_ANSWER) from reason
         for logger, level, message in messages:
             logging.getLogger(logger).log(level, "%s", message)
-        return result, error, not last
+        return result, error
 
     def close(self) -> int:
         """End it, whatever it does; returns its exit code."""

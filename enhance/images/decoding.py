@@ -8,15 +8,14 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from enhance.colour import colour_space, printed_as_srgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
-from enhance.images.deep import is_deep, read_deep, read_deep_tiff
+from enhance.images.deep import is_deep, read_deep, read_deep_tiff, size_of_grey_alpha
 from enhance.images.formats import load, open_image, pictures, video_bits
 from enhance.images.metadata import (
     ICC_TAG,
@@ -187,12 +186,8 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
 
 def _decode_deep_grey_alpha(name: str, data: bytes, limits: Limits) -> Photo:
     """A TIFF of two channels of 16 bits, which Pillow does not open."""
-    with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
-        page = cast(tifffile.TiffPage, file.pages[0])
-        size = page.imagewidth, page.imagelength
-        _check_size(name, size, limits)
-        if (page.bitspersample, page.samplesperpixel) != (16, 2):
-            raise UnidentifiedImageError
+    size = size_of_grey_alpha(io.BytesIO(data))
+    _check_size(name, size, limits)
     tags = Image.Exif()
     tags.load(data)
     pixels = read_deep_tiff(data, size, orientation_of(tags))

@@ -7,12 +7,13 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Any, cast
+from pathlib import Path
+from typing import IO, Any, cast
 
 import cv2
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from enhance.images.ifd import EXIF_PREFIX
 from enhance.images.metadata import (
@@ -76,6 +77,18 @@ def _read_png(data: bytes) -> Pixels:
     if data[25] == _PNG_KINDS[2]:  # grey with alpha, which OpenCV makes colour
         pixels = pixels[..., [0, 3]]
     return pixels
+
+
+def size_of_grey_alpha(file: Path | IO[bytes]) -> tuple[int, int]:
+    """(width, height) of a TIFF of two channels of 16 bits, which Pillow does not open.
+
+    Raises UnidentifiedImageError when it is another one, TiffFileError when it is none.
+    """
+    with tifffile.TiffFile(file, is_lsm=False) as tiff:
+        page = cast(tifffile.TiffPage, tiff.pages[0])
+        if (page.bitspersample, page.samplesperpixel) != (16, 2):
+            raise UnidentifiedImageError
+        return page.imagewidth, page.imagelength
 
 
 def read_deep_tiff(data: bytes, size: tuple[int, int], orientation: int) -> Pixels:

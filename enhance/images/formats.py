@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pillow_heif
 import tifffile
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
+
+from enhance.images.deep import size_of_grey_alpha
 
 Image.init()  # every plugin: opening by a list of formats needs them registered
 pillow_heif.register_heif_opener()
@@ -46,8 +48,11 @@ def open_image(data: bytes) -> Image.Image:
 
 def size_in_header(path: Path) -> tuple[int, int]:
     """(width, height) of the image in a file. Raises as `open_image` does, or OSError."""
-    with Image.open(path, formats=READABLE) as image:
-        return image.size
+    try:
+        with Image.open(path, formats=READABLE) as image:
+            return image.size
+    except UnidentifiedImageError:
+        return size_of_grey_alpha(path)
 
 
 def pictures(image: Image.Image, data: bytes) -> int:

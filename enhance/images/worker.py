@@ -17,11 +17,11 @@ import struct
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import cv2
 import pillow_heif
@@ -38,8 +38,8 @@ except ImportError:  # Windows, where there are no workers either
 # What decoding may take. Intact photos of every format need less than a third of it, also on a
 # slow machine: the work grows with the pixels and, as entropy coding is the slow part, with the
 # bytes of the file. The fixed part lets small photos of a costly kind pass.
-_SECONDS, _SECONDS_PER_MEGAPIXEL, _SECONDS_PER_MEGABYTE = 3, 0.1, 2
-_BYTES, _BYTES_PER_PIXEL, _BYTES_PER_BYTE = 256_000_000, 64, 8
+_SECONDS, _SECONDS_PER_MEGAPIXEL, _SECONDS_PER_MEGABYTE = 3, 0.1, 0.5
+_BYTES, _BYTES_PER_PIXEL, _BYTES_PER_BYTE = 1_000_000_000, 48, 4
 
 _MOST_PIXELS = 10**9  # more are refused anyway
 
@@ -53,11 +53,12 @@ _CHARACTERS = 2_000
 
 
 def main(handle: int) -> None:
-    """Answer requests that come through a socket until its other end is closed.
+    """Answer requests that come through a socket until its other end is closed, or too much of
+    this process's memory is in use.
 
-    A request is a pickled (function, path, arguments, patience). An answer begins with the lengths
-    of the arrays in it; then comes a pickled (value, error, messages for the log, whether it is
-    the last one) without their bytes, which follow in a file in memory for each.
+    It says `ready` before each request, which is a pickled (function, path, arguments, patience).
+    An answer begins with the lengths of the arrays in it; then comes a pickled (value, error,
+    messages for the log) without their bytes, which follow in a file in memory for each.
     patience: the seconds of real time that every file may take.
     """
     threading.Thread(target=_end_with_server, args=(handle,), daemon=True).start()
@@ -69,23 +70,28 @@ def main(handle: int) -> None:
     if resource:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     connection = Connection(handle)
-    connection.send_bytes(b"ready")
-    most, last = _address_space() + _GROWTH, False
-    while not last:
+    most = _address_space() + _GROWTH
+    with suppress(EOFError):
+        while _address_space() <= most:
+            connection.send_bytes(b"ready")
+            _answer(connection, messages)
+
+
+def _answer(connection: Connection, messages: _Messages) -> None:
+    """Answer one request."""
+    request = connection.recv_bytes()
+    function, path, arguments, patience = pickle.loads(request)  # noqa: S301, the server made it
+    value = error = None
+    try:
+        _limit(path, patience)
         try:
-            function, path, arguments, patience = pickle.loads(  # noqa: S301, the server made it
-                connection.recv_bytes()
-            )
-        except EOFError:
-            return
-        try:
-            _limit(path, patience)
-            value, error = _outcome(function, arguments)
-            last = _address_space() > most
-            _send(connection, (value, error, messages.taken(), last))
-        except MemoryError:
-            os._exit(OUT_OF_MEMORY)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+            value = function(*arguments)
+        except EnhanceError as caught:
+            error = caught
+        _send(connection, (value, error, messages.taken()))
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _end_with_server(handle: int) -> None:
@@ -98,11 +104,15 @@ def _end_with_server(handle: int) -> None:
 
 def _limit(path: Path, patience: float) -> None:
     """Give this process what decoding a file may take; the kernel ends it when it takes more."""
+    try:
+        length = path.stat().st_size
+    except OSError:  # the function will say so
+        length = 0
     allowance = _Allowance(patience)
-    allowance.grant(0, 0)
-    size = size_of(path)  # reading the header is decoding, too
+    allowance.grant(0, length)  # reading the header is decoding, too
+    size = size_of(path)
     if size is not None:
-        allowance.grant(math.prod(size), path.stat().st_size)
+        allowance.grant(math.prod(size), length)
 
 
 class _Allowance:
@@ -138,15 +148,6 @@ def _address_space() -> int:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
         return 0
-
-
-def _outcome(
-    function: Callable[..., Any], arguments: tuple[Any, ...]
-) -> tuple[Any, EnhanceError | None]:
-    try:
-        return function(*arguments), None
-    except EnhanceError as error:
-        return None, error
 
 
 def _send(connection: Connection, answer: object) -> None:

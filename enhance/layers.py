@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from enhance.errors import LayersDamaged, OptionsError
 from enhance.faces import CROP, Patch
-from enhance.images import decode, encode
+from enhance.images import DECODER, encode
 from enhance.images.deep import to_8_bit
 from enhance.pipeline import Enhanced
 from enhance.records import Limits, Options, Photo, Pixels, Report, Source, Views
@@ -164,7 +164,7 @@ def _restored(
 ) -> tuple[Photo, Enhanced]:
     """The photo, and what the models made of it, with only some of its faces."""
     canvas, patches = _unpack(layers, report.name)
-    photo = decode(source, limits)
+    photo = DECODER(source, limits)
     if canvas is None:
         canvas = _plain(photo, report.upscale)
     if photo.size != report.source_size or canvas.shape[1::-1] != report.output_size:

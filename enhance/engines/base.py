@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
-from enhance.images import decode, output_stem
+from enhance.images import DECODER, Decoder, output_stem
 from enhance.layers import assemble, has_layers, pack
 from enhance.pipeline import Enhanced
 from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
@@ -86,12 +86,14 @@ def failure(index: int, name: str, error: BaseException) -> Failure:
     return Failure(index, name, reason, type(error).__name__)
 
 
-def prepare(source: Source, options: Options, limits: Limits) -> tuple[Photo, Options]:
+def prepare(
+    source: Source, options: Options, limits: Limits, decoder: Decoder = DECODER
+) -> tuple[Photo, Options]:
     """The decoded photo, and how to enhance it: for a draft, a shrunk one, at little cost.
 
     Raises what decoding raises.
     """
-    photo = decode(source, limits)
+    photo = decoder(source, limits)
     if not source.draft:
         return photo, options
     scale = min(1, _DRAFT_SIDE / max(photo.size))

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from xml.parsers import expat
 
-from enhance.images.ifd import Ifd
-from enhance.images.tiffs import EXIF_PREFIX, GPS_IFD
+from enhance.images.ifd import EXIF_PREFIX, GPS_IFD, Ifd
 from enhance.records import Photo
 
 # XMP properties that tell a location, whatever prefix their namespaces have.

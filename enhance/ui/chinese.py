@@ -401,17 +401,13 @@ CHINESE: dict[str, str] = {
     "“{name}” is damaged and cannot be decoded. Export it again from the original.": (
         "“{name}”已损坏，无法解码。请从原件重新导出。"
     ),
-    "“{name}” is not read: that would take far more time or memory than a photo does. {reason} "
+    "“{name}” is not read: that takes far more time or memory than a photo of its size does. "
     "Export it again from the original.": (
-        "未读取“{name}”：所需的时间或内存远超一张照片。{reason}请从原件重新导出。"
+        "未读取“{name}”：所需的时间或内存远超同样大小的照片。请从原件重新导出。"
     ),
-    "It has more than {limit} scans.": "文件包含超过 {limit} 次扫描。",
-    "It has more than {limit} pictures.": "文件包含超过 {limit} 张图片。",
-    "It has more than {limit} blocks of data.": "文件包含超过 {limit} 个数据块。",
-    "Its metadata are larger than any photo's.": "其元数据比任何照片的都大。",
-    "It states its size or layout more than once.": "文件多次声明尺寸或布局。",
-    "Its pieces are larger than the picture.": "其数据分块大于画面。",
-    "Its pieces are larger than the file.": "其数据分块大于文件。",
+    "“{name}” cannot be decoded: it crashes the decoder. Export it again from the original.": (
+        "无法解码“{name}”：它会使解码程序崩溃。请从原件重新导出。"
+    ),
     "“{name}” holds values that are not a photo's. Export it as 8 or 16 bits.": (
         "“{name}”中的数值不是照片的数值。请导出为 8 位或 16 位。"
     ),

@@ -21,7 +21,7 @@ from PIL import Image
 from benchmarks.photos import astronaut
 from enhance.catalogue import CATALOGUE
 from enhance.cli import main
-from enhance.folders.manifest import NAME
+from enhance.folders.manifest import LOCK, NAME
 from enhance.scaling import lanczos
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ PLAIN = "--restorer", "none", "--background", "lanczos"  # enlarges, and runs no
 
 def visible(out: Path) -> list[str]:
     """What lies in the folder beside the manifest."""
-    return sorted(path.name for path in out.iterdir() if path.name != NAME)
+    return sorted(path.name for path in out.iterdir() if path.name not in (LOCK, NAME))
 
 
 def enhance(*arguments: object) -> subprocess.CompletedProcess[str]:

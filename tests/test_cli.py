@@ -123,14 +123,15 @@ def test_an_out_that_is_a_file_is_misuse(
     assert "out" in capsys.readouterr().err
 
 
-def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path) -> None:
+def test_what_is_done_is_not_done_again(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
-    command = [folder, folder / "a.png", "-o", out, "--restorer", "none", "--json"]
+    command = [folder, folder / "a.png", "-o", out, *PLAIN, "--json"]
 
     def run(*more: object) -> tuple[list[dict[str, object]], dict[str, int]]:
-        done = enhance(*command, *more)
-        assert done.returncode == 0, done.stderr
-        *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
+        assert main([str(argument) for argument in (*command, *more)]) == 0
+        *lines, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         return lines, last
 
     lines, last = run()

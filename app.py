@@ -125,7 +125,7 @@ def load_enhancer(limits: Limits) -> Enhancer:
 def share_memory_between_threads() -> None:
     """Keep glibc from holding freed memory for each thread apart: two arenas for all of them."""
     arena_max = -8  # M_ARENA_MAX in malloc.h; other C libraries have no mallopt, or ignore it
-    with suppress(AttributeError):
+    with suppress(AttributeError, TypeError):  # TypeError: Windows finds no library without a name
         ctypes.CDLL(None).mallopt(arena_max, 2)
 
 

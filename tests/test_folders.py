@@ -25,7 +25,7 @@ from enhance.cli import main
 from enhance.engines.local import LocalEngine
 from enhance.folders.bucket import FOLDER, Bucket
 from enhance.folders.ledger import Job
-from enhance.folders.manifest import NAME
+from enhance.folders.manifest import LOCK, NAME
 from enhance.folders.photos import Shard, below
 from enhance.folders.remote import Store
 from enhance.folders.walk import list_local, walk
@@ -52,7 +52,7 @@ def number_in(path: Path) -> int:
 
 def results_in(out: Path) -> dict[str, int]:
     """Relative path → number of the photo it was made from."""
-    found = (path for path in out.rglob("*") if path.is_file() and path.name != NAME)
+    found = (path for path in out.rglob("*") if path.is_file() and path.name not in (NAME, LOCK))
     return {path.relative_to(out).as_posix(): number_in(path) for path in found}
 
 

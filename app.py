@@ -31,7 +31,7 @@ from enhance.ui.api import Api
 from enhance.ui.batches import Batches
 from enhance.ui.estimator import EstimatorSlot
 from enhance.ui.guard import Guard
-from enhance.ui.language import MIDDLEWARE
+from enhance.ui.language import MIDDLEWARE, text
 from enhance.ui.log import start_log
 from enhance.ui.page import CSS, Page
 from enhance.ui.routes import routes
@@ -108,7 +108,7 @@ def build_page(batches: Batches, estimator: EstimatorSlot) -> gr.Blocks:
     def leave(request: gr.Request) -> None:
         batches.leave(str(request.session_hash))
 
-    with gr.Blocks(title="Photo enhancer", delete_cache=(hour, 6 * hour)) as page:
+    with gr.Blocks(title=text("Photo enhancer"), delete_cache=(hour, 6 * hour)) as page:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
         Api(batches, Page(page, batches, estimator, samples).settings)
         page.unload(leave)

@@ -22,7 +22,7 @@ from enhance.images import decode, encode, preview, size_of
 from enhance.images.costly import Costly
 from enhance.records import Limits, Source
 from enhance.sentences import Sentence
-from enhance.ui.chinese import CHINESE
+from enhance.ui.language import CHINESE
 from tests.pictures import PHOTO, file_of, png, profile
 
 ROOT = Path(__file__).parents[1]

@@ -99,6 +99,7 @@ _STATES = {
     "failed": text("failed"),
     "stopped": text("stopped"),
 }
+_COLUMNS = (text("Photo"), text("State"), text("Details"))
 
 
 def status_widget() -> gr.HTML:
@@ -136,7 +137,7 @@ def _value(
         "headline": translated(headline, language),
         "label": translated("Progress", language),
         "percent": percent,
-        "columns": [translated(word, language) for word in ("Photo", "State", "Details")],
+        "columns": [translated(word, language) for word in _COLUMNS],
         "rows": rows,
     }
 

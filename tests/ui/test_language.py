@@ -12,8 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from enhance import records
 from enhance.sentences import joined, say
-from enhance.ui.chinese import CHINESE
-from enhance.ui.language import Language, language_of, text, translated
+from enhance.ui.language import CHINESE, Language, language_of, translated
 from enhance.ui.presets import PRESETS
 from tests.server import Server
 
@@ -75,12 +74,6 @@ def test_what_has_no_translation_stays_english() -> None:
 def test_words_are_translated() -> None:
     assert translated("Enhance", "zh") == "开始增强"
     assert translated("Enhance", "en") == "Enhance"
-
-
-def test_a_text_must_have_a_translation() -> None:
-    assert text("Enhance") == "Enhance"
-    with pytest.raises(KeyError):
-        text("Nobody translated this.")
 
 
 def test_no_value_of_an_option_is_taken_for_a_text() -> None:

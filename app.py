@@ -14,6 +14,8 @@ from pathlib import Path
 
 # Before gradio is imported: no request leaves this machine unless the user asks for a download.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# And uvicorn must believe nobody's X-Forwarded-For: whether a proxy stands in front, Guard is told.
+os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
 import gradio as gr
 from gradio.utils import get_upload_folder

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from enhance.catalogue import CATALOGUE
-from enhance.downloads import locate
 from enhance.errors import WeightsMissing
 from enhance.records import Background, Options, Restorer
 from enhance.sentences import say
+from enhance.verified import locate
 
 BEST_FIRST: tuple[Restorer, ...] = ("gfpgan-1.4", "gfpgan-1.3", "gfpgan-1.2", "restoreformer")
 """The downloadable restorers in the order in which "auto" prefers them."""

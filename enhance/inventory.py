@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Literal, TypedDict, get_args
 
 from enhance.catalogue import CATALOGUE
-from enhance.downloads import locate
 from enhance.records import Background, Detector, Masker, Restorer
+from enhance.verified import locate
 from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN
 
 Kind = Literal["restorer", "background", "detector", "masker"]

@@ -21,11 +21,12 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from enhance import downloads, files
+from enhance import downloads, files, verified
 from enhance.catalogue import WeightFile
 from enhance.checkpoints import load_checkpoint
-from enhance.downloads import fetch, locate
+from enhance.downloads import fetch
 from enhance.errors import Cancelled, WeightsInvalid, WeightsMissing
+from enhance.verified import locate
 
 DATA = random.Random(0).randbytes(300_000)
 HALF = len(DATA) // 2
@@ -411,7 +412,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(path)
         return compute(path)
 
-    monkeypatch.setattr(downloads, "sha256", spy)
+    monkeypatch.setattr(verified, "sha256", spy)
     return found
 
 
@@ -452,7 +453,7 @@ def test_hash_is_computed_once(file: WeightFile, tmp_path: Path, hashed: list[Pa
     mine = tmp_path / "mine.pth"
     mine.write_bytes(DATA)
     for _ in range(3):
-        downloads._sha256_of.cache_clear()  # as a new process would find it
+        verified._sha256_of.cache_clear()  # as a new process would find it
         assert locate(file, mine)
     assert hashed == [mine]
 
@@ -481,7 +482,7 @@ def test_change_that_keeps_size_and_mtime_is_noticed(file: WeightFile, hashed: l
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("ENHANCE_WEIGHTS_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    found = downloads.weights_folder()
+    found = verified.weights_folder()
     assert found.name == "weights" and found.is_absolute()
     if sys.platform == "linux":
         assert found == tmp_path / "enhance" / "weights"

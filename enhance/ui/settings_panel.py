@@ -13,7 +13,7 @@ from anyio import CapacityLimiter, to_thread
 
 from enhance.catalogue import CATALOGUE, WeightFile
 from enhance.choices import required_weights
-from enhance.downloads import fetch, locate
+from enhance.downloads import fetch
 from enhance.errors import EnhanceError
 from enhance.estimates import readable
 from enhance.records import Options
@@ -23,6 +23,7 @@ from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.ui.settings import Settings
 from enhance.ui.sizes import known_size
+from enhance.verified import locate
 
 Shown = dict[Any, Any]
 """What an event changes: widget → value; the widgets that are not in it stay as they are."""

@@ -95,8 +95,7 @@ def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str
         if not (user and password):
             raise OptionsError(
                 say(
-                    "ENHANCE_AUTH must be user:password, or several of these with commas between "
-                    "them."
+                    "ENHANCE_AUTH must be user:password, or several such pairs separated by commas."
                 )
             )
         pairs.append((user, password))

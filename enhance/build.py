@@ -119,7 +119,7 @@ class ResidentModels:
             net.load_state_dict(self._checkpoint(name), strict=True)
         except RuntimeError as error:
             raise WeightsInvalid(
-                say("The weights of {name} belong to another network.", name=name)
+                say("The weights of {name} belong to a different network.", name=name)
             ) from error
         return net
 

@@ -47,8 +47,8 @@ _REALESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
 _FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
 
 _GFPGAN_LICENCE = say(
-    "Apache-2.0; its LICENSE file includes NVIDIA's terms for StyleGAN2 (research or evaluation) "
-    "and those of DFDNet"
+    "Apache-2.0; its LICENSE file also includes NVIDIA's terms for StyleGAN2 "
+    "(research or evaluation only) and those of DFDNet"
 )
 
 _FILES = (
@@ -97,7 +97,7 @@ _FILES = (
         ),
         size=290785322,
         sha256="07404d446d62ca3d5ed38b1de09a947a1e77d46dbccec961a74d713a8f24ace0",
-        licence=say("none stated by its authors"),
+        licence=say("not stated by its authors"),
         about=say("RestoreFormer: restores faces with a transformer."),
     ),
     WeightFile(
@@ -110,7 +110,7 @@ _FILES = (
         size=67061725,
         sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
         licence="BSD-3-Clause",
-        about=say("Real-ESRGAN: enlarges photos twice."),
+        about=say("Real-ESRGAN: doubles the resolution of photos."),
     ),
     WeightFile(
         name="realesr-general-x4v3",
@@ -122,7 +122,7 @@ _FILES = (
         size=4885111,
         sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
         licence="BSD-3-Clause",
-        about=say("Real-ESRGAN, small and fast: enlarges photos four times."),
+        about=say("Real-ESRGAN, small and fast: quadruples the resolution of photos."),
     ),
     WeightFile(
         name="retinaface-r50",
@@ -134,7 +134,7 @@ _FILES = (
         size=109497761,
         sha256="6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf31840b0a5a16d",
         licence="MIT",
-        about=say("RetinaFace with a ResNet-50: finds faces."),
+        about=say("RetinaFace with a ResNet-50 backbone: finds faces."),
     ),
     WeightFile(
         name="parsenet",

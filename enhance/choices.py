@@ -50,8 +50,8 @@ def resolve(
         if best is None:
             notes.append(
                 say(
-                    "Faces restored by the bundled model: the weights of {name} are not on this "
-                    "machine.",
+                    "Faces were restored by the bundled model, because the weights "
+                    "of {name} are not on this machine.",
                     name=BEST_FIRST[0],
                 )
             )

@@ -71,8 +71,8 @@ def fetch(
     except OSError as error:
         raise WeightsMissing(
             say(
-                "{file} could not be saved in {folder}: {reason}. It takes {megabytes:.0f} MB. "
-                "ENHANCE_WEIGHTS_DIR can name another folder.",
+                "{file} could not be saved in {folder}: {reason}. It needs "
+                "{megabytes:.0f} MB. Set ENHANCE_WEIGHTS_DIR to use another folder.",
                 file=file.filename,
                 folder=target.parent,
                 reason=error.strerror or str(error),
@@ -165,7 +165,7 @@ class _Download:
                 return
             self.part.unlink()
             if not inherited:
-                raise _Wrong(say("its SHA-256 is another"))
+                raise _Wrong(say("its SHA-256 does not match"))
             inherited = False  # the bytes found at the start may be at fault: once more without
 
     def _receive(self, client: httpx.Client, address: str) -> None:
@@ -198,7 +198,7 @@ class _Download:
 
     def _failure(self, refusals: dict[str, _Refused]) -> WeightsInvalid | WeightsMissing:
         by_hand = say(
-            "To place it by hand, save it as {path}: {size} bytes, SHA-256 {sha256}.",
+            "To install it by hand, save it as {path}: {size} bytes, SHA-256 {sha256}.",
             path=self.target,
             size=self.file.size,
             sha256=self.file.sha256,
@@ -211,8 +211,8 @@ class _Download:
         if any(isinstance(refusal, _Wrong) for refusal in refusals.values()):
             return WeightsInvalid(
                 say(
-                    "No address gave the right {file}, and a wrong one is not used. Tried: "
-                    "{tried}. {by_hand}",
+                    "No address provided the correct {file}, and an incorrect file "
+                    "is never used. Tried: {tried}. {by_hand}",
                     **values,
                 )
             )
@@ -232,7 +232,7 @@ def _require_https(request: httpx.Request) -> None:
     """Called for each request, those of redirects included."""
     url = request.url
     if url.scheme != "https" and not (url.scheme == "http" and url.host in _LOOPBACK):
-        raise _Refused(say("it leads to {url}, which is not a https address", url=str(url)))
+        raise _Refused(say("it leads to {url}, which is not an https address", url=str(url)))
 
 
 def _offset(response: httpx.Response, start: int, size: int) -> int:
@@ -244,7 +244,7 @@ def _offset(response: httpx.Response, start: int, size: int) -> int:
     if status in _PASSING:
         raise _Interrupted(say("status {status}", status=status))
     if status == 416:
-        raise _Wrong(say("it has at most {start} of {size} bytes", start=start, size=size))
+        raise _Wrong(say("it has no more than {start} of {size} bytes", start=start, size=size))
     if status not in (200, 206):
         raise _Refused(say("status {status}", status=status))
     span = headers.get("Content-Range", "")
@@ -252,4 +252,4 @@ def _offset(response: httpx.Response, start: int, size: int) -> int:
         return start
     if status == 200 and headers.get("Content-Length", str(size)) == str(size):
         return 0
-    raise _Wrong(say("it does not have {size} bytes", size=size))
+    raise _Wrong(say("its size is not {size} bytes", size=size))

@@ -316,7 +316,7 @@ def test_wrong_file_is_refused(
 ) -> None:
     server.files |= {"/official": wrong, "/mirror": wrong}
     server.faults.extend([length] * 2)
-    with pytest.raises(WeightsInvalid, match=r"No address gave the right net\.pth") as caught:
+    with pytest.raises(WeightsInvalid, match=r"No address provided the correct net\.pth") as caught:
         fetch(file, pauses=())
     assert all(url in str(caught.value) for url in file.urls)
     assert not (folder / NAME).exists()
@@ -341,7 +341,7 @@ def test_missing_says_what_was_tried_and_what_to_do(file: WeightFile, folder: Pa
     said = str(caught.value)
     assert said == (
         f"net.pth could not be downloaded. Tried: {file.urls[0]} (status 404); "
-        f"{file.urls[1]} (status 404). To place it by hand, save it as {folder / NAME}: "
+        f"{file.urls[1]} (status 404). To install it by hand, save it as {folder / NAME}: "
         f"300000 bytes, SHA-256 {file.sha256}."
     )
 
@@ -358,7 +358,7 @@ def test_nobody_there_is_tried_twice(file: WeightFile, monkeypatch: pytest.Monke
 
 def test_redirects_lead_only_to_https(server: Server, file: WeightFile) -> None:
     server.moved["/official"] = "http://example.invalid/net.pth"
-    with pytest.raises(WeightsMissing, match="not a https address"):
+    with pytest.raises(WeightsMissing, match="not an https address"):
         fetch(replace(file, urls=file.urls[:1]))
 
 
@@ -541,7 +541,7 @@ def test_code_in_a_checkpoint_is_not_run(save: Save, tmp_path: Path) -> None:
     save({"params": Touch(trace)}, tmp_path / NAME)
     pickle.loads(pickle.dumps(Touch(tmp_path / "works")))
     assert (tmp_path / "works").exists()
-    with pytest.raises(WeightsInvalid, match="holds code"):
+    with pytest.raises(WeightsInvalid, match="contains code"):
         load_checkpoint(tmp_path / NAME)
     assert not trace.exists()
 
@@ -564,7 +564,7 @@ def test_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [{}, [1], torch.zeros(1), {"epoch": 3}, {"params": 1}])
 def test_checkpoint_without_weights_is_refused(content: object, tmp_path: Path) -> None:
     save_zip(content, tmp_path / NAME)
-    with pytest.raises(WeightsInvalid, match="not one of weights"):
+    with pytest.raises(WeightsInvalid, match="contains no weights"):
         load_checkpoint(tmp_path / NAME)
 
 

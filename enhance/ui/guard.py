@@ -112,7 +112,7 @@ class Guard:
         if path == UPLOAD:
             return self._metered(scope, receive, client)
         if path == LOGIN and not self._logins.take(client):
-            raise Refused(429, say("Too many tries to log in. Try again in a minute."))
+            raise Refused(429, say("Too many login attempts. Try again in a minute."))
         return await read(receive, self._limits.max_photos)
 
     def _metered(self, scope: Scope, receive: Receive, client: str) -> Receive:
@@ -121,7 +121,7 @@ class Guard:
         too_large = Refused(
             413,
             say(
-                "This upload has more than {megabytes:.0f} MB. Send fewer photos at once.",
+                "This upload is larger than {megabytes:.0f} MB. Send fewer photos at once.",
                 megabytes=most / 1e6,
             ),
         )
@@ -143,7 +143,7 @@ class Guard:
             nonlocal seen
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Refused(400, say("The upload broke off."))
+                raise Refused(400, say("The upload was interrupted."))
             body = message.get("body", b"")
             seen += len(body)
             if seen > most:

@@ -22,7 +22,7 @@ class Headline:
         ahead = self._batches.turns.ahead(batch.key)
         if left and ahead:
             return say(
-                "{count} ahead of you. Your next photo begins in about {time}.",
+                "{count} ahead of you in the queue. Your next photo starts in about {time}.",
                 count=len(ahead),
                 time=readable(self._until_next(ahead)),
             )
@@ -30,7 +30,7 @@ class Headline:
             place = batch.place(left[0]) + 1
             if self._estimator.value is None:
                 return say(
-                    "Enhancing photo {place} of {total}, once the models are loaded …",
+                    "Photo {place} of {total} will start once the models are loaded …",
                     place=place,
                     total=total,
                 )

@@ -54,7 +54,7 @@ class SettingsPanel:
         self.drafts = gr.Checkbox(
             value=True,
             label=text("Quick preview first"),
-            info=text("Of photos that take long: a small version appears at once."),
+            info=text("Show a quick low-resolution preview of slow photos first."),
             elem_id="drafts",
         )
         with gr.Accordion(text("Advanced"), open=False, elem_id="advanced"):
@@ -160,12 +160,12 @@ class SettingsPanel:
             return ""
         estimator = self._estimator.wait()
         if estimator is None:
-            return say("The models are still loading; you can already start.")
+            return say("The models are still loading, but you can start right away.")
         time = readable(estimator.total(sizes, options))
         if count == 1:
-            return say("1 photo: about {time}, if there is one face in it.", time=time)
+            return say("1 photo: about {time} if it has one face.", time=time)
         return say(
-            "{count} photos: about {time}, if there is one face in each.",
+            "{count} photos: about {time} if each has one face.",
             count=count,
             time=time,
         )

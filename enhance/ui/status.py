@@ -94,7 +94,7 @@ tbody tr { border-top: 1px solid var(--border-color-primary) !important; }
 
 _STATES = {
     "waiting": text("waiting"),
-    "running": text("in work"),
+    "running": text("processing"),
     "done": text("done"),
     "failed": text("failed"),
     "stopped": text("stopped"),

@@ -49,11 +49,9 @@ def test_without_a_request_or_its_header_it_is_english() -> None:
 
 def test_sentences_are_translated_with_what_they_hold() -> None:
     inner = say("{hours} h {minutes} min", hours=1, minutes=5)
-    sentence = say(
-        "{count} photos: about {time}, if there is one face in each.", count=3, time=inner
-    )
+    sentence = say("{count} photos: about {time} if each has one face.", count=3, time=inner)
     assert translated(sentence, "zh") == "3 张照片：大约 1 小时 5 分钟（按每张一张人脸估算）。"
-    assert translated(sentence, "en") == "3 photos: about 1 h 5 min, if there is one face in each."
+    assert translated(sentence, "en") == "3 photos: about 1 h 5 min if each has one face."
 
 
 def test_numbers_are_formatted_by_the_translation() -> None:
@@ -120,7 +118,7 @@ def test_the_page_in_english(browser: Browser, server: Server, locale: str) -> N
         page.goto(server.url)
         expect(page.locator("#enhance")).to_have_text("Enhance")
         expect(page).to_have_title("Photo enhancer")
-        expect(page.locator("#status")).to_contain_text("Drop photos and press Enhance.")
+        expect(page.locator("#status")).to_contain_text("Add photos and press Enhance.")
         assert not set(page.locator("body").inner_text().splitlines()) & set(CHINESE.values())
         assert not said
 
@@ -145,4 +143,4 @@ def test_the_api_is_described_in_english(server: Server) -> None:
     with urllib.request.urlopen(request) as response:
         endpoints = json.load(response)["named_endpoints"]
     labels = {parameter["label"] for parameter in endpoints["/enhance"]["parameters"]}
-    assert {"Upscale", "Faces", "Tile"} <= labels
+    assert {"Upscale", "Faces", "Tile size"} <= labels

@@ -14,6 +14,8 @@ from pathlib import Path
 
 # Before gradio is imported: no request leaves this machine unless the user asks for a download.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# And uvicorn must believe nobody's X-Forwarded-For: whether a proxy stands in front, Guard is told.
+os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -29,7 +31,7 @@ from enhance.sentences import say
 from enhance.ui.api import Api
 from enhance.ui.batches import Batches
 from enhance.ui.guard import Guard
-from enhance.ui.language import MIDDLEWARE
+from enhance.ui.language import MIDDLEWARE, text
 from enhance.ui.log import start_log
 from enhance.ui.page import CSS, Page
 from enhance.ui.routes import routes
@@ -91,8 +93,7 @@ def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str
         if not (user and password):
             raise OptionsError(
                 say(
-                    "ENHANCE_AUTH must be user:password, or several of these with commas between "
-                    "them."
+                    "ENHANCE_AUTH must be user:password, or several such pairs separated by commas."
                 )
             )
         pairs.append((user, password))
@@ -106,7 +107,7 @@ def build_page(batches: Batches) -> gr.Blocks:
     def leave(request: gr.Request) -> None:
         batches.leave(str(request.session_hash))
 
-    with gr.Blocks(title="Photo enhancer", delete_cache=(hour, 6 * hour)) as page:
+    with gr.Blocks(title=text("Photo enhancer"), delete_cache=(hour, 6 * hour)) as page:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
         Api(batches, Page(page, batches, samples).settings)
         page.unload(leave)

@@ -102,7 +102,7 @@ class ResidentModels:
             yield state
         except (KeyError, IndexError, RuntimeError) as error:
             raise WeightsInvalid(
-                say("The weights of {name} belong to another network.", name=model.name)
+                say("The weights of {name} belong to a different network.", name=model.name)
             ) from error
 
 

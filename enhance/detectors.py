@@ -184,4 +184,4 @@ def _model_bytes(module: bytes) -> bytes:
             value = ast.literal_eval(node.value)
             if isinstance(value, bytes):
                 return value
-    raise WeightsInvalid(say("The face detector's package holds no weights."))
+    raise WeightsInvalid(say("The face detector's package contains no weights."))

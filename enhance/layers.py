@@ -173,7 +173,7 @@ def _restored(
     if missing:
         raise OptionsError(
             say(
-                "Face {number} of “{name}” was not restored: there is nothing to put in.",
+                "Face {number} of “{name}” was not restored, so it cannot be switched.",
                 number=missing[0] + 1,
                 name=report.name,
             )
@@ -204,7 +204,7 @@ def _checksum(archive: bytes) -> bytes:
 
 def _damaged(name: str) -> LayersDamaged:
     return LayersDamaged(
-        say("What was kept of the faces of “{name}” is damaged. Enhance it again.", name=name)
+        say("The saved faces of “{name}” are damaged. Enhance the photo again.", name=name)
     )
 
 

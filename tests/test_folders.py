@@ -239,7 +239,7 @@ def test_people_are_told_how_far_it_is_and_how_it_ended(
         "2020/b.png → 2020/b_enhanced.png",
     ]
     assert last.startswith("6 of 7 enhanced, 1 failed, ")
-    assert last.endswith(f" photos a second: {out}")
+    assert last.endswith(f" photos per second: {out}")
     assert "7 photos [" in errors and "7/7 [" in errors
     assert "failed: “bad.png” is not an image" in errors
     assert "Left out: linked folders: 1; --verbose says which." in errors
@@ -286,12 +286,16 @@ def test_results_are_no_photos(run: Any, tree: Path) -> None:
         ("tree/2020", "tree", "OUT must not be SRC"),
         ("tree/nowhere", "out", "No such file"),
         ("tree/z.png", "out", "Not a directory"),
-        ("tree/2020/empty", "out", "there is no photo in what you named."),
+        ("tree/2020/empty", "out", "no photos were found."),
         ("gs://bucket/photos", "out", "pip install gcsfs."),
         ("tree", "gs://bucket/photos", "pip install gcsfs."),
         ("nonsense://photos", "out", "nonsense://photos cannot be opened: "),
-        ("tree", "out --shard 3/2", "3/2 is no part of a whole: the second of eight is 2/8."),
-        ("tree", "out --shard two", "two is no part of a whole"),
+        (
+            "tree",
+            "out --shard 3/2",
+            "3/2 is not of the form I/N; the second of eight parts is 2/8.",
+        ),
+        ("tree", "out --shard two", "two is not of the form I/N"),
     ],
 )
 def test_misuse_is_refused_with_a_sentence(

@@ -23,7 +23,7 @@ from enhance.errors import PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.images import Decoder, decode, encode, preview, size_of
 from enhance.records import Limits, Source
 from enhance.sentences import Sentence
-from enhance.ui.chinese import CHINESE
+from enhance.ui.language import CHINESE
 from tests.pictures import PHOTO, file_of, png, profile
 
 ROOT = Path(__file__).parents[1]

@@ -29,15 +29,15 @@ FLOORS = (
     {
         "enhance.checkpoints",
         "enhance.compat",
-        "enhance.downloads",
         "enhance.faces",
         "enhance.images",
         "enhance.low_frequencies",
         "enhance.scaling",
         "enhance.tensors",
         "enhance.tiles",
+        "enhance.verified",
     },
-    {"enhance.choices", "enhance.folders", "enhance.sharpness"},
+    {"enhance.choices", "enhance.downloads", "enhance.folders", "enhance.sharpness"},
     {
         "enhance.detectors",
         "enhance.inventory",

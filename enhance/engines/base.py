@@ -78,8 +78,8 @@ def failure(index: int, name: str, error: BaseException) -> Failure:
     else:
         log.error("unexpected error in photo %d", index, exc_info=error)
         reason = say(
-            "“{name}” could not be enhanced because of an internal error ({kind}); the log has "
-            "the details.",
+            "“{name}” could not be enhanced because of an internal error ({kind}). "
+            "See the log for details.",
             name=name,
             kind=type(error).__name__,
         )

@@ -165,8 +165,9 @@ class LocalRun:
             if time.monotonic() > end:
                 raise TookTooLong(
                     say(
-                        "“{name}” was stopped because it took longer than {seconds} seconds. "
-                        "Choose a smaller upscale or a faster background, or send a smaller photo.",
+                        "“{name}” was stopped because it took longer than {seconds} "
+                        "seconds. Choose a smaller upscale or a faster background, "
+                        "or send a smaller photo.",
                         name=name,
                         seconds=most,
                     )

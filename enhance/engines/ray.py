@@ -274,8 +274,9 @@ class RayEngine:
         task.tries += 1
         if task.tries == _TRIES:
             sentence = say(
-                "“{name}” could not be enhanced: what worked on it ended {tries} times, perhaps "
-                "for lack of memory. Choose a smaller upscale or send a smaller photo.",
+                "“{name}” could not be enhanced: the process working on it died "
+                "{tries} times, perhaps for lack of memory. Choose a smaller upscale "
+                "or send a smaller photo.",
                 name=task.source.name,
                 tries=_TRIES,
             )

@@ -81,8 +81,8 @@ class Batches:
         if len(sources) > self.limits.max_photos:
             raise TooManyPhotos(
                 say(
-                    "These are {count} photos; a batch may have {most}. Send them in several "
-                    "batches.",
+                    "You sent {count} photos; a batch may have at most {most}. Split "
+                    "them into several batches.",
                     count=len(sources),
                     most=self.limits.max_photos,
                 )

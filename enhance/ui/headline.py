@@ -14,7 +14,7 @@ def headline(batch: Batch, batches: Batches) -> str:
     ahead = batches.turns.ahead(batch.key)
     if left and ahead:
         return say(
-            "{count} ahead of you. Your next photo begins in about {time}.",
+            "{count} ahead of you in the queue. Your next photo starts in about {time}.",
             count=len(ahead),
             time=readable(_until_next(ahead, batches)),
         )
@@ -22,7 +22,7 @@ def headline(batch: Batch, batches: Batches) -> str:
         number = batch.index(left[0]) + 1
         if not batches.estimator.ready:
             return say(
-                "Enhancing photo {place} of {total}, once the models are loaded …",
+                "Photo {place} of {total} will start once the models are loaded …",
                 place=number,
                 total=total,
             )

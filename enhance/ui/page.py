@@ -66,8 +66,8 @@ class Page:
         gr.Markdown(text("# Photo enhancer"))
         gr.Markdown(
             text(
-                "Restores faces and enlarges photos. Drop a batch: each photo appears as soon as "
-                "it is done."
+                "Restores faces and enlarges photos. Drop in a batch, and each photo "
+                "appears as soon as it is done."
             )
         )
         with gr.Row():
@@ -164,7 +164,7 @@ class Page:
         """Make the batch and draw its first ticket."""
         language = language_of(request)
         if not files:
-            raise toast("Drop at least one photo first.", language)
+            raise toast("Add at least one photo first.", language)
         sources = [Source.of(path) for path in paths_of(files)]
         options = self._options(language, values)
         try:

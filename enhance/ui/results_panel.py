@@ -47,7 +47,7 @@ class ResultsPanel:
         )
         self.viewer = viewer_widget()
         self.again = gr.Button(
-            text("Enhance this photo again with the present settings"),
+            text("Enhance this photo again with the current settings"),
             visible=False,
             size="sm",
             elem_id="again",
@@ -137,7 +137,7 @@ class ResultsPanel:
 
     def _welcome(self, request: gr.Request) -> tuple[Any, Any]:
         language = language_of(request)
-        hint = say("Drop photos and press Enhance. Each appears here as soon as it is done.")
+        hint = say("Add photos and press Enhance. Each one appears here as soon as it is done.")
         return idle(hint, language), _nothing(language)
 
     def _look(self, request: gr.Request, key: str, event: gr.EventData) -> dict[str, Any]:

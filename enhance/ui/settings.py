@@ -28,7 +28,7 @@ class Settings:
             info=text("How many times larger the result is."),
         )
         restorer = gr.Dropdown(
-            _choices("restorer", auto=text("Best there is"), none=text("Leave faces alone")),
+            _choices("restorer", auto=text("Best available"), none=text("Do not restore faces")),
             value=DEFAULTS.restorer,
             label=text("Faces"),
             info=text("The model that restores faces."),
@@ -39,10 +39,10 @@ class Settings:
             value=DEFAULTS.weight,
             step=0.05,
             label=text("Strength"),
-            info=text("0 keeps the faces as they are, 1 takes the restored ones."),
+            info=text("0 keeps the original faces, 1 uses the restored ones."),
         )
         background = gr.Dropdown(
-            _choices("background", auto=text("By device")),
+            _choices("background", auto=text("Automatic")),
             value=DEFAULTS.background,
             label=text("Background"),
             info=text("How everything around the faces is enlarged."),
@@ -53,47 +53,53 @@ class Settings:
             value=DEFAULTS.background_weight,
             step=0.05,
             label=text("Background strength"),
-            info=text("0 keeps the grain of the background, 1 removes it."),
+            info=text("0 keeps the background's grain, 1 removes it."),
         )
         working_size = gr.Radio(
-            [(text("Automatic"), "auto"), (text("Full"), "full")],
+            [(text("Automatic"), "auto"), (text("Full size"), "full")],
             value=DEFAULTS.working_size,
             label=text("Working size"),
-            info=text("Real-ESRGAN ×4 plus sees soft parts smaller: faster and cleaner."),
+            info=text(
+                "Real-ESRGAN ×4 plus works on blurry areas at a reduced size: faster and cleaner."
+            ),
         )
         face_colours = gr.Radio(
-            [(text("As in the photo"), "photo"), (text("As the model paints them"), "model")],
+            [(text("As in the photo"), "photo"), (text("As the model renders them"), "model")],
             value=DEFAULTS.face_colours,
-            label=text("Colours of faces"),
+            label=text("Face colours"),
         )
         faces = gr.Radio(
-            [(text("All"), "all"), (text("Largest"), "largest"), (text("In the middle"), "center")],
+            [
+                (text("All"), "all"),
+                (text("Largest"), "largest"),
+                (text("Closest to the centre"), "center"),
+            ],
             value=DEFAULTS.faces,
-            label=text("Which faces"),
+            label=text("Faces to restore"),
         )
         only_restore_blurred = gr.Checkbox(
             value=DEFAULTS.only_restore_blurred,
-            label=text("Leave sharp faces alone"),
+            label=text("Skip faces that are already sharp"),
         )
         detector = gr.Radio(
             _choices("detector"),
             value=DEFAULTS.detector,
             label=text("Face detector"),
-            info=text("ResNet-50 is the one that GFPGAN uses."),
+            info=text("GFPGAN itself uses ResNet-50."),
         )
         masker = gr.Radio(
             _choices("masker"),
             value=DEFAULTS.masker,
-            label=text("Blending of faces"),
-            info=text("ParseNet is the one that GFPGAN uses; it leaves hair alone."),
+            label=text("Face blending"),
+            info=text("GFPGAN itself uses ParseNet, which leaves hair untouched."),
         )
         face_threshold = gr.Slider(
             0.01,
             0.99,
             value=DEFAULTS.face_threshold,
             step=0.01,
-            label=text("Face threshold"),
-            info=text("Lower finds more faces, also false ones."),
+            label=text("Detection threshold"),
+            info=text("Lower values find more faces, but also more false ones."),
         )
         min_face = gr.Slider(
             1,
@@ -101,20 +107,25 @@ class Settings:
             value=DEFAULTS.min_face,
             step=1,
             label=text("Smallest face"),
-            info=text("In pixels of the photo."),
+            info=text("In pixels of the original photo."),
         )
         tile = gr.Slider(
             32,
             4096,
             value=DEFAULTS.tile,
             step=32,
-            label=text("Tile"),
-            info=text("Smaller needs less memory and takes longer."),
+            label=text("Tile size"),
+            info=text("Smaller tiles need less memory but take longer."),
         )
         format_ = gr.Radio(
-            [(text("As sent"), "same"), ("JPEG", "jpeg"), ("PNG", "png"), ("WebP", "webp")],
+            [
+                (text("Same as the original"), "same"),
+                ("JPEG", "jpeg"),
+                ("PNG", "png"),
+                ("WebP", "webp"),
+            ],
             value=DEFAULTS.format,
-            label=text("Format of the results"),
+            label=text("Output format"),
         )
         quality = gr.Slider(
             1,
@@ -122,17 +133,17 @@ class Settings:
             value=DEFAULTS.quality,
             step=1,
             label=text("Quality"),
-            info=text("Of JPEG and WebP."),
+            info=text("For JPEG, WebP, HEIC and AVIF."),
         )
         metadata = gr.Radio(
             [
                 (text("Keep all"), "keep"),
-                (text("Without the place"), "no-location"),
-                (text("Remove"), "strip"),
+                (text("Remove the location"), "no-location"),
+                (text("Remove all"), "strip"),
             ],
             value=DEFAULTS.metadata,
-            label=text("Date, camera and place"),
-            info=text("What the photo's file says besides its picture."),
+            label=text("Metadata (date, camera, location)"),
+            info=text("What the photo's file contains besides the image."),
         )
         self._by_name = {
             "upscale": upscale,

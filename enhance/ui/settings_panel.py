@@ -13,7 +13,7 @@ from anyio import CapacityLimiter, to_thread
 
 from enhance.catalogue import MODELS
 from enhance.choices import required_weights
-from enhance.downloads import fetch, locate
+from enhance.downloads import fetch
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator, readable
 from enhance.records import Options
@@ -23,6 +23,7 @@ from enhance.ui.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.ui.settings import Settings
 from enhance.ui.sizes import known_size
 from enhance.ui.widgets import Sent, Shown, browser_state, paths_of
+from enhance.verified import locate
 from enhance.weights import WeightFile
 
 _PROGRESS = gr.Progress()
@@ -47,7 +48,7 @@ class SettingsPanel:
         self.drafts = gr.Checkbox(
             value=True,
             label=text("Quick preview first"),
-            info=text("Of photos that take long: a small version appears at once."),
+            info=text("Show a quick low-resolution preview of slow photos first."),
             elem_id="drafts",
         )
         with gr.Accordion(text("Advanced"), open=False, elem_id="advanced"):
@@ -145,12 +146,12 @@ class SettingsPanel:
         self._estimator.wait()
         seconds = self._estimator.seconds(sizes, options)
         if seconds is None:
-            return say("The models are still loading; you can already start.")
+            return say("The models are still loading, but you can start right away.")
         time = readable(seconds)
         if count == 1:
-            return say("1 photo: about {time}, if there is one face in it.", time=time)
+            return say("1 photo: about {time} if it has one face.", time=time)
         return say(
-            "{count} photos: about {time}, if there is one face in each.",
+            "{count} photos: about {time} if each has one face.",
             count=count,
             time=time,
         )

@@ -95,11 +95,12 @@ tbody tr { border-top: 1px solid var(--border-color-primary) !important; }
 
 _STATES = {
     "waiting": text("waiting"),
-    "running": text("in work"),
+    "running": text("processing"),
     "done": text("done"),
     "failed": text("failed"),
     "stopped": text("stopped"),
 }
+_COLUMNS = (text("Photo"), text("State"), text("Details"))
 
 
 def status_widget() -> gr.HTML:
@@ -137,7 +138,7 @@ def _value(
         "headline": translated(headline, language),
         "label": translated("Progress", language),
         "percent": percent,
-        "columns": [translated(word, language) for word in ("Photo", "State", "Details")],
+        "columns": [translated(word, language) for word in _COLUMNS],
         "rows": rows,
     }
 

@@ -103,7 +103,7 @@ class Turns:
         if len(waiting) >= self._most:
             raise Busy(
                 say(
-                    "The line is full: {count} waiting. Your photos are not lost: press "
+                    "The queue is full: {count} waiting. Your photos are not lost; press "
                     "Enhance again in a few minutes.",
                     count=len(waiting),
                 )
@@ -112,8 +112,8 @@ class Turns:
         if own >= max(1, self._most // _SHARE):
             raise Busy(
                 say(
-                    "Your address has its share of the line: {count} waiting. Your photos are "
-                    "not lost: press Enhance again when one of your batches is done.",
+                    "Your address already has its share of the queue ({count} waiting). Your "
+                    "photos are not lost; press Enhance again when one of your batches is done.",
                     count=own,
                 )
             )

@@ -99,7 +99,7 @@ def test_the_time_left_is_that_of_the_options_at_work(batches: Batches, tmp_path
     Image.new("RGB", (600, 600)).save(path)
     with closing(batches.engine):
         batch = batches.start([Source.of(path), *photos(tmp_path, 1)], FAST, "one")
-        assert "photo 1 of 2, once the models are loaded" in headline(batch, batches)
+        assert "Photo 1 of 2 will start once the models are loaded" in headline(batch, batches)
         batches.engine.load()
         assert "photo 1 of 2, about 1 s left" in headline(batch, batches)
         assert len(list(batch.records())) == 2

@@ -388,7 +388,7 @@ def test_what_would_take_hours_or_gigabytes_is_refused_before_a_decoder_sees_it(
     monkeypatch.setattr(enhance.images.decoding, "read_deep", reached)
     tracemalloc.start()
     try:
-        with pytest.raises(UnsupportedPhoto, match=f"“{name}” is not read: .*{reason}") as caught:
+        with pytest.raises(UnsupportedPhoto, match=f"“{name}” was not opened: .*{reason}") as caught:
             decode(Source.of(path))
         with pytest.raises(Costly):
             preview(content)
@@ -464,4 +464,4 @@ def test_a_profile_of_endless_steps_is_not_used(tmp_path: Path) -> None:
     path.write_bytes(file_of(PHOTO, "WEBP", icc_profile=bytes(icc)))
     photo = decode(Source.of(path))
     assert photo.icc is None
-    assert photo.notes == ("The colour profile cannot be used: colours are read without it.",)
+    assert photo.notes == ("The colour profile cannot be used and was ignored.",)

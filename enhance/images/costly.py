@@ -7,7 +7,7 @@ from enhance.sentences import Sentence, say
 _MAX_PICTURES = 10_000
 _SLACK = 1_000_000  # bytes that pieces may have in common
 
-LARGE_METADATA = say("Its metadata are larger than any photo's.")
+LARGE_METADATA = say("Its metadata is larger than any photo's.")
 STATED_TWICE = say("It states its size or layout more than once.")
 
 

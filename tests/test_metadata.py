@@ -80,7 +80,7 @@ def test_everything_a_format_can_hold_is_kept(read: Any, kind: str, dtype: type)
     assert len(tags_of(again.exif)) == 5
     holds_iptc = kind in ("JPEG", "TIFF")
     assert again.iptc == (iptc() if holds_iptc else None)
-    assert holds_iptc != ("The IPTC block is left out: " + kind + " holds none." in notes)
+    assert holds_iptc != ("The IPTC metadata was left out: " + kind + " cannot store it." in notes)
     if kind in ("JPEG", "PNG", "TIFF"):
         assert again.dpi == pytest.approx((240, 240), abs=0.01)
 
@@ -360,7 +360,7 @@ def test_blocks_that_are_too_long_for_jpeg_are_left_out_and_said(
     changed: Any = {field: content.ljust(most + 1, pad)}
     long = replace(fits, **changed)
     data, _, notes = encode(PHOTO, None, long, "same", 95)
-    assert notes == (f"The {name} block is left out: JPEG holds at most 64 KB of it.",)
+    assert notes == (f"The {name} metadata was left out: JPEG stores at most 64 KB of it.",)
     assert getattr(read(data), field) is None
 
 

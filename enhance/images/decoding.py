@@ -70,8 +70,8 @@ def clear_failures(name: str) -> Iterator[None]:
     except UnidentifiedImageError:
         raise UnreadablePhoto(
             say(
-                "“{name}” is not an image that can be read. Send a JPEG, PNG, WebP, TIFF, BMP, "
-                "GIF, HEIC or AVIF file.",
+                "“{name}” is not a readable image. Send a JPEG, PNG, WebP, TIFF, "
+                "BMP, GIF, HEIC or AVIF file.",
                 name=name,
             )
         ) from None
@@ -91,7 +91,7 @@ def too_costly(name: str) -> UnsupportedPhoto:
     """The error about a file that takes more than a photo of its size may."""
     return UnsupportedPhoto(
         say(
-            "“{name}” is not read: that takes far more time or memory than a photo of its size "
+            "“{name}” was not opened: that takes far more time or memory than a photo of its size "
             "does. Export it again from the original.",
             name=name,
         )
@@ -149,7 +149,7 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
             say("Only the first of {count} pictures in the file was enhanced.", count=frames)
         )
     if (bits := video_bits(image, data)) > 8:
-        notes.append(say("Read with 8 bits a channel, the photo has {bits}.", bits=bits))
+        notes.append(say("Read with 8 bits per channel; the photo has {bits}.", bits=bits))
     orientation = orientation_of(tags_of(image))
     if kind == "PNG":
         image.load()  # in this format, blocks may follow the pixels
@@ -169,7 +169,8 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
         if image.mode in ("I", "F") or image.mode.startswith("I;"):
             raise UnsupportedPhoto(
                 say(
-                    "“{name}” holds values that are not a photo's. Export it as 8 or 16 bits.",
+                    "“{name}” contains pixel values that no photo has. Export it "
+                    "with 8 or 16 bits per channel.",
                     name=name,
                 )
             )
@@ -224,7 +225,9 @@ def _deep_pixels(image: Image.Image, data: bytes, notes: list[Sentence]) -> Pixe
     except ValueError:
         if image.mode not in ("RGB", "RGBA"):
             raise
-        notes.append(say("Read with 8 bits a channel: the file's 16 are packed in an unusual way."))
+        notes.append(
+            say("Read with 8 bits per channel: the file stores its 16 bits in an unusual way.")
+        )
         return None
 
 
@@ -250,7 +253,7 @@ def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Im
 
 
 def _unusable_profile() -> Sentence:
-    return say("The colour profile cannot be used: colours are read without it.")
+    return say("The colour profile cannot be used and was ignored.")
 
 
 def _what_is_missing(image: Image.Image) -> Sentence:
@@ -263,7 +266,7 @@ def _what_is_missing(image: Image.Image) -> Sentence:
         return say("The file is cut off: some of the picture's detail is missing.")
     share = max(1, 100 * rows // image.height)
     return say(
-        "The file is cut off: {share} % of the picture could be read, the rest is grey.",
+        "The file is cut off: {share}% of the picture could be read; the rest is grey.",
         share=share,
     )
 

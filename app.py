@@ -22,19 +22,19 @@ from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from enhance.choices import required_weights
-from enhance.downloads import fetch
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
+from enhance.i18n import say
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Setup
-from enhance.sentences import say
-from enhance.ui.api import Api
-from enhance.ui.batches import Batches
-from enhance.ui.guard import Guard
-from enhance.ui.language import MIDDLEWARE, text
-from enhance.ui.log import start_log
-from enhance.ui.page import CSS, Page
-from enhance.ui.routes import routes
+from enhance.web.api import Api
+from enhance.web.batches.store import Batches
+from enhance.web.language import MIDDLEWARE, text
+from enhance.web.log import start_log
+from enhance.web.page.page import CSS, Page
+from enhance.web.server.middleware import Guard
+from enhance.web.server.routes import routes
+from enhance.weights.download import fetch
 
 log = logging.getLogger("enhance")
 

@@ -10,8 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from enhance.sentences import say
-from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN, PackagedFile, WeightFile
+from enhance.i18n import say
+from enhance.weights.files import (
+    COMPACT,
+    RETINAFACE_MOBILENET,
+    X4PLUS_BIN,
+    PackagedFile,
+    WeightFile,
+)
 
 Kind = Literal["restorer", "background", "detector", "masker"]
 """The option whose value a model is."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from enhance.catalogue import Kind, ModelSpec, models, weight_files
 from enhance.errors import WeightsMissing
+from enhance.i18n import say
 from enhance.records import Options
-from enhance.sentences import say
-from enhance.verified import locate
-from enhance.weights import WeightFile
+from enhance.weights.files import WeightFile
+from enhance.weights.verified import locate
 
 
 def required_weights(options: Options) -> dict[str, WeightFile]:

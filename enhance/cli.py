@@ -20,13 +20,14 @@ from tqdm import tqdm
 
 from enhance.catalogue import MODELS, option_values, weight_files
 from enhance.choices import required_weights
-from enhance.downloads import fetch
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
-from enhance.folders.opening import find_folder, open_photos, open_results
-from enhance.folders.photos import Photos, Shard, named
-from enhance.folders.remote import Store
+from enhance.jobs.console import Show
+from enhance.jobs.locations import find_folder, open_photos, open_results
+from enhance.jobs.object_store import Store
+from enhance.jobs.run import work
+from enhance.jobs.sources import Photos, Shard, named
 from enhance.pipeline import Enhancer
 from enhance.records import (
     UPSCALES,
@@ -39,10 +40,9 @@ from enhance.records import (
     Setup,
     WorkingSize,
 )
-from enhance.show import Show
 from enhance.version import VERSION
-from enhance.weights import WeightFile
-from enhance.work import work
+from enhance.weights.download import fetch
+from enhance.weights.files import WeightFile
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

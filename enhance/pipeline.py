@@ -15,10 +15,12 @@ from typing import Protocol
 
 import numpy as np
 
-from enhance.colour import SRGB, ColourSpace, colour_space, srgb_view
 from enhance.errors import PhotoTooLarge
-from enhance.faces import CROP, Matrix, Patch, align, face_matrix, paste
-from enhance.low_frequencies import match_colours
+from enhance.faces.colours import match_colours
+from enhance.faces.geometry import CROP, Matrix, Patch, align, face_matrix, paste
+from enhance.faces.sharpness import is_sharp
+from enhance.i18n import Sentence, say
+from enhance.photos.colour import SRGB, ColourSpace, colour_space, srgb_view
 from enhance.records import (
     Checkpoint,
     EngineInfo,
@@ -33,9 +35,7 @@ from enhance.records import (
     Upscaled,
     WorkingSize,
 )
-from enhance.scaling import clean_edges, transparency
-from enhance.sentences import Sentence, say
-from enhance.sharpness import is_sharp
+from enhance.upscaling.interpolation import clean_edges, transparency
 
 _TOGETHER = 16  # faces restored at once: a crowd's crops need not lie in memory all at a time
 

@@ -21,8 +21,8 @@ from PIL import Image
 from benchmarks.photos import astronaut
 from enhance.catalogue import MODELS, weight_files
 from enhance.cli import main
-from enhance.folders.manifest import LOCK, NAME
-from enhance.scaling import lanczos
+from enhance.jobs.manifest import LOCK, NAME
+from enhance.upscaling.interpolation import lanczos
 
 ROOT = Path(__file__).parents[1]
 SMALL = np.ascontiguousarray(astronaut()[::8, ::8])

@@ -21,12 +21,13 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from enhance import downloads, files, verified
-from enhance.checkpoints import load_checkpoint
-from enhance.downloads import fetch
+from enhance import files
 from enhance.errors import Cancelled, WeightsInvalid, WeightsMissing
-from enhance.verified import locate
-from enhance.weights import WeightFile
+from enhance.weights import download, verified
+from enhance.weights.checkpoints import load_checkpoint
+from enhance.weights.download import fetch
+from enhance.weights.files import WeightFile
+from enhance.weights.verified import locate
 
 DATA = random.Random(0).randbytes(300_000)
 HALF = len(DATA) // 2
@@ -245,7 +246,7 @@ def test_retries(status: int, server: Server, file: WeightFile) -> None:
 def test_tries_that_bring_much_are_not_counted(
     server: Server, file: WeightFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "_GAIN", 1000)
+    monkeypatch.setattr(download, "_GAIN", 1000)
     server.faults.extend(["cut"] * 6)
     assert fetch(file, pauses=NO_WAIT[:1]).read_bytes() == DATA
 
@@ -290,7 +291,7 @@ def test_two_processes_download_once(server: Server, file: WeightFile) -> None:
     server.faults.extend(["hold"])
     script = (
         "from enhance.catalogue import WeightFile\n"
-        "from enhance.downloads import fetch\n"
+        "from enhance.weights.download import fetch\n"
         f"fetch({file!r}, lambda *done: print(*done, flush=True))\n"
     )
     command = [sys.executable, "-c", script]
@@ -348,7 +349,7 @@ def test_missing_says_what_was_tried_and_what_to_do(file: WeightFile, folder: Pa
 
 def test_nobody_there_is_tried_twice(file: WeightFile, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("enhance.downloads.time.sleep", pauses.append)
+    monkeypatch.setattr("enhance.weights.download.time.sleep", pauses.append)
     with Server() as closed:
         nobody = closed.url
     with pytest.raises(WeightsMissing, match="could not be downloaded"):

@@ -17,7 +17,7 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.pipeline import Enhanced, Enhancer
 from enhance.records import Checkpoint, Failure, Limits, Options, Photo, Result, Setup
-from enhance.ui.batches import Batches
+from enhance.web.batches.store import Batches
 from tests.conftest import Save
 from tests.server import running
 from tests.ui.api_photos import IN_STEPS, QUICK, SLOW, results, square

@@ -23,12 +23,12 @@ from benchmarks import folders
 from benchmarks.photos import astronaut
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
-from enhance.folders.bucket import FOLDER, Bucket
-from enhance.folders.ledger import Job
-from enhance.folders.manifest import LOCK, NAME
-from enhance.folders.photos import Shard, below
-from enhance.folders.remote import Store
-from enhance.folders.walk import list_local, walk
+from enhance.jobs.manifest import LOCK, NAME
+from enhance.jobs.manifest_lines import Job
+from enhance.jobs.object_store import Store
+from enhance.jobs.remote_manifest import FOLDER, Bucket
+from enhance.jobs.sources import Shard, below
+from enhance.jobs.walk import list_local, walk
 from enhance.records import Failure, Limits, Result
 from tests.test_manifest import result
 
@@ -481,8 +481,8 @@ def test_fetched_photos_do_not_pile_up(
 def test_parts_of_the_manifest_follow_one_another(
     memory: AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("enhance.folders.bucket._LINES", 3)
-    monkeypatch.setattr("enhance.folders.bucket._PART", 6)
+    monkeypatch.setattr("enhance.jobs.remote_manifest._LINES", 3)
+    monkeypatch.setattr("enhance.jobs.remote_manifest._PART", 6)
     store = Store(memory, "/out")
     jobs = [Job(f"/{number}.png", 1, "1", "x2") for number in range(20)]
     bucket = Bucket(store)

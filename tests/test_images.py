@@ -15,8 +15,8 @@ from PIL import Image, ImageCms
 
 from benchmarks.photos import Rgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
-from enhance.images import decode, encode, output_stem, preview, size_of
-from enhance.images.formats import video_bits
+from enhance.photos import decode, encode, output_stem, preview, size_of
+from enhance.photos.formats import video_bits
 from enhance.records import Limits, OutputFormat, Photo, Source
 from tests.pictures import (
     DEEP,

@@ -17,9 +17,9 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image, PngImagePlugin
 
-from enhance.images import decode, encode
-from enhance.images.location import without_location
-from enhance.images.metadata import photoshop_block
+from enhance.photos import decode, encode
+from enhance.photos.location import without_location
+from enhance.photos.metadata import photoshop_block
 from enhance.records import Metadata, OutputFormat, Photo, Source
 from tests.pictures import DEEP, PHOTO, XMP, exif, file_of, iptc
 from tests.pictures import SRGB_PROFILE as ICC
@@ -299,7 +299,7 @@ def test_metadata_made_to_take_hours_are_answered() -> None:
     code = r"""
 import struct
 import numpy as np
-from enhance.images.location import without_location
+from enhance.photos.location import without_location
 from enhance.records import Photo
 
 photo = lambda **blocks: Photo("a", np.zeros((1, 1, 3), np.uint8), "JPEG", **blocks)

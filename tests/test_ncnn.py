@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from benchmarks.photos import astronaut
-from enhance.compat import prepare
 from enhance.errors import WeightsInvalid
-from enhance.nets.ncnn import load_convolutions, read_convolutions
-from enhance.nets.rrdbnet import RRDBNet
-from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM
+from enhance.networks.rrdbnet import RRDBNet
+from enhance.networks.upstream import prepare
+from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
+from enhance.weights.ncnn import load_convolutions, read_convolutions
 
 # 23 blocks of 15 convolutions, and 6 around them
 CONVOLUTIONS = 23 * 15 + 6

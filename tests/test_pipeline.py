@@ -11,7 +11,7 @@ from enhance.build import ResidentModels
 from enhance.errors import Cancelled, PhotoTooLarge
 from enhance.pipeline import Detector, Enhanced, Enhancer, Restorer
 from enhance.records import Checkpoint, EngineInfo, Face, Limits, Options, Photo, Setup
-from enhance.scaling import lanczos, transparency
+from enhance.upscaling.interpolation import lanczos, transparency
 
 PORTRAIT = degrade(hopper(), Damage(down=3))
 LANDSCAPE = np.ascontiguousarray(astronaut()[380:, :200])

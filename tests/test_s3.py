@@ -17,9 +17,9 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from enhance.cli import main
-from enhance.folders.bucket import FOLDER
-from enhance.folders.opening import find_folder
-from enhance.folders.remote import Store
+from enhance.jobs.locations import find_folder
+from enhance.jobs.object_store import Store
+from enhance.jobs.remote_manifest import FOLDER
 from tests.test_folders import EXPECTED, QUICK, number_in, photo, results_in, tree, upload
 
 ROOT = Path(__file__).parents[1]

@@ -17,9 +17,9 @@ from babel.messages.pofile import read_po
 import enhance.errors
 from enhance.engines.base import failure
 from enhance.errors import EnhanceError, NotSaved, PhotoTooLarge
+from enhance.i18n import Sentence, joined, say
 from enhance.records import Options
-from enhance.sentences import Sentence, joined, say
-from enhance.ui.language import CATALOGUE, CHINESE
+from enhance.web.language import CATALOGUE, CHINESE
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [*sorted((ROOT / "enhance").rglob("*.py")), ROOT / "app.py"]

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from benchmarks.photos import astronaut
 from enhance.build import ResidentModels
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
+from enhance.networks.resident import Device, ResidentNet
 from enhance.records import Setup
-from enhance.tensors import Device, ResidentNet
 
 
 class FullDevice(Device):

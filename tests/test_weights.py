@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from enhance.errors import WeightsError, WeightsInvalid, WeightsMissing
-from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
+from enhance.weights.files import (
+    COMPACT,
+    RETINAFACE_MOBILENET,
+    X4PLUS_BIN,
+    X4PLUS_PARAM,
+    PackagedFile,
+)
 
 
 @pytest.mark.parametrize("file", [X4PLUS_PARAM, X4PLUS_BIN, RETINAFACE_MOBILENET, COMPACT])

@@ -30,10 +30,10 @@ from enhance.engines.base import failure
 from enhance.engines.local import LocalEngine, LocalRun
 from enhance.engines.plan import Plan
 from enhance.errors import EnhanceError, OptionsError, ReplicaLost
-from enhance.images import read
+from enhance.i18n import say
+from enhance.photos import read
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Failure, Limits, Options, Result, Source
-from enhance.sentences import say
 
 log = logging.getLogger(__name__)
 

@@ -18,15 +18,15 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
 from enhance.estimates import Estimator
-from enhance.images import output_stem, size_of
+from enhance.photos import output_stem, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Photo, Setup, Source
-from enhance.ui.batch import Batch
-from enhance.ui.batches import Batches
-from enhance.ui.headline import headline
-from enhance.ui.sizes import known_size
-from enhance.ui.status import details
-from enhance.ui.turns import SILENT_SECONDS
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.queue import SILENT_SECONDS
+from enhance.web.batches.sizes import known_size
+from enhance.web.batches.store import Batches
+from enhance.web.page.headline import headline
+from enhance.web.page.status import details
 from tests.server import SAMPLES
 
 FAST = Options(upscale=1, restorer="none", background="lanczos")
@@ -276,7 +276,7 @@ def test_a_name_that_is_no_text_gets_one() -> None:
 def test_whole_numbers_are_asked_for() -> None:
     import gradio as gr
 
-    from enhance.ui.settings import DEFAULTS, Settings
+    from enhance.web.page.settings import DEFAULTS, Settings
 
     with gr.Blocks():
         settings = Settings()
@@ -305,7 +305,7 @@ def test_a_file_is_measured_once_whatever_it_is_called(
         measured.append(path)
         return size_of(path)
 
-    monkeypatch.setattr("enhance.ui.sizes.size_of", measure)
+    monkeypatch.setattr("enhance.web.batches.sizes.size_of", measure)
     path, link = tmp_path / "a.png", tmp_path / "b.png"
     Image.new("RGB", (30, 20)).save(path)
     link.hardlink_to(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from enhance.ui.presets import PRESETS, preset_of
+from enhance.web.page.presets import PRESETS, preset_of
 from tests.server import Server
 from tests.ui.hands import HEADLINE, SMALL, choose, drop
 

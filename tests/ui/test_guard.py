@@ -29,8 +29,9 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from enhance.records import Limits
-from enhance.ui import bodies, guard
-from enhance.ui.guard import MAX_LOGINS_PER_MINUTE, Guard
+from enhance.web.server import bodies
+from enhance.web.server import middleware as guard
+from enhance.web.server.middleware import MAX_LOGINS_PER_MINUTE, Guard
 from tests.server import SAMPLES, Server, running
 from tests.ui.api_photos import QUICK, results, square
 from tests.ui.hands import HEADLINE, SMALL, states

@@ -22,10 +22,10 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import Busy, NoRoom, OptionsError, TooManyPhotos
 from enhance.records import Failure, Limits, Options, Result, Setup, Source
-from enhance.ui.batch import Batch
-from enhance.ui.batches import Batches
-from enhance.ui.disk import used_bytes
-from enhance.ui.turns import SILENT_SECONDS, Turns
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.disk import used_bytes
+from enhance.web.batches.queue import SILENT_SECONDS, Turns
+from enhance.web.batches.store import Batches
 from tests.server import SAMPLES, Server, running
 from tests.ui.api_photos import QUICK, SLOW, square
 from tests.ui.hands import copies, drop, finish

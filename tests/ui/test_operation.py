@@ -22,11 +22,11 @@ import enhance
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.records import Limits, Setup
-from enhance.ui.api import Api
-from enhance.ui.batches import Batches
-from enhance.ui.log import Private, about
-from enhance.ui.routes import routes
-from enhance.ui.settings import Settings
+from enhance.web.api import Api
+from enhance.web.batches.store import Batches
+from enhance.web.log import Private, about
+from enhance.web.page.settings import Settings
+from enhance.web.server.routes import routes
 from tests.server import ROOT, SAMPLES, Server, running
 
 TICKET = "ticket-4711"
@@ -95,7 +95,7 @@ def test_the_log_tells_of_requests_and_not_of_what_they_sent(logging_json: Serve
     assert "httpx" not in {line["logger"] for line in lines}, "requests of the server's own"
     (failed,) = (line for line in lines if "photo 1 failed" in line["message"])
     assert failed["request"] == TICKET
-    (decoding,) = (line for line in lines if line["logger"] == "enhance.images.decoding")
+    (decoding,) = (line for line in lines if line["logger"] == "enhance.photos.decoding")
     assert decoding["request"] == TICKET, "lost on the way to the thread that decodes"
     assert "Secret" not in logging_json.log.read_text()
 

@@ -18,11 +18,11 @@ from benchmarks.soak import soak
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.records import Limits, Options, Setup
-from enhance.ui.api import Api
-from enhance.ui.batch import Batch
-from enhance.ui.batches import Batches
-from enhance.ui.log import REQUEST_HEADER
-from enhance.ui.settings import Settings
+from enhance.web.api import Api
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.store import Batches
+from enhance.web.log import REQUEST_HEADER
+from enhance.web.page.settings import Settings
 from tests.server import SAMPLES, running
 
 

@@ -22,7 +22,7 @@ from playwright.sync_api import (
     expect,
 )
 
-from enhance.ui.viewer import WORDS, Outline, View, empty, view, viewer_widget
+from enhance.web.page.viewer import WORDS, Outline, View, empty, view, viewer_widget
 from tests.server import SAMPLES
 
 HOSTILE = """<img src=x onerror="document.title='markup'">'${console.error('ran')}`{{name}}.jpg"""

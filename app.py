@@ -28,7 +28,7 @@ from enhance.i18n import say
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Setup
 from enhance.web.api import Api
-from enhance.web.batches.store import Batches
+from enhance.web.batches.store import BatchStore
 from enhance.web.language import MIDDLEWARE, text
 from enhance.web.log import start_log
 from enhance.web.page.page import CSS, Page
@@ -100,7 +100,7 @@ def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str
     return pairs
 
 
-def build_page(batches: Batches) -> gr.Blocks:
+def build_page(batches: BatchStore) -> gr.Blocks:
     """The page and the API over the same batches."""
     hour = 3600
 
@@ -144,7 +144,7 @@ def main() -> None:
         engine = open_engine(lambda: load_enhancer(allowed), allowed)
     except OptionsError as error:
         raise SystemExit(str(error)) from error
-    batches = Batches(engine, Path(get_upload_folder()), allowed)
+    batches = BatchStore(engine, Path(get_upload_folder()), allowed)
 
     def load() -> None:
         try:

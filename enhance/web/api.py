@@ -18,7 +18,7 @@ from enhance.inventory import Model, inventory
 from enhance.records import Options, Source
 from enhance.reports import record
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.store import Batches
+from enhance.web.batches.store import BatchStore
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.settings import Settings
 from enhance.web.server.health import Health, health
@@ -38,7 +38,7 @@ Event = tuple[str | None, dict[str, Any]]
 class Api:
     """Endpoints over the same batches as the page."""
 
-    def __init__(self, batches: Batches, settings: Settings) -> None:
+    def __init__(self, batches: BatchStore, settings: Settings) -> None:
         """Adds the endpoints to the current `gr.Blocks`. settings: the page's; its widgets are
         the endpoints' parameters, with their names, ranges and defaults."""
         self._batches = batches

@@ -1,4 +1,4 @@
-"""Whose turn it is at the model: the line in which the batches of the page wait."""
+"""Whose turn it is at the model: the queue in which the batches of the page wait."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from enhance.errors import Busy
 from enhance.i18n import say
 
 SILENT_SECONDS = 300
-"""Whoever is not heard of for so long is not in the line any more. A waiting page asks for its
-place every few seconds; one in the background once a minute, as browsers slow it down."""
+"""A batch whose page has not polled for this long loses its place in the queue. A page polls every
+few seconds; in a background tab browsers slow that down to once a minute."""
 
-_SHARE = 4  # of the line: a fourth of it at most is one client's
+_SHARE = 4  # one client may have at most a quarter of the queue
 
 
 @dataclass
@@ -24,49 +24,49 @@ class _Waiting:
     seen: float
 
 
-class Turns:
+class BatchQueue:
     """Keys of batches in the order of their turns. Safe from any thread.
 
-    Gradio's queue lets as many batches work as there are models; this line stands beside it and
-    knows what that queue does not tell: whether anyone waits, so that a turn ends, and who is ahead
-    of whom.
+    Gradio's queue lets as many batches work as there are models. This queue stands beside it and
+    knows what Gradio's does not tell: whether anyone is waiting, so that a turn should end, and who
+    is ahead of whom.
     """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         """most: how many may wait; further ones are refused. clock: seconds, never backwards."""
         self._most = most
         self._clock = clock
-        self._line: dict[str, _Waiting] = {}
+        self._entries: dict[str, _Waiting] = {}
         self._served: list[str] = []
         self._lock = threading.Lock()
 
     def check(self, client: str) -> None:
-        """Raise Busy if the line is full, or has too many batches of that client."""
+        """Raise Busy if the queue is full, or holds too many batches of that client."""
         with self._lock:
             self._check(client)
 
     def join(self, key: str, client: str) -> None:
-        """Join the end of the line. client: an address. Raises Busy as `check` does."""
+        """Join the end of the queue. client: an address. Raises Busy as `check` does."""
         with self._lock:
             self._check(client)
-            self._line[key] = _Waiting(client, self._clock())
+            self._entries[key] = _Waiting(client, self._clock())
 
     def rejoin(self, key: str, client: str) -> None:
-        """Go to the end of the line after a turn; who has begun is never refused."""
+        """Go back to the end of the queue after a turn; a batch that has begun is never refused."""
         with self._lock:
-            self._line[key] = _Waiting(client, self._clock())
+            self._entries[key] = _Waiting(client, self._clock())
 
     def seen(self, key: str) -> bool:
-        """Whether it still waits, now that its page has asked."""
+        """Note that the page has polled; whether the batch is still waiting."""
         with self._lock:
             if waiting := self._waiting().get(key):
                 waiting.seen = self._clock()
             return waiting is not None
 
     def leave(self, key: str) -> None:
-        """Leave the line; who is not in it may too."""
+        """Leave the queue; no error if it is not in it."""
         with self._lock:
-            self._line.pop(key, None)
+            self._entries.pop(key, None)
 
     @contextmanager
     def turn(self, key: str) -> Iterator[None]:
@@ -119,8 +119,8 @@ class Turns:
             )
 
     def _waiting(self) -> dict[str, _Waiting]:
-        """The line, without those of whom nothing was heard. Call it locked."""
+        """Who waits, without those whose page no longer polls. Call it with the lock held."""
         oldest = self._clock() - SILENT_SECONDS
-        for key in [key for key, one in self._line.items() if one.seen < oldest]:
-            del self._line[key]
-        return self._line
+        for key in [key for key, one in self._entries.items() if one.seen < oldest]:
+            del self._entries[key]
+        return self._entries

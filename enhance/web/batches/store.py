@@ -21,7 +21,7 @@ from enhance.i18n import say
 from enhance.records import Limits, Options, Source
 from enhance.web.batches.batch import Batch, Entry, WantsDraft
 from enhance.web.batches.disk import delete, delete_old, used_bytes
-from enhance.web.batches.queue import SILENT_SECONDS, Turns
+from enhance.web.batches.queue import SILENT_SECONDS, BatchQueue
 from enhance.web.batches.sizes import known_size
 from enhance.web.metrics import Metrics
 
@@ -32,7 +32,7 @@ _UPLOAD_SECONDS = 600  # how long an upload may wait for its batch when there is
 NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
 
 
-class Batches:
+class BatchStore:
     """All batches of a running server, by id; each belongs to the browser session that made it."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Batches:
         delete_old(root.glob("results-*"), 4 * keep_seconds)  # by servers that were killed
         self.engine = engine
         self.limits = limits
-        self.turns = Turns(limits.max_waiting)
+        self.queue = BatchQueue(limits.max_waiting)
         self.metrics = Metrics()
         self.estimator = Estimator(lambda: engine.info)
         self._uploads = root
@@ -135,7 +135,7 @@ class Batches:
         with self._lock:
             left = [batch for batch in self._batches.values() if batch.session == session]
         for batch in left:
-            self.turns.leave(batch.key)
+            self.queue.leave(batch.key)
             batch.abandon()
 
     def expire(self) -> None:
@@ -146,7 +146,7 @@ class Batches:
             for batch in gone:
                 del self._batches[batch.key]
         for batch in gone:
-            self.turns.leave(batch.key)
+            self.queue.leave(batch.key)
             batch.stop()
             delete(batch.folder)
 
@@ -183,7 +183,7 @@ class Batches:
         """Batches of the page that have lost their place in the line, and nobody works on."""
         oldest = time.monotonic() - SILENT_SECONDS
         for batch in self.alive():
-            waits = self.turns.served(batch.key) or self.turns.ahead(batch.key) is not None
+            waits = self.queue.served(batch.key) or self.queue.ahead(batch.key) is not None
             if batch.viewed and not waits and batch.touched < oldest:
                 batch.abandon()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from enhance.estimates import readable
 from enhance.i18n import say
 from enhance.web.batches.batch import Batch, Entry
-from enhance.web.batches.store import Batches
+from enhance.web.batches.store import BatchStore
 
 
-def headline(batch: Batch, batches: Batches) -> str:
+def headline(batch: Batch, batches: BatchStore) -> str:
     """One sentence about the batch, to be shown above its photos. batches: who else is there."""
     total, left = len(batch.entries), batch.remaining
-    ahead = batches.turns.ahead(batch.key)
+    ahead = batches.queue.ahead(batch.key)
     if left and ahead:
         return say(
             "{count} ahead of you in the queue. Your next photo starts in about {time}.",
@@ -60,7 +60,7 @@ def headline(batch: Batch, batches: Batches) -> str:
     return say("{done} of {total} photos enhanced.", done=done, total=total)
 
 
-def _seconds_left(batch: Batch, batches: Batches) -> float:
+def _seconds_left(batch: Batch, batches: BatchStore) -> float:
     """Until a batch is finished, if all who are here take turns."""
     own = _seconds(batch, batch.remaining, batches)
     others = (other for other in batches.alive() if other is not batch)
@@ -68,13 +68,13 @@ def _seconds_left(batch: Batch, batches: Batches) -> float:
     return (own + theirs) / batches.engine.replicas
 
 
-def _until_next(ahead: list[str], batches: Batches) -> float:
+def _until_next(ahead: list[str], batches: BatchStore) -> float:
     """Until the next photo of each of these batches is done."""
     before = filter(None, map(batches.get, ahead))
     photos = sum(_seconds(batch, batch.remaining[:1], batches) for batch in before)
     return photos / batches.engine.replicas
 
 
-def _seconds(batch: Batch, entries: list[Entry], batches: Batches) -> float:
+def _seconds(batch: Batch, entries: list[Entry], batches: BatchStore) -> float:
     sizes = [entry.size for entry in entries if entry.size]
     return batches.estimator.seconds(sizes, batch.options_at_work) or 0.0

@@ -13,7 +13,7 @@ from enhance.i18n import say
 from enhance.photos import EXTENSIONS
 from enhance.records import Options, Source
 from enhance.web.batches.batch import Batch, Entry
-from enhance.web.batches.store import Batches
+from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.results_panel import ResultsPanel, batch_of
@@ -50,7 +50,7 @@ class Page:
     draws another. So nobody waits for the whole of another's batch.
     """
 
-    def __init__(self, page: gr.Blocks, batches: Batches, samples: list[Path]) -> None:
+    def __init__(self, page: gr.Blocks, batches: BatchStore, samples: list[Path]) -> None:
         """Draws into `page`, whose context is open. samples: photos offered for a try."""
         self._batches = batches
         self._samples = samples
@@ -168,7 +168,7 @@ class Page:
         sources = [Source.of(path) for path in paths_of(files)]
         options = self._options(language, values)
         try:
-            self._batches.turns.check(_client(request))  # before a batch takes time and disk
+            self._batches.queue.check(_client(request))  # before a batch takes time and disk
             batch = self._batches.start(
                 sources,
                 options,
@@ -220,7 +220,7 @@ class Page:
 
     def _draw_ticket(self, batch: Batch, request: gr.Request) -> None:
         try:
-            self._batches.turns.join(batch.key, _client(request))
+            self._batches.queue.join(batch.key, _client(request))
         except EnhanceError as error:
             batch.abandon()
             raise toast(error.sentence, language_of(request)) from error
@@ -228,19 +228,19 @@ class Page:
     def _turn(self, request: gr.Request, key: str, ticket: int) -> Iterator[Shown]:
         """Enhance photos of a batch, showing each as soon as it is done, until others wait."""
         batch, language = self._found(key, request)
-        turns = self._batches.turns
-        with turns.turn(key):
+        queue = self._batches.queue
+        with queue.turn(key):
             yield {**self.results.shown(batch, language), **self._buttons(batch)}
             for entry in batch.records():
                 yield self.results.shown(batch, language) | (
                     self.results.downloads(batch) if len(batch.finished) == 1 else {}
                 )
-                if turns.someone_waits and entry.state != "running":
+                if queue.someone_waits and entry.state != "running":
                     break
             # Without the gallery: the last values of a turn are sent whole, not as a difference.
             last = self.results.downloads(batch)
             if batch.remaining:
-                turns.rejoin(key, _client(request))
+                queue.rejoin(key, _client(request))
                 last[self.ticket] = ticket + 1
         yield {
             **last,
@@ -251,7 +251,7 @@ class Page:
     def _give_up(self, request: gr.Request, key: str) -> Shown:
         """The batch got no further turn: keep what is finished, offer the rest."""
         batch, language = self._found(key, request)
-        self._batches.turns.leave(key)
+        self._batches.queue.leave(key)
         batch.abandon()
         return {
             **self.results.progress(batch, language),
@@ -262,7 +262,7 @@ class Page:
     def _stop(self, request: gr.Request, key: str) -> Shown:
         """Stop at once, or before the next tile of the photo in work."""
         batch, language = self._found(key, request)
-        if not self._batches.turns.served(key):
+        if not self._batches.queue.served(key):
             return self._give_up(request, key)
         batch.stop()
         return self.results.progress(batch, language, say("Stopping …"))
@@ -270,7 +270,7 @@ class Page:
     def _wait(self, request: gr.Request, key: str) -> Any:
         """Who is ahead in the line, while the batch waits in it."""
         batch = self._batches.get(key)
-        if batch is None or not self._batches.turns.seen(key):
+        if batch is None or not self._batches.queue.seen(key):
             return gr.skip()
         return self.results.progress(batch, language_of(request))[self.results.status]
 
@@ -303,7 +303,7 @@ class Page:
     def _buttons(self, batch: Batch) -> Shown:
         """Enhance, Stop and Continue, as the batch's state asks for."""
         working = bool(batch.remaining)
-        waiting = self._batches.turns.ahead(batch.key) is not None
+        waiting = self._batches.queue.ahead(batch.key) is not None
         return {
             self.enhance: gr.update(visible=not working),
             self.stop: gr.update(visible=working),

@@ -12,7 +12,7 @@ import gradio as gr
 from enhance.errors import EnhanceError
 from enhance.i18n import say
 from enhance.web.batches.batch import Batch, Entry, Version
-from enhance.web.batches.store import Batches
+from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.headline import headline
 from enhance.web.page.status import caption, details, idle, progress, status_widget
@@ -20,7 +20,7 @@ from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, empty, view, v
 from enhance.web.page.widgets import Shown
 
 
-def batch_of(batches: Batches, key: str, language: Language) -> Batch:
+def batch_of(batches: BatchStore, key: str, language: Language) -> Batch:
     """The batch of a key; raises gr.Error when it has expired."""
     batch = batches.get(key)
     if batch is None:
@@ -31,7 +31,7 @@ def batch_of(batches: Batches, key: str, language: Language) -> Batch:
 class ResultsPanel:
     """Widgets and their handlers over one batch at a time, that of the `key`."""
 
-    def __init__(self, batches: Batches) -> None:
+    def __init__(self, batches: BatchStore) -> None:
         """Draws into the current column."""
         self._batches = batches
         self.status = status_widget()

@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 from enhance.choices import resolve
 from enhance.records import Options
 from enhance.version import VERSION
-from enhance.web.batches.store import Batches
+from enhance.web.batches.store import BatchStore
 
 
 class Health(TypedDict):
@@ -23,7 +23,7 @@ class Health(TypedDict):
     version: str
 
 
-def health(batches: Batches) -> Health:
+def health(batches: BatchStore) -> Health:
     """The present state; never waits."""
     info = batches.engine.info
     return Health(

@@ -11,11 +11,11 @@ from zipstream import ZipStream
 
 from enhance.reports import as_csv, as_json
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.store import Batches
+from enhance.web.batches.store import BatchStore
 from enhance.web.server.health import health
 
 
-def routes(batches: Batches) -> list[BaseRoute]:
+def routes(batches: BatchStore) -> list[BaseRoute]:
     """Whoever knows a batch's unguessable key, and is logged in, may have its results. The state
     is anybody's: load balancers and Prometheus cannot log in, and it tells of nobody."""
 

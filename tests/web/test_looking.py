@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from app import SESSIONS
 from tests.server import Server
-from tests.ui.hands import (
+from tests.web.hands import (
     GROUP,
     HEADLINE,
     PORTRAIT,

@@ -7,8 +7,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from tests.server import running
-from tests.ui.hands import GROUP, HEADLINE, PORTRAIT, SMALL, drop
-from tests.ui.test_looking import report
+from tests.web.hands import GROUP, HEADLINE, PORTRAIT, SMALL, drop
+from tests.web.test_looking import report
 
 
 def test_the_same_page_on_two_replicas(browser: Browser, tmp_path: Path) -> None:

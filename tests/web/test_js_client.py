@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.node import FOLDER, run
 from tests.server import SAMPLES, Server
-from tests.ui.api_photos import QUICK, SLOW, results, square
+from tests.web.api_photos import QUICK, SLOW, results, square
 
 
 def call(name: str, server: Server, *photos: Path, cwd: Path | None = None) -> list[Any]:

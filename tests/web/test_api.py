@@ -1,6 +1,6 @@
 """The endpoints, through the Python client that Gradio ships and through plain HTTP.
 
-`python -m tests.ui.test_api` records the API as it is now in api_schema.json.
+`python -m tests.web.test_api` records the API as it is now in api_schema.json.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from PIL import Image
 
 from enhance.records import Options
 from tests.server import SAMPLES, Server, running
-from tests.ui.api_photos import IN_STEPS, QUICK, SLOW, WORK, results, square
+from tests.web.api_photos import IN_STEPS, QUICK, SLOW, WORK, results, square
 
 SCHEMA = Path(__file__).with_name("api_schema.json")
 
@@ -191,7 +191,7 @@ def test_the_contract_is_the_recorded_one(server: Server) -> None:
     recorded, now = SCHEMA.read_text().splitlines(), contract(server.url).splitlines()
     changes = list(difflib.unified_diff(recorded, now, "recorded", "now", lineterm=""))
     if changes:
-        renew = "The API has changed. If that is meant: python -m tests.ui.test_api"
+        renew = "The API has changed. If that is meant: python -m tests.web.test_api"
         pytest.fail("\n".join([renew, *changes]), pytrace=False)
 
 

@@ -24,7 +24,7 @@ from enhance.records import Limits, Options, Photo, Setup, Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.queue import SILENT_SECONDS
 from enhance.web.batches.sizes import known_size
-from enhance.web.batches.store import Batches
+from enhance.web.batches.store import BatchStore
 from enhance.web.page.headline import headline
 from enhance.web.page.status import details
 from tests.server import SAMPLES
@@ -33,9 +33,9 @@ FAST = Options(upscale=1, restorer="none", background="lanczos")
 
 
 @pytest.fixture
-def batches(tmp_path: Path) -> Batches:
+def batches(tmp_path: Path) -> BatchStore:
     engine = LocalEngine(lambda: load_enhancer(Setup(device="cpu"), Limits()), Limits())
-    return Batches(engine, tmp_path / "files", Limits())
+    return BatchStore(engine, tmp_path / "files", Limits())
 
 
 def photos(folder: Path, count: int, suffix: str = ".tif") -> list[Source]:
@@ -45,7 +45,7 @@ def photos(folder: Path, count: int, suffix: str = ".tif") -> list[Source]:
     return [Source.of(path) for path in paths]
 
 
-def test_a_batch_that_goes_on_keeps_each_photos_preview(batches: Batches, tmp_path: Path) -> None:
+def test_a_batch_that_goes_on_keeps_previews(batches: BatchStore, tmp_path: Path) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 3), FAST, "one", viewed=True)
         next(batch.records())
@@ -61,7 +61,7 @@ def test_a_batch_that_goes_on_keeps_each_photos_preview(batches: Batches, tmp_pa
 
 
 def test_who_begins_again_while_the_old_turn_ends_gets_every_photo(
-    batches: Batches, tmp_path: Path
+    batches: BatchStore, tmp_path: Path
 ) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 3), FAST, "one", viewed=True)
@@ -75,7 +75,7 @@ def test_who_begins_again_while_the_old_turn_ends_gets_every_photo(
 
 
 def test_a_photo_that_is_saved_while_another_turn_makes_it_counts_once(
-    batches: Batches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    batches: BatchStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 2), FAST, "one")
@@ -94,7 +94,7 @@ def test_a_photo_that_is_saved_while_another_turn_makes_it_counts_once(
     assert batch.metrics.registry.get_sample_value("enhance_photos_total") == 2
 
 
-def test_the_time_left_is_that_of_the_options_at_work(batches: Batches, tmp_path: Path) -> None:
+def test_the_time_left_is_that_of_the_options_at_work(batches: BatchStore, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     Image.new("RGB", (600, 600)).save(path)
     with closing(batches.engine):
@@ -129,7 +129,7 @@ def test_models_that_load_at_the_second_attempt_give_an_estimate(tmp_path: Path)
         assert estimator.seconds([(30, 40)], FAST)
 
 
-def test_estimates_learn_from_every_batch_once(batches: Batches, tmp_path: Path) -> None:
+def test_estimates_learn_from_every_batch_once(batches: BatchStore, tmp_path: Path) -> None:
     """Also from those of the API, which nobody views."""
     with closing(batches.engine):
         batches.engine.load()
@@ -149,7 +149,7 @@ def test_estimates_learn_from_every_batch_once(batches: Batches, tmp_path: Path)
 
 
 def test_a_version_stays_when_a_later_attempt_fails_and_the_page_says_why(
-    batches: Batches, tmp_path: Path
+    batches: BatchStore, tmp_path: Path
 ) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 1), FAST, "one", viewed=True)
@@ -173,7 +173,7 @@ def test_a_version_stays_when_a_later_attempt_fails_and_the_page_says_why(
         ]
 
 
-def test_a_folder_that_cannot_be_made_is_a_sentence(batches: Batches, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_a_sentence(batches: BatchStore, tmp_path: Path) -> None:
     (results,) = (tmp_path / "files").glob("results-*")
     results.rmdir()
     results.touch()
@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(batches: Batches, tmp_path: 
         batches.start(photos(tmp_path, 1), FAST, "one")
 
 
-def test_faces_that_cannot_be_switched_are_a_sentence(batches: Batches) -> None:
+def test_faces_that_cannot_be_switched_are_a_sentence(batches: BatchStore) -> None:
     with closing(batches.engine):
         portrait = Source.of(SAMPLES / "small_portrait.jpg")
         batch = batches.start([portrait], Options(upscale=1), "one", viewed=True)
@@ -192,8 +192,8 @@ def test_faces_that_cannot_be_switched_are_a_sentence(batches: Batches) -> None:
             batch.change(entry, Limits(), keep=[])
 
 
-def test_a_full_disk_is_told_as_it_is(batches: Batches, tmp_path: Path) -> None:
-    crowded = Batches(batches.engine, tmp_path / "files", Limits(max_disk_bytes=5000))
+def test_a_full_disk_is_told_as_it_is(batches: BatchStore, tmp_path: Path) -> None:
+    crowded = BatchStore(batches.engine, tmp_path / "files", Limits(max_disk_bytes=5000))
     (tmp_path / "files" / "upload").mkdir()
     (tmp_path / "files" / "upload" / "photo.png").write_bytes(bytes(9000))
     assert not crowded.make_room() and crowded.full
@@ -202,7 +202,7 @@ def test_a_full_disk_is_told_as_it_is(batches: Batches, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("leave_after", [1, 2, 3])
 def test_a_batch_that_is_over_holds_no_pixels(
-    batches: Batches, tmp_path: Path, leave_after: int
+    batches: BatchStore, tmp_path: Path, leave_after: int
 ) -> None:
     with closing(batches.engine):
         sources = photos(tmp_path, 3, ".png")
@@ -225,7 +225,7 @@ def test_a_batch_that_is_over_holds_no_pixels(
         pytest.fail("pixels are held")
 
 
-def test_uploads_may_vanish_while_their_batch_waits(batches: Batches, tmp_path: Path) -> None:
+def test_uploads_may_vanish_while_their_batch_waits(batches: BatchStore, tmp_path: Path) -> None:
     with closing(batches.engine):
         sources = photos(tmp_path, 2, ".png")
         batch = batches.start(sources, FAST, "one")
@@ -234,7 +234,7 @@ def test_uploads_may_vanish_while_their_batch_waits(batches: Batches, tmp_path: 
         assert [entry.state for entry in batch.records()] == ["done", "done"]
 
 
-def test_names_in_the_archive_are_unique(batches: Batches, tmp_path: Path) -> None:
+def test_names_in_the_archive_are_unique(batches: BatchStore, tmp_path: Path) -> None:
     names = ["a.png", "a.png", "A.PNG", "x/a.png", "a?.png", "a", "a_enhanced.png", "", "\0"]
     names += ["b.gif", "a_enhanced_2.png", "straße.png", "STRASSE.png", "\u00e9.png", "e\u0301.png"]
     (photo,) = photos(tmp_path, 1, ".png")
@@ -247,11 +247,11 @@ def test_names_in_the_archive_are_unique(batches: Batches, tmp_path: Path) -> No
     assert all(file == Path(file).name and file.endswith(".png") for file in files)
 
 
-def test_two_servers_do_not_share_a_folder(batches: Batches, tmp_path: Path) -> None:
+def test_two_servers_do_not_share_a_folder(batches: BatchStore, tmp_path: Path) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 1, ".png"), FAST, "one")
         list(batch.records())
-        Batches(batches.engine, tmp_path / "files", Limits())
+        BatchStore(batches.engine, tmp_path / "files", Limits())
         version = batch.entries[0].version
         assert version and version.file.exists()
 
@@ -317,13 +317,13 @@ def test_a_file_is_measured_once_whatever_it_is_called(
         assert known_size(tmp_path / nothing) is None
 
 
-def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: Batches, tmp_path: Path) -> None:
+def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: BatchStore, tmp_path: Path) -> None:
     with closing(batches.engine):
         gone, here, api = (
             batches.start(photos(tmp_path, 1), FAST, session, viewed=session != "api")
             for session in ("gone", "here", "api")
         )
-        batches.turns.join(here.key, "here")
+        batches.queue.join(here.key, "here")
         for batch in (gone, here, api):
             batch.touched -= 2 * SILENT_SECONDS
         batches.sweep()
@@ -331,12 +331,12 @@ def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: Batches, tmp_path
         assert [entry.state for entry in gone.entries] == ["stopped"]
 
 
-def test_an_expired_batch_has_no_place_in_the_line(batches: Batches, tmp_path: Path) -> None:
+def test_an_expired_batch_has_no_place_in_the_line(batches: BatchStore, tmp_path: Path) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 1), FAST, "one")
-        batches.turns.join(batch.key, "here")
+        batches.queue.join(batch.key, "here")
         batch.touched -= 7 * 3600
         batches.expire()
     assert batches.get(batch.key) is None
-    assert batches.turns.ahead(batch.key) is None
-    assert not batches.turns.someone_waits
+    assert batches.queue.ahead(batch.key) is None
+    assert not batches.queue.someone_waits

@@ -23,7 +23,7 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.records import Limits, Setup
 from enhance.web.api import Api
-from enhance.web.batches.store import Batches
+from enhance.web.batches.store import BatchStore
 from enhance.web.log import Private, about
 from enhance.web.page.settings import Settings
 from enhance.web.server.routes import routes
@@ -171,7 +171,7 @@ def test_health_tells_when_the_models_are_loaded(tmp_path: Path) -> None:
         return load_enhancer(Setup(device="cpu", precision="fp32"), Limits())
 
     engine = LocalEngine(load, Limits())
-    batches = Batches(engine, tmp_path, Limits())
+    batches = BatchStore(engine, tmp_path, Limits())
     with gr.Blocks():
         api = Api(batches, Settings())
     web = TestClient(Starlette(routes=routes(batches)))

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from enhance.web.page.presets import PRESETS, preset_of
 from tests.server import Server
-from tests.ui.hands import HEADLINE, SMALL, choose, drop
+from tests.web.hands import HEADLINE, SMALL, choose, drop
 
 
 def test_presets_are_different_and_known_again() -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.server import Server, running
-from tests.ui.hands import HEADLINE, PORTRAIT, SMALL, THUMBNAILS, copies, drop, finish, states
+from tests.web.hands import HEADLINE, PORTRAIT, SMALL, THUMBNAILS, copies, drop, finish, states
 
 
 def test_a_late_photo_waits_for_two_of_anothers_batch_at_most(

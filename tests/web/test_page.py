@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.ui.hands import HEADLINE, PORTRAIT, PRINT, SMALL, THUMBNAILS, drop, finish, states
+from tests.web.hands import HEADLINE, PORTRAIT, PRINT, SMALL, THUMBNAILS, drop, finish, states
 
 
 def test_photos_appear_one_by_one_and_a_corrupt_one_harms_none(page: Page, corrupt: Path) -> None:

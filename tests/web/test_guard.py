@@ -33,8 +33,8 @@ from enhance.web.server import bodies
 from enhance.web.server import middleware as guard
 from enhance.web.server.middleware import MAX_LOGINS_PER_MINUTE, Guard
 from tests.server import SAMPLES, Server, running
-from tests.ui.api_photos import QUICK, results, square
-from tests.ui.hands import HEADLINE, SMALL, states
+from tests.web.api_photos import QUICK, results, square
+from tests.web.hands import HEADLINE, SMALL, states
 
 KEY = "0" * 32
 

@@ -20,7 +20,7 @@ from enhance.engines.local import LocalEngine
 from enhance.records import Limits, Options, Setup
 from enhance.web.api import Api
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.store import Batches
+from enhance.web.batches.store import BatchStore
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.settings import Settings
 from tests.server import SAMPLES, running
@@ -43,7 +43,7 @@ def test_who_leaves_while_the_batch_starts_leaves_nothing_waiting(
 ) -> None:
     may_start, starting = threading.Event(), threading.Event()
 
-    class Slow(Batches):
+    class Slow(BatchStore):
         kept: Batch | None = None
 
         def start(self, *arguments: Any, **more: Any) -> Batch:

@@ -24,11 +24,11 @@ from enhance.errors import Busy, NoRoom, OptionsError, TooManyPhotos
 from enhance.records import Failure, Limits, Options, Result, Setup, Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk import used_bytes
-from enhance.web.batches.queue import SILENT_SECONDS, Turns
-from enhance.web.batches.store import Batches
+from enhance.web.batches.queue import SILENT_SECONDS, BatchQueue
+from enhance.web.batches.store import BatchStore
 from tests.server import SAMPLES, Server, running
-from tests.ui.api_photos import QUICK, SLOW, square
-from tests.ui.hands import copies, drop, finish
+from tests.web.api_photos import QUICK, SLOW, square
+from tests.web.hands import copies, drop, finish
 
 FAST = Options(upscale=1, restorer="none", background="lanczos")
 NAMES = [field.name for field in fields(Limits)]
@@ -50,7 +50,7 @@ def noise(folder: Path, name: str, edge: int = 100) -> Source:
     return Source.of(path)
 
 
-def finished(batches: Batches, source: Source) -> Batch:
+def finished(batches: BatchStore, source: Source) -> Batch:
     batch = batches.start([source], FAST, "one")
     assert [entry.state for entry in batch.records()] == ["done"]
     return batch
@@ -103,7 +103,7 @@ def test_bad_accounts_never_open_the_server(value: str) -> None:
 
 
 def test_too_many_photos(engine: LocalEngine, tmp_path: Path) -> None:
-    batches = Batches(engine, tmp_path / "files", Limits(max_photos=2))
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_photos=2))
     source = noise(tmp_path, "a")
     with pytest.raises(TooManyPhotos, match="You sent 3 photos; a batch may have at most 2"):
         batches.start([source] * 3, FAST, "one")
@@ -127,7 +127,7 @@ def test_a_photo_that_takes_too_long(tmp_path: Path) -> None:
 
 def test_the_oldest_finished_batches_make_room(engine: LocalEngine, tmp_path: Path) -> None:
     source = noise(tmp_path, "a")  # 30 KB, and so is its result
-    batches = Batches(engine, tmp_path / "files", Limits(max_disk_bytes=150_000))
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=150_000))
     made = [finished(batches, source) for _ in range(8)]
     left = [batch for batch in made if batches.get(batch.key)]
     assert 0 < len(left) < len(made)
@@ -138,7 +138,7 @@ def test_the_oldest_finished_batches_make_room(engine: LocalEngine, tmp_path: Pa
 def test_a_full_disk_refuses_batches_but_keeps_those_at_work(
     engine: LocalEngine, tmp_path: Path
 ) -> None:
-    batches = Batches(engine, tmp_path / "files", Limits(max_disk_bytes=50_000))
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=50_000))
     source = noise(tmp_path, "a")
     working = batches.start([source, source], FAST, "one")
     records = working.records()
@@ -158,13 +158,13 @@ def test_other_servers_results_do_not_count(engine: LocalEngine, tmp_path: Path)
     other = tmp_path / "files" / "results-other"
     other.mkdir(parents=True)
     (other / "large.png").write_bytes(bytes(200_000))
-    batches = Batches(engine, tmp_path / "files", Limits(max_disk_bytes=100_000))
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=100_000))
     finished(batches, noise(tmp_path, "a"))
     assert (other / "large.png").exists()
 
 
 def test_expired_batches_go_without_a_new_one(engine: LocalEngine, tmp_path: Path) -> None:
-    batches = Batches(engine, tmp_path / "files", Limits(), keep_seconds=0.1)
+    batches = BatchStore(engine, tmp_path / "files", Limits(), keep_seconds=0.1)
     batch = finished(batches, noise(tmp_path, "a"))
     batches.sweep_every(0.05)
     for _ in range(1000):
@@ -178,7 +178,7 @@ def test_expired_batches_go_without_a_new_one(engine: LocalEngine, tmp_path: Pat
 
 def test_uploads_that_no_batch_came_to_use_go(engine: LocalEngine, tmp_path: Path) -> None:
     root = tmp_path / "files"
-    batches = Batches(engine, root, Limits(), keep_seconds=3600)
+    batches = BatchStore(engine, root, Limits(), keep_seconds=3600)
     old, new, sample = (root / name for name in ("old", "new", "sample"))
     for folder in (old, new, sample):
         folder.mkdir()
@@ -233,7 +233,7 @@ class Clock:
 
 def test_a_silent_page_loses_its_place() -> None:
     clock = Clock()
-    turns = Turns(64, clock)
+    turns = BatchQueue(64, clock)
     for number in range(64):
         turns.join(f"silent{number}", f"10.0.0.{number}")
     with pytest.raises(Busy, match="The queue is full: 64 waiting"):
@@ -249,7 +249,7 @@ def test_a_silent_page_loses_its_place() -> None:
 
 
 def test_a_client_has_a_share_of_the_line() -> None:
-    turns = Turns(8)
+    turns = BatchQueue(8)
     for number in range(2):
         turns.join(f"mine{number}", "10.0.0.1")
     with pytest.raises(Busy, match=r"share of the queue \(2 waiting"):
@@ -261,7 +261,7 @@ def test_a_client_has_a_share_of_the_line() -> None:
 
 
 def test_who_has_had_a_turn_goes_to_the_end() -> None:
-    turns = Turns(4)
+    turns = BatchQueue(4)
     turns.join("a", "10.0.0.1")
     with turns.turn("a"):
         for number in range(2, 6):

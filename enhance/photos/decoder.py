@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 _MAIN = "import sys; sys.path[:] = sys.argv[2:]; import enhance.photos.worker as worker; "
 _MAIN += "worker.main(int(sys.argv[1]))"
 # Both threads and arenas take address space, which is limited.
-_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
 _START_SECONDS = 120
 _STUCK_SECONDS = 1800  # its own limits end a worker sooner, unless something keeps it from running
 _NO_ANSWER = 1

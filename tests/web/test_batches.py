@@ -18,7 +18,7 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
 from enhance.estimates import Estimator
-from enhance.photos import output_stem, size_of
+from enhance.photos import Decoder, output_stem, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Photo, Setup, Source
 from enhance.web.batches.batch import Batch
@@ -301,11 +301,11 @@ def test_a_file_is_measured_once_whatever_it_is_called(
 ) -> None:
     measured: list[Path] = []
 
-    def measure(path: Path) -> tuple[int, int] | None:
+    def measure(_: Decoder, path: Path) -> tuple[int, int] | None:
         measured.append(path)
         return size_of(path)
 
-    monkeypatch.setattr("enhance.web.batches.sizes.size_of", measure)
+    monkeypatch.setattr(Decoder, "size_of", measure)
     path, link = tmp_path / "a.png", tmp_path / "b.png"
     Image.new("RGB", (30, 20)).save(path)
     link.hardlink_to(path)

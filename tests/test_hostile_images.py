@@ -191,7 +191,7 @@ print(json.dumps({"reasons": reasons, "megabytes": peak() - before}))
 def test_what_is_no_photo_is_refused_whatever_its_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(NO_PHOTOS[name])
-    with pytest.raises(UnreadablePhoto, match=f"“{name}” is (not an image|damaged)"):
+    with pytest.raises(UnreadablePhoto, match=f"“{name}” is (not a readable image|damaged)"):
         decode(Source.of(path))
     assert size_of(path) is None
 
@@ -388,7 +388,8 @@ def test_what_would_take_hours_or_gigabytes_is_refused_before_a_decoder_sees_it(
     monkeypatch.setattr(enhance.images.decoding, "read_deep", reached)
     tracemalloc.start()
     try:
-        with pytest.raises(UnsupportedPhoto, match=f"“{name}” was not opened: .*{reason}") as caught:
+        refusal = f"“{name}” was not opened: .*{reason}"
+        with pytest.raises(UnsupportedPhoto, match=refusal) as caught:
             decode(Source.of(path))
         with pytest.raises(Costly):
             preview(content)

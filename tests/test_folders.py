@@ -241,12 +241,12 @@ def test_people_are_told_how_far_it_is_and_how_it_ended(
     assert last.startswith("6 of 7 enhanced, 1 failed, ")
     assert last.endswith(f" photos per second: {out}")
     assert "7 photos [" in errors and "7/7 [" in errors
-    assert "failed: “bad.png” is not an image" in errors
+    assert "failed: “bad.png” is not a readable image" in errors
     assert "Left out: linked folders: 1; --verbose says which." in errors
     assert main(["run", str(tree), "-o", out, *QUICK[:-1], "--quiet"]) == 1
     said, errors = capsys.readouterr()
     assert said == ""
-    assert errors.splitlines()[0].startswith("failed: “bad.png” is not an image")
+    assert errors.splitlines()[0].startswith("failed: “bad.png” is not a readable image")
 
 
 def test_a_folder_that_cannot_be_read_ends_nothing(

@@ -192,7 +192,7 @@ print(json.dumps({"reasons": reasons, "megabytes": peak() - before}))
 def test_what_is_no_photo_is_refused_whatever_its_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(NO_PHOTOS[name])
-    with pytest.raises(UnreadablePhoto, match=f"“{name}” is (not an image|damaged)"):
+    with pytest.raises(UnreadablePhoto, match=f"“{name}” is (not a readable image|damaged)"):
         decode(Source.of(path))
     assert size_of(path) is None
 

@@ -101,7 +101,7 @@ def test_the_page_in_chinese(browser: Browser, server: Server, visitor: dict[str
         expect(page.locator("#enhance")).to_have_text("开始增强")
         expect(page).to_have_title("照片增强")
         page.locator("#advanced").get_by_role("button").first.click()
-        expect(page.get_by_label("全部")).to_be_visible()  # a choice
+        expect(page.get_by_label("全部", exact=True)).to_be_visible()  # a choice
         expect(page.get_by_text("结果相对于原图的放大倍数。")).to_be_visible()  # an info
         expect(page.locator("#files")).to_contain_text("将文件拖放到此处")  # Gradio's own
         expect(page.locator("#status")).to_contain_text("添加照片并点击")  # from a handler

@@ -14,12 +14,13 @@ from pathlib import Path
 
 # Before gradio is imported: no request leaves this machine unless the user asks for a download.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# And uvicorn must believe nobody's X-Forwarded-For: whether a proxy stands in front, Guard is told.
+os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from enhance.catalogue import CATALOGUE
 from enhance.choices import required_weights
 from enhance.downloads import fetch
 from enhance.engines.choice import open_engine
@@ -29,9 +30,8 @@ from enhance.records import Limits, Options, Setup
 from enhance.sentences import say
 from enhance.ui.api import Api
 from enhance.ui.batches import Batches
-from enhance.ui.estimator import EstimatorSlot
 from enhance.ui.guard import Guard
-from enhance.ui.language import MIDDLEWARE
+from enhance.ui.language import MIDDLEWARE, text
 from enhance.ui.log import start_log
 from enhance.ui.page import CSS, Page
 from enhance.ui.routes import routes
@@ -93,24 +93,23 @@ def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str
         if not (user and password):
             raise OptionsError(
                 say(
-                    "ENHANCE_AUTH must be user:password, or several of these with commas between "
-                    "them."
+                    "ENHANCE_AUTH must be user:password, or several such pairs separated by commas."
                 )
             )
         pairs.append((user, password))
     return pairs
 
 
-def build_page(batches: Batches, estimator: EstimatorSlot) -> gr.Blocks:
+def build_page(batches: Batches) -> gr.Blocks:
     """The page and the API over the same batches."""
     hour = 3600
 
     def leave(request: gr.Request) -> None:
         batches.leave(str(request.session_hash))
 
-    with gr.Blocks(title="Photo enhancer", delete_cache=(hour, 6 * hour)) as page:
+    with gr.Blocks(title=text("Photo enhancer"), delete_cache=(hour, 6 * hour)) as page:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
-        Api(batches, Page(page, batches, estimator, samples).settings)
+        Api(batches, Page(page, batches, samples).settings)
         page.unload(leave)
     # The page refuses kindly before this limit is reached; it holds for the API too.
     most = 2 * batches.limits.max_waiting
@@ -146,13 +145,12 @@ def main() -> None:
     except OptionsError as error:
         raise SystemExit(str(error)) from error
     batches = Batches(engine, Path(get_upload_folder()), allowed)
-    estimator = EstimatorSlot(engine)
 
     def load() -> None:
         try:
             if os.environ.get("ENHANCE_DOWNLOAD") == "1":
-                for name in required_weights(Options()):
-                    fetch(CATALOGUE[name])
+                for file in required_weights(Options()).values():
+                    fetch(file)
         except EnhanceError as error:
             log.error("%s", error)
         try:
@@ -163,9 +161,9 @@ def main() -> None:
         except Exception:
             log.exception("the models could not be loaded; the first photo will try again")
         finally:
-            estimator.tried()
+            batches.estimator.loading_ended()
 
-    page = build_page(batches, estimator)
+    page = build_page(batches)
     on_space = "1" if os.environ.get("SPACE_ID") else "0"  # which is reached through a proxy
     guard = Middleware(
         Guard,

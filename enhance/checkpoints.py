@@ -40,7 +40,7 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # foreign bytes make the unpickler raise almost anything
         raise WeightsInvalid(
             say(
-                "{path} is not a weight file, is damaged, or holds code, which is never run.",
+                "{path} is not a weight file, is damaged, or contains code, which is never run.",
                 path=path,
             )
         ) from error
@@ -52,6 +52,8 @@ def _tensors(content: object, path: Path) -> dict[str, Tensor]:
         content = next((content[key] for key in _WRAPPERS if key in content), content)
     found = content if isinstance(content, dict) else {}
     if not found or not all(isinstance(value, Tensor) for value in found.values()):
-        raise WeightsInvalid(say("{path} is a PyTorch file, but not one of weights.", path=path))
+        raise WeightsInvalid(
+            say("{path} is a PyTorch file, but it contains no weights.", path=path)
+        )
     # Training on several GPUs leaves this prefix: facexlib's RetinaFace has it.
     return {str(name).removeprefix("module."): value for name, value in found.items()}

@@ -167,7 +167,9 @@ class Enhancer:
                 alpha = transparency(alpha, options.upscale)
         notes = [*photo.notes, *choices]
         if options.restorer != "none" and not faces:
-            notes.append(say("No face found: the whole picture was enhanced, no face restored."))
+            notes.append(
+                say("No face was found: the whole photo was enhanced, but no face was restored.")
+            )
         elif len(patches) < len(faces) and options.weight > 0:
             notes.append(_left_alone(len(faces) - len(patches), len(faces)))
         report = Report(
@@ -265,10 +267,14 @@ def choose_faces(faces: list[Face], choice: FaceChoice, size: tuple[int, int]) -
 
 def _left_alone(count: int, total: int) -> Sentence:
     if total == 1:
-        return say("The face is sharp: left alone.")
+        return say("The face is already sharp and was left unchanged.")
     if count == 1:
-        return say("1 of {total} faces is sharp: left alone.", total=total)
-    return say("{count} of {total} faces are sharp: left alone.", count=count, total=total)
+        return say("1 of {total} faces is already sharp and was left unchanged.", total=total)
+    return say(
+        "{count} of {total} faces are already sharp and were left unchanged.",
+        count=count,
+        total=total,
+    )
 
 
 class _Clock:

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.photos import astronaut
-from enhance.catalogue import CATALOGUE
+from enhance.catalogue import MODELS, weight_files
 from enhance.cli import main
 from enhance.folders.manifest import LOCK, NAME
 from enhance.scaling import lanczos
@@ -95,7 +95,7 @@ def test_files_for_people(folder: Path, tmp_path: Path) -> None:
         (["a.png", "-o", "out", "--tile", "5"], "tile must be between 32 and 4096, not 5."),
         (["a.png", "-o", "out", "--upscale", "9"], "--upscale"),
         (["a.png"], "-o/--out"),
-        ([".", "-o", "out"], "there is no photo in what you named."),
+        ([".", "-o", "out"], "no photos were found."),
     ],
 )
 def test_misuse_is_refused_with_a_sentence(
@@ -254,7 +254,7 @@ def test_a_run_that_is_asked_to_stop_does_and_says_so(
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "Stopped. The same command again does the rest." in said and "Traceback" not in said
+    assert "Stopped. Run the same command again to do the rest." in said and "Traceback" not in said
     assert visible(out) == sorted(line["file"] for line in lines(out))
     assert 3 <= len(visible(out)) < 40
     assert_whole(out)
@@ -291,16 +291,18 @@ def test_fetch_downloads_verifies_and_says_where(
     monkeypatch.setenv("ENHANCE_WEIGHTS_DIR", str(tmp_path / "weights"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        row = replace(
-            CATALOGUE["gfpgan-1.4"],
+        file = replace(
+            weight_files()["gfpgan-1.4"],
             urls=(f"http://127.0.0.1:{server.server_port}/GFPGANv1.4.pth",),
             size=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
         )
-        monkeypatch.setitem(CATALOGUE, "gfpgan-1.4", row)
+        row = replace(MODELS["gfpgan-1.4"], weights=file)
+        monkeypatch.setitem(MODELS, "gfpgan-1.4", row)
         assert main(["fetch", "gfpgan-1.4"]) == 0
         assert (tmp_path / "weights" / "GFPGANv1.4.pth").read_bytes() == content
-        monkeypatch.setitem(CATALOGUE, "gfpgan-1.4", replace(row, sha256="0" * 64))
+        wrong = replace(row, weights=replace(file, sha256="0" * 64))
+        monkeypatch.setitem(MODELS, "gfpgan-1.4", wrong)
         assert main(["fetch", "gfpgan-1.4"]) == 1
         server.shutdown()
-    assert "a wrong one is not used" in capsys.readouterr().err
+    assert "an incorrect file is never used" in capsys.readouterr().err

@@ -19,7 +19,6 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
-import enhance.work
 from benchmarks import folders
 from benchmarks.photos import astronaut
 from enhance.cli import main
@@ -95,9 +94,8 @@ EXPECTED = {
 
 
 def test_a_tree_is_done_in_order_and_its_folders_are_kept(
-    run: Any, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Any, tree: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(enhance.work, "_BATCH", 2)  # several runs of the engine, of equal names
     out = tmp_path / "out"
     code, lines, last = run(tree, out)
     assert code == 0
@@ -129,9 +127,8 @@ def test_photos_may_be_finished_in_any_order(
             self._run.close()
 
     monkeypatch.setattr(LocalEngine, "run", lambda *arguments: Backwards(*arguments))
-    monkeypatch.setattr(enhance.work, "_BATCH", 4)
     lines = run(tree, tmp_path / "out")[1]
-    assert [line["index"] for line in lines] == [3, 2, 1, 0, 5, 4]
+    assert [line["index"] for line in lines] == [5, 4, 3, 2, 1, 0]
     names = sorted(line["name"] for line in lines)
     assert all(line["name"] == names[line["index"]] for line in lines)
     assert results_in(tmp_path / "out") == EXPECTED
@@ -242,7 +239,7 @@ def test_people_are_told_how_far_it_is_and_how_it_ended(
         "2020/b.png → 2020/b_enhanced.png",
     ]
     assert last.startswith("6 of 7 enhanced, 1 failed, ")
-    assert last.endswith(f" photos a second: {out}")
+    assert last.endswith(f" photos per second: {out}")
     assert "7 photos [" in errors and "7/7 [" in errors
     assert "failed: “bad.png” is not an image" in errors
     assert "Left out: linked folders: 1; --verbose says which." in errors
@@ -289,12 +286,16 @@ def test_results_are_no_photos(run: Any, tree: Path) -> None:
         ("tree/2020", "tree", "OUT must not be SRC"),
         ("tree/nowhere", "out", "No such file"),
         ("tree/z.png", "out", "Not a directory"),
-        ("tree/2020/empty", "out", "there is no photo in what you named."),
+        ("tree/2020/empty", "out", "no photos were found."),
         ("gs://bucket/photos", "out", "pip install gcsfs."),
         ("tree", "gs://bucket/photos", "pip install gcsfs."),
         ("nonsense://photos", "out", "nonsense://photos cannot be opened: "),
-        ("tree", "out --shard 3/2", "3/2 is no part of a whole: the second of eight is 2/8."),
-        ("tree", "out --shard two", "two is no part of a whole"),
+        (
+            "tree",
+            "out --shard 3/2",
+            "3/2 is not of the form I/N; the second of eight parts is 2/8.",
+        ),
+        ("tree", "out --shard two", "two is not of the form I/N"),
     ],
 )
 def test_misuse_is_refused_with_a_sentence(

@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     {"enhance.sentences", "enhance.version"},
     {"enhance.errors"},
+    {"enhance.weights"},
+    {"enhance.catalogue"},
     {
-        "enhance.catalogue",
         "enhance.colour",
         "enhance.files",
         "enhance.nets",
@@ -28,27 +29,23 @@ FLOORS = (
     {
         "enhance.checkpoints",
         "enhance.compat",
-        "enhance.downloads",
         "enhance.faces",
         "enhance.images",
         "enhance.low_frequencies",
         "enhance.scaling",
         "enhance.tensors",
         "enhance.tiles",
-        "enhance.weights",
+        "enhance.verified",
     },
-    {
-        "enhance.choices",
-        "enhance.folders",
-        "enhance.inventory",
-        "enhance.sharpness",
-    },
+    {"enhance.choices", "enhance.downloads", "enhance.folders", "enhance.sharpness"},
     {
         "enhance.detectors",
+        "enhance.inventory",
         "enhance.maskers",
         "enhance.restorers",
         "enhance.show",
         "enhance.upscalers",
+        "enhance.views",
     },
     {"enhance.pipeline"},
     {"enhance.build", "enhance.estimates", "enhance.layers", "enhance.reports"},
@@ -71,6 +68,7 @@ TORCHLESS = (
     "enhance.scaling",
     "enhance.sharpness",
     "enhance.tiles",
+    "enhance.views",
 )
 
 

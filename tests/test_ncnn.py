@@ -50,7 +50,7 @@ def test_a_truncated_file_is_refused(param: str, blob: bytes, missing: int) -> N
 
 @pytest.mark.parametrize("extra", [1, 4, 4096])
 def test_surplus_bytes_are_refused(param: str, blob: bytes, extra: int) -> None:
-    with pytest.raises(WeightsInvalid, match=f"{extra} bytes too many"):
+    with pytest.raises(WeightsInvalid, match=f"{extra} bytes too long"):
         read_convolutions(param, blob + bytes(extra))
 
 
@@ -70,7 +70,7 @@ def test_an_unknown_number_format_is_refused(param: str, blob: bytes) -> None:
 def test_weights_of_another_net_are_refused(
     param: str, blob: bytes, other: torch.nn.Module
 ) -> None:
-    with pytest.raises(WeightsInvalid, match="another network"):
+    with pytest.raises(WeightsInvalid, match="different network"):
         load_convolutions(other, read_convolutions(param, blob))
 
 

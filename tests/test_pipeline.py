@@ -176,7 +176,7 @@ def test_faces_below_the_smallest_size_are_left(enhancer: Enhancer) -> None:
 def test_a_photo_without_faces_is_enhanced_and_says_so(enhancer: Enhancer) -> None:
     done = enhancer(photo(LANDSCAPE), replace(FACES, upscale=3), go)
     assert np.array_equal(done.canvas, lanczos(LANDSCAPE, 3))
-    assert [note for note in done.report.notes if note.startswith("No face found")]
+    assert [note for note in done.report.notes if note.startswith("No face was found")]
 
 
 def test_notes_of_decoding_are_kept(enhancer: Enhancer) -> None:

@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from enhance.cli import main
 from enhance.folders.bucket import FOLDER
-from enhance.folders.places import find_place
+from enhance.folders.opening import find_folder
 from enhance.folders.remote import Store
 from tests.test_folders import EXPECTED, QUICK, number_in, photo, results_in, tree, upload
 
@@ -160,7 +160,7 @@ def test_a_run_that_is_asked_to_stop_forgets_nothing(s3: s3fs.S3FileSystem, many
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "Stopped. The same command again does the rest." in errors
+    assert "Stopped. Run the same command again to do the rest." in errors
     done = results(s3)
     assert 15 <= len(done) < 250
     assert {line["file"] for line in manifest(s3)} == done
@@ -172,7 +172,7 @@ def test_a_folder_of_more_than_a_page_is_listed_once(s3: s3fs.S3FileSystem) -> N
     s3.pipe({f"photos/in/{name}": b"x" for name in names})
     s3.pipe_file("photos/inside.txt", b"not below")
     s3.call_s3("put_object", Bucket="photos", Key="in/empty/", Body=b"")
-    store = find_place("s3://photos/in")
+    store = find_folder("s3://photos/in")
     assert isinstance(store, Store)
     listed = list(store.list(""))
     assert sorted(one.name for one in listed) == sorted(names)
@@ -183,7 +183,7 @@ def test_a_folder_of_more_than_a_page_is_listed_once(s3: s3fs.S3FileSystem) -> N
     ("source", "out", "sentence"),
     [
         ("s3://nowhere/photos", "out", "the photos cannot be listed: "),
-        ("s3://photos/empty", "out", "there is no photo in what you named."),
+        ("s3://photos/empty", "out", "no photos were found."),
         ("photos", "s3://nowhere/out", "s3://nowhere/out cannot be the folder for the results: "),
         ("s3://results/all/in", "s3://results/all", "OUT must not be SRC"),
     ],

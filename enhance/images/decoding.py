@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import logging
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from enhance.colour import colour_space, printed_as_srgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
-from enhance.images.costly import Costly
-from enhance.images.deep import is_deep, read_deep, read_deep_tiff
+from enhance.images.deep import is_deep, read_deep, read_deep_tiff, size_of_grey_alpha
 from enhance.images.formats import load, open_image, pictures, video_bits
 from enhance.images.metadata import (
     ICC_TAG,
@@ -49,7 +49,7 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
     """
     name = source.name
     data = read(source, limits)
-    try:
+    with clear_failures(name):
         try:
             image = open_image(data)
         except UnidentifiedImageError:
@@ -58,25 +58,25 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
             return _decode_deep_grey_alpha(name, data, limits)
         _check_size(name, image.size, limits)
         return _decode(name, image, data)
+
+
+@contextmanager
+def clear_failures(name: str) -> Iterator[None]:
+    """Whatever a decoder raises in the block becomes a PhotoError that names the photo."""
+    try:
+        yield
     except PhotoError:
         raise
     except UnidentifiedImageError:
         raise UnreadablePhoto(
             say(
-                "“{name}” is not an image that can be read. Send a JPEG, PNG, WebP, TIFF, BMP, "
-                "GIF, HEIC or AVIF file.",
+                "“{name}” is not a readable image. Send a JPEG, PNG, WebP, TIFF, "
+                "BMP, GIF, HEIC or AVIF file.",
                 name=name,
             )
         ) from None
-    except Costly as error:
-        raise UnsupportedPhoto(
-            say(
-                "“{name}” is not read: that would take far more time or memory than a photo does. "
-                "{reason} Export it again from the original.",
-                name=name,
-                reason=error.reason,
-            )
-        ) from error
+    except MemoryError as error:
+        raise too_costly(name) from error
     except Exception as error:  # damaged files make the decoders raise almost anything
         log.info("decoding failed: %r", error)
         raise UnreadablePhoto(
@@ -85,6 +85,17 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
                 name=name,
             )
         ) from error
+
+
+def too_costly(name: str) -> UnsupportedPhoto:
+    """The error about a file that takes more than a photo of its size may."""
+    return UnsupportedPhoto(
+        say(
+            "“{name}” was not opened: that takes far more time or memory than a photo of its size "
+            "does. Export it again from the original.",
+            name=name,
+        )
+    )
 
 
 def read(source: Source, limits: Limits) -> bytes:
@@ -138,7 +149,7 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
             say("Only the first of {count} pictures in the file was enhanced.", count=frames)
         )
     if (bits := video_bits(image, data)) > 8:
-        notes.append(say("Read with 8 bits a channel, the photo has {bits}.", bits=bits))
+        notes.append(say("Read with 8 bits per channel; the photo has {bits}.", bits=bits))
     orientation = orientation_of(tags_of(image))
     if kind == "PNG":
         image.load()  # in this format, blocks may follow the pixels
@@ -158,7 +169,8 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
         if image.mode in ("I", "F") or image.mode.startswith("I;"):
             raise UnsupportedPhoto(
                 say(
-                    "“{name}” holds values that are not a photo's. Export it as 8 or 16 bits.",
+                    "“{name}” contains pixel values that no photo has. Export it "
+                    "with 8 or 16 bits per channel.",
                     name=name,
                 )
             )
@@ -175,12 +187,8 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
 
 def _decode_deep_grey_alpha(name: str, data: bytes, limits: Limits) -> Photo:
     """A TIFF of two channels of 16 bits, which Pillow does not open."""
-    with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
-        page = cast(tifffile.TiffPage, file.pages[0])
-        size = page.imagewidth, page.imagelength
-        _check_size(name, size, limits)
-        if (page.bitspersample, page.samplesperpixel) != (16, 2):
-            raise UnidentifiedImageError
+    size = size_of_grey_alpha(io.BytesIO(data))
+    _check_size(name, size, limits)
     tags = Image.Exif()
     tags.load(data)
     pixels = read_deep_tiff(data, size, orientation_of(tags))
@@ -217,7 +225,9 @@ def _deep_pixels(image: Image.Image, data: bytes, notes: list[Sentence]) -> Pixe
     except ValueError:
         if image.mode not in ("RGB", "RGBA"):
             raise
-        notes.append(say("Read with 8 bits a channel: the file's 16 are packed in an unusual way."))
+        notes.append(
+            say("Read with 8 bits per channel: the file stores its 16 bits in an unusual way.")
+        )
         return None
 
 
@@ -243,7 +253,7 @@ def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Im
 
 
 def _unusable_profile() -> Sentence:
-    return say("The colour profile cannot be used: colours are read without it.")
+    return say("The colour profile cannot be used and was ignored.")
 
 
 def _what_is_missing(image: Image.Image) -> Sentence:
@@ -256,7 +266,7 @@ def _what_is_missing(image: Image.Image) -> Sentence:
         return say("The file is cut off: some of the picture's detail is missing.")
     share = max(1, 100 * rows // image.height)
     return say(
-        "The file is cut off: {share} % of the picture could be read, the rest is grey.",
+        "The file is cut off: {share}% of the picture could be read; the rest is grey.",
         share=share,
     )
 

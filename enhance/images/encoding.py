@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from enhance.images.deep import to_8_bit, write_deep_png, write_tiff
+from enhance.images.location import without_location
 from enhance.images.metadata import photoshop_block
-from enhance.images.places import without_place
 from enhance.records import Metadata, OutputFormat, Photo, Pixels
 from enhance.sentences import Sentence, say
 
@@ -72,27 +72,34 @@ def encode(
     notes: list[Sentence] = []
     kind = _SAME.get(photo.format, photo.format) if wanted == "same" else wanted.upper()
     if wanted == "same" and photo.format == "GIF":
-        notes.append(say("Saved as PNG: GIF holds only 256 colours."))
+        notes.append(say("Saved as PNG: GIF supports only 256 colours."))
     height, width = canvas.shape[:2]
     if max(width, height) > _WRITERS[kind].side:
         side = _WRITERS[kind].side
         notes.append(
             say(
-                "Saved as PNG: {format} holds at most {side} pixels a side.", format=kind, side=side
+                "Saved as PNG: {format} supports at most {side} pixels per side.",
+                format=kind,
+                side=side,
             )
         )
         kind = "PNG"
     writer = _WRITERS[kind]
     if canvas.dtype == np.uint16 and not writer.deep:
         canvas, alpha = to_8_bit(canvas), None if alpha is None else to_8_bit(alpha)
-        notes.append(say("{format} holds 8 bits a channel, the photo had 16.", format=kind))
+        notes.append(say("{format} stores 8 bits per channel; the photo had 16.", format=kind))
     if alpha is not None and not writer.alpha:
         canvas, alpha = _on_white(canvas, alpha), None
-        notes.append(say("{format} holds no transparency: put on white.", format=kind))
+        notes.append(
+            say(
+                "{format} does not support transparency: the photo was placed on white.",
+                format=kind,
+            )
+        )
     if metadata == "strip":
         photo = replace(photo, exif=None, xmp=None, iptc=None)
     elif metadata == "no-location":
-        photo = without_place(photo)
+        photo = without_location(photo)
     photo = _holdable(photo, kind, notes)
     data = _write(kind, _channels(canvas, alpha, photo.grey), photo, quality)
     return data, writer.extension, tuple(notes)
@@ -108,12 +115,16 @@ def _holdable(photo: Photo, kind: str, notes: list[Sentence]) -> Photo:
         photo = replace(photo, **cast(Any, {field: None}))
         notes.append(
             say(
-                "The {block} block is left out: {format} holds at most 64 KB of it.",
+                "The {block} metadata was left out: {format} stores at most 64 KB of it.",
                 block=name,
                 format=kind,
             )
             if field in room
-            else say("The {block} block is left out: {format} holds none.", block=name, format=kind)
+            else say(
+                "The {block} metadata was left out: {format} cannot store it.",
+                block=name,
+                format=kind,
+            )
         )
     return photo if "dpi" in room else replace(photo, dpi=None)
 

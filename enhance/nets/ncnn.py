@@ -51,7 +51,7 @@ def read_convolutions(param: str, blob: bytes) -> list[tuple[Tensor, Tensor]]:
         ) from error
     if at != len(blob):
         raise WeightsInvalid(
-            say("The ncnn weights have {count} bytes too many.", count=len(blob) - at)
+            say("The ncnn weights are {count} bytes too long.", count=len(blob) - at)
         )
     return found
 
@@ -64,7 +64,7 @@ def load_convolutions(net: nn.Module, convolutions: list[tuple[Tensor, Tensor]])
     modules = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
     shapes = [tuple(m.weight.shape) for m in modules]
     if shapes != [tuple(weight.shape) for weight, _ in convolutions]:
-        raise WeightsInvalid(say("The ncnn weights belong to another network."))
+        raise WeightsInvalid(say("The ncnn weights belong to a different network."))
     with torch.no_grad():
         for module, (weight, bias) in zip(modules, convolutions, strict=True):
             module.weight.copy_(weight)

@@ -6,40 +6,26 @@ would do for anybody: fetch an address of the internet and hand it on.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 import uuid
-from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
-import anyio
-from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.records import Limits
-from enhance.sentences import Sentence, say
+from enhance.sentences import say
 from enhance.ui.batches import NO_ROOM
+from enhance.ui.bodies import Parts, Refused, read
 from enhance.ui.language import preferred, translated
 from enhance.ui.log import REQUEST_HEADER
+from enhance.ui.rates import Rate
 
 UPLOAD = "/gradio_api/upload"
 LOGIN = "/login"
 MAX_LOGINS_PER_MINUTE = 20
-BODY_SECONDS = 30
-"""How long the body of a request that is no upload may take to arrive."""
-
-# What such a body may hold: so much anyway, and so much for each photo that a batch may have. A
-# photo with a name of 255 letters has 1.8 KB and 10 values, seldom a third of that.
-_BODY, _BODY_PER_PHOTO = 64 * 1024, 2 * 1024
-_VALUES, _VALUES_PER_PHOTO = 1000, 20
-# Whoever has too many photos is told so by the page and the API, kindly; not much later, by this.
-_FILES_PER_PHOTO = 2
 
 # The icon is made in any size that is asked for; the app's manifest asks for these.
 _ICON, _ICON_SIZES = "/pwa_icon/", ("", "192", "512")
@@ -47,25 +33,10 @@ _ICON, _ICON_SIZES = "/pwa_icon/", ("", "192", "512")
 _CLOSED = ("/gradio_api/proxy=", "/gradio_api/process_recording", "/gradio_api/component_server")
 # What only a proxy may say; the last one nobody, as Gradio's own proxy is not in use.
 _PROXYS = (b"x-forwarded-", b"x-gradio-server", REQUEST_HEADER.encode())
-_MINUTE = 60
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
-
-TOO_LARGE = say("This request is too large. Send fewer photos at once.")
-
-
-class Refused(MultiPartException):
-    """A request that is not served; `status` is the answer's.
-
-    Of this kind, because then Gradio deletes what it has read of an upload, and says the message.
-    """
-
-    def __init__(self, status: int, sentence: Sentence) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.sentence = sentence
 
 
 class Guard:
@@ -141,8 +112,8 @@ class Guard:
         if path == UPLOAD:
             return self._metered(scope, receive, client)
         if path == LOGIN and not self._logins.take(client):
-            raise Refused(429, say("Too many tries to log in. Try again in a minute."))
-        return await _read(receive, self._limits.max_photos)
+            raise Refused(429, say("Too many login attempts. Try again in a minute."))
+        return await read(receive, self._limits.max_photos)
 
     def _metered(self, scope: Scope, receive: Receive, client: str) -> Receive:
         """An upload's body, which ends with a refusal when it becomes too much."""
@@ -150,7 +121,7 @@ class Guard:
         too_large = Refused(
             413,
             say(
-                "This upload has more than {megabytes:.0f} MB. Send fewer photos at once.",
+                "This upload is larger than {megabytes:.0f} MB. Send fewer photos at once.",
                 megabytes=most / 1e6,
             ),
         )
@@ -165,14 +136,14 @@ class Guard:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > most:
             raise too_large
-        parts = _Parts(headers.get("content-type", ""))
+        parts = Parts(headers.get("content-type", ""))
         seen = 0
 
         async def receive_metered() -> Message:
             nonlocal seen
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Refused(400, say("The upload broke off."))
+                raise Refused(400, say("The upload was interrupted."))
             body = message.get("body", b"")
             seen += len(body)
             if seen > most:
@@ -206,105 +177,3 @@ def _numbered(scope: Scope) -> tuple[Scope, str]:
     number, name = uuid.uuid4().hex, REQUEST_HEADER.encode()
     others = [header for header in scope["headers"] if header[0] != name]
     return {**scope, "headers": [*others, (name, number.encode())]}, number
-
-
-class _Parts:
-    """Counts the files of an upload as it comes, whatever it is cut into."""
-
-    def __init__(self, content_type: str) -> None:
-        boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
-        self._line = b"--" + boundary
-        self._tail = b""
-        self._seen = -2  # the first one is the request itself; the last line ends the last file
-
-    def further(self, body: bytes) -> int:
-        """How many files, besides the first, begin or end here."""
-        joined = self._tail + body
-        self._tail = joined[max(0, len(joined) - len(self._line) + 1) :]
-        before = max(0, self._seen)
-        self._seen += joined.count(self._line)
-        return max(0, self._seen) - before
-
-
-@dataclass
-class Rate:
-    """At most so much in any minute, for each client."""
-
-    most: int
-    clock: Callable[[], float]
-    _taken: dict[str, deque[tuple[float, int]]] = field(
-        default_factory=lambda: defaultdict(deque), init=False
-    )
-    _sums: dict[str, int] = field(default_factory=lambda: defaultdict(int), init=False)
-
-    def take(self, client: str, amount: int = 1) -> bool:
-        """Whether the client may have that much more now; it is counted if so."""
-        now = self.clock()
-        self._forget(now)
-        if self._sums[client] + amount > self.most:
-            return False
-        if amount:
-            self._taken[client].append((now, amount))
-            self._sums[client] += amount
-        return True
-
-    def _forget(self, now: float) -> None:
-        """What lies more than a minute back, of all clients: nothing grows for ever."""
-        for client in list(self._sums):
-            taken = self._taken[client]
-            while taken and taken[0][0] <= now - _MINUTE:
-                self._sums[client] -= taken.popleft()[1]
-            if not taken:
-                del self._taken[client], self._sums[client]
-
-
-async def _read(receive: Receive, most_photos: int) -> Receive:
-    """The whole body, which may name uploaded files, but no addresses to fetch files from."""
-    most = _BODY + _BODY_PER_PHOTO * most_photos
-    body = bytearray()
-    with anyio.move_on_after(BODY_SECONDS) as patience:
-        message = await receive()
-        while message["type"] == "http.request":
-            body += message.get("body", b"")
-            if len(body) > most:
-                raise Refused(413, TOO_LARGE)
-            if not message.get("more_body"):
-                break
-            message = await receive()
-    if patience.cancelled_caught:
-        raise Refused(408, say("This request took too long to arrive. Send it again."))
-    try:
-        sent = json.loads(body)
-    except (ValueError, RecursionError):
-        sent = None  # a form, or what Gradio will refuse itself
-    _check(sent, most_photos)
-    unread = [{**message, "body": bytes(body)}]
-
-    async def receive_again() -> Message:
-        return unread.pop() if unread else await receive()
-
-    return receive_again
-
-
-def _check(sent: Any, most_photos: int) -> None:
-    """Refuse plain data that is too much, or names a file that lies elsewhere."""
-    left, values, files = [sent], 0, 0
-    while left:
-        item = left.pop()
-        values += 1
-        if isinstance(item, dict):
-            path = item.get("path")
-            files += isinstance(path, str)
-            if isinstance(path, str) and path.lstrip().lower().startswith(("http:", "https:")):
-                raise Refused(
-                    400,
-                    say(
-                        "This server does not fetch photos from other addresses. Upload the "
-                        "photo itself."
-                    ),
-                )
-            left += item.values()
-        elif isinstance(item, list):
-            left += item
-    if values > _VALUES + _VALUES_PER_PHOTO * most_photos or files > _FILES_PER_PHOTO * most_photos:
-        raise Refused(413, TOO_LARGE)

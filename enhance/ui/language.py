@@ -1,25 +1,42 @@
 """Which language a visitor reads, and everything that is said to them in it.
 
 What handlers send is translated here, for the language of the request. The widgets' own texts are
-translated in the browser, before Gradio draws them: see `PageInChinese`. `gr.I18n` would know
-only zh-CN and zh-TW, and put its markers in place of the labels into the API's description.
+translated in the browser, before Gradio draws them: see `PageInChinese`. `gr.I18n` would leave
+"zh" and "zh-HK" in English, for which Gradio has no texts, and the page's title; and its markers
+would stand in place of the labels in the API's description.
+
+The translations are in `enhance/locale`, a catalogue as gettext has them. It is read as it is
+written: no compiled copy could be out of date.
 """
 
 from __future__ import annotations
 
 import html
 import json
+from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
+from babel.messages.pofile import read_po
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.sentences import Sentence
-from enhance.ui.chinese import CHINESE
 
 Language = Literal["en", "zh"]
+
+CATALOGUE = Path(__file__).parents[1] / "locale" / "zh" / "LC_MESSAGES" / "enhance.po"
+
+
+def _read(catalogue: Path) -> dict[str, str]:
+    with catalogue.open("rb") as file:
+        messages = read_po(file)
+    return {str(m.id): str(m.string) for m in messages if m.id and m.string and not m.fuzzy}
+
+
+CHINESE = _read(CATALOGUE)
+"""Chinese by English. The key is a text of the page, or the template of a sentence."""
 
 
 def language_of(request: gr.Request | None) -> Language:
@@ -51,7 +68,7 @@ def _quality(parameters: str) -> float:
 
 
 def translated(said: str, language: Language) -> str:
-    """A sentence, or a text that `text` knows, in that language; in English without translation."""
+    """A sentence, or a text of the page, in that language; in English without translation."""
     if language == "en":
         return str(said)
     if not isinstance(said, Sentence):
@@ -73,8 +90,7 @@ def _translated_value(value: Any, language: Language) -> Any:
 
 
 def text(english: str) -> str:
-    """A static text of a widget, as it is. Raises KeyError when it has no translation."""
-    CHINESE[english]
+    """The same text: marks the text of a widget for the catalogue, as `say` marks sentences."""
     return english
 
 

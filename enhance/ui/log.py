@@ -50,6 +50,7 @@ def start_log(form: str, files: Path) -> None:
         else logging.Formatter(_TEXT)
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request it sends
     sys.stderr = Cleaned(sys.stderr, private)  # type: ignore[assignment]
 
 

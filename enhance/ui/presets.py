@@ -19,13 +19,13 @@ LABELS = {
     "custom": text("Custom"),
 }
 ABOUT = {
-    "portrait": text("Restores every face and enlarges twice."),
+    "portrait": text("Restores every face and doubles the resolution."),
     "old": text(
-        "Cleans the whole picture of scratches, noise and compression, not only the faces."
+        "Removes noise and compression artefacts from the whole photo, not only from faces."
     ),
-    "group": text("Finds small faces too and leaves those alone that are sharp already."),
-    "fast": text("Only the largest face, in the photo's own size."),
-    "custom": text("As set under Advanced."),
+    "group": text("Also finds small faces, and leaves faces that are already sharp unchanged."),
+    "fast": text("Restores only the largest face and keeps the photo's size."),
+    "custom": text("Uses the settings under Advanced."),
 }
 
 

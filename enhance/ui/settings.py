@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from enhance.catalogue import Kind, models, option_values
 from enhance.errors import OptionsError
 from enhance.records import UPSCALES, Options
 from enhance.sentences import say
@@ -27,15 +28,7 @@ class Settings:
             info=text("How many times larger the result is."),
         )
         restorer = gr.Dropdown(
-            [
-                (text("Best there is"), "auto"),
-                (text("GFPGAN 1.4 (natural)"), "gfpgan-1.4"),
-                ("GFPGAN 1.3", "gfpgan-1.3"),
-                (text("GFPGAN 1.2 (sharpest)"), "gfpgan-1.2"),
-                ("RestoreFormer", "restoreformer"),
-                (text("Bundled (Real-ESRGAN)"), "bundled"),
-                (text("Leave faces alone"), "none"),
-            ],
+            _choices("restorer", auto=text("Best available"), none=text("Do not restore faces")),
             value=DEFAULTS.restorer,
             label=text("Faces"),
             info=text("The model that restores faces."),
@@ -46,17 +39,10 @@ class Settings:
             value=DEFAULTS.weight,
             step=0.05,
             label=text("Strength"),
-            info=text("0 keeps the faces as they are, 1 takes the restored ones."),
+            info=text("0 keeps the original faces, 1 uses the restored ones."),
         )
         background = gr.Dropdown(
-            [
-                (text("By device"), "auto"),
-                (text("Plain enlargement (instant)"), "lanczos"),
-                (text("Real-ESRGAN compact, distilled (clean, fast)"), "compact"),
-                (text("Real-ESRGAN general (sharp, fast)"), "realesr-general-x4v3"),
-                (text("Real-ESRGAN ×2 plus (sharp)"), "realesrgan-x2plus"),
-                (text("Real-ESRGAN ×4 plus (sharpest, slow on a CPU)"), "realesrgan"),
-            ],
+            _choices("background", auto=text("Automatic")),
             value=DEFAULTS.background,
             label=text("Background"),
             info=text("How everything around the faces is enlarged."),
@@ -67,50 +53,53 @@ class Settings:
             value=DEFAULTS.background_weight,
             step=0.05,
             label=text("Background strength"),
-            info=text("0 keeps the grain of the background, 1 removes it."),
+            info=text("0 keeps the background's grain, 1 removes it."),
         )
         working_size = gr.Radio(
-            [(text("Automatic"), "auto"), (text("Full"), "full")],
+            [(text("Automatic"), "auto"), (text("Full size"), "full")],
             value=DEFAULTS.working_size,
             label=text("Working size"),
-            info=text("Real-ESRGAN ×4 plus sees soft parts smaller: faster and cleaner."),
+            info=text(
+                "Real-ESRGAN ×4 plus works on blurry areas at a reduced size: faster and cleaner."
+            ),
         )
         face_colours = gr.Radio(
-            [(text("As in the photo"), "photo"), (text("As the model paints them"), "model")],
+            [(text("As in the photo"), "photo"), (text("As the model renders them"), "model")],
             value=DEFAULTS.face_colours,
-            label=text("Colours of faces"),
+            label=text("Face colours"),
         )
         faces = gr.Radio(
-            [(text("All"), "all"), (text("Largest"), "largest"), (text("In the middle"), "center")],
+            [
+                (text("All"), "all"),
+                (text("Largest"), "largest"),
+                (text("Closest to the centre"), "center"),
+            ],
             value=DEFAULTS.faces,
-            label=text("Which faces"),
+            label=text("Faces to restore"),
         )
         only_restore_blurred = gr.Checkbox(
             value=DEFAULTS.only_restore_blurred,
-            label=text("Leave sharp faces alone"),
+            label=text("Skip faces that are already sharp"),
         )
         detector = gr.Radio(
-            [
-                (text("RetinaFace MobileNet (fast)"), "retinaface-mobilenet"),
-                ("RetinaFace ResNet-50", "retinaface-r50"),
-            ],
+            _choices("detector"),
             value=DEFAULTS.detector,
             label=text("Face detector"),
-            info=text("ResNet-50 is the one that GFPGAN uses."),
+            info=text("GFPGAN itself uses ResNet-50."),
         )
         masker = gr.Radio(
-            [(text("Soft square"), "feather"), ("ParseNet", "parsenet")],
+            _choices("masker"),
             value=DEFAULTS.masker,
-            label=text("Blending of faces"),
-            info=text("ParseNet is the one that GFPGAN uses; it leaves hair alone."),
+            label=text("Face blending"),
+            info=text("GFPGAN itself uses ParseNet, which leaves hair untouched."),
         )
         face_threshold = gr.Slider(
             0.01,
             0.99,
             value=DEFAULTS.face_threshold,
             step=0.01,
-            label=text("Face threshold"),
-            info=text("Lower finds more faces, also false ones."),
+            label=text("Detection threshold"),
+            info=text("Lower values find more faces, but also more false ones."),
         )
         min_face = gr.Slider(
             1,
@@ -118,20 +107,25 @@ class Settings:
             value=DEFAULTS.min_face,
             step=1,
             label=text("Smallest face"),
-            info=text("In pixels of the photo."),
+            info=text("In pixels of the original photo."),
         )
         tile = gr.Slider(
             32,
             4096,
             value=DEFAULTS.tile,
             step=32,
-            label=text("Tile"),
-            info=text("Smaller needs less memory and takes longer."),
+            label=text("Tile size"),
+            info=text("Smaller tiles need less memory but take longer."),
         )
         format_ = gr.Radio(
-            [(text("As sent"), "same"), ("JPEG", "jpeg"), ("PNG", "png"), ("WebP", "webp")],
+            [
+                (text("Same as the original"), "same"),
+                ("JPEG", "jpeg"),
+                ("PNG", "png"),
+                ("WebP", "webp"),
+            ],
             value=DEFAULTS.format,
-            label=text("Format of the results"),
+            label=text("Output format"),
         )
         quality = gr.Slider(
             1,
@@ -139,17 +133,17 @@ class Settings:
             value=DEFAULTS.quality,
             step=1,
             label=text("Quality"),
-            info=text("Of JPEG and WebP."),
+            info=text("For JPEG, WebP, HEIC and AVIF."),
         )
         metadata = gr.Radio(
             [
                 (text("Keep all"), "keep"),
-                (text("Without the place"), "no-location"),
-                (text("Remove"), "strip"),
+                (text("Remove the location"), "no-location"),
+                (text("Remove all"), "strip"),
             ],
             value=DEFAULTS.metadata,
-            label=text("Date, camera and place"),
-            info=text("What the photo's file says besides its picture."),
+            label=text("Metadata (date, camera, location)"),
+            info=text("What the photo's file contains besides the image."),
         )
         self._by_name = {
             "upscale": upscale,
@@ -215,6 +209,12 @@ class Settings:
                 )
             named[name] = int(named[name])
         return Options(**named)
+
+
+def _choices(kind: Kind, **others: str) -> list[tuple[str, str]]:
+    """Labels and values of an option whose values are models. others: labels of other values."""
+    labels = others | {model.name: str(model.label) for model in models(kind)}
+    return [(labels[value], value) for value in option_values(kind)]
 
 
 def _within(value: object, slider: gr.Slider) -> bool:

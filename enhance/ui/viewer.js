@@ -58,7 +58,7 @@ function draw() {
   divider.style.transform = `translate(${line}px, ${from[1]}px)`;
   divider.style.height = `${to[1] - from[1]}px`;
   divider.setAttribute("aria-valuenow", percent);
-  divider.setAttribute("aria-valuetext", `${percent} %`);
+  divider.setAttribute("aria-valuetext", `${percent}%`);
 
   // Each label stays in its part of the picture, and goes when the part is too narrow for it.
   const [left, right] = [part("left"), part("right")];
@@ -68,7 +68,7 @@ function draw() {
   right.classList.toggle("gone", to[0] - line < right.offsetWidth + 16);
 
   stage.classList.toggle("roams", roams);
-  part("percent").textContent = `${Math.round(100 * size)} %`;
+  part("percent").textContent = `${Math.round(100 * size)}%`;
   part("fit").setAttribute("aria-pressed", scale === null);
   part("actual").setAttribute("aria-pressed", size === 1);
   part("out").disabled = size <= Math.min(fit, 1);
@@ -164,7 +164,7 @@ function drawStrengths() {
 }
 
 function say(label) {
-  label.querySelector("output").textContent = `${Math.round(100 * inputOf(label).value)} %`;
+  label.querySelector("output").textContent = `${Math.round(100 * inputOf(label).value)}%`;
 }
 
 part("strengths").addEventListener("input", (event) => {

@@ -3,8 +3,8 @@
 One HTML widget, drawn in the browser by `viewer.js` from plain values. Five events come back,
 each with an object whose fields a listener reads from its `gr.EventData`:
 
-- `select` `{index}`: another photo is asked for, by its place in the row (from 0);
-- `edit` `{face, on}`: a face, by its place in `View.faces`, is to be restored or left as it is;
+- `select` `{index}`: another photo is asked for, by its index among them (from 0);
+- `edit` `{face, on}`: a face, by its index in `View.faces`, is to be restored or left as it is;
 - `input` `{left, right}`: other versions are to be compared, by their keys;
 - `expand` `{}`: the strengths are to be changed, for which `View.layers` is needed;
 - `release` `{weight, background_weight}`: those that a person has chosen, in 0..1.
@@ -20,37 +20,40 @@ from typing import Any
 
 import gradio as gr
 
+from enhance.ui.language import text
+
 BEFORE = "before"
 """The key of the photo as it was, among the versions to compare."""
 
 WORDS = {
-    "viewer": "Photo viewer",
-    "before": "Before",
-    "after": "After",
-    "split": "Line between before and after",
-    "fit": "Fit",
-    "actual": "100 %",
-    "zoom": "Zoom",
-    "zoom_in": "Zoom in",
-    "zoom_out": "Zoom out",
-    "faces": "Faces",
-    "face_on": "restored. Press to leave it as it was.",
-    "face_off": "left as it was. Press to restore it.",
-    "face_fixed": "not restored, so there is nothing to switch.",
-    "strength": "Strength",
-    "face_strength": "Faces",
-    "background_strength": "Background",
-    "previous": "Previous photo",
-    "next": "Next photo",
-    "left": "Version on the left",
-    "right": "Version on the right",
-    "full_screen": "Full screen",
-    "download": "Download",
-    "preview": "Preview",
-    "loading": "Loading …",
-    "failed": "This picture cannot be loaded. Enhance the photo again.",
-    "empty": "Your photo appears here as soon as it is done: before on the left, after on the "
-    "right.",
+    "viewer": text("Photo viewer"),
+    "before": text("Before"),
+    "after": text("After"),
+    "split": text("Divider between before and after"),
+    "fit": text("Fit"),
+    "actual": text("100%"),
+    "zoom": text("Zoom"),
+    "zoom_in": text("Zoom in"),
+    "zoom_out": text("Zoom out"),
+    "faces": text("Faces"),
+    "face_on": text("restored. Press to show the original face."),
+    "face_off": text("original. Press to show the restored face."),
+    "face_fixed": text("not restored, so it cannot be switched."),
+    "strength": text("Strength"),
+    "face_strength": text("Faces"),
+    "background_strength": text("Background"),
+    "previous": text("Previous photo"),
+    "next": text("Next photo"),
+    "left": text("Version on the left"),
+    "right": text("Version on the right"),
+    "full_screen": text("Full screen"),
+    "download": text("Download"),
+    "preview": text("Preview"),
+    "loading": text("Loading …"),
+    "failed": text("This picture cannot be loaded. Enhance the photo again."),
+    "empty": text(
+        "Your photo appears here as soon as it is done: before on the left, after on the right."
+    ),
 }
 """Every word of the widget, in English."""
 
@@ -75,7 +78,7 @@ class View:
     name: str
     caption: str
     index: int
-    """its place among the photos, from 0"""
+    """which of the photos it is, from 0"""
     count: int
     before: str
     """URL"""
@@ -114,7 +117,7 @@ def viewer_widget() -> gr.HTML:
         js_on_load=_read("js"),
         apply_default_css=False,
         elem_id="viewer",
-        label="Before and after",
+        label=text("Before and after"),
     )
 
 

@@ -26,7 +26,7 @@ def test_a_preset_sets_the_options_and_shows_its_cost(page: Page) -> None:
     choose(page, "Old photo")
     expect(background).to_have_value("Real-ESRGAN compact, distilled (clean, fast)")
     choose(page, "Fast preview")
-    expect(background).to_have_value("Plain enlargement (instant)")
+    expect(background).to_have_value("Plain resizing (instant)")
     page.get_by_role("radio", name="PNG").check()
     custom = page.locator("#preset label").filter(has_text="Custom")
     expect(custom.locator("input")).to_be_checked()
@@ -35,7 +35,7 @@ def test_a_preset_sets_the_options_and_shows_its_cost(page: Page) -> None:
 def test_settings_are_remembered(page: Page) -> None:
     choose(page, "Group")
     group = page.locator("#preset label").filter(has_text="Group")
-    expect(page.locator("#preset")).to_contain_text("Finds small faces")
+    expect(page.locator("#preset")).to_contain_text("Also finds small faces")
     page.reload()
     expect(group.locator("input")).to_be_checked()
 

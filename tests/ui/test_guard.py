@@ -29,7 +29,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from enhance.records import Limits
-from enhance.ui import guard
+from enhance.ui import bodies, guard
 from enhance.ui.guard import MAX_LOGINS_PER_MINUTE, Guard
 from tests.server import SAMPLES, Server, running
 from tests.ui.api_photos import QUICK, results, square
@@ -532,7 +532,7 @@ def test_requests_of_many_values_are_refused(data: Any) -> None:
 
 
 def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError("what has not come was served")
@@ -549,6 +549,20 @@ def test_tries_to_log_in_a_minute() -> None:
 def test_a_client_cannot_pretend_to_be_another() -> None:
     app = guarded(Clock())
     assert [upload(app, forwarded=f"10.0.0.{i}") for i in range(4)] == [200, 200, 200, 429]
+
+
+def test_the_server_believes_no_proxy_that_it_was_not_told_of(tmp_path: Path) -> None:
+    """Not one on the same machine either, through which anybody's header may have come."""
+    with running(tmp_path, ENHANCE_MAX_UPLOADS_PER_MINUTE="3") as server:
+        statuses = [
+            httpx.post(
+                f"{server.url}/gradio_api/upload",
+                files={"files": ("a.jpg", b"x")},
+                headers={"X-Forwarded-For": f"10.0.0.{i}"},
+            ).status_code
+            for i in range(4)
+        ]
+    assert statuses == [200, 200, 200, 429]
 
 
 def test_behind_a_proxy_clients_are_told_apart() -> None:

@@ -10,10 +10,10 @@ import gradio as gr
 import pytest
 from playwright.sync_api import Browser, expect
 
-from enhance import records
+from enhance.catalogue import Kind, option_values
+from enhance.records import FaceChoice, OutputFormat
 from enhance.sentences import joined, say
-from enhance.ui.chinese import CHINESE
-from enhance.ui.language import Language, language_of, text, translated
+from enhance.ui.language import CHINESE, Language, language_of, translated
 from enhance.ui.presets import PRESETS
 from tests.server import Server
 
@@ -50,11 +50,9 @@ def test_without_a_request_or_its_header_it_is_english() -> None:
 
 def test_sentences_are_translated_with_what_they_hold() -> None:
     inner = say("{hours} h {minutes} min", hours=1, minutes=5)
-    sentence = say(
-        "{count} photos: about {time}, if there is one face in each.", count=3, time=inner
-    )
+    sentence = say("{count} photos: about {time} if each has one face.", count=3, time=inner)
     assert translated(sentence, "zh") == "3 张照片：大约 1 小时 5 分钟（按每张一张人脸估算）。"
-    assert translated(sentence, "en") == "3 photos: about 1 h 5 min, if there is one face in each."
+    assert translated(sentence, "en") == "3 photos: about 1 h 5 min if each has one face."
 
 
 def test_numbers_are_formatted_by_the_translation() -> None:
@@ -77,16 +75,10 @@ def test_words_are_translated() -> None:
     assert translated("Enhance", "en") == "Enhance"
 
 
-def test_a_text_must_have_a_translation() -> None:
-    assert text("Enhance") == "Enhance"
-    with pytest.raises(KeyError):
-        text("Nobody translated this.")
-
-
 def test_no_value_of_an_option_is_taken_for_a_text() -> None:
     """The page's texts are translated wherever they stand, so values must not look like them."""
-    kinds = ("Restorer", "Background", "Detector", "Masker", "FaceChoice", "OutputFormat")
-    values = {value for kind in kinds for value in get_args(getattr(records, kind))}
+    values = {*get_args(FaceChoice), *get_args(OutputFormat)}
+    values |= {value for kind in get_args(Kind) for value in option_values(kind)}
     assert not (values | set(PRESETS)) & set(CHINESE)
 
 
@@ -110,7 +102,7 @@ def test_the_page_in_chinese(browser: Browser, server: Server, visitor: dict[str
         expect(page).to_have_title("照片增强")
         page.locator("#advanced").get_by_role("button").first.click()
         expect(page.get_by_label("全部")).to_be_visible()  # a choice
-        expect(page.get_by_text("结果相对原图放大的倍数。")).to_be_visible()  # an info
+        expect(page.get_by_text("结果相对于原图的放大倍数。")).to_be_visible()  # an info
         expect(page.locator("#files")).to_contain_text("将文件拖放到此处")  # Gradio's own
         expect(page.locator("#status")).to_contain_text("添加照片并点击")  # from a handler
         shown = set(page.locator("body").inner_text().splitlines())
@@ -127,7 +119,7 @@ def test_the_page_in_english(browser: Browser, server: Server, locale: str) -> N
         page.goto(server.url)
         expect(page.locator("#enhance")).to_have_text("Enhance")
         expect(page).to_have_title("Photo enhancer")
-        expect(page.locator("#status")).to_contain_text("Drop photos and press Enhance.")
+        expect(page.locator("#status")).to_contain_text("Add photos and press Enhance.")
         assert not set(page.locator("body").inner_text().splitlines()) & set(CHINESE.values())
         assert not said
 
@@ -152,4 +144,4 @@ def test_the_api_is_described_in_english(server: Server) -> None:
     with urllib.request.urlopen(request) as response:
         endpoints = json.load(response)["named_endpoints"]
     labels = {parameter["label"] for parameter in endpoints["/enhance"]["parameters"]}
-    assert {"Upscale", "Faces", "Tile"} <= labels
+    assert {"Upscale", "Faces", "Tile size"} <= labels

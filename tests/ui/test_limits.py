@@ -105,7 +105,7 @@ def test_bad_accounts_never_open_the_server(value: str) -> None:
 def test_too_many_photos(engine: LocalEngine, tmp_path: Path) -> None:
     batches = Batches(engine, tmp_path / "files", Limits(max_photos=2))
     source = noise(tmp_path, "a")
-    with pytest.raises(TooManyPhotos, match="These are 3 photos; a batch may have 2"):
+    with pytest.raises(TooManyPhotos, match="You sent 3 photos; a batch may have at most 2"):
         batches.start([source] * 3, FAST, "one")
     assert len(list(batches.start([source] * 2, FAST, "one").records())) == 2
 
@@ -236,7 +236,7 @@ def test_a_silent_page_loses_its_place() -> None:
     turns = Turns(64, clock)
     for number in range(64):
         turns.join(f"silent{number}", f"10.0.0.{number}")
-    with pytest.raises(Busy, match="The line is full: 64 waiting"):
+    with pytest.raises(Busy, match="The queue is full: 64 waiting"):
         turns.join("late", "10.0.1.1")
     clock.now += SILENT_SECONDS - 1
     assert turns.seen("silent7") and turns.someone_waits
@@ -252,7 +252,7 @@ def test_a_client_has_a_share_of_the_line() -> None:
     turns = Turns(8)
     for number in range(2):
         turns.join(f"mine{number}", "10.0.0.1")
-    with pytest.raises(Busy, match="share of the line: 2 waiting"):
+    with pytest.raises(Busy, match=r"share of the queue \(2 waiting"):
         turns.join("mine2", "10.0.0.1")
     turns.join("yours", "10.0.0.2")
     turns.leave("mine0")
@@ -293,7 +293,7 @@ def test_the_page_says_the_limits_and_keeps_them(
         drop(page, *photos)
         page.click("#enhance")
         expect(page.locator(".toast-body")).to_contain_text(
-            "These are 3 photos; a batch may have 2"
+            "You sent 3 photos; a batch may have at most 2"
         )
         page.reload()
         drop(page, *photos[:2])
@@ -304,6 +304,6 @@ def test_the_page_says_the_limits_and_keeps_them(
 def test_the_api_keeps_the_limits(small: Server, tmp_path: Path) -> None:
     photo = handle_file(square(tmp_path / "photo.jpg", QUICK))
     client = Client(small.url, verbose=False)
-    with pytest.raises(Exception, match="These are 3 photos; a batch may have 2"):
+    with pytest.raises(Exception, match="You sent 3 photos; a batch may have at most 2"):
         client.predict([photo] * 3, restorer="none", api_name="/enhance_batch")
     assert client.predict(photo, restorer="none", api_name="/enhance")[1]["ok"]

@@ -73,7 +73,7 @@ def test_strengths_move_at_once_and_are_kept(page: Page) -> None:
     # Moved, not yet let go: the browser mixes the layers itself.
     slider = page.locator("#viewer .of-faces input")
     slider.evaluate("s => { s.value = 0.5; s.dispatchEvent(new Event('input', {bubbles: true})) }")
-    expect(page.locator("#viewer .of-faces output")).to_have_text("50 %")
+    expect(page.locator("#viewer .of-faces output")).to_have_text("50%")
     expect(page.locator("#viewer .layers")).to_be_visible()
     expect(layers.nth(2)).to_have_css("opacity", "0.5")
     expect(layers.nth(1)).to_have_css("opacity", "1")
@@ -84,13 +84,13 @@ def test_strengths_move_at_once_and_are_kept(page: Page) -> None:
     background = page.locator("#viewer .of-background input")
     background.focus()
     page.keyboard.press("Home")
-    expect(page.locator("#viewer .of-background output")).to_have_text("0 %")
+    expect(page.locator("#viewer .of-background output")).to_have_text("0%")
     expect(page.locator("#viewer .layers")).to_be_hidden()
     assert np.abs(picture(page) - half).mean() > 0.5
     page.keyboard.press("End")
     expect(page.locator("#viewer .layers")).to_be_hidden()
     slider.evaluate("s => { s.value = 1; s.dispatchEvent(new Event('change', {bubbles: true})) }")
-    expect(page.locator("#viewer .of-faces output")).to_have_text("100 %")
+    expect(page.locator("#viewer .of-faces output")).to_have_text("100%")
     page.wait_for_function("document.querySelector('#viewer .layers').hidden")
 
 

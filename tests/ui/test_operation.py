@@ -92,6 +92,7 @@ def test_the_log_tells_of_requests_and_not_of_what_they_sent(logging_json: Serve
     # The address is for people, on standard output.
     lines = [json.loads(line) for line in written if line and not line.startswith("* ")]
     assert all({"time", "level", "logger", "request", "message"} <= set(line) for line in lines)
+    assert "httpx" not in {line["logger"] for line in lines}, "requests of the server's own"
     (failed,) = (line for line in lines if "photo 1 failed" in line["message"])
     assert failed["request"] == TICKET
     (decoding,) = (line for line in lines if line["logger"] == "enhance.images.decoding")

@@ -95,7 +95,7 @@ def test_a_sample_can_be_tried(page: Page) -> None:
 
 def test_enhance_without_photos_says_what_to_do(page: Page) -> None:
     page.click("#enhance")
-    expect(page.get_by_text("Drop at least one photo first.")).to_be_visible()
+    expect(page.get_by_text("Add at least one photo first.")).to_be_visible()
 
 
 def test_a_name_is_never_markup(page: Page, tmp_path: Path) -> None:

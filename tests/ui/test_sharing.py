@@ -24,7 +24,9 @@ def test_a_late_photo_waits_for_two_of_anothers_batch_at_most(
         drop(late, SMALL)
         before = states(page).count("done")
         late.click("#enhance")
-        expect(late.locator(HEADLINE)).to_contain_text("1 ahead of you. Your next photo begins in")
+        expect(late.locator(HEADLINE)).to_contain_text(
+            "1 ahead of you in the queue. Your next photo starts in"
+        )
         finish(late, 1)
         after = states(page).count("done")
     # One more may have been finished, but not yet drawn, when the late one came.
@@ -75,7 +77,7 @@ def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_
         second.click("#enhance")
         expect(second.locator(HEADLINE)).to_contain_text("of 9, about")
         third.click("#enhance")
-        expect(third.get_by_text("The line is full: 1 waiting.")).to_be_visible()
+        expect(third.get_by_text("The queue is full: 1 waiting.")).to_be_visible()
         expect(third.locator("#enhance")).to_be_visible()
         first.click("#stop")
         expect(first.locator("#resume")).to_be_visible()

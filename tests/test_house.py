@@ -140,7 +140,7 @@ def test_nothing_needs_a_certain_system_to_be_imported(module: str) -> None:
 
 def always_imported(path: Path) -> Iterator[str]:
     """What the file imports wherever it is imported: not what depends on a condition or a call."""
-    conditional = ast.FunctionDef | ast.AsyncFunctionDef | ast.If | ast.Try
+    conditional = ast.FunctionDef | ast.AsyncFunctionDef | ast.If | ast.Try | ast.With
     waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
     while waiting:
         node = waiting.pop()

@@ -189,11 +189,10 @@ def wait_for_lines(out: Path, count: int, process: subprocess.Popen[str]) -> Non
         time.sleep(0.005)
 
 
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    """A folder of photos, each with a colour of its own."""
-    folder = tmp_path / "many"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photos, each with a colour of its own; tests only read it."""
+    folder = tmp_path_factory.mktemp("many")
     for number in range(40):
         photo = Image.fromarray(astronaut()[:300, :400])
         photo.putpixel((0, 0), (number, 0, 0))

@@ -303,11 +303,11 @@ def test_an_expired_batch_has_no_place_in_the_line(batches: Batches, tmp_path: P
 def test_what_was_refused_is_not_decoded_for_a_look_at_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_at: list[Path] = []
+    looked_at: list[bytes] = []
 
     def look(_: Decoder, source: Source, long_side: int) -> bytes:
-        looked_at.append(source.path)
-        return preview(source.path.read_bytes(), long_side)
+        looked_at.append(source.path.read_bytes())
+        return preview(looked_at[-1], long_side)
 
     monkeypatch.setattr(Decoder, "preview", look)
     limits = Limits(max_pixels=1000)
@@ -317,4 +317,4 @@ def test_what_was_refused_is_not_decoded_for_a_look_at_it(
         Image.new("RGB", (30, 30)).save(sources[1].path)
         batch = Batches(engine, tmp_path / "files", limits).start(sources, FAST, "1", viewed=True)
         assert [entry.state for entry in batch.records()] == ["failed", "done"]
-    assert looked_at == [sources[1].path]
+    assert looked_at == [sources[1].path.read_bytes()]

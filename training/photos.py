@@ -1,4 +1,4 @@
-"""The photographs that the compact network learns from, and those kept back to judge it.
+"""The photographs that networks learn from here, and those kept back to judge them.
 
 All are shipped by packages; `get_photos.sh` unpacks those that are not Python packages.
 """
@@ -74,11 +74,12 @@ COLLECTIONS = (
 )
 
 
-def training_photos(folder: Path) -> Iterator[Image]:
+def training_photos(folder: Path, without: tuple[str, ...] = ()) -> Iterator[Image]:
     """The photos to learn from; `folder` is where `get_photos.sh` unpacked."""
     for collection in COLLECTIONS:
         for name in collection.names:
-            yield _load(collection, name, folder)
+            if name not in without:
+                yield _load(collection, name, folder)
 
 
 def held_out_photos(folder: Path) -> Iterator[tuple[str, Image]]:

@@ -15,6 +15,9 @@ from enhance.sentences import Sentence, say
 Pixels: TypeAlias = NDArray[Any]
 """uint8 or uint16, full range; RGB (height, width, 3) unless said otherwise."""
 
+Mask: TypeAlias = NDArray[Any]
+"""bool, (height, width): what is meant of a photo."""
+
 FloatArray: TypeAlias = NDArray[Any]
 """float32 in 0..1; RGB crops (n, 512, 512, 3) unless said otherwise."""
 

@@ -15,9 +15,9 @@ import pytest
 from huggingface_hub import metadata_load
 from packaging.specifiers import SpecifierSet
 
-from docs import architecture
 from enhance import cli
 from enhance.records import Limits
+from scripts import draw_architecture
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("assets/*.md")])
@@ -107,8 +107,8 @@ def test_commands_can_be_given(module: str, rest: str, capsys: pytest.CaptureFix
 
 
 def test_the_picture_of_the_house_is_that_of_the_code() -> None:
-    assert architecture.PICTURE.read_text("utf-8") == architecture.drawn(), (
-        "The modules have changed: python -m docs.architecture"
+    assert draw_architecture.PICTURE.read_text("utf-8") == draw_architecture.drawn(), (
+        "The modules have changed: python -m scripts.draw_architecture"
     )
 
 

@@ -1,16 +1,15 @@
-"""Makes the before/after picture of the README: `python -m docs.pictures`."""
+"""Makes the before/after picture of the README: `python -m scripts.before_after`."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from assets.make_samples import SAMPLES
 from enhance.build import load_enhancer
 from enhance.records import Limits, Options, Photo, Pixels, Setup
+from scripts import DOCS
+from scripts.make_samples import SAMPLES
 
 CUTS = {  # sample → left, top, edge of the square that is enhanced and shown
     "blurred_portrait": (60, 0, 400),
@@ -30,7 +29,7 @@ def main() -> None:
         after = enhancer(Photo(name, before, "PNG"), options, lambda: None).pasted()
         pair = [_fit(before), _fit(after)]
         columns.append(np.vstack(pair))
-    file = Path(__file__).parent / "before_after.jpg"
+    file = DOCS / "before_after.jpg"
     Image.fromarray(np.hstack(columns)).save(file, quality=88)
 
 

@@ -1,10 +1,10 @@
-"""Draws the icon of the page: `python -m assets.make_icon`. A face, half of it sharp."""
+"""Draws the icon of the page: `python -m scripts.make_icon`. A face, half of it sharp."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PIL import Image, ImageDraw, ImageFilter
+
+from scripts import ASSETS
 
 EDGE = 512
 ORANGE, WHITE = (249, 115, 22), (255, 255, 255)
@@ -24,7 +24,7 @@ def main() -> None:
     corners = Image.new("L", (EDGE, EDGE), 0)
     ImageDraw.Draw(corners).rounded_rectangle((0, 0, EDGE - 1, EDGE - 1), 96, fill=255)
     face.putalpha(corners)
-    face.quantize(64).save(Path(__file__).with_name("icon.png"), optimize=True)
+    face.quantize(64).save(ASSETS / "icon.png", optimize=True)
 
 
 if __name__ == "__main__":

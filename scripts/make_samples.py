@@ -1,12 +1,11 @@
-"""Makes the photos in `assets/samples`: `python -m assets.make_samples`."""
+"""Makes the photos in `assets/samples`: `python -m scripts.make_samples`."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from PIL import Image
 
 from benchmarks.photos import Damage, astronaut, degrade, group, hopper, sepia
+from scripts import ASSETS
 
 SAMPLES = {
     "blurred_portrait": degrade(astronaut(), Damage(blur=1.6, down=1, noise=4, jpeg=60)),
@@ -18,7 +17,7 @@ SAMPLES = {
 }
 
 if __name__ == "__main__":
-    folder = Path(__file__).parent / "samples"
+    folder = ASSETS / "samples"
     folder.mkdir(exist_ok=True)
     for name, pixels in SAMPLES.items():
         Image.fromarray(pixels).save(folder / f"{name}.jpg", quality=88)

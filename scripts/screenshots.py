@@ -1,4 +1,4 @@
-"""Takes the README's pictures of the page: `python -m docs.screenshots`."""
+"""Takes the README's pictures of the page: `python -m scripts.screenshots`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from scripts import DOCS
 from tests.server import Server, running
 from tests.ui.conftest import launch
 from tests.ui.hands import GROUP, HEADLINE, PORTRAIT, PRINT, SMALL, THUMBNAILS, drop, finish
-
-HERE = Path(__file__).parent
 
 
 def main() -> None:
@@ -33,13 +32,13 @@ def desktop(browser: Browser, server: Server) -> None:
     page.click("#enhance")
     expect(page.locator(THUMBNAILS)).to_have_count(2)
     _wait_for_pictures(page)
-    page.screenshot(path=HERE / "page.jpg", quality=85)
+    page.screenshot(path=DOCS / "page.jpg", quality=85)
     finish(page, 4)
     page.locator("#gallery button.thumbnail-lg").nth(1).click()
     expect(page.locator("#viewer .name")).to_have_text(GROUP.name)
     page.click("#viewer button.outlines")
     _wait_for_pictures(page)
-    page.locator("#viewer").screenshot(path=HERE / "faces.jpg", quality=85)
+    page.locator("#viewer").screenshot(path=DOCS / "faces.jpg", quality=85)
 
 
 def phone(browser: Browser, server: Server) -> None:
@@ -51,7 +50,7 @@ def phone(browser: Browser, server: Server) -> None:
     _wait_for_pictures(page)
     page.locator("#status").scroll_into_view_if_needed()
     page.evaluate("document.querySelector('#gallery').scrollIntoView()")
-    page.screenshot(path=HERE / "phone.jpg", quality=85)
+    page.screenshot(path=DOCS / "phone.jpg", quality=85)
 
 
 def _open(browser: Browser, server: Server, width: int, height: int, **settings: str) -> Page:

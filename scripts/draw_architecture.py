@@ -1,4 +1,4 @@
-"""The picture of the house in architecture.md, from the code: `python -m docs.architecture`.
+"""Draws the modules in architecture.md from the code: `python -m scripts.draw_architecture`.
 
 A row is a floor of `tests/test_house.py`, which keeps imports pointing downward; a box is a module
 or a package, with the first sentence of its own docstring.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from pathlib import Path
 from xml.sax.saxutils import escape
 
+from scripts import DOCS
 from tests.test_house import FLOORS, ROOT
 
-PICTURE = Path(__file__).parent / "architecture.svg"
+PICTURE = DOCS / "architecture.svg"
 
 _WIDTH = 1180  # everything in pixels
 _GAP = 10

@@ -1,4 +1,4 @@
-"""Puts the benchmarks' tables into the pages of docs: `python -m docs.measured`.
+"""Puts the benchmarks' tables into the pages of docs: `python -m scripts.fill_tables`.
 
 They are read from docs/benchmarks, where `python -m benchmarks --into docs/benchmarks` saves them,
 and written between a comment that names the benchmark and the next `<!-- end -->`.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 from benchmarks.tables import Table
-
-DOCS = Path(__file__).parent
+from scripts import DOCS
 
 
 def filled(page: str) -> str:

@@ -19,17 +19,19 @@ from enhance.compat import prepare
 from enhance.detectors import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.errors import OptionsError, WeightsInvalid
 from enhance.maskers import FeatherMasker, ParseNetMasker
+from enhance.nets.damage import DamageNet
 from enhance.nets.gfpgan import GFPGAN
 from enhance.nets.ncnn import load_convolutions, read_convolutions
 from enhance.nets.rrdbnet import RRDBNet
 from enhance.nets.srvgg import SRVGGNetCompact
 from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo, Limits, Options, Setup
+from enhance.repair.detect import DamageDetector
 from enhance.restorers import FaceNet, RealESRGANFaces
 from enhance.sentences import Sentence, say
 from enhance.tensors import Place, ResidentNet
 from enhance.upscalers import Lanczos, TiledNet
-from enhance.weights import COMPACT, X4PLUS_BIN, X4PLUS_PARAM
+from enhance.weights import COMPACT, DAMAGE, X4PLUS_BIN, X4PLUS_PARAM
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +107,10 @@ class ResidentModels:
         return self._loaded[name]  # type: ignore[return-value]
 
     @cached_property
+    def damage_detector(self) -> DamageDetector:
+        return damage_detector(DAMAGE.read(), self._place)
+
+    @cached_property
     def _x4plus(self) -> ResidentNet:
         net = RRDBNet()
         load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
@@ -158,6 +164,13 @@ class ResidentModels:
         name = "realesr-general-x4v3"
         net = ResidentNet(self._upstream(name, SRVGGNetCompact()), self._place)
         return TiledNet(name, net, scale=4, overlap=_SRVGG_OVERLAP)
+
+
+def damage_detector(weights: bytes, place: Place) -> DamageDetector:
+    """What finds damage. weights: a safetensors file of `training.detect`."""
+    net = DamageNet()
+    net.load_state_dict(safetensors.torch.load(weights))
+    return DamageDetector(ResidentNet(net, place))
 
 
 def compact_upscaler(weights: bytes, place: Place) -> Upscaler:

@@ -25,6 +25,8 @@ _SEEN = 0.25  # a pixel is damaged where damage covers more of it than this
 _RIM = 0.06  # below it a pixel is clean; between the two nobody can say
 _CONTRAST = 9.0  # grey levels; fainter damage is none
 
+Kinds = tuple[tuple[Callable[[tuple[int, int], np.random.Generator], Float], float, int], ...]
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -60,25 +62,33 @@ def damaged(photo: Float, rng: np.random.Generator, amount: float | None = None)
     if rng.random() < 0.4:  # the scanner's lens
         sigma = rng.uniform(0.3, 1.0)
         x, marked, alpha = (cv2.GaussianBlur(part, (0, 0), sigma) for part in (x, marked, alpha))
-    contrast = np.abs(marked - x).max(2)
+    mask, clean = labels(x, marked, alpha)
     photo, scanned = x, marked
     if rng.random() < 0.4:
         scanned = noise(scanned, rng)
     if rng.random() < 0.6:
         scanned = jpeg(scanned, rng)
-    seen = contrast > _CONTRAST
-    mask = (alpha > _SEEN) & seen
-    clean = alpha < _RIM
     return Sample(photo, scanned, mask.astype(np.float32), (mask | clean).astype(np.float32))
 
 
-def draw(x: Float, amount: float, rng: np.random.Generator) -> tuple[Float, Float]:
-    """The picture with damage over it, and how much of each pixel that covers."""
+def labels(photo: Float, marked: Float, alpha: Float) -> tuple[Float, Float]:
+    """Where the damage is seen, and where there is surely none, both bool."""
+    seen = np.abs(marked - photo).max(2) > _CONTRAST
+    return (alpha > _SEEN) & seen, alpha < _RIM
+
+
+def draw(
+    x: Float, amount: float, rng: np.random.Generator, kinds: Kinds | None = None
+) -> tuple[Float, Float]:
+    """The picture with damage over it, and how much of each pixel that covers.
+
+    amount: 0..1. kinds: (what draws it, its chance, how many at most besides the first).
+    """
     x = x.astype(np.float32).copy()
     total = np.zeros(x.shape[:2], np.float32)
     if amount == 0:
         return x, total
-    for kind, share, most in _KINDS:
+    for kind, share, most in kinds or _KINDS:
         if rng.random() > share:
             continue
         for _ in range(1 + int(rng.random() * most * amount)):
@@ -218,9 +228,12 @@ def _stain(size: tuple[int, int], rng: np.random.Generator) -> Float:
     return alpha
 
 
-_Kind = Callable[[tuple[int, int], np.random.Generator], Float]
-# Drawn with which chance, and how many at most besides the first.
-_KINDS: tuple[tuple[_Kind, float, int], ...] = (
+def thin_scratch(size: tuple[int, int], rng: np.random.Generator) -> Float:
+    """One to three pixels wide, across much of the picture."""
+    return _line(size, _path(size, rng, 0.03, True), rng.uniform(1, 3))
+
+
+_KINDS: Kinds = (
     (_scratch, 0.6, 5),
     (_fibre, 0.3, 4),
     (_crack, 0.25, 2),

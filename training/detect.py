@@ -39,7 +39,7 @@ _RATES = 1.5e-3, 1e-5  # learning rate: after the warm-up, and at last
 _WARM = 100  # steps
 _MEAN = 0.998  # weight of the past in the running mean of the weights
 _WEIGHT = 2.0  # of a damaged pixel relative to a clean one
-_EVERY = 200  # steps between checkpoints
+_EVERY = 100  # steps between checkpoints
 _VALIDATION = 32  # patches, always the same
 
 

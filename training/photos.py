@@ -21,6 +21,7 @@ Image = NDArray[np.uint8]
 _MATE = "usr/share/backgrounds/mate/nature/{}.jpg"
 _PLASMA = "usr/share/wallpapers/{}/contents/images/{}"
 _FACES = "face_recognition-1.3.0/tests/test_images/{}.jpg"
+_UNSEEN = ("Autumn", "DarkestHour")
 _LONGEST = 2600  # pixels; larger photos are averaged down
 
 
@@ -87,6 +88,12 @@ def held_out_photos(folder: Path) -> Iterator[tuple[str, Image]]:
     for collection in COLLECTIONS:
         for name in collection.held_out:
             yield name, _load(collection, name, folder)
+
+
+def unseen_photos(folder: Path) -> Iterator[tuple[str, Image]]:
+    """Further photos of the same packages, which belong to no collection."""
+    for name in _UNSEEN:
+        yield name, _read(folder / _PLASMA.format(name, "2560x1600.jpg"))
 
 
 def _load(collection: Collection, name: str, folder: Path) -> Image:

@@ -36,7 +36,7 @@ from PIL import Image, ImageCms
 
 from enhance.engines.local import LocalEngine
 from enhance.images import decode, preview, size_of
-from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
+from enhance.pipeline import DamageDetector, Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import (
     EngineInfo,
     Limits,
@@ -303,6 +303,10 @@ class _Plain:
         raise NotImplementedError
 
     def restorer(self, name: str) -> Restorer:
+        raise NotImplementedError
+
+    @property
+    def damage_detector(self) -> DamageDetector:
         raise NotImplementedError
 
 

@@ -23,6 +23,7 @@ _BACKGROUND_PIXELS = {
     "realesrgan-x2plus": 0.25,
     "realesr-general-x4v3": 0.07,
 }
+_BEFORE_PIXELS = {"repair": 0.004, "tone": 0.002}  # what comes before, if it is asked for
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
 
@@ -34,6 +35,7 @@ class Estimator:
         self._device = info.device
         self._per_face = {k: v * info.pixel_seconds for k, v in _FACE_PIXELS.items()}
         self._per_pixel = {k: v * info.pixel_seconds for k, v in _BACKGROUND_PIXELS.items()}
+        self._before = {k: v * info.pixel_seconds for k, v in _BEFORE_PIXELS.items()}
         self._per_output_megapixel = _MEGAPIXEL_SECONDS
 
     def seconds(self, size: tuple[int, int], options: Options, faces: int = 1) -> float:
@@ -47,6 +49,9 @@ class Estimator:
 
     def _one(self, pixels: int, options: Options, faces: int) -> float:
         total = self._per_pixel[options.background] * pixels
+        total += pixels * sum(
+            cost for step, cost in self._before.items() if getattr(options, step) != "off"
+        )
         total += self._per_output_megapixel * pixels * options.upscale**2 / 1e6
         return total + faces * self._per_face.get(options.restorer, 0.0)
 
@@ -55,6 +60,8 @@ class Estimator:
         spent = dict(report.seconds)
         pixels = report.source_size[0] * report.source_size[1]
         _blend(self._per_pixel, report.background, spent.pop("upscale", 0.0) / pixels)
+        for step in self._before.keys() & spent.keys():
+            _blend(self._before, step, spent.pop(step) / pixels)
         restore = spent.pop("restore", 0.0)
         if report.restored:
             _blend(self._per_face, report.restorer, restore / len(report.restored))

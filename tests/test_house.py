@@ -46,6 +46,7 @@ FLOORS = (
     {
         "enhance.detectors",
         "enhance.maskers",
+        "enhance.repair",
         "enhance.restorers",
         "enhance.show",
         "enhance.upscalers",
@@ -68,6 +69,9 @@ TORCHLESS = (
     "enhance.pipeline",
     "enhance.layers",
     "enhance.records",
+    "enhance.repair.fill",
+    "enhance.repair.mask",
+    "enhance.repair.tone",
     "enhance.scaling",
     "enhance.sharpness",
     "enhance.tiles",

@@ -44,12 +44,12 @@ class Sample:
 
 def damaged(photo: Float, rng: np.random.Generator, amount: float | None = None) -> Sample:
     """The photo as an old print that was scanned. amount: of damage, 0..1; drawn when None."""
-    x = photo.astype(np.float32)
+    x: Float = photo.astype(np.float32)
     if rng.random() < 0.3:
         x = fade(x, rng)
     elif rng.random() < 0.25:
-        x = np.repeat(x.mean(2, keepdims=True), 3, 2) * rng.uniform((0.9, 0.8, 0.6), 1.0)
-        x = x.astype(np.float32)
+        brown = rng.uniform((0.9, 0.8, 0.6), 1.0).astype(np.float32)
+        x = x.mean(2, keepdims=True) * brown
     if rng.random() < 0.35:
         x = lookalikes(x, rng)
     if rng.random() < 0.4:
@@ -62,18 +62,21 @@ def damaged(photo: Float, rng: np.random.Generator, amount: float | None = None)
     if rng.random() < 0.4:  # the scanner's lens
         sigma = rng.uniform(0.3, 1.0)
         x, marked, alpha = (cv2.GaussianBlur(part, (0, 0), sigma) for part in (x, marked, alpha))
-    mask, clean = labels(x, marked, alpha)
-    photo, scanned = x, marked
+    scanned = marked
     if rng.random() < 0.4:
         scanned = noise(scanned, rng)
     if rng.random() < 0.6:
         scanned = jpeg(scanned, rng)
-    return Sample(photo, scanned, mask.astype(np.float32), (mask | clean).astype(np.float32))
+    mask, clean = labels(x, marked, alpha, 1.5 * float((scanned - marked).std()))
+    return Sample(x, scanned, mask.astype(np.float32), (mask | clean).astype(np.float32))
 
 
-def labels(photo: Float, marked: Float, alpha: Float) -> tuple[Float, Float]:
-    """Where the damage is seen, and where there is surely none, both bool."""
-    seen = np.abs(marked - photo).max(2) > _CONTRAST
+def labels(photo: Float, marked: Float, alpha: Float, noise: float = 0.0) -> tuple[Float, Float]:
+    """Where the damage is seen, and where there is surely none, both bool.
+
+    noise: grey levels; damage that differs by less from the photo is not seen.
+    """
+    seen = np.abs(marked - photo).max(2) > max(_CONTRAST, noise)
     return (alpha > _SEEN) & seen, alpha < _RIM
 
 
@@ -181,8 +184,8 @@ def _crease(size: tuple[int, int], rng: np.random.Generator) -> Float:
     """A fold: nearly straight, rough at its edges, its core worn through."""
     alpha = _line(size, _path(size, rng, 0.008, True), rng.uniform(1.5, 6))
     rough = rng.normal(0, 1, size).astype(np.float32)
-    rough = cv2.GaussianBlur(rough, (0, 0), rng.uniform(0.7, 2))
-    edge = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.6, 1.5))
+    rough = np.asarray(cv2.GaussianBlur(rough, (0, 0), rng.uniform(0.7, 2)))
+    edge: Float = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.6, 1.5))
     return ((edge - 0.45 + rough / rough.std() * 0.16) * 4 + 0.5).clip(0, 1) * (edge > 0.02)
 
 
@@ -198,7 +201,7 @@ def _tear(size: tuple[int, int], rng: np.random.Generator) -> Float:
     alpha = np.zeros((max(h, w),) * 2, np.uint8)
     at = np.rint(outline * (1 << _SHIFT)).astype(np.int32)
     cv2.fillPoly(alpha, [at], 255, cv2.LINE_AA, _SHIFT)
-    turned = np.rot90(alpha, rng.integers(4))[:h, :w]
+    turned = np.rot90(alpha, int(rng.integers(4)))[:h, :w]
     return np.ascontiguousarray(turned).astype(np.float32) / 255
 
 

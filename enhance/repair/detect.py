@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from enhance.colour import SRGB, ColourSpace
 from enhance.nets.damage import DamageNet
-from enhance.records import Checkpoint, Mask, Pixels
+from enhance.records import Checkpoint, Pixels
 from enhance.tensors import ResidentNet, unit
 from enhance.tiles import tiles
 
 _TILE = 768  # pixels; larger ones save little of the overlap
 _SMALLEST_TILE = 64
-_SURE = 0.9, 0.15  # likelihood from which a pixel is marked, at the sensitivities 0 and 1
-_RIM = np.ones((3, 3), np.uint8)  # marks reach a pixel further than what is seen of the damage
 
 
 class DamageDetector:
@@ -45,14 +42,3 @@ class DamageDetector:
         with self._net.interruptible(checkpoint):
             self._net.shrinking(_TILE, _SMALLEST_TILE, run)
         return likelihood
-
-
-def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
-    """Which pixels to fill in, (h, w) bool.
-
-    likelihood: of `DamageDetector`. sensitivity: 0 marks only what is certain, 1 what is likely.
-    """
-    strict, lenient = _SURE
-    least = round(255 * (strict + (lenient - strict) * sensitivity))
-    marked = (likelihood >= least).view(np.uint8)
-    return cv2.dilate(marked, _RIM).view(np.bool_)  # type: ignore[return-value]

@@ -24,7 +24,8 @@ def fill(rgb: Pixels, mask: Mask) -> Pixels:
     filled = rgb.copy()
     if mask.all():
         return filled
-    for part in tiles(*mask.shape, _TILE, _CONTEXT):
+    height, width = mask.shape
+    for part in tiles(height, width, _TILE, _CONTEXT):
         if not mask[part.core].any():
             continue
         window = np.ascontiguousarray(rgb[part.window])

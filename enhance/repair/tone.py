@@ -48,7 +48,7 @@ _TO_LAB = np.array(
 
 @dataclass(frozen=True)
 class Fading:
-    """What has become of a photo.
+    """What has become of a photo's colours.
 
     black, white: (3,) what the darkest and lightest colours are now, in sRGB, 0..1. amount: how
     sure it is that the photo has faded, 0..1. colourless: how sure that it has no colours but a
@@ -69,12 +69,11 @@ class Fading:
         return np.clip(srgb + strength * self.amount * (before - srgb), 0, 1)
 
 
-def tone(rgb: Pixels, strength: float = 1.0, space: ColourSpace = SRGB) -> Pixels:
+def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColourSpace = SRGB) -> Pixels:
     """The photo as it was before it faded; the very same array when it has not.
 
     rgb: (h, w, 3) uint8 or uint16, in `space`. strength: 0 changes nothing, 1 undoes it wholly.
     """
-    fading = judge(rgb, space)
     if fading.amount * strength == 0:
         return rgb
     toned = np.empty_like(rgb)

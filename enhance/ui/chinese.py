@@ -127,6 +127,9 @@ CHINESE: dict[str, str] = {
     "No face found: the whole picture was enhanced, no face restored.": (
         "未检测到人脸：已增强整张照片，没有修复人脸。"
     ),
+    "The colours have not faded: left as they are.": "颜色没有褪色：保持原样。",
+    "No damage found.": "未发现损伤。",
+    "Damage repaired on {share:.2%} of the photo.": "已修复照片 {share:.2%} 的损伤。",
     "The face is sharp: left alone.": "人脸已经清晰：保持原样。",
     "1 of {total} faces is sharp: left alone.": "{total} 张人脸中有 1 张已经清晰：保持原样。",
     "{count} of {total} faces are sharp: left alone.": (
@@ -252,8 +255,8 @@ CHINESE: dict[str, str] = {
     "Fast preview": "快速预览",
     "Custom": "自定义",
     "Restores every face and enlarges twice.": "修复每张人脸，放大两倍。",
-    "Cleans the whole picture of scratches, noise and compression, not only the faces.": (
-        "不仅修复人脸，还清除整张照片的划痕、噪点和压缩痕迹。"
+    "Repairs scratches, brings faded colours back, and cleans the whole picture.": (
+        "修复划痕，恢复褪色，并清理整张照片。"
     ),
     "Finds small faces too and leaves those alone that are sharp already.": (
         "也检测较小的人脸，已经清晰的保持原样。"
@@ -305,6 +308,21 @@ CHINESE: dict[str, str] = {
     "Colours of faces": "人脸颜色",
     "As in the photo": "与原照片一致",
     "As the model paints them": "由模型决定",
+    "Off": "关闭",
+    "Repair damage": "修复损伤",
+    "Finds scratches, creases, dust and specks, and fills them in.": (
+        "查找划痕、折痕、灰尘和斑点，并将其填补。"
+    ),
+    "Sensitivity of the repair": "修复灵敏度",
+    "0 repairs only what is certainly damage, 1 what is likely to be.": (
+        "0 只修复确定的损伤，1 也修复可能的损伤。"
+    ),
+    "Restore faded colours": "恢复褪色",
+    "Undoes the fading and the colour cast of old prints.": "消除老照片的褪色和偏色。",
+    "Strength of colour restoration": "颜色恢复强度",
+    "0 leaves the colours as they are, 1 undoes their fading wholly.": (
+        "0 保持原有颜色，1 完全消除褪色。"
+    ),
     "By device": "按设备自动选择",
     "Plain enlargement (instant)": "普通放大（即时）",
     "Real-ESRGAN general (sharp, fast)": "Real-ESRGAN 通用（清晰，快速）",

@@ -7,7 +7,7 @@ from enhance.ui.language import text
 
 PRESETS: dict[str, Options] = {
     "portrait": Options(),
-    "old": Options(background="compact"),
+    "old": Options(background="compact", repair="auto", tone="auto"),
     "group": Options(face_threshold=0.6, min_face=12, only_restore_blurred=True),
     "fast": Options(upscale=1, background="lanczos", faces="largest"),
 }
@@ -20,9 +20,7 @@ LABELS = {
 }
 ABOUT = {
     "portrait": text("Restores every face and enlarges twice."),
-    "old": text(
-        "Cleans the whole picture of scratches, noise and compression, not only the faces."
-    ),
+    "old": text("Repairs scratches, brings faded colours back, and cleans the whole picture."),
     "group": text("Finds small faces too and leaves those alone that are sharp already."),
     "fast": text("Only the largest face, in the photo's own size."),
     "custom": text("As set under Advanced."),

@@ -70,7 +70,8 @@ def damaged(clean: Rgb, strength: str, seed: int) -> tuple[Rgb, Mask, Mask]:
     rng = np.random.default_rng(seed)
     marked, alpha = clean.astype(np.float32), np.zeros(clean.shape[:2], np.float32)
     kinds, amount = (None, STRENGTHS[strength]) if strength in STRENGTHS else (_THIN, 0.6)
-    for _ in range(max(1, clean.shape[0] * clean.shape[1] // _PATCH**2) if kinds is None else 1):
+    patches = max(1, clean.shape[0] * clean.shape[1] // _PATCH**2)
+    for _ in range(patches if kinds is None else 3):
         marked, more = draw(marked, amount, rng, kinds)
         alpha = np.maximum(alpha, more)
     seen, untouched = labels(clean.astype(np.float32), marked, alpha)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import safetensors.torch
 import skimage.data
+import torch
 
 from benchmarks.photos import Rgb, astronaut, hopper
 from benchmarks.repair import damaged, faded, psnr
@@ -25,6 +29,7 @@ from enhance.repair.mask import damage_mask
 from enhance.repair.tone import judge, tone
 from tests.conftest import Save
 from tests.pictures import gamma, rgb_profile
+from training.detect import train
 
 OLD = Options(repair="auto", tone="auto", restorer="none", background="lanczos", upscale=1)
 
@@ -94,8 +99,6 @@ def test_the_mask_does_not_depend_on_the_tiles(
 
 
 def test_the_network_sees_no_further_than_it_says() -> None:
-    import torch
-
     net = DamageNet()
     side = 2 * DamageNet.REACH + 5 * DamageNet.MULTIPLE
     picture = torch.rand(1, 3, side, side)
@@ -119,6 +122,15 @@ def test_the_search_can_be_stopped(models: ResidentModels) -> None:
 
     with pytest.raises(Cancelled):
         models.damage_detector(astronaut(), stop)
+
+
+def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    photos = [np.asarray(astronaut(), np.uint8)]
+    train(photos, tmp_path / "stopped", steps=1, seed=0)
+    weights = train(photos, tmp_path / "stopped", steps=2, seed=0)
+    DamageNet().load_state_dict(safetensors.torch.load_file(weights))
+    steps = (tmp_path / "stopped" / "log.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["step"] for line in steps] == [1, 2]
 
 
 # --- Filling --------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def damaged(photo: Float, rng: np.random.Generator, amount: float | None = None)
     if rng.random() < 0.3:
         x = grain(x, rng)
     if amount is None:
-        amount = 0.0 if rng.random() < 0.25 else rng.random()
+        amount = 0.0 if rng.random() < 0.3 else rng.random()
     marked, alpha = draw(x, amount, rng)
     if rng.random() < 0.4:  # the scanner's lens
         sigma = rng.uniform(0.3, 1.0)

@@ -34,11 +34,11 @@ UNSEEN = ("grace_hopper",)
 
 _EDGE = 160  # of a patch, pixels
 _BATCH = 5
-_SIDES = (96, 1400)  # of the photo's part that becomes a patch
+_SIDES = (130, 1600)  # of the photo's part that becomes a patch
 _RATES = 1.5e-3, 1e-5  # learning rate: after the warm-up, and at last
 _WARM = 100  # steps
 _MEAN = 0.998  # weight of the past in the running mean of the weights
-_WEIGHT = 2.0  # of a damaged pixel relative to a clean one
+_WEIGHT = 1.2  # of a damaged pixel relative to a clean one
 _EVERY = 100  # steps between checkpoints
 _VALIDATION = 32  # patches, always the same
 

@@ -87,6 +87,6 @@ COMPACT = PackagedFile(
 DAMAGE = PackagedFile(
     None,
     "damage.safetensors",
-    "0",
+    "e1248b98c9c2636725d717ce02ea46eed895c751ca68a12504f54876d993e809",
     "MIT",
 )

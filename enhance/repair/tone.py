@@ -66,7 +66,7 @@ class Fading:
         gain = (high - low) / (self.white - self.black)
         before = (srgb - self.black) * gain + low
         before += self.colourless * ((before @ _LUMA)[..., None] - before)
-        return np.clip(srgb + strength * self.amount * (before - srgb), 0, 1)
+        return srgb + strength * self.amount * (before.clip(0, 1) - srgb)
 
 
 def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColourSpace = SRGB) -> Pixels:

@@ -25,11 +25,10 @@ ARG TORCH_INDEX=
 COPY --from=pins /pins/torch.txt /tmp/torch.txt
 RUN pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r /tmp/torch.txt
 
-# basicsr's setup.py asks for torch; without isolation it takes the one above.
 COPY requirements.txt constraints.txt ./
-# hadolint ignore=DL3013
-RUN pip install -c constraints.txt setuptools wheel cython \
-    && pip install --no-build-isolation -c constraints.txt -r requirements.txt
+COPY scripts/install.py scripts/
+COPY scripts/build_basicsr scripts/build_basicsr
+RUN PIP_CONSTRAINT=constraints.txt python scripts/install.py
 
 RUN useradd --no-log-init --uid 1000 --create-home enhance \
     && install -d -o enhance -g enhance -m 700 /data /data/weights /data/files

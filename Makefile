@@ -4,10 +4,9 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -q
-# The first Python of a supported version; override with `make PYTHON=...`.
-PYTHON ?= $(shell for p in python3 python3.12 python3.11 python3.10; do \
-	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
-	&& echo $$p && break; done)
+# The first Python that is new enough; override with `make PYTHON=...`.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
 
 .PHONY: run test check bench soak fuzz space lock clean
 
@@ -43,8 +42,7 @@ space: $(VENV)/dev
 lock: LOCK := $(VENV)/lock
 lock:
 	$(PYTHON) -m venv --clear $(LOCK)
-	$(LOCK)/bin/pip install -q $(BUILD_NEEDS)
-	$(LOCK)/bin/pip install -q --no-build-isolation -r requirements.txt
+	$(LOCK)/bin/python scripts/install.py
 	echo "# What \`make lock\` found to fit requirements.txt, for the Docker image." > constraints.txt
 	$(LOCK)/bin/pip freeze --all | sed 's/+cpu$$//' | grep -v '^pip=' >> constraints.txt
 	rm -rf $(LOCK)
@@ -52,20 +50,13 @@ lock:
 clean:
 	rm -rf $(VENV)
 
-# basicsr's setup.py asks for torch. Built in isolation it would fetch the newest torch just for
-# that, gigabytes of it; so the pinned one is installed first and isolation switched off.
-BUILD_NEEDS := setuptools wheel cython \
-	$(shell grep -oE '^(torch|numpy)[=<>,.0-9]+' requirements.txt | sed "s/.*/'&'/")
-
 $(PY):
-	@test -n "$(PYTHON)" || { echo "This needs Python 3.10, 3.11 or 3.12: \
-	basicsr, which it builds on, cannot be installed on other versions." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "This needs Python 3.10 or newer." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip
 
-$(VENV)/app: requirements.txt $(PY)
-	$(PIP) install $(BUILD_NEEDS)
-	$(PIP) install --no-build-isolation -r requirements.txt
+$(VENV)/app: requirements.txt scripts/install.py $(PY)
+	$(PY) scripts/install.py
 	touch $@
 
 $(VENV)/dev: requirements-dev.txt requirements-ray.txt $(VENV)/app

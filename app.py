@@ -19,7 +19,6 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from enhance.catalogue import CATALOGUE
 from enhance.choices import required_weights
 from enhance.downloads import fetch
 from enhance.engines.choice import open_engine
@@ -29,7 +28,6 @@ from enhance.records import Limits, Options, Setup
 from enhance.sentences import say
 from enhance.ui.api import Api
 from enhance.ui.batches import Batches
-from enhance.ui.estimator import EstimatorSlot
 from enhance.ui.guard import Guard
 from enhance.ui.language import MIDDLEWARE
 from enhance.ui.log import start_log
@@ -101,7 +99,7 @@ def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str
     return pairs
 
 
-def build_page(batches: Batches, estimator: EstimatorSlot) -> gr.Blocks:
+def build_page(batches: Batches) -> gr.Blocks:
     """The page and the API over the same batches."""
     hour = 3600
 
@@ -110,7 +108,7 @@ def build_page(batches: Batches, estimator: EstimatorSlot) -> gr.Blocks:
 
     with gr.Blocks(title="Photo enhancer", delete_cache=(hour, 6 * hour)) as page:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
-        Api(batches, Page(page, batches, estimator, samples).settings)
+        Api(batches, Page(page, batches, samples).settings)
         page.unload(leave)
     # The page refuses kindly before this limit is reached; it holds for the API too.
     most = 2 * batches.limits.max_waiting
@@ -127,7 +125,7 @@ def load_enhancer(limits: Limits) -> Enhancer:
 def share_memory_between_threads() -> None:
     """Keep glibc from holding freed memory for each thread apart: two arenas for all of them."""
     arena_max = -8  # M_ARENA_MAX in malloc.h; other C libraries have no mallopt, or ignore it
-    with suppress(AttributeError):
+    with suppress(AttributeError, TypeError):  # TypeError: Windows finds no library without a name
         ctypes.CDLL(None).mallopt(arena_max, 2)
 
 
@@ -146,13 +144,12 @@ def main() -> None:
     except OptionsError as error:
         raise SystemExit(str(error)) from error
     batches = Batches(engine, Path(get_upload_folder()), allowed)
-    estimator = EstimatorSlot(engine)
 
     def load() -> None:
         try:
             if os.environ.get("ENHANCE_DOWNLOAD") == "1":
-                for name in required_weights(Options()):
-                    fetch(CATALOGUE[name])
+                for file in required_weights(Options()).values():
+                    fetch(file)
         except EnhanceError as error:
             log.error("%s", error)
         try:
@@ -163,9 +160,9 @@ def main() -> None:
         except Exception:
             log.exception("the models could not be loaded; the first photo will try again")
         finally:
-            estimator.tried()
+            batches.estimator.loading_ended()
 
-    page = build_page(batches, estimator)
+    page = build_page(batches)
     on_space = "1" if os.environ.get("SPACE_ID") else "0"  # which is reached through a proxy
     guard = Middleware(
         Guard,

@@ -27,15 +27,17 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pillow_heif
 import tifffile
 from PIL import Image, ImageCms
 
+from benchmarks.memory import peak
 from enhance.engines.local import LocalEngine
-from enhance.images import decode, preview, size_of
+from enhance.errors import PhotoError
+from enhance.images import Decoder, decode, preview
 from enhance.pipeline import DamageDetector, Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import (
     EngineInfo,
@@ -46,6 +48,8 @@ from enhance.records import (
     Source,
 )
 from enhance.upscalers import Lanczos
+
+T = TypeVar("T")
 
 MEMORY = 4 * 1024**3
 """Bytes of address space that a worker may have."""
@@ -310,6 +314,35 @@ class _Plain:
         raise NotImplementedError
 
 
+class Watched(Decoder):
+    """Knows what its worker takes; see `Tally`."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.seconds, self.memory, self.ended = 0.0, 0.0, 0
+
+    def run(self, function: Callable[..., T], source: Source, *arguments: Any) -> T:
+        """See `Decoder.run`."""
+        self.start()
+        (before,) = self._free.queue
+        spent = processor_time(before.pid) if before else 0
+        try:
+            return super().run(function, source, *arguments)
+        finally:
+            (after,) = self._free.queue
+            if before and after is before:
+                self.seconds = max(self.seconds, processor_time(before.pid) - spent)
+                self.memory = max(self.memory, peak(before.pid))
+            else:
+                self.ended += 1
+
+
+def processor_time(process: int) -> float:
+    """Seconds that all threads of a process have worked."""
+    times = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
+
 Judge = Callable[[LocalEngine, Path], str]
 
 
@@ -321,23 +354,29 @@ def _work(requests: Connection, judge: Judge) -> None:
         os.dup2(nowhere.fileno(), 2)
     limits = Limits()
     enhancer = Enhancer(_Plain(), limits, EngineInfo("cpu", "fp32", 0))
-    with closing(LocalEngine(lambda: enhancer, limits)) as engine:
+    with (
+        closing(Watched()) as decoder,
+        closing(LocalEngine(lambda: enhancer, limits, decoder)) as engine,
+    ):
         while (path := requests.recv()) is not None:
             outcome = judge(engine, path)
-            requests.send((outcome, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+            requests.send((outcome, decoder.seconds, decoder.memory, decoder.ended))
+            decoder.seconds, decoder.ended = 0.0, 0
 
 
 def outcome_of(engine: LocalEngine, path: Path) -> str:
     """ "whole", "salvaged", the class of a clear failure, or a sentence about what is wrong."""
-    size_of(path)  # as the server does before the engine sees the photo
+    decoder = engine._decoder
+    decoder.size_of(path)  # as the server does before the engine sees the photo
     (record,) = engine.run([Source.of(path)], OPTIONS)
     if not isinstance(record, Result):
         if record.kind in _CLEAR and f"“{path.name}”" in record.reason:
             return record.kind
         return f"no clear failure: {record.kind}: {record.reason}"
-    for data in (path.read_bytes(), record.data):
-        with suppress(Exception):  # the server does without a preview then
-            preview(data)
+    with suppress(PhotoError):  # the server does without a preview then
+        decoder.preview(Source.of(path), 480)
+    with suppress(Exception):  # likewise
+        preview(record.data)
     result = path.with_name(f"result_{path.name}_{record.filename}")
     result.write_bytes(record.data)
     try:
@@ -366,12 +405,13 @@ class Worker:
         self._process.start()
         theirs.close()
 
-    def __call__(self, path: Path) -> tuple[str, int]:
-        """The outcome, and the most bytes the process has had resident."""
+    def __call__(self, path: Path) -> tuple[str, float, float, int]:
+        """The outcome; of decoding the most seconds of the processor, the most resident megabytes
+        so far, and how often a worker ended by a limit or a crash."""
         try:
             self._connection.send(path)
             if self._connection.poll(SECONDS):
-                outcome: tuple[str, int] = self._connection.recv()
+                outcome: tuple[str, float, float, int] = self._connection.recv()
                 return outcome
             verdict = f"hung for more than {SECONDS} s"
         except (EOFError, OSError):
@@ -380,7 +420,7 @@ class Worker:
         self._process.kill()
         self._process.join()
         self._start()
-        return verdict, 0
+        return verdict, 0, 0, 0
 
     def close(self) -> None:
         """Let the process end."""
@@ -400,7 +440,9 @@ class Tally:
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     slowest: float = 0  # seconds
-    memory: int = 0  # bytes
+    processor: float = 0  # seconds, of decoding one file without being ended by a limit
+    memory: float = 0  # megabytes that decoding had resident
+    ended: int = 0  # workers that a limit or a crash ended
 
     @property
     def files(self) -> int:
@@ -425,7 +467,7 @@ def fuzz(seeds: range, folder: Path, *, seconds: float, workers: int = 2) -> Tal
     until = time.monotonic() + seconds
     lock = threading.Lock()
 
-    def follow(offset: int) -> Iterator[tuple[str, Path, str, int, float]]:
+    def follow(offset: int) -> Iterator[tuple[str, Path, float, tuple[str, float, float, int]]]:
         with closing(Worker()) as worker:
             for seed in seeds[offset::workers]:
                 if time.monotonic() > until:
@@ -434,11 +476,11 @@ def fuzz(seeds: range, folder: Path, *, seconds: float, workers: int = 2) -> Tal
                 path = folder / f"{seed:06}_{label.replace(' ', '_')}"
                 path.write_bytes(data)
                 start = time.monotonic()
-                outcome, memory = worker(path)
-                yield label, path, outcome, memory, time.monotonic() - start
+                seen = worker(path)
+                yield label, path, time.monotonic() - start, seen
 
     def take(offset: int) -> None:
-        for label, path, outcome, memory, spent in follow(offset):
+        for label, path, spent, (outcome, processor, memory, ended) in follow(offset):
             known = outcome in _CLEAR | {"whole", "salvaged"}
             if known:
                 path.unlink()
@@ -446,6 +488,7 @@ def fuzz(seeds: range, folder: Path, *, seconds: float, workers: int = 2) -> Tal
                 counts = tally.outcomes.setdefault(label.split()[0], Counter())
                 counts[outcome if known else "broken"] += 1
                 tally.slowest, tally.memory = max(tally.slowest, spent), max(tally.memory, memory)
+                tally.processor, tally.ended = max(tally.processor, processor), tally.ended + ended
                 if not known:
                     tally.broken.append(f"{path.name}: {outcome}")
 
@@ -467,8 +510,9 @@ def main() -> int:
     tally = fuzz(seeds, folder, seconds=wanted.seconds)
     print(tally.table())
     print(
-        f"{tally.files} of {wanted.files} files in {time.monotonic() - start:.0f} s; the slowest "
-        f"took {tally.slowest:.1f} s, the largest worker {tally.memory / 1e6:.0f} MB"
+        f"{tally.files} of {wanted.files} files in {time.monotonic() - start:.0f} s, the slowest "
+        f"in {tally.slowest:.1f} s; decoding took at most {tally.processor:.1f} s of the processor "
+        f"and {tally.memory:.0f} MB; {tally.ended} workers came to a limit or crashed"
     )
     for line in tally.broken:
         print(f"BROKEN {folder / line}")

@@ -24,7 +24,7 @@ from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels
 from enhance.compat import prepare
-from enhance.inventory import models as inventory
+from enhance.inventory import inventory
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Face, Limits, Options, Photo, Setup
 

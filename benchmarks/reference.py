@@ -11,7 +11,6 @@ Real-ESRGAN has its real weights, the bundled ones.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import tempfile
 import time
@@ -31,14 +30,15 @@ from torch import nn
 from benchmarks.memory import forget_peak, in_use, peak
 from benchmarks.photos import Rgb, group
 from benchmarks.tables import Row, Table, arguments, show
-from enhance.build import ResidentModels, load_enhancer, upstream_gfpgan
-from enhance.catalogue import CATALOGUE
+from enhance.build import ResidentModels, load_enhancer
+from enhance.catalogue import MODELS, weight_files
 from enhance.compat import prepare
+from enhance.files import sha256
 from enhance.nets.ncnn import load_convolutions, read_convolutions
 from enhance.nets.rrdbnet import RRDBNet
 from enhance.pipeline import Upscaler
-from enhance.records import Background, Face, Limits, Options, Photo, Setup, WorkingSize
-from enhance.tensors import Place
+from enhance.records import Face, Limits, Options, Photo, Setup, WorkingSize
+from enhance.tensors import Device
 from enhance.ui.presets import PRESETS
 from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM
 
@@ -46,9 +46,24 @@ GFLOP_PER_FACE = 395
 
 
 def random_gfpgan(seed: int = 0) -> nn.Module:
-    """Upstream's module at full size with random weights that draw varied pictures."""
+    """Upstream's module as for its released weights, with random ones that draw varied pictures."""
+    prepare()
+    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
+
     torch.manual_seed(seed)
-    return upstream_gfpgan().eval()
+    module = GFPGANv1Clean(
+        out_size=512,
+        num_style_feat=512,
+        channel_multiplier=2,
+        decoder_load_path=None,
+        fix_decoder=False,
+        num_mlp=8,
+        input_is_latent=True,
+        different_w=True,
+        narrow=1,
+        sft_half=True,
+    )
+    return module.eval()  # type: ignore[no-any-return]
 
 
 def save_reference_weights(folder: Path, gfpgan: nn.Module) -> Path:
@@ -62,15 +77,16 @@ def save_reference_weights(folder: Path, gfpgan: nn.Module) -> Path:
 
     home = folder / "gfpgan" / "weights"
     home.mkdir(parents=True)
+    files = weight_files()
     torch.manual_seed(1)
     detector = RetinaFace(network_name="resnet50", device="cpu")
     for head in (detector.BboxHead, detector.ClassHead, detector.LandmarkHead):
         for weights in head.parameters():  # random heads see boxes the size of a town
             weights.data *= 1e-3
     parser = ParseNet(in_size=512, out_size=512, parsing_ch=19)
-    torch.save(detector.state_dict(), home / CATALOGUE["retinaface-r50"].filename)
-    torch.save(parser.state_dict(), home / CATALOGUE["parsenet"].filename)
-    path = home / CATALOGUE["gfpgan-1.4"].filename
+    torch.save(detector.state_dict(), home / files["retinaface-r50"].filename)
+    torch.save(parser.state_dict(), home / files["parsenet"].filename)
+    path = home / files["gfpgan-1.4"].filename
     torch.save({"params_ema": gfpgan.state_dict()}, path)
     return path
 
@@ -78,17 +94,17 @@ def save_reference_weights(folder: Path, gfpgan: nn.Module) -> Path:
 @contextlib.contextmanager
 def trusted(folder: Path) -> Iterator[None]:
     """Take the weights in `folder` for the catalogue's, whatever their hashes."""
-    rows, setting = dict(CATALOGUE), os.environ.get("ENHANCE_WEIGHTS_DIR")
+    rows, setting = dict(MODELS), os.environ.get("ENHANCE_WEIGHTS_DIR")
     os.environ["ENHANCE_WEIGHTS_DIR"] = str(folder)
-    for name, row in rows.items():
-        path = folder / row.filename
+    for name, file in weight_files().items():
+        path = folder / file.filename
         if path.exists():
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            CATALOGUE[name] = replace(row, size=path.stat().st_size, sha256=digest)
+            ours = replace(file, size=path.stat().st_size, sha256=sha256(path))
+            MODELS[name] = replace(MODELS[name], weights=ours)
     try:
         yield
     finally:
-        CATALOGUE.update(rows)
+        MODELS.update(rows)
         if setting is None:
             del os.environ["ENHANCE_WEIGHTS_DIR"]
         else:
@@ -165,12 +181,12 @@ def seconds(work: Callable[[], object], repeat: int = 3) -> float:
     return best
 
 
-def convolution_peak(place: Place) -> float:
+def convolution_peak(device: Device) -> float:
     """GFLOP/s that this machine reaches in the convolution it likes best."""
     best = 0.0
     for channels, edge in ((256, 64), (512, 32), (128, 128)):
-        net = place.settle(nn.Conv2d(channels, channels, 3, 1, 1))
-        x = place.put(np.zeros((1, edge, edge, channels), np.float32))
+        net = device.settle(nn.Conv2d(channels, channels, 3, 1, 1))
+        x = device.put(np.zeros((1, edge, edge, channels), np.float32))
         with torch.inference_mode():
             once = seconds(lambda net=net, x=x: net(x), repeat=10)  # type: ignore[misc]
         best = max(best, 2 * 9 * channels**2 * edge**2 / once / 1e9)
@@ -193,7 +209,7 @@ class Setting:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def whole_photo(self, rgb: Rgb, background: Background = "lanczos") -> Pair:
+    def whole_photo(self, rgb: Rgb, background: str = "lanczos") -> Pair:
         """Both sides' work on a photo, ×2."""
         enhancer = load_enhancer(Setup(), Limits())
         photo = Photo("group", rgb, "PNG")
@@ -278,7 +294,7 @@ def networks(setting: Setting, precisions: tuple[str, ...], repeat: int) -> list
         with torch.inference_mode():
             theirs = seconds(lambda: setting.module(x, return_rgb=False), repeat)
         ours = seconds(lambda net=net: net(crop, lambda: None), repeat + 2)  # type: ignore[misc]
-        share = GFLOP_PER_FACE / ours / convolution_peak(Place.of(setup))
+        share = GFLOP_PER_FACE / ours / convolution_peak(Device.of(setup))
         rows.append(
             _row(f"network, {models.precision}", theirs, ours)
             | {"share of the machine's peak": f"{share:.0%}"}
@@ -339,7 +355,7 @@ def whole_backgrounds(precisions: tuple[str, ...], edge: int, repeat: int) -> li
     sharp = group(4, edge, edge)
     half = cv2.resize(sharp, (edge // 2, edge // 2), interpolation=cv2.INTER_AREA)
     soft = np.asarray(cv2.resize(half, (edge, edge), interpolation=cv2.INTER_CUBIC))
-    ways: tuple[tuple[str, Background, WorkingSize, Rgb], ...] = (
+    ways: tuple[tuple[str, str, WorkingSize, Rgb], ...] = (
         ("realesrgan, full size", "realesrgan", "full", sharp),
         ("realesrgan, soft photo", "realesrgan", "auto", soft),
         ("compact", "compact", "auto", sharp),

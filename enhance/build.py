@@ -1,18 +1,20 @@
-"""The only tables from a name to a class: wires a Setup into resident models."""
+"""From a row of the catalogue to a model on its device: one loader for each architecture."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import safetensors.torch
 from torch import Tensor, nn
 
+from enhance.catalogue import MODELS, Kind, ModelSpec
 from enhance.checkpoints import load_checkpoint
 from enhance.choices import resolve, weights_path
 from enhance.compat import prepare
@@ -28,21 +30,19 @@ from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo, Limits, Options, Setup
 from enhance.repair.detect import DamageDetector
 from enhance.restorers import FaceNet, RealESRGANFaces
-from enhance.sentences import Sentence, say
-from enhance.tensors import Place, ResidentNet
+from enhance.sentences import say
+from enhance.tensors import Device, ResidentNet
 from enhance.upscalers import Lanczos, TiledNet
-from enhance.weights import COMPACT, DAMAGE, X4PLUS_BIN, X4PLUS_PARAM
+from enhance.weights import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
 
 log = logging.getLogger(__name__)
 
 # How far RRDBNet looks: with this much context the result of a tile differs from the whole
-# photo's by at most one grey level. SRVGGNetCompact sees 34 pixels far, exactly; with half as many
-# convolutions 18.
+# photo's by at most one grey level.
 _RRDB_OVERLAP = 64
-_SRVGG_OVERLAP = 34
-_COMPACT_OVERLAP = 18
-# Larger tiles of the small network fall out of a CPU's cache: 576 takes twice as long as 256.
-_COMPACT_TILE = {"cpu": 256}
+# By device and reach: with larger tiles the layers fall out of a CPU's cache, and 576 takes twice
+# as long as 256.
+_SRVGG_TILE = {("cpu", 18): 256}
 _TRIAL = 48  # edge of the picture that warms the models up and tells how fast they are
 
 T = TypeVar("T")
@@ -53,34 +53,10 @@ class ResidentModels:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._place = Place.of(setup)
         self._loaded: dict[str, object] = {}
-        self.device = self._place.device.type
-        self.precision = self._place.precision
-        self._detectors: dict[str, Callable[[], Detector]] = {
-            "retinaface-mobilenet": RetinaFaceMobileNet,
-            "retinaface-r50": self._retinaface_r50,
-        }
-        self._maskers: dict[str, Callable[[], Masker]] = {
-            "feather": FeatherMasker,
-            "parsenet": self._parsenet,
-        }
-        self._restorers: dict[str, Callable[[], Restorer]] = {
-            "bundled": lambda: RealESRGANFaces(self._x4plus),
-            "gfpgan-1.2": lambda: self._gfpgan("gfpgan-1.2"),
-            "gfpgan-1.3": lambda: self._gfpgan("gfpgan-1.3"),
-            "gfpgan-1.4": lambda: self._gfpgan("gfpgan-1.4"),
-            "restoreformer": self._restoreformer,
-        }
-        self._upscalers: dict[str, Callable[[], Upscaler]] = {
-            "lanczos": Lanczos,
-            "compact": lambda: compact_upscaler(COMPACT.read(), self._place),
-            "realesrgan": lambda: TiledNet(
-                "realesrgan", self._x4plus, scale=4, overlap=_RRDB_OVERLAP, adapts=True
-            ),
-            "realesrgan-x2plus": self._x2plus,
-            "realesr-general-x4v3": self._general_x4v3,
-        }
+        self.runs_on = Device.of(setup)
+        self.device = self.runs_on.type
+        self.precision = self.runs_on.precision
         log.info("models run on %s in %s", self.device, self.precision)
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
@@ -88,121 +64,152 @@ class ResidentModels:
         return resolve(options, self.device, self._setup.weights)
 
     def detector(self, name: str) -> Detector:
-        return self._resident(say("detector"), self._detectors, name)
+        return self._resident(_DETECTORS, "detector", name)
 
     def masker(self, name: str) -> Masker:
-        return self._resident(say("masker"), self._maskers, name)
+        return self._resident(_MASKERS, "masker", name)
 
     def restorer(self, name: str) -> Restorer:
-        return self._resident(say("restorer"), self._restorers, name)
+        return self._resident(_RESTORERS, "restorer", name)
 
     def upscaler(self, name: str) -> Upscaler:
-        return self._resident(say("background upscaler"), self._upscalers, name)
+        return self._resident(_UPSCALERS, "background", name)
 
-    def _resident(self, kind: Sentence, table: dict[str, Callable[[], T]], name: str) -> T:
-        if name not in table:
+    def _resident(self, loaders: dict[str, Loader[T]], kind: Kind, name: str) -> T:
+        model = MODELS.get(name)
+        if model is None or model.kind != kind:
             raise OptionsError(say("There is no {kind} called {name!r}.", kind=kind, name=name))
         if name not in self._loaded:
-            self._loaded[name] = table[name]()
+            self._loaded[name] = loaders[model.architecture](self, model)
         return self._loaded[name]  # type: ignore[return-value]
 
     @cached_property
     def damage_detector(self) -> DamageDetector:
-        return damage_detector(DAMAGE.read(), self._place)
+        """What finds scratches and dust."""
+        net = DamageNet()
+        net.load_state_dict(safetensors.torch.load(DAMAGE.read()))
+        return DamageDetector(ResidentNet(net, self.runs_on))
 
     @cached_property
-    def _x4plus(self) -> ResidentNet:
+    def x4plus(self) -> ResidentNet:
+        """The bundled ×4 network, which enlarges photos and restores faces."""
         net = RRDBNet()
         load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
-        return ResidentNet(net, self._place)
+        return ResidentNet(net, self.runs_on)
 
-    def _checkpoint(self, name: str) -> dict[str, Tensor]:
-        return load_checkpoint(weights_path(name, self._setup.weights))
+    @contextmanager
+    def state(self, model: ModelSpec) -> Iterator[dict[str, Tensor]]:
+        """The tensors of a model's weights by name, on the CPU.
 
-    def _upstream(self, name: str, net: nn.Module) -> nn.Module:
-        """`net` with the checkpoint's tensors, which must fit it exactly."""
+        Raises WeightsError, also when the block finds that they do not fit its network.
+        """
+        if isinstance(model.weights, PackagedFile):
+            state = safetensors.torch.load(model.weights.read())
+        else:
+            state = load_checkpoint(weights_path(model, self._setup.weights))
         try:
-            net.load_state_dict(self._checkpoint(name), strict=True)
-        except RuntimeError as error:
+            yield state
+        except (KeyError, IndexError, RuntimeError) as error:
             raise WeightsInvalid(
-                say("The weights of {name} belong to another network.", name=name)
+                say("The weights of {name} belong to another network.", name=model.name)
             ) from error
-        return net
-
-    def _gfpgan(self, name: str) -> Restorer:
-        net = GFPGAN.from_upstream(self._upstream(name, upstream_gfpgan()))
-        return FaceNet(name, ResidentNet(net, self._place))
-
-    def _restoreformer(self) -> Restorer:
-        prepare()
-        from gfpgan.archs.restoreformer_arch import RestoreFormer
-
-        net = _First(self._upstream("restoreformer", RestoreFormer()))
-        # Always fp32: its codebook's distances tie in half precision and other codes are chosen.
-        return FaceNet("restoreformer", ResidentNet(net, replace(self._place, precision="fp32")))
-
-    def _parsenet(self) -> Masker:
-        prepare()
-        from facexlib.parsing.parsenet import ParseNet
-
-        net = _First(self._upstream("parsenet", ParseNet(in_size=512, out_size=512, parsing_ch=19)))
-        return ParseNetMasker(ResidentNet(net, self._place))
-
-    def _retinaface_r50(self) -> Detector:
-        prepare()
-        from facexlib.detection.retinaface import RetinaFace
-
-        net = RetinaFace(network_name="resnet50", device="cpu")
-        return RetinaFaceR50(self._upstream("retinaface-r50", net), self._place)
-
-    def _x2plus(self) -> Upscaler:
-        name = "realesrgan-x2plus"
-        net = ResidentNet(self._upstream(name, RRDBNet(scale=2)), self._place)
-        return TiledNet(name, net, scale=2, overlap=_RRDB_OVERLAP, multiple=2)
-
-    def _general_x4v3(self) -> Upscaler:
-        name = "realesr-general-x4v3"
-        net = ResidentNet(self._upstream(name, SRVGGNetCompact()), self._place)
-        return TiledNet(name, net, scale=4, overlap=_SRVGG_OVERLAP)
 
 
-def damage_detector(weights: bytes, place: Place) -> DamageDetector:
-    """What finds damage. weights: a safetensors file of `training.detect`."""
-    net = DamageNet()
-    net.load_state_dict(safetensors.torch.load(weights))
-    return DamageDetector(ResidentNet(net, place))
+def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
+    with models.state(model) as state:
+        net = GFPGAN.from_state(state)
+    return FaceNet(model.name, ResidentNet(net, models.runs_on))
 
 
-def compact_upscaler(weights: bytes, place: Place) -> Upscaler:
-    """The compact network over tiles. weights: a safetensors file of `training.distil`."""
-    net = SRVGGNetCompact(convolutions=16)
-    net.load_state_dict(safetensors.torch.load(weights))
-    return TiledNet(
-        "compact",
-        ResidentNet(net, place),
-        scale=4,
-        overlap=_COMPACT_OVERLAP,
-        largest_tile=_COMPACT_TILE.get(place.device.type),
-    )
-
-
-def upstream_gfpgan() -> nn.Module:
-    """GFPGAN's own module, built as for its released weights 1.2, 1.3 and 1.4."""
+def _restoreformer(models: ResidentModels, model: ModelSpec) -> Restorer:
     prepare()
-    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
+    from gfpgan.archs.restoreformer_arch import RestoreFormer
 
-    return GFPGANv1Clean(
-        out_size=512,
-        num_style_feat=512,
-        channel_multiplier=2,
-        decoder_load_path=None,
-        fix_decoder=False,
-        num_mlp=8,
-        input_is_latent=True,
-        different_w=True,
-        narrow=1,
-        sft_half=True,
+    net = RestoreFormer()
+    with models.state(model) as state:
+        net.load_state_dict(state)
+    # Always fp32: its codebook's distances tie in half precision and other codes are chosen.
+    device = replace(models.runs_on, precision="fp32")
+    return FaceNet(model.name, ResidentNet(_First(net), device))
+
+
+def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
+    if isinstance(model.weights, PackagedFile):
+        return TiledNet(model.name, models.x4plus, scale=4, overlap=_RRDB_OVERLAP, adapts=True)
+    with models.state(model) as state:
+        net = RRDBNet.from_state(state)
+    resident = ResidentNet(net, models.runs_on)
+    return TiledNet(
+        model.name,
+        resident,
+        scale=net.scale,
+        overlap=_RRDB_OVERLAP,
+        multiple=net.block,
+        adapts=net.scale == 4,
     )
+
+
+def _srvgg(models: ResidentModels, model: ModelSpec) -> Upscaler:
+    with models.state(model) as state:
+        return srvgg_upscaler(model.name, state, models.runs_on)
+
+
+def srvgg_upscaler(name: str, state: Mapping[str, Tensor], device: Device) -> Upscaler:
+    """A compact network over tiles. state: as `training.distil` saves it, or Real-ESRGAN.
+
+    Raises KeyError or RuntimeError when it is that of another network.
+    """
+    net = SRVGGNetCompact.from_state(state)
+    return TiledNet(
+        name,
+        ResidentNet(net, device),
+        scale=net.scale,
+        overlap=net.reach,
+        largest_tile=_SRVGG_TILE.get((device.type, net.reach)),
+    )
+
+
+def _retinaface_resnet50(models: ResidentModels, model: ModelSpec) -> Detector:
+    prepare()
+    from facexlib.detection.retinaface import RetinaFace
+
+    net = RetinaFace(network_name="resnet50", device="cpu")
+    with models.state(model) as state:
+        net.load_state_dict(state)
+    return RetinaFaceR50(net, models.runs_on)
+
+
+def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
+    prepare()
+    from facexlib.parsing.parsenet import ParseNet
+
+    net = ParseNet(in_size=512, out_size=512, parsing_ch=19)
+    with models.state(model) as state:
+        net.load_state_dict(state)
+    return ParseNetMasker(ResidentNet(_First(net), models.runs_on))
+
+
+Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]
+
+# How a model of each architecture is made.
+_RESTORERS: dict[str, Loader[Restorer]] = {
+    "gfpgan": _gfpgan,
+    "restoreformer": _restoreformer,
+    "rrdbnet": lambda models, _: RealESRGANFaces(models.x4plus),
+}
+_UPSCALERS: dict[str, Loader[Upscaler]] = {
+    "interpolation": lambda *_: Lanczos(),
+    "rrdbnet": _rrdbnet,
+    "srvgg": _srvgg,
+}
+_DETECTORS: dict[str, Loader[Detector]] = {
+    "retinaface-mobilenet": lambda *_: RetinaFaceMobileNet(),
+    "retinaface-resnet50": _retinaface_resnet50,
+}
+_MASKERS: dict[str, Loader[Masker]] = {
+    "feather": lambda *_: FeatherMasker(),
+    "parsenet": _parsenet,
+}
 
 
 class _First(nn.Module):

@@ -1,45 +1,44 @@
-"""The weight files that may be downloaded, as data: no disk, no network."""
+"""Every model as data: what it is called, what it costs, where its weights are.
+
+A further model is a row of the table; one of another architecture also needs a loader in
+`enhance.build`. Rows may be added while the server runs: whoever needs a model looks it up here.
+"""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from enhance.sentences import say
+from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN, PackagedFile, WeightFile
 
-_HUB = "https://huggingface.co"
+Kind = Literal["restorer", "background", "detector", "masker"]
+"""The option whose value a model is."""
 
 
 @dataclass(frozen=True)
-class WeightFile:
-    """A weight file: where it may come from and what its bytes must be.
+class ModelSpec:
+    """A model: a row of the table.
 
-    `urls` has the official address first, then mirrors on Hugging Face, written as its own file
-    system writes them: hf://owner/repo/path or hf://datasets/owner/repo/path. Mirrors are uploads
-    of third parties: only the hash vouches for what comes from any address.
+    name: the option's value; no two models have the same. label: what the page calls it.
+    architecture: which loader of `enhance.build` makes it. weights: None if it has none.
+    licence: of the weights, or of the code if there are none.
+    cost: what it takes per face (restorers) or per pixel of the photo (backgrounds), in input
+    pixels of the bundled ×4 network, measured on a CPU; the start of an estimate that learns.
+    auto: the types of devices on which "auto" may choose it: the first in the table that may, and
+    whose weights are there, is taken.
     """
 
+    kind: Kind
     name: str
-    filename: str
-    urls: tuple[str, ...]
-    size: int
-    sha256: str
-    licence: str
+    label: str
     about: str
-
-    def addresses(self) -> tuple[str, ...]:
-        """`urls` as web addresses. HF_ENDPOINT names another Hugging Face server."""
-        return tuple(_resolve(url) for url in self.urls)
-
-
-def _resolve(url: str) -> str:
-    if not url.startswith("hf://"):
-        return url
-    parts = url.removeprefix("hf://").split("/")
-    repo_parts = 3 if parts[0] == "datasets" else 2
-    repo, path = "/".join(parts[:repo_parts]), "/".join(parts[repo_parts:])
-    endpoint = (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
-    return f"{endpoint}/{repo}/resolve/main/{path}"
+    architecture: str
+    weights: WeightFile | PackagedFile | None
+    licence: str
+    cost: float = 0.0
+    auto: tuple[str, ...] = ()
 
 
 _GFPGAN = "https://github.com/TencentARC/GFPGAN/releases/download"
@@ -50,104 +49,239 @@ _GFPGAN_LICENCE = say(
     "Apache-2.0; its LICENSE file includes NVIDIA's terms for StyleGAN2 (research or evaluation) "
     "and those of DFDNet"
 )
+_OURS = "MIT"  # no weights, only code of this package
+_GPU = ("cuda", "mps")
+_ANY = ("cpu", *_GPU)
 
-_FILES = (
-    WeightFile(
-        name="gfpgan-1.2",
-        filename="GFPGANv1.2.pth",
-        urls=(f"{_GFPGAN}/v1.3.0/GFPGANv1.2.pth", "hf://leonelhs/gfpgan/GFPGANv1.2.pth"),
-        size=348632874,
-        sha256="29e25ee90c170f4231163f4c83df6b59c968b73f3ce00cb884015ae005db083c",
-        licence=_GFPGAN_LICENCE,
-        about=say("GFPGAN 1.2: restores faces; sharper than later versions."),
-    ),
-    WeightFile(
-        name="gfpgan-1.3",
-        filename="GFPGANv1.3.pth",
-        urls=(
-            f"{_GFPGAN}/v1.3.0/GFPGANv1.3.pth",
-            "hf://leonelhs/gfpgan/GFPGANv1.3.pth",
-            "hf://datasets/Gourieff/ReActor/models/facerestore_models/GFPGANv1.3.pth",
-        ),
-        size=348632874,
-        sha256="c953a88f2727c85c3d9ae72e2bd4846bbaf59fe6972ad94130e23e7017524a70",
-        licence=_GFPGAN_LICENCE,
-        about=say("GFPGAN 1.3: restores faces; more natural than 1.2."),
-    ),
-    WeightFile(
+_TABLE = (
+    ModelSpec(
+        kind="restorer",
         name="gfpgan-1.4",
-        filename="GFPGANv1.4.pth",
-        urls=(
-            f"{_GFPGAN}/v1.3.0/GFPGANv1.4.pth",
-            "hf://leonelhs/gfpgan/GFPGANv1.4.pth",
-            "hf://datasets/Gourieff/ReActor/models/facerestore_models/GFPGANv1.4.pth",
-        ),
-        size=348632874,
-        sha256="e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
-        licence=_GFPGAN_LICENCE,
+        label=say("GFPGAN 1.4 (natural)"),
         about=say("GFPGAN 1.4: restores faces; more detail and truer to the person than 1.3."),
+        architecture="gfpgan",
+        weights=WeightFile(
+            filename="GFPGANv1.4.pth",
+            urls=(
+                f"{_GFPGAN}/v1.3.0/GFPGANv1.4.pth",
+                "hf://leonelhs/gfpgan/GFPGANv1.4.pth",
+                "hf://datasets/Gourieff/ReActor/models/facerestore_models/GFPGANv1.4.pth",
+            ),
+            size=348632874,
+            sha256="e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
+        ),
+        licence=_GFPGAN_LICENCE,
+        cost=12_000,
+        auto=_ANY,
     ),
-    WeightFile(
+    ModelSpec(
+        kind="restorer",
+        name="gfpgan-1.3",
+        label="GFPGAN 1.3",
+        about=say("GFPGAN 1.3: restores faces; more natural than 1.2."),
+        architecture="gfpgan",
+        weights=WeightFile(
+            filename="GFPGANv1.3.pth",
+            urls=(
+                f"{_GFPGAN}/v1.3.0/GFPGANv1.3.pth",
+                "hf://leonelhs/gfpgan/GFPGANv1.3.pth",
+                "hf://datasets/Gourieff/ReActor/models/facerestore_models/GFPGANv1.3.pth",
+            ),
+            size=348632874,
+            sha256="c953a88f2727c85c3d9ae72e2bd4846bbaf59fe6972ad94130e23e7017524a70",
+        ),
+        licence=_GFPGAN_LICENCE,
+        cost=12_000,
+        auto=_ANY,
+    ),
+    ModelSpec(
+        kind="restorer",
+        name="gfpgan-1.2",
+        label=say("GFPGAN 1.2 (sharpest)"),
+        about=say("GFPGAN 1.2: restores faces; sharper than later versions."),
+        architecture="gfpgan",
+        weights=WeightFile(
+            filename="GFPGANv1.2.pth",
+            urls=(f"{_GFPGAN}/v1.3.0/GFPGANv1.2.pth", "hf://leonelhs/gfpgan/GFPGANv1.2.pth"),
+            size=348632874,
+            sha256="29e25ee90c170f4231163f4c83df6b59c968b73f3ce00cb884015ae005db083c",
+        ),
+        licence=_GFPGAN_LICENCE,
+        cost=12_000,
+        auto=_ANY,
+    ),
+    ModelSpec(
+        kind="restorer",
         name="restoreformer",
-        filename="RestoreFormer.pth",
-        urls=(
-            f"{_GFPGAN}/v1.3.4/RestoreFormer.pth",
-            "hf://leonelhs/gfpgan/RestoreFormer.pth",
-            "hf://martintomov/comfy/facerestore_models/RestoreFormer.pth",
-        ),
-        size=290785322,
-        sha256="07404d446d62ca3d5ed38b1de09a947a1e77d46dbccec961a74d713a8f24ace0",
-        licence=say("none stated by its authors"),
+        label="RestoreFormer",
         about=say("RestoreFormer: restores faces with a transformer."),
-    ),
-    WeightFile(
-        name="realesrgan-x2plus",
-        filename="RealESRGAN_x2plus.pth",
-        urls=(
-            f"{_REALESRGAN}/v0.2.1/RealESRGAN_x2plus.pth",
-            "hf://LykosAI/Upscalers/RealESRGAN/RealESRGAN_x2plus.pth",
+        architecture="restoreformer",
+        weights=WeightFile(
+            filename="RestoreFormer.pth",
+            urls=(
+                f"{_GFPGAN}/v1.3.4/RestoreFormer.pth",
+                "hf://leonelhs/gfpgan/RestoreFormer.pth",
+                "hf://martintomov/comfy/facerestore_models/RestoreFormer.pth",
+            ),
+            size=290785322,
+            sha256="07404d446d62ca3d5ed38b1de09a947a1e77d46dbccec961a74d713a8f24ace0",
         ),
-        size=67061725,
-        sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
-        licence="BSD-3-Clause",
-        about=say("Real-ESRGAN: enlarges photos twice."),
+        licence=say("none stated by its authors"),
+        cost=30_000,
+        auto=_ANY,
     ),
-    WeightFile(
+    ModelSpec(
+        kind="restorer",
+        name="bundled",
+        label=say("Bundled (Real-ESRGAN)"),
+        about="Real-ESRGAN, applied to each aligned face.",
+        architecture="rrdbnet",
+        weights=X4PLUS_BIN,
+        licence=X4PLUS_BIN.licence,
+        cost=22_500,
+        auto=_ANY,
+    ),
+    ModelSpec(
+        kind="background",
+        name="lanczos",
+        label=say("Plain enlargement (instant)"),
+        about="Plain interpolation, instant.",
+        architecture="interpolation",
+        weights=None,
+        licence=_OURS,
+        cost=0.0005,
+    ),
+    ModelSpec(
+        kind="background",
         name="realesr-general-x4v3",
-        filename="realesr-general-x4v3.pth",
-        urls=(
-            f"{_REALESRGAN}/v0.2.5.0/realesr-general-x4v3.pth",
-            "hf://leonelhs/gfpgan/realesr-general-x4v3.pth",
-        ),
-        size=4885111,
-        sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
-        licence="BSD-3-Clause",
+        label=say("Real-ESRGAN general (sharp, fast)"),
         about=say("Real-ESRGAN, small and fast: enlarges photos four times."),
+        architecture="srvgg",
+        weights=WeightFile(
+            filename="realesr-general-x4v3.pth",
+            urls=(
+                f"{_REALESRGAN}/v0.2.5.0/realesr-general-x4v3.pth",
+                "hf://leonelhs/gfpgan/realesr-general-x4v3.pth",
+            ),
+            size=4885111,
+            sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
+        ),
+        licence="BSD-3-Clause",
+        cost=0.07,
+        auto=("cpu",),
     ),
-    WeightFile(
+    ModelSpec(
+        kind="background",
+        name="compact",
+        label=say("Real-ESRGAN compact, distilled (clean, fast)"),
+        about="Real-ESRGAN compact, distilled: cleans in seconds.",
+        architecture="srvgg",
+        weights=COMPACT,
+        licence=COMPACT.licence,
+        cost=0.03,
+        auto=("cpu",),
+    ),
+    ModelSpec(
+        kind="background",
+        name="realesrgan-x2plus",
+        label=say("Real-ESRGAN ×2 plus (sharp)"),
+        about=say("Real-ESRGAN: enlarges photos twice."),
+        architecture="rrdbnet",
+        weights=WeightFile(
+            filename="RealESRGAN_x2plus.pth",
+            urls=(
+                f"{_REALESRGAN}/v0.2.1/RealESRGAN_x2plus.pth",
+                "hf://LykosAI/Upscalers/RealESRGAN/RealESRGAN_x2plus.pth",
+            ),
+            size=67061725,
+            sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
+        ),
+        licence="BSD-3-Clause",
+        cost=0.25,
+    ),
+    ModelSpec(
+        kind="background",
+        name="realesrgan",
+        label=say("Real-ESRGAN ×4 plus (sharpest, slow on a CPU)"),
+        about="Real-ESRGAN: enlarges photos four times.",
+        architecture="rrdbnet",
+        weights=X4PLUS_BIN,
+        licence=X4PLUS_BIN.licence,
+        cost=1.0,
+        auto=_GPU,
+    ),
+    ModelSpec(
+        kind="detector",
+        name="retinaface-mobilenet",
+        label=say("RetinaFace MobileNet (fast)"),
+        about="RetinaFace, small and fast.",
+        architecture="retinaface-mobilenet",
+        weights=RETINAFACE_MOBILENET,
+        licence=RETINAFACE_MOBILENET.licence,
+    ),
+    ModelSpec(
+        kind="detector",
         name="retinaface-r50",
-        filename="detection_Resnet50_Final.pth",
-        urls=(
-            f"{_FACEXLIB}/v0.1.0/detection_Resnet50_Final.pth",
-            "hf://leonelhs/facexlib/detection_Resnet50_Final.pth",
-        ),
-        size=109497761,
-        sha256="6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf31840b0a5a16d",
-        licence="MIT",
+        label="RetinaFace ResNet-50",
         about=say("RetinaFace with a ResNet-50: finds faces."),
-    ),
-    WeightFile(
-        name="parsenet",
-        filename="parsing_parsenet.pth",
-        urls=(
-            f"{_FACEXLIB}/v0.2.2/parsing_parsenet.pth",
-            "hf://leonelhs/facexlib/parsing_parsenet.pth",
+        architecture="retinaface-resnet50",
+        weights=WeightFile(
+            filename="detection_Resnet50_Final.pth",
+            urls=(
+                f"{_FACEXLIB}/v0.1.0/detection_Resnet50_Final.pth",
+                "hf://leonelhs/facexlib/detection_Resnet50_Final.pth",
+            ),
+            size=109497761,
+            sha256="6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf31840b0a5a16d",
         ),
-        size=85331193,
-        sha256="3d558d8d0e42c20224f13cf5a29c79eba2d59913419f945545d8cf7b72920de2",
-        licence=say("MIT as part of facexlib; derived from PSFRGAN (CC BY-NC-SA 4.0)"),
+        licence="MIT",
+    ),
+    ModelSpec(
+        kind="masker",
+        name="feather",
+        label=say("Soft square"),
+        about="A soft square around each face.",
+        architecture="feather",
+        weights=None,
+        licence=_OURS,
+    ),
+    ModelSpec(
+        kind="masker",
+        name="parsenet",
+        label="ParseNet",
         about=say("ParseNet: tells skin, hair and background apart around a face."),
+        architecture="parsenet",
+        weights=WeightFile(
+            filename="parsing_parsenet.pth",
+            urls=(
+                f"{_FACEXLIB}/v0.2.2/parsing_parsenet.pth",
+                "hf://leonelhs/facexlib/parsing_parsenet.pth",
+            ),
+            size=85331193,
+            sha256="3d558d8d0e42c20224f13cf5a29c79eba2d59913419f945545d8cf7b72920de2",
+        ),
+        licence=say("MIT as part of facexlib; derived from PSFRGAN (CC BY-NC-SA 4.0)"),
     ),
 )
 
-CATALOGUE = {file.name: file for file in _FILES}
+MODELS = {model.name: model for model in _TABLE}
+"""All models by name, those that "auto" prefers before others."""
+
+
+def models(kind: Kind) -> list[ModelSpec]:
+    """The models of a kind, in the order of the table."""
+    return [model for model in MODELS.values() if model.kind == kind]
+
+
+def option_values(kind: Kind) -> list[str]:
+    """What the option of that kind may be: names of models, and "auto" or "none" where it may."""
+    automatic = ["auto"] if any(model.auto for model in models(kind)) else []
+    without = ["none"] if kind == "restorer" else []
+    return [*automatic, *(model.name for model in models(kind)), *without]
+
+
+def weight_files(names: Iterable[str] | None = None) -> dict[str, WeightFile]:
+    """The weight files that can be downloaded, of these models or of all, by the model's name."""
+    chosen = MODELS if names is None else names
+    files = {name: MODELS[name].weights for name in chosen if name in MODELS}
+    return {name: file for name, file in files.items() if isinstance(file, WeightFile)}

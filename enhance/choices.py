@@ -5,36 +5,40 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from enhance.catalogue import CATALOGUE
+from enhance.catalogue import Kind, ModelSpec, models, weight_files
 from enhance.downloads import locate
 from enhance.errors import WeightsMissing
-from enhance.records import Background, Options, Restorer
+from enhance.records import Options
 from enhance.sentences import say
-
-BEST_FIRST: tuple[Restorer, ...] = ("gfpgan-1.4", "gfpgan-1.3", "gfpgan-1.2", "restoreformer")
-"""The downloadable restorers in the order in which "auto" prefers them."""
+from enhance.weights import WeightFile
 
 
-def required_weights(options: Options) -> list[str]:
-    """The catalogue names of the files that these options need; the best ones for "auto"."""
-    restorer = BEST_FIRST[0] if options.restorer == "auto" else options.restorer
-    wanted = (restorer, options.background, options.detector, options.masker)
-    return [name for name in wanted if name in CATALOGUE]
+def required_weights(options: Options) -> dict[str, WeightFile]:
+    """The files to download for these options, by their models' names; for "auto" faces the best
+    model's."""
+    restorer = models("restorer")[0].name if options.restorer == "auto" else options.restorer
+    return weight_files([restorer, options.background, options.detector, options.masker])
 
 
-def weights_path(name: str, explicit: Path | None) -> Path:
-    """The verified file of a catalogue name.
+def is_present(model: ModelSpec, explicit: Path | None = None) -> bool:
+    """Whether the model can be used now. explicit: see `Setup.weights`."""
+    return not isinstance(model.weights, WeightFile) or locate(model.weights, explicit) is not None
+
+
+def weights_path(model: ModelSpec, explicit: Path | None) -> Path:
+    """The verified file of a model whose weights are downloaded.
 
     Raises WeightsMissing, saying how to get it. Never downloads.
     """
-    path = locate(CATALOGUE[name], explicit)
+    assert isinstance(model.weights, WeightFile)
+    path = locate(model.weights, explicit)
     if path is None:
         raise WeightsMissing(
             say(
                 "The weights of {name} ({megabytes:.0f} MB) are not on this machine. Press "
                 "Download on the page, or run: python -m enhance fetch {name}",
-                name=name,
-                megabytes=CATALOGUE[name].size / 1e6,
+                name=model.name,
+                megabytes=model.weights.size / 1e6,
             )
         )
     return path
@@ -46,26 +50,24 @@ def resolve(
     """The options without "auto", and a sentence for each choice that was not the best."""
     notes = []
     if options.restorer == "auto":
-        best = next((name for name in BEST_FIRST if locate(CATALOGUE[name], explicit)), None)
-        if best is None:
+        best = _best("restorer", device, explicit)
+        if not isinstance(best.weights, WeightFile):
             notes.append(
                 say(
                     "Faces restored by the bundled model: the weights of {name} are not on this "
                     "machine.",
-                    name=BEST_FIRST[0],
+                    name=models("restorer")[0].name,
                 )
             )
-        options = replace(options, restorer=best or "bundled")
+        options = replace(options, restorer=best.name)
     if options.background == "auto":
-        options = replace(options, background=_background(device, explicit))
+        options = replace(options, background=_best("background", device, explicit).name)
     if options.background_weight == 0:  # nothing of the model would be seen
         options = replace(options, background="lanczos")
     return options, tuple(notes)
 
 
-def _background(device: str, explicit: Path | None) -> Background:
-    """The full model where it takes moments; on a CPU the best of the small ones."""
-    if device != "cpu":
-        return "realesrgan"
-    small: Background = "realesr-general-x4v3"
-    return small if locate(CATALOGUE[small], explicit) else "compact"
+def _best(kind: Kind, device: str, explicit: Path | None) -> ModelSpec:
+    """The first in the table that "auto" may take on this device, and that is there."""
+    able = (model for model in models(kind) if device in model.auto)
+    return next(model for model in able if is_present(model, explicit))

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -18,34 +18,31 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
-from enhance.catalogue import CATALOGUE
+from enhance.catalogue import MODELS, option_values, weight_files
 from enhance.choices import required_weights
 from enhance.downloads import fetch
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
+from enhance.folders.opening import find_folder, open_photos, open_results
 from enhance.folders.photos import Photos, Shard, named
-from enhance.folders.places import find_place, open_photos, open_results
 from enhance.folders.remote import Store
 from enhance.pipeline import Enhancer
 from enhance.records import (
     UPSCALES,
-    Background,
-    Detector,
     FaceChoice,
     FaceColours,
     Limits,
-    Masker,
     Metadata,
     Options,
     OutputFormat,
-    Restorer,
     Setup,
     Switch,
     WorkingSize,
 )
 from enhance.show import Show
 from enhance.version import VERSION
+from enhance.weights import WeightFile
 from enhance.work import work
 
 
@@ -66,9 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO if wanted.verbose else logging.ERROR)
     show = Show(wanted.out, wanted.json, wanted.quiet)
+    limits = Limits()
     try:
         options = Options(**{f.name: getattr(wanted, f.name) for f in fields(Options)})
-        photos, place = _places(wanted, show)
+        photos, out = _folders(wanted, limits, show)
     except (EnhanceError, ValueError) as error:
         parser.error(str(error))
     except OSError as error:
@@ -78,18 +76,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted.download and not _download(required_weights(options)):
         return 1
     try:
-        results = open_results(place)
+        results = open_results(out)
     except OSError as error:
         reason = error.strerror or error
         parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
     key = _key(options, wanted)
     try:
-        engine = _engine(wanted)
+        engine = _engine(wanted, limits)
     except EnhanceError as error:
         parser.error(str(error))
     with closing(photos), closing(results), closing(engine):
         counts, stopped_by = work(
-            engine, photos, results, options, key, overwrite=wanted.overwrite, show=show
+            engine, photos, results, options, key, limits, overwrite=wanted.overwrite, show=show
         )
         try:
             results.close()
@@ -106,25 +104,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if counts.failed or photos.listing.unreadable else 0
 
 
-def _places(wanted: argparse.Namespace, show: Show) -> tuple[Photos, Path | Store]:
+def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Photos, Path | Store]:
     """The photos to do, and where the results go. Raises ValueError with a sentence, OSError."""
-    out = find_place(wanted.out)
+    out = find_folder(wanted.out)
     if "photos" in wanted:
         return named(wanted.photos), out
-    source = find_place(wanted.source)
+    source = find_folder(wanted.source)
     with show.bar(" photos", doing="listing") as bar:
-        return open_photos(source, out, wanted.shard, bar.update), out
+        return open_photos(source, out, wanted.shard, bar.update, limits), out
 
 
-def _engine(wanted: argparse.Namespace) -> Engine:
+def _engine(wanted: argparse.Namespace, limits: Limits) -> Engine:
     """What does the work. Raises OptionsError when the environment asks for what is not there."""
 
     def load() -> Enhancer:
         from enhance.build import load_enhancer  # imports torch: not needed for --help
 
-        return load_enhancer(Setup(wanted.device, wanted.precision, wanted.weights), Limits())
+        return load_enhancer(Setup(wanted.device, wanted.precision, wanted.weights), limits)
 
-    return open_engine(load, Limits())
+    return open_engine(load, limits)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -180,11 +178,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     choice = parser.add_argument_group("options")
     add = choice.add_argument
     add("--upscale", type=int, choices=UPSCALES, default=default.upscale, help="final size")
-    add("--restorer", choices=get_args(Restorer), default=default.restorer, help="face model")
+    add(
+        "--restorer", choices=option_values("restorer"), default=default.restorer, help="face model"
+    )
     add("--weight", type=float, default=default.weight, help="0: faces as they are, 1: restored")
     add(
         "--background",
-        choices=get_args(Background),
+        choices=option_values("background"),
         default=default.background,
         help="how the rest is enlarged; auto: realesrgan on a GPU, on a CPU realesr-general-x4v3 "
         "if its weights are there, else compact",
@@ -243,8 +243,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave faces alone that are sharp already",
     )
-    add("--detector", choices=get_args(Detector), default=default.detector, help="finds faces")
-    add("--masker", choices=get_args(Masker), default=default.masker, help="blends faces in")
+    add(
+        "--detector",
+        choices=option_values("detector"),
+        default=default.detector,
+        help="finds faces",
+    )
+    add("--masker", choices=option_values("masker"), default=default.masker, help="blends faces in")
     add("--min-face", type=int, default=default.min_face, help="smallest face, in pixels")
     add("--tile", type=int, default=default.tile, help="smaller needs less memory")
     add(
@@ -283,8 +288,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _fetch(arguments: Sequence[str]) -> int:
     """`fetch MODEL...`: download weights and verify them."""
     lines = [
-        f"  {file.name:26}{file.size / 1e6:5.0f} MB  {file.about}\n{'':36}Licence: {file.licence}"
-        for file in CATALOGUE.values()
+        f"  {name:26}{file.size / 1e6:5.0f} MB  {MODELS[name].about}\n"
+        f"{'':36}Licence: {MODELS[name].licence}"
+        for name, file in weight_files().items()
     ]
     parser = argparse.ArgumentParser(
         prog="enhance fetch",
@@ -293,14 +299,14 @@ def _fetch(arguments: Sequence[str]) -> int:
         epilog="models:\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("models", nargs="+", choices=CATALOGUE, metavar="MODEL")
-    return 0 if _download(parser.parse_args(arguments).models) else 1
+    parser.add_argument("models", nargs="+", choices=weight_files(), metavar="MODEL")
+    wanted = weight_files(parser.parse_args(arguments).models)
+    return 0 if _download(wanted) else 1
 
 
-def _download(names: Sequence[str]) -> bool:
-    """Fetch the named files with a progress bar; whether all are there."""
-    for name in names:
-        file = CATALOGUE[name]
+def _download(files: Mapping[str, WeightFile]) -> bool:
+    """Fetch the files of these models with a progress bar; whether all are there."""
+    for name, file in files.items():
         with tqdm(
             total=file.size, unit="B", unit_scale=True, desc=file.filename, file=sys.stderr
         ) as bar:

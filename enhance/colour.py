@@ -88,8 +88,8 @@ class _Matrix(_Convertible):
     def __init__(self, curves: Array, to_xyz: Array) -> None:
         srgb = np.stack([_parametric(3, _SRGB_CURVE)] * 3)
         matrix = np.linalg.inv(_SRGB_TO_XYZ) @ to_xyz
-        self._to = _Way(curves, matrix, srgb)
-        self._from = _Way(srgb, np.linalg.inv(matrix), curves)
+        self._to = _Conversion(curves, matrix, srgb)
+        self._from = _Conversion(srgb, np.linalg.inv(matrix), curves)
 
     def to_srgb(self, pixels: Array) -> Array:
         return self._to(pixels)
@@ -98,7 +98,7 @@ class _Matrix(_Convertible):
         return self._from(pixels)
 
 
-class _Way:
+class _Conversion:
     """Curves, matrix, inverse curves. Tables instead of powers: exact to 16 bits, and fast."""
 
     def __init__(self, start: Array, matrix: Array, end: Array) -> None:
@@ -225,8 +225,8 @@ def _is_srgb(space: ColourSpace, kind: bytes) -> bool:
 def _tags(icc: bytes) -> list[tuple[bytes, memoryview]]:
     view = memoryview(icc)  # a profile may name the same bytes many times
     (count,) = struct.unpack_from(">I", icc, 128)
-    places = (struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100)))
-    return [(name, view[start : start + size]) for name, start, size in places]
+    entries = (struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100)))
+    return [(name, view[start : start + size]) for name, start, size in entries]
 
 
 def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> _Matrix:

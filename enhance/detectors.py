@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from enhance.errors import WeightsInvalid
 from enhance.records import Face, FloatArray, Pixels
 from enhance.sentences import say
-from enhance.tensors import Place, ResidentNet
+from enhance.tensors import Device, ResidentNet
 from enhance.weights import RETINAFACE_MOBILENET, PackagedFile
 
 _MEAN_BGR = (104.0, 117.0, 123.0)
@@ -129,9 +129,9 @@ class RetinaFaceR50(RetinaFace):
 
     name = "retinaface-r50"
 
-    def __init__(self, net: nn.Module, place: Place) -> None:
+    def __init__(self, net: nn.Module, device: Device) -> None:
         super().__init__(long_side=4096)  # bounds its memory
-        self._net = ResidentNet(_Joined(net), place)
+        self._net = ResidentNet(_Joined(net), device)
 
     def __call__(self, rgb: Pixels, threshold: float) -> list[Face]:
         """See `RetinaFace.__call__`. Raises OutOfMemory."""

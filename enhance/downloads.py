@@ -21,10 +21,10 @@ import httpx
 import platformdirs
 from filelock import FileLock, Timeout
 
-from enhance.catalogue import WeightFile
 from enhance.errors import WeightsInvalid, WeightsMissing
 from enhance.files import sha256, write_bytes
 from enhance.sentences import joined, say
+from enhance.weights import WeightFile
 
 log = logging.getLogger(__name__)
 
@@ -315,7 +315,7 @@ def _is_verified(path: Path, file: WeightFile) -> bool:
         if _remembers(file, state):
             return True
         if _sha256_of(path, state) != file.sha256:
-            log.warning("%s is not used: its SHA-256 is not that of %s", path, file.name)
+            log.warning("%s is not used: its SHA-256 is not that of %s", path, file.filename)
             return False
     except FileNotFoundError:
         return False

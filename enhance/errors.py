@@ -10,6 +10,7 @@ EnhanceError
 │   ├── WeightsMissing      not on this machine
 │   └── WeightsInvalid      truncated, altered or of another model
 ├── ModelFailed         a model gave values that are no numbers
+├── NotSaved            a result could not be written
 ├── LayersDamaged       what was kept of a photo cannot be used
 ├── Busy                too many people are waiting already
 ├── TooManyPhotos       a batch has more photos than the limits allow
@@ -24,7 +25,7 @@ Messages are whole sentences.
 
 from __future__ import annotations
 
-from enhance.sentences import Sentence
+from enhance.sentences import Sentence, say
 
 
 class EnhanceError(Exception):
@@ -71,6 +72,16 @@ class WeightsInvalid(WeightsError):
 
 class ModelFailed(EnhanceError):
     """A model gave infinite values, or none that are numbers, in fp32 too."""
+
+
+class NotSaved(EnhanceError):
+    """The disk, or the store, did not take a result; the message says why."""
+
+    @classmethod
+    def because(cls, name: str, error: OSError) -> NotSaved:
+        """The error for the photo of that name."""
+        reason = error.strerror or str(error)
+        return cls(say("“{name}” could not be saved: {reason}.", name=name, reason=reason))
 
 
 class LayersDamaged(EnhanceError):

@@ -2,77 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 
+from enhance.catalogue import MODELS
 from enhance.choices import resolve
 from enhance.records import EngineInfo, Options, Report
 from enhance.sentences import Sentence, say
 
-# What each model costs, in input pixels of the bundled ×4 network (measured on a CPU).
-_FACE_PIXELS = {
-    "bundled": 22_500,
-    "gfpgan-1.2": 12_000,
-    "gfpgan-1.3": 12_000,
-    "gfpgan-1.4": 12_000,
-    "restoreformer": 30_000,
-}
-_BACKGROUND_PIXELS = {
-    "lanczos": 0.0005,
-    "compact": 0.03,
-    "realesrgan": 1.0,
-    "realesrgan-x2plus": 0.25,
-    "realesr-general-x4v3": 0.07,
-}
-_BEFORE_PIXELS = {"repair": 0.004, "tone": 0.002}  # what comes before, if it is asked for
+_STEPS = {"repair": 0.004, "tone": 0.002}  # what comes before, in the catalogue's unit
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
+_PATIENCE = 20  # seconds that a page waits for models that are still loading
 
 
 class Estimator:
-    """Running means of seconds per face and per pixel, by model name."""
+    """Running means of the seconds that each model takes per face or per pixel.
 
-    def __init__(self, info: EngineInfo) -> None:
-        self._device = info.device
-        self._per_face = {k: v * info.pixel_seconds for k, v in _FACE_PIXELS.items()}
-        self._per_pixel = {k: v * info.pixel_seconds for k, v in _BACKGROUND_PIXELS.items()}
-        self._before = {k: v * info.pixel_seconds for k, v in _BEFORE_PIXELS.items()}
+    Nothing can be estimated until the models are loaded: only then is the device's speed known.
+    Safe from any thread.
+    """
+
+    def __init__(self, info: Callable[[], EngineInfo | None]) -> None:
+        """info: the engine's, None while its models are not loaded."""
+        self._info = info
+        self._learnt: dict[str, float] = {}  # costs by model, as in the catalogue
         self._per_output_megapixel = _MEGAPIXEL_SECONDS
+        self._lock = threading.Lock()
+        self._loading_ended = threading.Event()
 
-    def seconds(self, size: tuple[int, int], options: Options, faces: int = 1) -> float:
-        """Expected seconds for a photo of `size` (width, height) with so many faces."""
-        return self.total([size], options, faces)
+    @property
+    def ready(self) -> bool:
+        """Whether the models are loaded."""
+        return self._info() is not None
 
-    def total(self, sizes: Iterable[tuple[int, int]], options: Options, faces: int = 1) -> float:
-        """Expected seconds for photos of these sizes with so many faces each."""
-        options, _ = resolve(options, self._device)
-        return sum(self._one(width * height, options, faces) for width, height in sizes)
+    def loading_ended(self) -> None:
+        """To be called when the models are loaded, or could not be."""
+        self._loading_ended.set()
 
-    def _one(self, pixels: int, options: Options, faces: int) -> float:
-        total = self._per_pixel[options.background] * pixels
-        total += pixels * sum(
-            cost for step, cost in self._before.items() if getattr(options, step) != "off"
-        )
-        total += self._per_output_megapixel * pixels * options.upscale**2 / 1e6
-        return total + faces * self._per_face.get(options.restorer, 0.0)
+    def wait(self) -> bool:
+        """Whether the models are loaded, after a few seconds' patience if they are not yet."""
+        if not self.ready:
+            self._loading_ended.wait(_PATIENCE)
+        return self.ready
+
+    def seconds(
+        self, sizes: Iterable[tuple[int, int]], options: Options, faces: int = 1
+    ) -> float | None:
+        """Expected seconds for photos of these sizes (width, height) with so many faces each.
+
+        None while the models are not loaded.
+        """
+        info = self._info()
+        if info is None:
+            return None
+        options, _ = resolve(options, info.device)
+        per_face = self._cost(options.restorer) * info.pixel_seconds
+        per_pixel = self._cost(options.background)
+        per_pixel += sum(self._cost(step) for step in _STEPS if getattr(options, step) != "off")
+        per_pixel *= info.pixel_seconds
+        per_pixel += self._per_output_megapixel * options.upscale**2 / 1e6
+        return sum(per_pixel * width * height + per_face * faces for width, height in sizes)
 
     def learn(self, report: Report) -> None:
         """Take a finished photo's stages into the means."""
+        info = self._info()
+        if info is None:
+            return
         spent = dict(report.seconds)
-        pixels = report.source_size[0] * report.source_size[1]
-        _blend(self._per_pixel, report.background, spent.pop("upscale", 0.0) / pixels)
-        for step in self._before.keys() & spent.keys():
-            _blend(self._before, step, spent.pop(step) / pixels)
-        restore = spent.pop("restore", 0.0)
-        if report.restored:
-            _blend(self._per_face, report.restorer, restore / len(report.restored))
+        pixels = report.source_size[0] * report.source_size[1] * info.pixel_seconds
         output = report.output_size[0] * report.output_size[1] / 1e6
-        # Tiny photos say nothing about megapixels.
-        rest = sum(spent.values()) / max(output, 0.25)
-        self._per_output_megapixel += _FRESH * (rest - self._per_output_megapixel)
+        with self._lock:
+            self._blend(report.background, spent.pop("upscale", 0.0) / pixels)
+            for step in _STEPS.keys() & spent.keys():
+                self._blend(step, spent.pop(step) / pixels)
+            restore = spent.pop("restore", 0.0) / info.pixel_seconds
+            if report.restored:
+                self._blend(report.restorer, restore / len(report.restored))
+            # Tiny photos say nothing about megapixels.
+            rest = sum(spent.values()) / max(output, 0.25)
+            self._per_output_megapixel += _FRESH * (rest - self._per_output_megapixel)
 
+    def _blend(self, model: str, cost: float) -> None:
+        known = self._cost(model)
+        self._learnt[model] = known + _FRESH * (cost - known)
 
-def _blend(means: dict[str, float], key: str, value: float) -> None:
-    means[key] = means[key] * (1 - _FRESH) + value * _FRESH
+    def _cost(self, model: str) -> float:
+        """0 for "none"."""
+        if model in self._learnt:
+            return self._learnt[model]
+        return MODELS[model].cost if model in MODELS else _STEPS.get(model, 0.0)
 
 
 def readable(seconds: float, *, tenths: bool = False) -> Sentence:

@@ -101,7 +101,7 @@ def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int, weight: float 
     Touches each face's region only. Where faces overlap, each counts by the square of its mask,
     measured against the canvas as it was, so their order does not matter.
     """
-    placed = [p for p in (_place(patch, canvas.shape, upscale) for patch in patches) if p]
+    placed = [p for p in (_on_canvas(patch, canvas.shape, upscale) for patch in patches) if p]
     rivals = [
         [other for other in placed if other is not face and _intersect(face.region, other.region)]
         for face in placed
@@ -134,8 +134,8 @@ def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int, weight: float 
 
 
 @dataclass(frozen=True)
-class _Placed:
-    """A patch with its place on the canvas; `matrix` maps canvas pixels to crop pixels."""
+class _OnCanvas:
+    """A patch and what it covers of the canvas; `matrix` maps canvas pixels to crop pixels."""
 
     region: Region
     matrix: Matrix
@@ -174,7 +174,7 @@ class _Placed:
         )
 
 
-def _place(patch: Patch, shape: tuple[int, ...], upscale: int) -> _Placed | None:
+def _on_canvas(patch: Patch, shape: tuple[int, ...], upscale: int) -> _OnCanvas | None:
     """Where a patch lies on a canvas of `shape`, or None when it lies outside."""
     to_photo = np.array(
         [[1 / upscale, 0, 0.5 / upscale - 0.5], [0, 1 / upscale, 0.5 / upscale - 0.5], [0, 0, 1]]
@@ -192,7 +192,7 @@ def _place(patch: Patch, shape: tuple[int, ...], upscale: int) -> _Placed | None
     region = _clip(corners, shape, margin=1)
     if region[0].start >= region[0].stop or region[1].start >= region[1].stop:
         return None
-    return _Placed(region, matrix, crop, mask, shape, upscale)
+    return _OnCanvas(region, matrix, crop, mask, shape, upscale)
 
 
 def _to_16_bit(values: FloatArray) -> Pixels:

@@ -1,4 +1,4 @@
-"""Files written so that nobody ever sees half of one."""
+"""Files written so that nobody ever sees half of one, under names that nothing else has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from itertools import count
+from pathlib import Path, PurePosixPath
 
 _BLOCK = 1 << 20  # bytes that are read at once
 
@@ -28,6 +29,14 @@ def write_bytes(target: Path, data: bytes) -> Path:
     with appearing(target) as partial:
         partial.write_bytes(data)
     return target
+
+
+def numbered(name: str) -> Iterator[str]:
+    """The file's name or relative path, then the same with _2, _3, … before its extension."""
+    yield name
+    path = PurePosixPath(name)
+    for number in count(2):
+        yield str(path.with_name(f"{path.stem}_{number}{path.suffix}"))
 
 
 def sha256(path: Path) -> str:

@@ -12,22 +12,22 @@ import io
 import time
 import zlib
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from enhance.errors import LayersDamaged, OptionsError
 from enhance.faces import CROP, Patch
-from enhance.images import decode, encode
+from enhance.images import DECODER, encode
 from enhance.images.deep import to_8_bit
 from enhance.pipeline import Enhanced
-from enhance.records import Limits, Options, Photo, Pixels, Report, Source
+from enhance.records import Limits, Options, Photo, Pixels, Report, Source, Views
 from enhance.scaling import clean_edges, lanczos, transparency
 from enhance.sentences import say
+from enhance.views import picture, views_of
 
 # As small as what zlib does by default with such pictures, in half the time.
 _FAST = (
@@ -35,11 +35,20 @@ _FAST = (
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
 )
 _CHECKSUM = 4  # bytes
-_SHOWN_SIDE = 4096  # pixels
 
 
-def assemble(photo: Photo, enhanced: Enhanced, options: Options) -> tuple[bytes, str, Report]:
-    """Put the layers together and encode: the file's bytes, its extension, and the whole report.
+@dataclass(frozen=True)
+class Assembled:
+    """A photo put together: its file's bytes and extension, the whole report, and its views."""
+
+    data: bytes
+    extension: str
+    report: Report
+    views: Views | None
+
+
+def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool) -> Assembled:
+    """Put the layers together and encode them. viewed: make views too.
 
     The canvas of `enhanced` is used up by it. Raises what encoding raises.
     """
@@ -58,7 +67,8 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options) -> tuple[bytes,
         notes=report.notes + notes,
         seconds=report.seconds | {stage: round(spent, 4) for stage, spent in stages.items()},
     )
-    return data, extension, report
+    views = views_of(photo, canvas, extension) if viewed else None
+    return Assembled(data, extension, report, views)
 
 
 def _composed(photo: Photo, enhanced: Enhanced, options: Options) -> Pixels:
@@ -127,17 +137,7 @@ def separated(
     cover = 255 - (over[1].astype(np.int16) - over[0]).max(axis=2, keepdims=True)
     colour = over[0].astype(np.float32) * 255 / np.maximum(cover, 1)
     faces = np.concatenate([colour.clip(0, 255).round(), cover.clip(0, 255)], 2).astype(np.uint8)
-    return _shown(canvas, photo, "JPEG"), _shown(faces, photo, "PNG")
-
-
-def _shown(pixels: Pixels, photo: Photo, format: str) -> bytes:
-    image = Image.fromarray(pixels)
-    if photo.grey:  # its profile is one for grey
-        image = image.convert("LA" if image.mode == "RGBA" else "L")
-    image.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE), reducing_gap=2)
-    file = io.BytesIO()
-    image.save(file, format, quality=90, compress_level=1, icc_profile=photo.icc)
-    return file.getvalue()
+    return picture(canvas, photo, quality=90), picture(faces, photo, format="PNG")
 
 
 def repaste(
@@ -147,20 +147,21 @@ def repaste(
     options: Options,
     limits: Limits,
     keep: Collection[int],
-) -> tuple[bytes, Report]:
-    """The photo's file again, with only those faces restored that are in `keep`; loads no model.
+) -> Assembled:
+    """The photo again, with only those faces restored that are in `keep`; loads no model.
 
     source, options: those of the result; other weights may be asked for. layers, report: what
     came with it. keep: indices into `report.faces` of faces that were restored. With all of them,
     and the same weights, the bytes are the result's.
-    Returns the file's bytes and its report, with the seconds that pasting and encoding took now.
+    Its report has the seconds that pasting and encoding took now.
 
     Raises LayersDamaged when the layers cannot be read or belong to another photo, OptionsError
     when a face in `keep` was not restored, PhotoError when the photo can no longer be read.
     """
     photo, enhanced = _restored(source, layers, report, limits, keep)
-    data, _, done = assemble(photo, enhanced, options)
-    return data, replace(done, notes=report.notes)  # they say already what the format cannot hold
+    done = assemble(photo, enhanced, options, viewed=True)
+    # The notes say already what the format cannot hold.
+    return replace(done, report=replace(done.report, notes=report.notes))
 
 
 def _restored(
@@ -168,7 +169,7 @@ def _restored(
 ) -> tuple[Photo, Enhanced]:
     """The photo, and what the models made of it, with only some of its faces."""
     canvas, mended, patches = _unpack(layers, report.name)
-    photo = decode(source, limits)
+    photo = DECODER(source, limits)
     if mended is not None:
         photo = replace(photo, rgb=mended)
     if canvas is None:

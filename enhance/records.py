@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from numpy.typing import NDArray
 
+from enhance.catalogue import option_values
 from enhance.errors import OptionsError
 from enhance.sentences import Sentence, say
 
@@ -24,14 +25,6 @@ FloatArray: TypeAlias = NDArray[Any]
 Checkpoint: TypeAlias = Callable[[], None]
 """Called often during the work; raises Cancelled when it should stop."""
 
-Restorer = Literal[
-    "auto", "gfpgan-1.4", "gfpgan-1.3", "gfpgan-1.2", "restoreformer", "bundled", "none"
-]
-Background = Literal[
-    "auto", "lanczos", "compact", "realesr-general-x4v3", "realesrgan-x2plus", "realesrgan"
-]
-Detector = Literal["retinaface-mobilenet", "retinaface-r50"]
-Masker = Literal["feather", "parsenet"]
 FaceChoice = Literal["all", "largest", "center"]
 OutputFormat = Literal["same", "jpeg", "png", "webp"]
 Metadata = Literal["keep", "no-location", "strip"]
@@ -105,9 +98,9 @@ class Options:
     """
 
     upscale: int = 2
-    restorer: Restorer = "auto"
+    restorer: str = "auto"
     weight: float = 1.0
-    background: Background = "auto"
+    background: str = "auto"
     background_weight: float = 1.0
     working_size: WorkingSize = "auto"
     face_colours: FaceColours = "photo"
@@ -117,8 +110,8 @@ class Options:
     tone_strength: float = 1.0
     faces: FaceChoice = "all"
     only_restore_blurred: bool = False
-    detector: Detector = "retinaface-mobilenet"
-    masker: Masker = "feather"
+    detector: str = "retinaface-mobilenet"
+    masker: str = "feather"
     face_threshold: float = 0.8
     min_face: int = 16
     tile: int = 512
@@ -136,15 +129,15 @@ class Options:
             say("upscale must be 1, 2, 3 or 4, not {value}.", value=self.upscale),
         )
         for name, allowed in (
-            ("restorer", get_args(Restorer)),
-            ("background", get_args(Background)),
+            ("restorer", option_values("restorer")),
+            ("background", option_values("background")),
             ("working_size", get_args(WorkingSize)),
             ("face_colours", get_args(FaceColours)),
             ("repair", get_args(Switch)),
             ("tone", get_args(Switch)),
             ("faces", get_args(FaceChoice)),
-            ("detector", get_args(Detector)),
-            ("masker", get_args(Masker)),
+            ("detector", option_values("detector")),
+            ("masker", option_values("masker")),
             ("format", get_args(OutputFormat)),
             ("metadata", get_args(Metadata)),
         ):
@@ -288,7 +281,7 @@ class Report:
     photo's pixels that were marked as damaged and filled in. toned: how much of it was put right,
     0..1; 0 when the photo had not faded. seconds: one entry per
     stage. Sizes are (width, height); a draft's are those of the
-    shrunk photo, and so are the places of its faces.
+    shrunk photo, and so are the boxes of its faces.
     """
 
     name: str
@@ -312,11 +305,26 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Result:
-    """An enhanced photo, encoded. `filename` is unique within its batch and safe to write.
+class Views:
+    """Pictures of a result for a page, as JPEG.
 
-    layers: what `enhance.layers.repaste` needs to leave faces out and put them in again; None when
-    it was not asked for, no model changed anything, or this is a draft.
+    thumbnail: at most 480 pixels long. shown, before: the result and the photo, at most 4096
+    pixels long; None where browsers can show the file itself.
+    """
+
+    thumbnail: bytes
+    shown: bytes | None
+    before: bytes | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """An enhanced photo, encoded. filename: that of the photo with a suffix, safe on every system;
+    other photos of the same name have the same one.
+
+    views: None when they were not asked for. layers: what `enhance.layers.repaste` needs to leave
+    faces out and put them in again; None when they were not asked for, no model changed anything,
+    or this is a draft.
     """
 
     index: int
@@ -324,6 +332,7 @@ class Result:
     filename: str
     data: bytes
     report: Report
+    views: Views | None = None
     layers: bytes | None = None
 
 

@@ -58,7 +58,7 @@ class RealESRGANFaces:
                 for i, big in zip(members[start:], batch, strict=False):
                     restored[i] = _resize(big, CROP).clip(0, 1)
 
-        self._net.shrinking(_BATCH[self._net.place.device.type], 1, run)
+        self._net.shrinking(_BATCH[self._net.device.type], 1, run)
 
 
 class FaceNet:
@@ -83,7 +83,7 @@ class FaceNet:
                 restored[part] = np.clip(self._net(crops[part] * 2 - 1) / 2 + 0.5, 0, 1)
 
         with self._net.interruptible(checkpoint):
-            self._net.shrinking(_BATCH[self._net.place.device.type], 1, run)
+            self._net.shrinking(_BATCH[self._net.device.type], 1, run)
         return restored
 
 

@@ -42,9 +42,9 @@ def clean_edges(rgb: Pixels, alpha: Pixels | None, upscale: int) -> Pixels:
     _, nearest = cv2.distanceTransformWithLabels(
         (alpha == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    places = np.empty(nearest.max() + 1, np.int32)
-    places[nearest[alpha > 0]] = np.flatnonzero(alpha)
-    return rgb.reshape(-1, 3)[places[nearest]]
+    sources = np.empty(nearest.max() + 1, np.int32)
+    sources[nearest[alpha > 0]] = np.flatnonzero(alpha)
+    return rgb.reshape(-1, 3)[sources[nearest]]
 
 
 def shrink(pixels: Pixels, size: tuple[int, int]) -> Pixels:

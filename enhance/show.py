@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from enhance.folders.ledger import Place
+from enhance.folders.ledger import PathOrUrl
 from enhance.records import Failure, Result
 
 
@@ -45,17 +45,17 @@ class Show:
             mininterval=0.1 if sys.stderr.isatty() else 10,
         )
 
-    def skipped(self, index: int, source: str, name: str, place: Place) -> None:
+    def skipped(self, index: int, source: str, name: str, file: PathOrUrl) -> None:
         """A photo was done before."""
         if self.json:
-            known = {"file": str(place), "name": name, "source": source}
+            known = {"file": str(file), "name": name, "source": source}
             self._say({"ok": True, "index": index, **known, "skipped": True})
 
-    def done(self, source: str, record: Result, place: Place) -> None:
+    def done(self, source: str, record: Result, file: PathOrUrl) -> None:
         """A photo was enhanced."""
         report = record.report
         if self.json:
-            known = {"file": str(place), "source": source}
+            known = {"file": str(file), "source": source}
             self._say({"ok": True, "index": record.index, **known, **asdict(report)})
         elif not self.quiet:
             (w, h), seconds = report.output_size, sum(report.seconds.values())

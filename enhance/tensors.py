@@ -25,14 +25,19 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Place:
+class Device:
     """Where networks run and in which precision ("fp32", "bf16" or "fp16")."""
 
-    device: torch.device
+    torch_device: torch.device
     precision: str
 
+    @property
+    def type(self) -> str:
+        """ "cpu", "cuda" or "mps"."""
+        return self.torch_device.type
+
     @classmethod
-    def of(cls, setup: Setup) -> Place:
+    def of(cls, setup: Setup) -> Device:
         """Resolve "auto": the fastest device there is, the precision that it does well.
 
         Raises EnhanceError when the wanted device is not there.
@@ -51,12 +56,14 @@ class Place:
     def settle(self, net: Net) -> Net:
         """The net on this device, in this precision, ready for inference."""
         net.requires_grad_(False).eval()
-        return net.to(self.device, _DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return net.to(self.torch_device, _DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def put(self, pixels: FloatArray) -> Tensor:
         """(n, h, w, c) float32 → (n, c, h, w) channels-last in this precision."""
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-        return batch.to(self.device, _DTYPES[self.precision], memory_format=torch.channels_last)
+        return batch.to(
+            self.torch_device, _DTYPES[self.precision], memory_format=torch.channels_last
+        )
 
     @staticmethod
     def fetch(batch: Tensor) -> FloatArray:
@@ -72,10 +79,10 @@ def unit(pixels: Pixels) -> FloatArray:
 class ResidentNet:
     """A network on its device: arrays in, arrays out."""
 
-    def __init__(self, net: nn.Module, place: Place) -> None:
-        """net: (n, c, h, w) → (n, c', h', w'); it is moved to the place and kept there."""
-        self._net = place.settle(net)
-        self.place = place
+    def __init__(self, net: nn.Module, device: Device) -> None:
+        """net: (n, c, h, w) → (n, c', h', w'); it is moved to the device and kept there."""
+        self._net = device.settle(net)
+        self.device = device
 
     def __call__(self, pixels: FloatArray) -> FloatArray:
         """(n, h, w, c) float32 → (n, h', w', c') float32, both in main memory.
@@ -86,9 +93,9 @@ class ResidentNet:
         result = self._run(pixels)
         if _finite(result):
             return result
-        if self.place.precision != "fp32":
-            log.warning("a network's values overflowed in %s: again in fp32", self.place.precision)
-            with self._moved(replace(self.place, precision="fp32")):
+        if self.device.precision != "fp32":
+            log.warning("a network's values overflowed in %s: again in fp32", self.device.precision)
+            with self._moved(replace(self.device, precision="fp32")):
                 result = self._run(pixels)
             if _finite(result):
                 return result
@@ -98,7 +105,7 @@ class ResidentNet:
 
     @torch.inference_mode()
     def _run(self, pixels: FloatArray) -> FloatArray:
-        return self.place.fetch(self._net(self.place.put(pixels)))
+        return self.device.fetch(self._net(self.device.put(pixels)))
 
     def shrinking(self, size: int, smallest: int, attempt: Callable[[int], T]) -> T:
         """`attempt(size)`, at half the size each time the device runs out of memory, at last on
@@ -109,11 +116,11 @@ class ResidentNet:
         try:
             return _shrinking(size, smallest, attempt)
         except OutOfMemory:
-            if self.place.device.type == "cpu":
+            if self.device.type == "cpu":
                 raise
         log.warning("the device's memory does not suffice, going on with the CPU")
         # Not in bf16, which would round the weights for good.
-        with self._moved(Place(torch.device("cpu"), "fp32")):
+        with self._moved(Device(torch.device("cpu"), "fp32")):
             release()
             return _shrinking(size, smallest, attempt)
 
@@ -129,23 +136,23 @@ class ResidentNet:
                 hook.remove()
 
     @contextmanager
-    def _moved(self, place: Place) -> Iterator[None]:
+    def _moved(self, device: Device) -> Iterator[None]:
         """The network elsewhere for a while, or for good if it cannot be brought back."""
-        usual = self.place
+        usual = self.device
         try:
             with _memory_errors():
-                self._move(place)
+                self._move(device)
             yield
         finally:
             try:
                 self._move(usual)
             except torch.OutOfMemoryError:
                 log.warning("the device has no memory for the network itself: it stays on the CPU")
-                self._move(Place(torch.device("cpu"), "fp32"))
+                self._move(Device(torch.device("cpu"), "fp32"))
 
-    def _move(self, place: Place) -> None:
-        place.settle(self._net)
-        self.place = place
+    def _move(self, device: Device) -> None:
+        device.settle(self._net)
+        self.device = device
 
 
 def _finite(values: FloatArray) -> bool:

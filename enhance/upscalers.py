@@ -66,7 +66,7 @@ class TiledNet:
         adapts: bool = False,
     ) -> None:
         self.name = name
-        self.precision: str | None = net.place.precision
+        self.precision: str | None = net.device.precision
         self._net = net
         self._scale = scale
         self._overlap = overlap

@@ -11,16 +11,15 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import count
 from pathlib import Path, PurePosixPath
 from types import FrameType
 
-from enhance.engines.base import Engine, Run, ahead, failure, unsaved
-from enhance.errors import UnreadablePhoto
+from enhance.engines.base import Engine, Run, ahead, failure
+from enhance.errors import NotSaved, UnreadablePhoto
 from enhance.files import sha256
-from enhance.folders.ledger import Job, Place, Results
+from enhance.folders.ledger import Job, PathOrUrl, Results
 from enhance.folders.photos import Entry, Photos
-from enhance.images import output_stem
 from enhance.records import Failure, Limits, Options, Result, Source
 from enhance.sentences import say
 from enhance.show import Counts, Show
@@ -29,7 +28,6 @@ log = logging.getLogger(__name__)
 
 _GRACE = 8  # seconds that the current photo may take after SIGTERM
 _AHEAD = 4  # photos that are fetched before the engine asks for them
-_BATCH = 1000  # photos of one run of the engine, which remembers the names of a run
 
 
 @dataclass(frozen=True)
@@ -42,58 +40,21 @@ class _Task:
     fetched: Future[tuple[Path, Job]]
 
 
-class LongRun:
-    """One run of any length, made of runs of the engine one after another; see `Run`.
-
-    `index` of a record counts all its sources.
-    """
-
-    def __init__(self, engine: Engine, sources: Iterator[Source], options: Options) -> None:
-        self._engine, self._sources, self._options = engine, sources, options
-        self._stopped = False
-        self._run: Run | None = None
-        self._records = self._work()
-
-    def __iter__(self) -> Iterator[Result | Failure]:
-        return self
-
-    def __next__(self) -> Result | Failure:
-        return next(self._records)
-
-    def close(self) -> None:
-        """See `Run.close`."""
-        self._stopped = True
-        if self._run:
-            self._run.close()
-
-    def _work(self) -> Iterator[Result | Failure]:
-        first, records = 0, _BATCH
-        while records == _BATCH and not self._stopped:
-            self._run = self._engine.run(islice(self._sources, _BATCH), self._options)
-            if self._stopped:  # between those two lines
-                self._run.close()
-            records = 0
-            with closing(self._run):
-                for record in self._run:
-                    records += 1
-                    yield replace(record, index=first + record.index)
-            first += records
-
-
 def work(
     engine: Engine,
     photos: Photos,
     results: Results,
     options: Options,
     wanted: str,
+    limits: Limits,
     *,
     overwrite: bool,
     show: Show,
 ) -> tuple[Counts, int]:
     """Enhance what is not done yet, save it and tell of it.
 
-    wanted: see `Job`. overwrite: also what is done. Returns how the photos ended, and the number
-    of the signal that ended the work too early or 0.
+    wanted: see `Job`. limits: the engine's. overwrite: also what is done. Returns how the photos
+    ended, and the number of the signal that ended the work too early or 0.
     """
     start, total = time.perf_counter(), len(photos.listing)
     counts = Counts(left_out=dict(photos.listing.left_out))
@@ -103,12 +64,12 @@ def work(
     def to_do() -> Iterator[_Task]:
         for index, entry in enumerate(photos.listing):
             job = Job(entry.source, entry.size, entry.version, wanted)
-            place = None if overwrite else results.find(job)
-            if place is None:
-                yield _Task(index, entry, job, pool.submit(_fetch, photos, entry, job))
+            file = None if overwrite else results.find(job)
+            if file is None:
+                yield _Task(index, entry, job, pool.submit(_fetch, photos, entry, job, limits))
             else:
                 counts.skipped += 1
-                show.skipped(index, entry.source, entry.name, place)
+                show.skipped(index, entry.source, entry.name, file)
                 bar.update()
 
     def sources() -> Iterator[Source]:
@@ -134,7 +95,7 @@ def work(
     with (
         show.bar("photo", total) as bar,
         ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetch") as pool,
-        closing(LongRun(engine, sources(), options)) as run,
+        closing(engine.run(sources(), options)) as run,
         _signals(run, results) as stopped_by,
     ):
         for record in run:
@@ -182,15 +143,15 @@ def _signals(run: Run, results: Results) -> Iterator[list[int]]:
         put_back()
 
 
-def _fetch(photos: Photos, entry: Entry, job: Job) -> tuple[Path, Job]:
+def _fetch(photos: Photos, entry: Entry, job: Job, limits: Limits) -> tuple[Path, Job]:
     path = photos.fetch(entry)
-    return path, replace(job, sha256=_hash(path))
+    return path, replace(job, sha256=_hash(path, limits))
 
 
-def _hash(path: Path) -> str:
+def _hash(path: Path, limits: Limits) -> str:
     """Of the photo's bytes; "" when they cannot be read or are too many: decoding will say so."""
     try:
-        readable = path.is_file() and path.stat().st_size <= Limits().max_bytes
+        readable = path.is_file() and path.stat().st_size <= limits.max_bytes
         return sha256(path) if readable else ""
     except OSError:
         return ""
@@ -204,21 +165,17 @@ def _unread(task: _Task, error: OSError) -> Failure:
 
 def _save(
     results: Results, task: _Task, job: Job, record: Result | Failure
-) -> tuple[Result, Place] | Failure:
-    """The record, its file named as it is now, and where that is; or why there is none.
-
-    Files are named after their photo alone, whatever else the engine's run has made.
-    """
+) -> tuple[Result, PathOrUrl] | Failure:
+    """The record, its file named as it is now, and where that is; or why there is none."""
     if isinstance(record, Result):
         photo = PurePosixPath(task.entry.name)
-        suffix = PurePosixPath(record.filename).suffix
-        wanted = photo.with_name(f"{output_stem(photo.name)}_enhanced{suffix}")
+        wanted = photo.with_name(record.filename)
         try:
-            place = results.save(job, replace(record, filename=str(wanted)))
-            name = photo.with_name(PurePosixPath(place).name)
-            return replace(record, filename=str(name)), place
+            file = results.save(job, replace(record, filename=str(wanted)))
+            name = photo.with_name(PurePosixPath(file).name)
+            return replace(record, filename=str(name)), file
         except OSError as error:
-            record = unsaved(record.index, record.name, error)
+            record = failure(record.index, record.name, NotSaved.because(record.name, error))
     try:
         results.fail(job, record)
     except OSError:  # the person is told of the failure all the same

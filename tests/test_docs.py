@@ -13,7 +13,6 @@ from urllib.parse import unquote
 
 import pytest
 from huggingface_hub import metadata_load
-from packaging.specifiers import SpecifierSet
 
 from enhance import cli
 from enhance.records import Limits
@@ -74,7 +73,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @each_page
 def test_files_that_are_named_exist(page: Path) -> None:
-    for path in re.findall(r"`((?:app|docs|enhance|tests)/[\w/]+\.\w+)`", read(page)):
+    for path in re.findall(r"`((?:app|docs|enhance|scripts|tests)/[\w/]+\.\w+)`", read(page)):
         assert (ROOT / path).exists(), path
 
 
@@ -186,11 +185,13 @@ def test_versions_are_those_that_are_required() -> None:
 
 
 def test_versions_of_python_are_those_that_are_required() -> None:
-    (required,) = re.findall(r'^requires-python = "(.+)"$', read(ROOT / "pyproject.toml"), re.M)
-    fitting = [f"3.{minor}" for minor in range(30) if f"3.{minor}" in SpecifierSet(required)]
+    project = read(ROOT / "pyproject.toml")
+    (oldest,) = re.findall(r'^requires-python = ">=(.+)"$', project, re.M)
+    fitting = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project)
+    assert fitting[0] == oldest
     for page in (README, CHINESE):
-        (said,) = re.findall(r"Python (3\.\d+(?:\D{1,4}3\.\d+)+)", read(page))
-        assert re.findall(r"3\.\d+", said) == fitting
+        (said,) = re.findall(r"Python (3\.\d+)\D{1,4}(3\.\d+)", read(page))
+        assert said == (oldest, fitting[-1])
     front = metadata_load(README)
     assert front is not None and front["python_version"] in fitting
     (image,) = re.findall(r"^ARG PYTHON=(3\.\d+)-slim", DOCKERFILE, re.MULTILINE)

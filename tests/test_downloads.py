@@ -22,10 +22,10 @@ import pytest
 import torch
 
 from enhance import downloads, files
-from enhance.catalogue import WeightFile
 from enhance.checkpoints import load_checkpoint
 from enhance.downloads import fetch, locate
 from enhance.errors import Cancelled, WeightsInvalid, WeightsMissing
+from enhance.weights import WeightFile
 
 DATA = random.Random(0).randbytes(300_000)
 HALF = len(DATA) // 2
@@ -133,7 +133,7 @@ def file(server: Server) -> WeightFile:
     """At /official and /mirror of the server; only the first is there."""
     server.files["/official"] = DATA
     urls = (f"{server.url}/official", f"{server.url}/mirror")
-    return WeightFile("net", NAME, urls, len(DATA), hashlib.sha256(DATA).hexdigest(), "MIT", "A.")
+    return WeightFile(NAME, urls, len(DATA), hashlib.sha256(DATA).hexdigest())
 
 
 def names(folder: Path) -> set[str]:

@@ -98,7 +98,7 @@ def test_models_are_loaded_once_and_only_when_needed(models: ResidentModels, sav
 
 def test_missing_weights_fail_every_photo_with_the_sentence(save: Save) -> None:
     def load() -> Enhancer:
-        PackagedFile("no-such-package-here", "weights.bin", "0" * 64, "MIT").read()
+        PackagedFile("no-such-package-here", "weights.bin", 1, "0" * 64, "MIT").read()
         raise AssertionError
 
     with engine_over(load) as engine:

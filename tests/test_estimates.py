@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -8,6 +9,7 @@ from enhance.estimates import Estimator, readable
 from enhance.records import EngineInfo, Face, Options, Report
 
 INFO = EngineInfo("cpu", "fp32", 1e-4)
+PHOTO = [(1000, 500)]
 FACE = Face((0, 0, 100, 100), 0.9, ())
 REPORT = Report(
     name="a.jpg",
@@ -26,47 +28,69 @@ REPORT = Report(
 )
 
 
+def seconds(
+    guess: Estimator,
+    sizes: list[tuple[int, int]] = PHOTO,
+    options: Options = Options(),  # noqa: B008
+    faces: int = 1,
+) -> float:
+    guessed = guess.seconds(sizes, options, faces)
+    assert guessed is not None
+    return guessed
+
+
 def test_more_work_is_expected_to_take_longer() -> None:
-    guess = Estimator(INFO)
-    small = guess.seconds((500, 500), Options(), faces=1)
-    assert 0 < small < guess.seconds((500, 500), Options(), faces=2)
-    assert small < guess.seconds((1000, 500), Options(), faces=1)
-    assert small < guess.seconds((500, 500), Options(upscale=4), faces=1)
-    assert small < guess.seconds((500, 500), Options(background="realesrgan"), faces=1)
-    assert guess.seconds((500, 500), Options(restorer="none"), faces=9) < small
+    guess = Estimator(lambda: INFO)
+    one = [(500, 500)]
+    small = seconds(guess, one)
+    assert 0 < small < seconds(guess, one, faces=2)
+    assert small < seconds(guess, [(1000, 500)])
+    assert small < seconds(guess, one, Options(upscale=4))
+    assert small < seconds(guess, one, Options(background="realesrgan"))
+    assert seconds(guess, one, Options(restorer="none"), faces=9) < small
+    assert seconds(guess, one * 3) == pytest.approx(3 * small)
+
+
+def test_nothing_is_estimated_before_the_models_are_loaded() -> None:
+    loaded: list[EngineInfo] = []
+    guess = Estimator(lambda: loaded[0] if loaded else None)
+    assert not guess.ready
+    assert guess.seconds(PHOTO, Options()) is None
+    loaded.append(INFO)
+    assert guess.ready
+    assert seconds(guess) > 0
 
 
 def test_auto_is_what_the_device_would_take() -> None:
-    for device, background in (("cpu", "compact"), ("cuda", "realesrgan")):
-        guess = Estimator(replace(INFO, device=device))
-        explicit = Options(background=background)  # type: ignore[arg-type]
-        assert guess.seconds((900, 900), Options()) == guess.seconds((900, 900), explicit)
+    for device, explicit in (
+        ("cpu", Options(background="compact")),
+        ("cuda", Options(background="realesrgan")),
+    ):
+        guess = Estimator(partial(replace, INFO, device=device))
+        assert seconds(guess) == seconds(guess, options=explicit)
 
 
 def test_guesses_come_to_agree_with_what_was_seen() -> None:
-    guess = Estimator(INFO)
+    guess = Estimator(lambda: INFO)
     for _ in range(30):
         guess.learn(REPORT)
     took = sum(REPORT.seconds.values())
-    assert guess.seconds((1000, 500), Options(upscale=2), faces=2) == pytest.approx(took, rel=0.01)
+    assert seconds(guess, faces=2) == pytest.approx(took, rel=0.01)
 
 
 def test_one_odd_photo_does_not_rule_the_guess() -> None:
-    guess = Estimator(INFO)
+    guess = Estimator(lambda: INFO)
     for _ in range(30):
         guess.learn(REPORT)
-    usual = guess.seconds((1000, 500), Options())
+    usual = seconds(guess)
     guess.learn(replace(REPORT, seconds={name: 3 * s for name, s in REPORT.seconds.items()}))
-    assert usual < guess.seconds((1000, 500), Options()) < 2 * usual
+    assert usual < seconds(guess) < 2 * usual
 
 
 def test_a_photo_without_faces_says_nothing_about_faces() -> None:
-    guess, fresh = Estimator(INFO), Estimator(INFO)
+    guess, fresh = Estimator(lambda: INFO), Estimator(lambda: INFO)
     guess.learn(replace(REPORT, faces=(), restored=(), seconds={"upscale": 0.2}))
-    per_face = [
-        e.seconds((1000, 500), Options(), 5) - e.seconds((1000, 500), Options(), 0)
-        for e in (guess, fresh)
-    ]
+    per_face = [seconds(e, faces=5) - seconds(e, faces=0) for e in (guess, fresh)]
     assert per_face[0] == pytest.approx(per_face[1])
 
 

@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     {"enhance.sentences", "enhance.version"},
     {"enhance.errors"},
+    {"enhance.weights"},
+    {"enhance.catalogue"},
     {
-        "enhance.catalogue",
         "enhance.colour",
         "enhance.files",
         "enhance.nets",
@@ -35,21 +36,17 @@ FLOORS = (
         "enhance.scaling",
         "enhance.tensors",
         "enhance.tiles",
-        "enhance.weights",
     },
-    {
-        "enhance.choices",
-        "enhance.folders",
-        "enhance.inventory",
-        "enhance.sharpness",
-    },
+    {"enhance.choices", "enhance.folders", "enhance.sharpness"},
     {
         "enhance.detectors",
+        "enhance.inventory",
         "enhance.maskers",
         "enhance.repair",
         "enhance.restorers",
         "enhance.show",
         "enhance.upscalers",
+        "enhance.views",
     },
     {"enhance.pipeline"},
     {"enhance.build", "enhance.estimates", "enhance.layers", "enhance.reports"},
@@ -75,6 +72,7 @@ TORCHLESS = (
     "enhance.scaling",
     "enhance.sharpness",
     "enhance.tiles",
+    "enhance.views",
 )
 
 
@@ -135,6 +133,27 @@ def test_heavy_libraries_stay_in_their_rooms(module: str) -> None:
         assert not outside & {"torch", "torchvision"}
     if not (within(module, "enhance.ui") or module == "app"):
         assert not outside & {"gradio", "gradio_client"}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_nothing_needs_a_certain_system_to_be_imported(module: str) -> None:
+    posix = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+    windows = {"msvcrt", "nt", "winreg", "winsound"}
+    assert not (posix | windows) & set(always_imported(MODULES[module]))
+
+
+def always_imported(path: Path) -> Iterator[str]:
+    """What the file imports wherever it is imported: not what depends on a condition or a call."""
+    conditional = ast.FunctionDef | ast.AsyncFunctionDef | ast.If | ast.Try
+    waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module)
+        elif not isinstance(node, conditional):
+            waiting += ast.iter_child_nodes(node)
 
 
 def test_the_front_exports_what_it_says() -> None:

@@ -6,24 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from enhance.catalogue import CATALOGUE
-from enhance.inventory import models
-from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN, X4PLUS_PARAM
+from enhance.catalogue import weight_files
+from enhance.inventory import inventory
+from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN
 
 
 def test_only_what_is_bundled_is_present_without_a_download(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("ENHANCE_WEIGHTS_DIR", str(tmp_path))
-    listed = list(models())
-    assert {model["name"] for model in listed if not model["present"]} <= set(CATALOGUE)
+    listed = list(inventory())
+    assert {model["name"] for model in listed if not model["present"]} <= set(weight_files())
     assert all(model["present"] == model["bundled"] for model in listed)
     assert all(model["about"] and model["licence"] for model in listed)
 
 
 def test_bundled_sizes_are_those_of_the_packages() -> None:
-    sizes = {model["name"]: model["bytes"] for model in models() if model["bundled"]}
-    x4plus = len(X4PLUS_PARAM.read()) + len(X4PLUS_BIN.read())
+    sizes = {model["name"]: model["bytes"] for model in inventory() if model["bundled"]}
+    x4plus = len(X4PLUS_BIN.read())
     assert sizes == {
         "bundled": x4plus,
         "realesrgan": x4plus,

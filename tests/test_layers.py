@@ -63,14 +63,14 @@ class Done:
     def again(self, *keep: int) -> Result:
         """The result with only these faces."""
         assert self.result.layers is not None
-        data, report = repaste(
+        done = repaste(
             self.source, self.result.layers, self.result.report, self.options, Limits(), keep
         )
-        return replace(self.result, data=data, report=report)
+        return replace(self.result, data=done.data, report=done.report, views=done.views)
 
 
 def enhance(engine: LocalEngine, source: Source, options: Options) -> Done:
-    (record,) = engine.run([source], options, layers=True)
+    (record,) = engine.run([source], options, viewed=True)
     assert isinstance(record, Result), record
     return Done(source, options, record)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from enhance.folders.ledger import Job
-from enhance.folders.manifest import NAME, Manifest
+from enhance.folders.manifest import LOCK, NAME, Manifest
 from enhance.folders.walk import Listed, stated
 from enhance.records import Failure, Report, Result
 
@@ -150,7 +150,7 @@ def test_leftovers_of_killed_writers_are_removed_and_nothing_else(out: Path) -> 
     (out / ".mine.part").write_bytes(b"")
     (out / "film.part").write_bytes(b"")
     Manifest(out).close()
-    assert {path.name for path in out.iterdir()} == {NAME, ".mine.part", "film.part"}
+    assert {path.name for path in out.iterdir()} == {LOCK, NAME, ".mine.part", "film.part"}
 
 
 def test_four_processes_write_two_hundred_lines_into_one_manifest(

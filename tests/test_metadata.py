@@ -18,8 +18,8 @@ import tifffile
 from PIL import ExifTags, Image, PngImagePlugin
 
 from enhance.images import decode, encode
+from enhance.images.location import without_location
 from enhance.images.metadata import photoshop_block
-from enhance.images.places import without_place
 from enhance.records import Metadata, OutputFormat, Photo, Source
 from tests.pictures import DEEP, PHOTO, XMP, exif, file_of, iptc
 from tests.pictures import SRGB_PROFILE as ICC
@@ -291,7 +291,7 @@ def test_places_in_xmp_are_found_under_any_prefix(prefix: str, quote: str) -> No
     ],
 )
 def test_only_places_leave_xmp_and_what_is_no_xmp_goes(before: str, after: str | None) -> None:
-    photo = without_place(Photo("a", PHOTO, "JPEG", xmp=before.encode()))
+    photo = without_location(Photo("a", PHOTO, "JPEG", xmp=before.encode()))
     assert photo.xmp == (after and after.encode())
 
 
@@ -299,7 +299,7 @@ def test_metadata_made_to_take_hours_are_answered() -> None:
     code = r"""
 import struct
 import numpy as np
-from enhance.images.places import without_place
+from enhance.images.location import without_location
 from enhance.records import Photo
 
 photo = lambda **blocks: Photo("a", np.zeros((1, 1, 3), np.uint8), "JPEG", **blocks)
@@ -312,16 +312,16 @@ for xmp in (
     b"<x>" + b"<![CDATA[" * 400_000,
     b"<x " + b" ".join(b"a%d='1'" % i for i in range(200_000)) + b" a:City='1'/>",
 ):
-    print(len(without_place(photo(xmp=xmp)).xmp or b""))
+    print(len(without_location(photo(xmp=xmp)).xmp or b""))
 sets = b"\x1c\x02\x05\0\0" * 2_000_000
-print(len(without_place(photo(iptc=sets + bytes(5))).iptc) == len(sets))
+print(len(without_location(photo(iptc=sets + bytes(5))).iptc) == len(sets))
 
 head = b"II*\0" + struct.pack("<I", 8)
 gps, count, size = struct.pack("<HHII", 34853, 4, 1, 26), 65_000, 20_000_000
 lists = struct.pack("<H", count) + struct.pack("<HHII", 1, 7, size, 28 + 12 * count) * count
-erased = without_place(photo(exif=head + b"\1\0" + gps + bytes(4) + lists + b"x" * size)).exif
+erased = without_location(photo(exif=head + b"\1\0" + gps + bytes(4) + lists + b"x" * size)).exif
 print(not any(erased[-size:]))
-print(without_place(photo(exif=head + struct.pack("<H", 65_000) + gps * 65_000 + bytes(4))).exif)
+print(without_location(photo(exif=head + struct.pack("<H", 65_000) + gps * 65_000 + bytes(4))).exif)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300

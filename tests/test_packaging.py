@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -28,6 +29,18 @@ def test_the_versions_of_the_image_are_allowed() -> None:
     locked = {canonicalize_name(name): version for name, version in pins}
     for requirement in map(Requirement, lines("requirements.txt")):
         assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)])
+
+
+def test_setup_scripts_that_look_among_their_locals_run_on_any_python() -> None:
+    """basicsr's does, and cannot be built without this on Python 3.13 and newer."""
+    code = "def version():\n    exec('found = 1')\n    return locals()['found']\nprint(version())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "scripts" / "build_basicsr")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "1\n", done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -106,8 +106,8 @@ def test_the_same_bytes_as_without_ray(save: Save) -> None:
     options = Options(restorer="bundled", background="lanczos")
     load = partial(load_enhancer, SETUP, Limits())
     with closing(RayEngine(load, Limits(), 2)) as pool, closing(LocalEngine(load, Limits())) as one:
-        (here,) = one.run([face], options, layers=True)
-        (there,) = pool.run([face], options, layers=True)
+        (here,) = one.run([face], options, viewed=True)
+        (there,) = pool.run([face], options, viewed=True)
         assert pool.load().precision == one.load().precision
     assert isinstance(here, Result) and isinstance(there, Result)
     assert here.layers
@@ -194,7 +194,7 @@ def _at_the_second_attempt(tried: Path) -> Enhancer:
 
 
 def _without_weights() -> Enhancer:
-    PackagedFile("no-such-package-here", "weights.bin", "0" * 64, "MIT").read()
+    PackagedFile("no-such-package-here", "weights.bin", 1, "0" * 64, "MIT").read()
     raise AssertionError
 
 

@@ -18,7 +18,7 @@ from enhance.records import Face, Options, Photo, Source
         ("upscale", 5, "1, 2, 3 or 4"),
         ("upscale", 2.5, "1, 2, 3 or 4"),
         ("restorer", "magic", "bundled, none"),
-        ("background", "", "lanczos, compact, realesr-general-x4v3"),
+        ("background", "", "lanczos, realesr-general-x4v3, compact"),
         ("working_size", "half", "auto, full"),
         ("face_colours", "grey", "photo, model"),
         ("format", "gif", "same, jpeg, png, webp"),

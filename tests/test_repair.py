@@ -249,9 +249,9 @@ def test_faces_are_put_in_again_over_the_repaired_photo(engine: LocalEngine, sav
     old, *_ = damaged(faded(astronaut()[:300, 60:400], seed=8), "light", seed=8)
     source = save("old.png", old)
     options = replace(OLD, restorer="bundled", background="compact", background_weight=0.5)
-    (result,) = engine.run([source], options, layers=True)
+    (result,) = engine.run([source], options, viewed=True)
     report = result.report  # type: ignore[union-attr]
-    data, _ = repaste(
+    again = repaste(
         source,
         result.layers,  # type: ignore[union-attr, arg-type]
         report,
@@ -259,4 +259,4 @@ def test_faces_are_put_in_again_over_the_repaired_photo(engine: LocalEngine, sav
         Limits(),
         report.restored,
     )
-    assert data == result.data  # type: ignore[union-attr]
+    assert again.data == result.data  # type: ignore[union-attr]

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
 from enhance import restorers
 from enhance.build import ResidentModels
+from enhance.catalogue import MODELS, weight_files
 from enhance.detectors import RetinaFaceMobileNet
-from enhance.errors import Cancelled
+from enhance.errors import Cancelled, WeightsInvalid
 from enhance.faces import CROP, align, face_matrix
+from enhance.files import sha256
 from enhance.low_frequencies import match_colours
+from enhance.records import Setup
 from enhance.sharpness import is_sharp, working_edge
 
 DAMAGE = Damage(blur=3, down=4)
@@ -125,3 +132,16 @@ def test_restoring_can_be_stopped(models: ResidentModels, crops: Rgb) -> None:
     with pytest.raises(Cancelled):
         models.restorer("bundled")(crops, checkpoint)
     assert calls == 5
+
+
+@pytest.mark.parametrize("name", ["gfpgan-1.4", "restoreformer"])
+def test_weights_of_another_network_are_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "other.pth"
+    torch.save({"params_ema": {"conv_body_first.weight": torch.zeros(2, 2)}}, path)
+    file = replace(weight_files()[name], size=path.stat().st_size, sha256=sha256(path))
+    monkeypatch.setitem(MODELS, name, replace(MODELS[name], weights=file))
+    models = ResidentModels(Setup(device="cpu", weights=path))
+    with pytest.raises(WeightsInvalid, match=f"{name} belong to another network"):
+        models.restorer(name)

@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from enhance.cli import main
 from enhance.folders.bucket import FOLDER
-from enhance.folders.places import find_place
+from enhance.folders.opening import find_folder
 from enhance.folders.remote import Store
 from tests.test_folders import EXPECTED, QUICK, number_in, photo, results_in, tree, upload
 
@@ -172,7 +172,7 @@ def test_a_folder_of_more_than_a_page_is_listed_once(s3: s3fs.S3FileSystem) -> N
     s3.pipe({f"photos/in/{name}": b"x" for name in names})
     s3.pipe_file("photos/inside.txt", b"not below")
     s3.call_s3("put_object", Bucket="photos", Key="in/empty/", Body=b"")
-    store = find_place("s3://photos/in")
+    store = find_folder("s3://photos/in")
     assert isinstance(store, Store)
     listed = list(store.list(""))
     assert sorted(one.name for one in listed) == sorted(names)

@@ -14,8 +14,8 @@ from string import Formatter
 import pytest
 
 import enhance.errors
-from enhance.engines.base import failure, unsaved
-from enhance.errors import EnhanceError, PhotoTooLarge
+from enhance.engines.base import failure
+from enhance.errors import EnhanceError, NotSaved, PhotoTooLarge
 from enhance.records import Options
 from enhance.sentences import Sentence, joined, say
 from enhance.ui.chinese import CHINESE
@@ -111,7 +111,7 @@ def test_reasons_of_failures_are_sentences() -> None:
     failures = [
         failure(0, "a.jpg", EnhanceError(say("The batch was stopped."))),
         failure(0, "a.jpg", ValueError("secret")),
-        unsaved(0, "a.jpg", OSError(28, "No space left")),
+        failure(0, "a.jpg", NotSaved.because("a.jpg", OSError(28, "No space left"))),
     ]
     for record in failures:
         assert isinstance(record.reason, Sentence)

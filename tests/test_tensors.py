@@ -13,10 +13,10 @@ from benchmarks.photos import astronaut
 from enhance.build import ResidentModels
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
 from enhance.records import Setup
-from enhance.tensors import Place, ResidentNet
+from enhance.tensors import Device, ResidentNet
 
 
-class FullDevice(Place):
+class FullDevice(Device):
     """An accelerator without a byte left, or without one even for the network."""
 
     even_for_the_network = False
@@ -31,18 +31,18 @@ class FullDevice(Place):
 
 
 def test_the_cpu_takes_over_when_the_device_is_full_and_only_then() -> None:
-    place = FullDevice(torch.device("cuda"), "fp16")
-    net = ResidentNet(nn.Conv2d(3, 3, 1), place)
+    device = FullDevice(torch.device("cuda"), "fp16")
+    net = ResidentNet(nn.Conv2d(3, 3, 1), device)
     tried: list[tuple[int, str]] = []
     pixels = np.ones((1, 4, 4, 3), np.float32)
 
     def attempt(size: int) -> Any:
-        tried.append((size, net.place.device.type))
+        tried.append((size, net.device.type))
         return net(pixels)
 
     assert net.shrinking(4, 1, attempt).shape == pixels.shape
     assert tried == [(4, "cuda"), (2, "cuda"), (1, "cuda"), (4, "cpu")]
-    assert net.place is place
+    assert net.device is device
 
 
 def test_weights_are_the_same_after_the_cpu_has_taken_over() -> None:
@@ -60,12 +60,12 @@ def test_a_network_that_the_device_has_no_room_for_stays_on_the_cpu(
     monkeypatch.setattr(FullDevice, "even_for_the_network", True)
     pixels = np.ones((1, 4, 4, 3), np.float32)
     first = net.shrinking(1, 1, lambda _: net(pixels))
-    assert net.place.device.type == "cpu"
+    assert net.device.type == "cpu"
     assert np.array_equal(net.shrinking(1, 1, lambda _: net(pixels)), first)
 
 
 def test_a_full_main_memory_is_an_error_with_a_sentence() -> None:
-    net = ResidentNet(nn.Conv2d(3, 3, 1), Place(torch.device("cpu"), "fp32"))
+    net = ResidentNet(nn.Conv2d(3, 3, 1), Device(torch.device("cpu"), "fp32"))
 
     def attempt(size: int) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
@@ -75,7 +75,7 @@ def test_a_full_main_memory_is_an_error_with_a_sentence() -> None:
 
 
 def test_other_errors_are_not_taken_for_full_memory() -> None:
-    net = ResidentNet(nn.Conv2d(3, 3, 1), Place(torch.device("cpu"), "fp32"))
+    net = ResidentNet(nn.Conv2d(3, 3, 1), Device(torch.device("cpu"), "fp32"))
     with pytest.raises(RuntimeError, match="expected input"):
         net.shrinking(2, 1, lambda _: net(np.ones((1, 4, 4, 5), np.float32)))
 
@@ -83,7 +83,7 @@ def test_other_errors_are_not_taken_for_full_memory() -> None:
 def test_a_device_that_is_not_there_is_named() -> None:
     missing = "mps" if not torch.backends.mps.is_available() else "cuda"
     with pytest.raises(EnhanceError, match=f"no {missing} device"):
-        Place.of(Setup(device=missing))  # type: ignore[arg-type]
+        Device.of(Setup(device=missing))  # type: ignore[arg-type]
 
 
 def test_bfloat16_draws_the_same_picture(models_fp32: ResidentModels) -> None:
@@ -107,16 +107,16 @@ class Overflowing(nn.Conv2d):
 
 
 def test_what_overflows_is_done_again_in_fp32() -> None:
-    net = ResidentNet(Overflowing(3, 3, 1), Place(torch.device("cpu"), "bf16"))
+    net = ResidentNet(Overflowing(3, 3, 1), Device(torch.device("cpu"), "bf16"))
     pixels = np.ones((1, 4, 4, 3), np.float32)
     assert np.isfinite(net(pixels)).all()
-    assert net.place.precision == "bf16", "the next tile is tried as usual"
+    assert net.device.precision == "bf16", "the next tile is tried as usual"
 
 
 def test_a_model_that_gives_no_numbers_fails_with_a_sentence() -> None:
     broken = Overflowing(3, 3, 1)
     broken.always = True
     for precision in ("fp32", "bf16"):
-        net = ResidentNet(broken, Place(torch.device("cpu"), precision))
+        net = ResidentNet(broken, Device(torch.device("cpu"), precision))
         with pytest.raises(ModelFailed, match="no valid picture"):
             net(np.ones((1, 4, 4, 3), np.float32))

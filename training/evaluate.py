@@ -16,16 +16,17 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image as Pillow
+from safetensors.torch import load_file
 
 from benchmarks.photos import Damage
 from benchmarks.photos import degrade as damage
 from benchmarks.tables import Row, Table, show
-from enhance.build import ResidentModels, compact_upscaler
+from enhance.build import ResidentModels, srvgg_upscaler
 from enhance.compat import prepare
 from enhance.pipeline import Upscaler
 from enhance.records import Setup
 from enhance.scaling import lanczos
-from enhance.tensors import Place
+from enhance.tensors import Device
 from training.data import taught, teacher
 from training.photos import Image, held_out_photos
 
@@ -42,7 +43,7 @@ def student(weights: Path | None) -> Upscaler:
     """The compact network as the product has it, or with other weights."""
     if weights is None:
         return ResidentModels(Setup()).upscaler("compact")
-    return compact_upscaler(weights.read_bytes(), Place.of(Setup()))
+    return srvgg_upscaler("compact", load_file(weights), Device.of(Setup()))
 
 
 def made_by(upscaler: Upscaler, photo: Image) -> Image:

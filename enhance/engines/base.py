@@ -9,11 +9,10 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
-from enhance.images import decode, output_stem
+from enhance.images import DECODER, Decoder, output_stem
 from enhance.layers import assemble, has_layers, pack
 from enhance.pipeline import Enhanced
 from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
@@ -31,7 +30,8 @@ _DRAFT_QUALITY = 85
 class Run(Iterator[Result | Failure], Protocol):
     """The records of one batch, each as soon as it is finished.
 
-    They come in the order of the photos if the engine has one enhancer; `index` tells the place.
+    They come in the order of the photos if the engine has one enhancer; `index` says which
+    photo it is.
     """
 
     def close(self) -> None:
@@ -41,11 +41,12 @@ class Run(Iterator[Result | Failure], Protocol):
 class Engine(Protocol):
     """One or more resident enhancers behind one method."""
 
-    def run(self, sources: Iterable[Source], options: Options, *, layers: bool = False) -> Run:
+    def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> Run:
         """Enhance the photos; one record per source, a failure never harms its neighbours.
 
-        Lazy: at most a couple of photos are in memory, however long the batch. layers: the results
-        carry their layers, so that faces can be left out later (see `enhance.layers`).
+        Lazy: at most a couple of photos are in memory, however long the batch. viewed: for a page;
+        the results carry views, and layers with which faces can be left out later (see
+        `enhance.layers`).
         """
         ...
 
@@ -85,22 +86,14 @@ def failure(index: int, name: str, error: BaseException) -> Failure:
     return Failure(index, name, reason, type(error).__name__)
 
 
-def unsaved(index: int, name: str, error: OSError) -> Failure:
-    """The record of a photo that was enhanced, but whose file could not be written."""
-    reason = say(
-        "“{name}” could not be saved: {reason}.",
-        name=name,
-        reason=error.strerror or str(error),
-    )
-    return Failure(index, name, reason, type(error).__name__)
-
-
-def prepare(source: Source, options: Options, limits: Limits) -> tuple[Photo, Options]:
+def prepare(
+    source: Source, options: Options, limits: Limits, decoder: Decoder = DECODER
+) -> tuple[Photo, Options]:
     """The decoded photo, and how to enhance it: for a draft, a shrunk one, at little cost.
 
     Raises what decoding raises.
     """
-    photo = decode(source, limits)
+    photo = decoder(source, limits)
     if not source.draft:
         return photo, options
     scale = min(1, _DRAFT_SIDE / max(photo.size))
@@ -133,38 +126,19 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
     yield from waiting
 
 
-class Names:
-    """Makes the names of one batch's results unique, also where case makes no difference."""
+def finish(
+    index: int, photo: Photo, options: Options, enhanced: Enhanced, *, viewed: bool
+) -> Result:
+    """Paste the faces and encode one photo; `viewed`: see `Engine.run`.
 
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def __call__(self, filename: str) -> str:
-        """The name itself, or one with a number if it is taken."""
-        path = Path(filename)
-        count = 1
-        while filename.casefold() in self._taken:
-            count += 1
-            filename = f"{path.stem}_{count}{path.suffix}"
-        self._taken.add(filename.casefold())
-        return filename
-
-
-class Finisher:
-    """Turns the enhanced photos of one batch into results with names that are unique in it."""
-
-    def __init__(self, *, layers: bool) -> None:
-        """layers: keep each photo's layers, where a model has changed it."""
-        self._layers = layers
-        self._unique = Names()
-
-    def __call__(self, index: int, photo: Photo, options: Options, enhanced: Enhanced) -> Result:
-        """Paste the faces and encode one photo. Raises what encoding raises."""
-        wanted = self._layers and has_layers(enhanced) and not photo.draft
-        layers = pack(enhanced) if wanted else None
-        data, extension, report = assemble(photo, enhanced, options)
-        if photo.draft:
-            report = replace(report, notes=())  # they belong to the full version
-        suffix = "draft" if photo.draft else "enhanced"
-        filename = self._unique(f"{output_stem(photo.name)}_{suffix}.{extension}")
-        return Result(index, photo.name, filename, data, report, layers)
+    Raises what encoding raises.
+    """
+    wanted = viewed and has_layers(enhanced) and not photo.draft
+    layers = pack(enhanced) if wanted else None
+    done = assemble(photo, enhanced, options, viewed=viewed)
+    report = done.report
+    if photo.draft:
+        report = replace(report, notes=())  # they belong to the full version
+    suffix = "draft" if photo.draft else "enhanced"
+    filename = f"{output_stem(photo.name)}_{suffix}.{done.extension}"
+    return Result(index, photo.name, filename, done.data, report, done.views, layers)

@@ -10,8 +10,9 @@ from dataclasses import replace
 from threading import Event
 from typing import Protocol, TypeVar
 
-from enhance.engines.base import Finisher, ahead, failure, prepare
+from enhance.engines.base import ahead, failure, finish, prepare
 from enhance.errors import Cancelled, TookTooLong
+from enhance.images import DECODER, Decoder
 from enhance.pipeline import Enhanced
 from enhance.records import (
     Checkpoint,
@@ -42,7 +43,7 @@ class LocalEngine:
     """Photos flow through three threads: one decodes, one owns the model, the caller's finishes.
 
     So the next photo is decoded and the last one pasted and encoded while the model works on the
-    present one, and the model needs no lock.
+    present one, and the model needs no lock. The decoding itself is done by a worker process.
 
     The model's thread serves all runs photo by photo, in the order in which they ask: concurrent
     runs take turns. A run asks for photo k + 1 when its caller waits for photo k, not sooner. So
@@ -50,18 +51,23 @@ class LocalEngine:
     that comes later waits for no more than those two of each run before it.
     """
 
-    def __init__(self, load: Callable[[], Resident], limits: Limits) -> None:
-        """load: makes the enhancer; called in the model's thread when it is first needed."""
+    def __init__(
+        self, load: Callable[[], Resident], limits: Limits, decoder: Decoder = DECODER
+    ) -> None:
+        """load: makes the enhancer; called in the model's thread when it is first needed.
+        decoder: which may serve other engines too."""
         self._load_enhancer = load
         self._limits = limits
         self._enhancer: Resident | None = None
-        self._decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
+        self._decoder = decoder
+        self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decode")
         self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._closed = Event()
+        decoder.start()  # while the models are loaded
 
-    def run(self, sources: Iterable[Source], options: Options, *, layers: bool = False) -> LocalRun:
+    def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> LocalRun:
         """See `Engine.run`."""
-        return LocalRun(self, sources, options, layers=layers)
+        return LocalRun(self, sources, options, viewed=viewed)
 
     @property
     def replicas(self) -> int:
@@ -81,7 +87,7 @@ class LocalEngine:
     def close(self) -> None:
         """See `Engine.close`."""
         self._closed.set()
-        self._decoder.shutdown(wait=False, cancel_futures=True)
+        self._decoding.shutdown(wait=False, cancel_futures=True)
         self._model.shutdown(wait=True, cancel_futures=True)
         self._enhancer = None
 
@@ -96,11 +102,11 @@ class LocalRun:
     """One batch on a LocalEngine; see `Run`."""
 
     def __init__(
-        self, engine: LocalEngine, sources: Iterable[Source], options: Options, *, layers: bool
+        self, engine: LocalEngine, sources: Iterable[Source], options: Options, *, viewed: bool
     ) -> None:
         self._engine = engine
         self._options = options
-        self._finish = Finisher(layers=layers)
+        self._viewed = viewed
         self._stop = Event()
         self._records = self._work(enumerate(sources))
 
@@ -115,13 +121,13 @@ class LocalRun:
         self._stop.set()
 
     def _work(self, sources: Iterator[tuple[int, Source]]) -> Iterator[Result | Failure]:
-        decoder, model = self._engine._decoder, self._engine._model
-        decoding = ahead(((i, s, _submit(decoder, self._decode, s)) for i, s in sources), 1)
+        thread, model = self._engine._decoding, self._engine._model
+        decoding = ahead(((i, s, _submit(thread, self._decode, s)) for i, s in sources), 1)
         enhancing = ahead(((i, s, _submit(model, self._enhance, d)) for i, s, d in decoding), 1)
         try:
             for index, source, future in enhancing:
                 try:
-                    yield self._finish(index, *future.result())
+                    yield finish(index, *future.result(), viewed=self._viewed)
                 except (Cancelled, CancelledError):
                     return
                 except (Exception, SystemExit) as error:  # what would end a thread ends a photo
@@ -135,7 +141,8 @@ class LocalRun:
     def _decode(self, source: Source) -> tuple[Photo, Options, float]:
         self._checkpoint()
         start = time.perf_counter()
-        photo, options = prepare(source, self._options, self._engine._limits)
+        engine = self._engine
+        photo, options = prepare(source, self._options, engine._limits, engine._decoder)
         return photo, options, time.perf_counter() - start
 
     def _enhance(

@@ -26,7 +26,7 @@ import numpy as np
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from enhance.engines.base import Names, failure
+from enhance.engines.base import failure
 from enhance.engines.local import LocalEngine, LocalRun
 from enhance.engines.plan import Plan
 from enhance.errors import EnhanceError, OptionsError, ReplicaLost
@@ -58,13 +58,13 @@ class Replica:
         return self._engine.load()
 
     def enhance(
-        self, task: int, data: bytes, source: Source, options: Options, layers: bool
+        self, task: int, data: bytes, source: Source, options: Options, viewed: bool
     ) -> Answer | None:
         """Enhance one photo, whose file holds `data`; None when it was stopped."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "photo"
             path.write_bytes(data)
-            run = self._engine.run([replace(source, path=path)], options, layers=layers)
+            run = self._engine.run([replace(source, path=path)], options, viewed=viewed)
             self._at_work = task, run
             if self._stopped == task:  # it came sooner than the photo
                 run.close()
@@ -148,9 +148,9 @@ class RayEngine:
         """See `Engine.info`."""
         return self._info
 
-    def run(self, sources: Iterable[Source], options: Options, *, layers: bool = False) -> RayRun:
+    def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> RayRun:
         """See `Engine.run`. The records come in the order in which they are finished."""
-        return RayRun(self, sources, options, layers=layers)
+        return RayRun(self, sources, options, viewed=viewed)
 
     def load(self) -> EngineInfo:
         """See `Engine.load`. Returns as soon as one replica is ready."""
@@ -217,7 +217,7 @@ class RayEngine:
                             task.data,
                             replace(task.source, path=Path()),
                             task.run.options,
-                            task.run.layers,
+                            task.run.viewed,
                         )
                     )
                     if self._info is None and answer and isinstance(answer[0], Result):
@@ -297,13 +297,12 @@ class RayRun:
     """One batch on a RayEngine; see `Run`."""
 
     def __init__(
-        self, engine: RayEngine, sources: Iterable[Source], options: Options, *, layers: bool
+        self, engine: RayEngine, sources: Iterable[Source], options: Options, *, viewed: bool
     ) -> None:
         self.options = options
-        self.layers = layers
+        self.viewed = viewed
         self._engine = engine
         self._sources = enumerate(sources)
-        self._unique = Names()
         self._in_pool = 0
         self._finished: SimpleQueue[Result | Failure | None] = SimpleQueue()
         self._stop = Event()
@@ -326,8 +325,6 @@ class RayRun:
             self.close()
             raise StopIteration
         self._in_pool -= 1
-        if isinstance(record, Result):
-            return replace(record, filename=self._unique(record.filename))
         return record
 
     @property

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import count
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from enhance.files import numbered
 from enhance.folders.scratch import as_bytes, as_text, scratch
 from enhance.records import Failure, Result
 
-Place: TypeAlias = Path | str
+PathOrUrl: TypeAlias = Path | str
 """Where a result lies: a path, or a URL."""
 
 
@@ -44,10 +44,10 @@ class Done:
 class Results(Protocol):
     """Where results go, and what is known of those that are there already."""
 
-    def find(self, job: Job) -> Place | None:
+    def find(self, job: Job) -> PathOrUrl | None:
         """The result of a job that is done, if it still lies there as it was written."""
 
-    def save(self, job: Job, result: Result) -> Place:
+    def save(self, job: Job, result: Result) -> PathOrUrl:
         """Write a result under its `filename`, a relative path, and remember it.
 
         Never over the result of another photo: then a number is added to its name. Raises OSError.
@@ -96,19 +96,17 @@ class Ledger:
 
     def free(self, name: str, source: str) -> str:
         """The relative path, or one with a number if another source's result has it."""
-        path = PurePosixPath(name)
-        for number in count(2):
-            row = self._rows.execute(
-                "SELECT source FROM owners WHERE name = ?", (as_bytes(name.casefold()),)
-            ).fetchone()
-            if row is None or row[0] == as_bytes(source):
-                break
-            name = str(path.with_name(f"{path.stem}_{number}{path.suffix}"))
-        return name
+        return next(one for one in numbered(name) if self._owner(one) in (None, as_bytes(source)))
 
     def close(self) -> None:
         """Forget everything."""
         self._rows.close()
+
+    def _owner(self, name: str) -> bytes | None:
+        row = self._rows.execute(
+            "SELECT source FROM owners WHERE name = ?", (as_bytes(name.casefold()),)
+        ).fetchone()
+        return row[0] if row else None
 
     def _remember(self, said: dict[str, object]) -> None:
         if "file" not in said:

@@ -3,23 +3,25 @@
 `.enhance.jsonl` in that folder gets one line of JSON per photo, appended when its result is there
 under its final name. A process may be killed at any moment: at worst a photo was finished and its
 line was not, and that photo is made once more; a line that was torn counts as none. Several
-processes may work into one folder: each saves while it holds the lock on the manifest, and has
-read by then what the others wrote.
+processes may work into one folder: each saves while it holds the lock beside the manifest, and
+has read by then what the others wrote.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from enhance.files import remove_partial, write_bytes
 from enhance.folders.ledger import Job, Ledger, line
 from enhance.records import Failure, Result
 
 NAME = ".enhance.jsonl"
+LOCK = ".enhance.lock"
 
 _CHUNK = 1 << 20  # bytes of the manifest that are read at once
 
@@ -35,6 +37,8 @@ class Manifest:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._file = (folder / NAME).open("a+b", buffering=0)
+        # Without the fallback it raises OSError where a file system has no locks.
+        self._lock = FileLock(folder / LOCK, fallback_to_soft=False)
         self._read = 0  # bytes of the file that are known
         self._ledger = Ledger()
         self._ready: Path | None = None  # the folder that was written into last
@@ -75,12 +79,9 @@ class Manifest:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
+        with self._lock:
             self._catch_up()
             yield
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _make_ready(self, folder: Path) -> None:
         """Make the folder, without leftovers; whoever holds the lock is the only one who writes."""

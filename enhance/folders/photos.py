@@ -131,8 +131,9 @@ class LocalPhotos:
 class RemotePhotos:
     """Photos in a store, each in a temporary file while it is needed; see `Photos`."""
 
-    def __init__(self, store: Store, listing: Listing) -> None:
+    def __init__(self, store: Store, listing: Listing, limits: Limits) -> None:
         self.listing = listing
+        self._limits = limits
         self._store = store
         self._folder = tempfile.TemporaryDirectory(prefix="enhance-")
 
@@ -140,7 +141,7 @@ class RemotePhotos:
         """See `Photos.fetch`."""
         handle, name = tempfile.mkstemp(dir=self._folder.name)
         os.close(handle)
-        if entry.size > Limits().max_bytes:
+        if entry.size > self._limits.max_bytes:
             os.truncate(name, entry.size)  # takes no room: it is refused for its size, unread
         else:
             self._store.fetch(entry.source[len(self._store.url) + 1 :], name)
@@ -187,7 +188,9 @@ def below(root: Path, shard: Shard, skip: Path | None, tick: Callable[[], object
     return LocalPhotos(listing)
 
 
-def stored(store: Store, shard: Shard, skip: str, tick: Callable[[], object]) -> RemotePhotos:
+def stored(
+    store: Store, shard: Shard, skip: str, tick: Callable[[], object], limits: Limits
+) -> RemotePhotos:
     """The same for a folder in a store. skip: the URL of a folder."""
     left_out = f"{skip[len(store.url) + 1 :]}/" if skip.startswith(f"{store.url}/") else "\0"
 
@@ -195,7 +198,7 @@ def stored(store: Store, shard: Shard, skip: str, tick: Callable[[], object]) ->
         found = store.list(folder)
         return (one for one in found if not f"{one.name}/".startswith(left_out))
 
-    return RemotePhotos(store, _listed(inside, store.url, shard, tick))
+    return RemotePhotos(store, _listed(inside, store.url, shard, tick), limits)
 
 
 def _listed(

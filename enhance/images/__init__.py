@@ -1,9 +1,11 @@
 """Photos in and out of files: decode to pixels, encode back, and carry what is not pixels.
 
 Pillow (with pillow-heif) reads and writes; tifffile, OpenCV and a small PNG writer step in where a
-file has 16 bits a channel, which Pillow would cut to 8.
+file has 16 bits a channel, which Pillow would cut to 8. Files that somebody sent are read by
+`DECODER`, in worker processes; `decode`, `preview` and `size_of` are what happens there.
 """
 
+from enhance.images.decoder import DECODER, Decoder
 from enhance.images.decoding import decode, read
 from enhance.images.encoding import encode
 from enhance.images.formats import EXTENSIONS, browser_shows
@@ -11,7 +13,9 @@ from enhance.images.names import output_stem
 from enhance.images.previews import preview, size_of
 
 __all__ = [
+    "DECODER",
     "EXTENSIONS",
+    "Decoder",
     "browser_shows",
     "decode",
     "encode",

@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import logging
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from enhance.colour import colour_space, printed_as_srgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
-from enhance.images.costly import Costly
-from enhance.images.deep import is_deep, read_deep, read_deep_tiff
+from enhance.images.deep import is_deep, read_deep, read_deep_tiff, size_of_grey_alpha
 from enhance.images.formats import load, open_image, pictures, video_bits
 from enhance.images.metadata import (
     ICC_TAG,
@@ -49,7 +49,7 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
     """
     name = source.name
     data = read(source, limits)
-    try:
+    with clear_failures(name):
         try:
             image = open_image(data)
         except UnidentifiedImageError:
@@ -58,6 +58,13 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
             return _decode_deep_grey_alpha(name, data, limits)
         _check_size(name, image.size, limits)
         return _decode(name, image, data)
+
+
+@contextmanager
+def clear_failures(name: str) -> Iterator[None]:
+    """Whatever a decoder raises in the block becomes a PhotoError that names the photo."""
+    try:
+        yield
     except PhotoError:
         raise
     except UnidentifiedImageError:
@@ -68,15 +75,8 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
                 name=name,
             )
         ) from None
-    except Costly as error:
-        raise UnsupportedPhoto(
-            say(
-                "“{name}” is not read: that would take far more time or memory than a photo does. "
-                "{reason} Export it again from the original.",
-                name=name,
-                reason=error.reason,
-            )
-        ) from error
+    except MemoryError as error:
+        raise too_costly(name) from error
     except Exception as error:  # damaged files make the decoders raise almost anything
         log.info("decoding failed: %r", error)
         raise UnreadablePhoto(
@@ -85,6 +85,17 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
                 name=name,
             )
         ) from error
+
+
+def too_costly(name: str) -> UnsupportedPhoto:
+    """The error about a file that takes more than a photo of its size may."""
+    return UnsupportedPhoto(
+        say(
+            "“{name}” is not read: that takes far more time or memory than a photo of its size "
+            "does. Export it again from the original.",
+            name=name,
+        )
+    )
 
 
 def read(source: Source, limits: Limits) -> bytes:
@@ -175,12 +186,8 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
 
 def _decode_deep_grey_alpha(name: str, data: bytes, limits: Limits) -> Photo:
     """A TIFF of two channels of 16 bits, which Pillow does not open."""
-    with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
-        page = cast(tifffile.TiffPage, file.pages[0])
-        size = page.imagewidth, page.imagelength
-        _check_size(name, size, limits)
-        if (page.bitspersample, page.samplesperpixel) != (16, 2):
-            raise UnidentifiedImageError
+    size = size_of_grey_alpha(io.BytesIO(data))
+    _check_size(name, size, limits)
     tags = Image.Exif()
     tags.load(data)
     pixels = read_deep_tiff(data, size, orientation_of(tags))

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from enhance.images.deep import to_8_bit, write_deep_png, write_tiff
+from enhance.images.location import without_location
 from enhance.images.metadata import photoshop_block
-from enhance.images.places import without_place
 from enhance.records import Metadata, OutputFormat, Photo, Pixels
 from enhance.sentences import Sentence, say
 
@@ -92,7 +92,7 @@ def encode(
     if metadata == "strip":
         photo = replace(photo, exif=None, xmp=None, iptc=None)
     elif metadata == "no-location":
-        photo = without_place(photo)
+        photo = without_location(photo)
     photo = _holdable(photo, kind, notes)
     data = _write(kind, _channels(canvas, alpha, photo.grey), photo, quality)
     return data, writer.extension, tuple(notes)

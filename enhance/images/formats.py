@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import mmap
 from contextlib import suppress
 from pathlib import Path
 
 import pillow_heif
-from PIL import Image, _avif
+import tifffile
+from PIL import Image, UnidentifiedImageError
 
-from enhance.images.costs import check_costs, pictures_in_gif
-from enhance.images.tiffs import check_tags, pictures_in_tiff
+from enhance.images.deep import size_of_grey_alpha
 
 Image.init()  # every plugin: opening by a list of formats needs them registered
 pillow_heif.register_heif_opener()
@@ -43,43 +42,30 @@ _END_OF_JPEG = b"\xff\xd9"
 
 
 def open_image(data: bytes) -> Image.Image:
-    """The image in a file, its header read, its pixels not decoded yet.
-
-    Raises Costly when that alone, or decoding it, would take far too much.
-    """
-    check_costs(data)
-    _check_avif(data)
+    """The image in a file, its header read, its pixels not decoded yet."""
     return Image.open(io.BytesIO(data), formats=READABLE)
 
 
 def size_in_header(path: Path) -> tuple[int, int]:
     """(width, height) of the image in a file. Raises as `open_image` does, or OSError."""
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-    ):
-        check_costs(data)
-        _check_avif(data)
-        with Image.open(file, formats=READABLE) as image:
+    try:
+        with Image.open(path, formats=READABLE) as image:
             return image.size
-
-
-def _check_avif(data: bytes | mmap.mmap) -> None:
-    """Raises Costly because of EXIF, which Pillow reads while it opens an AVIF."""
-    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1", b"msf1"):
-        exif = None
-        with suppress(Exception):  # damaged, or HEIC: `Image.open` will see
-            exif = _avif.AvifDecoder(bytes(data), "auto", 1).get_info()[4]
-        check_tags(exif or b"")
+    except UnidentifiedImageError:
+        return size_of_grey_alpha(path)
 
 
 def pictures(image: Image.Image, data: bytes) -> int:
-    """How many pictures are in `open_image(data)`."""
-    if image.format == "TIFF":  # of these two, Pillow would look at each picture
-        return pictures_in_tiff(data)
-    if image.format == "GIF":
-        return pictures_in_gif(data)
-    return int(getattr(image, "n_frames", 1))
+    """How many pictures are in `open_image(data)`; 1 where damage hides it."""
+    with suppress(Exception):
+        if image.format == "TIFF":  # which Pillow takes far longer to count
+            with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
+                return len(file.pages)
+        if image.format == "GIF":  # counting goes through all of them
+            with open_image(data) as another:
+                return int(getattr(another, "n_frames", 1))
+        return int(getattr(image, "n_frames", 1))
+    return 1
 
 
 def load(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:

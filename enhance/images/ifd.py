@@ -1,19 +1,21 @@
-"""A list of tags in a TIFF structure, edited where it stands.
-
-For structures that `tiffs` has looked through: here what they say is believed.
-"""
+"""A list of tags in a TIFF structure, which EXIF is too, edited where it stands."""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
 
-from enhance.images.tiffs import SIZES
+EXIF_PREFIX = b"Exif\0\0"
+EXIF_IFD, GPS_IFD = 34665, 34853
+"""Tags that say where the lists of camera settings and of the location stand."""
+
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
+"""Bytes of one value, by the type of a tag."""
 
 
 @dataclass(frozen=True)
 class Ifd:
-    """A list of tags inside a TIFF structure, which EXIF is too. Raises struct.error past its end.
+    """A list of tags inside a TIFF structure. Raises struct.error past its end.
 
     start: where the number of entries stands; each entry has 12 bytes.
     """

@@ -11,9 +11,8 @@ from typing import Any
 
 from PIL import Image, TiffImagePlugin, TiffTags
 
-from enhance.images.ifd import Ifd
+from enhance.images.ifd import EXIF_IFD, EXIF_PREFIX, GPS_IFD, Ifd
 from enhance.images.orientation import ORIENTATION
-from enhance.images.tiffs import EXIF_IFD, EXIF_PREFIX, GPS_IFD, check_tags
 
 XMP_TAG, IPTC_TAG, ICC_TAG = 700, 33723, 34675
 KEPT_TIFF_TAGS = (269, 270, 271, 272, 305, 306, 315, 316, 33432, *range(40091, 40096))
@@ -24,22 +23,14 @@ _IPTC_RESOURCE = 0x0404  # among the resources of a Photoshop block
 
 
 def tags_of(image: Image.Image) -> Image.Exif:
-    """The EXIF tags of an opened photo. Raises Costly when they have far more bytes than it."""
+    """The EXIF tags of an opened photo."""
     if image.format == "PNG" and "exif" not in image.info:
         image.load()  # they may follow the pixels
-    raw = image.info.get("exif")
-    if raw is None and (text := image.info.get("Raw profile type exif")):
-        raw = bytes.fromhex("".join(text.split("\n")[3:]))  # as Pillow reads it
-    if isinstance(raw, bytes):
-        check_tags(raw)
     return image.getexif()
 
 
 def read_exif(image: Image.Image) -> bytes | None:
-    """The EXIF block of an opened photo, made upright; None when it has none.
-
-    Raises Costly as `tags_of` does.
-    """
+    """The EXIF block of an opened photo, made upright; None when it has none."""
     exif = tags_of(image)
     if image.format == "TIFF":
         return exif_of_tiff(exif)

@@ -9,9 +9,11 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from enhance.colour import printed_as_srgb
+from enhance.images.decoding import clear_failures
 from enhance.images.deep import is_deep, read_deep, to_8_bit
 from enhance.images.formats import load, open_image, size_in_header
 from enhance.images.metadata import tags_of
+from enhance.records import Source
 
 
 def preview(data: bytes, long_side: int = 2048) -> bytes:
@@ -32,6 +34,12 @@ def preview(data: bytes, long_side: int = 2048) -> bytes:
         file = io.BytesIO()
         upright.convert("RGB").save(file, "JPEG", quality=88, icc_profile=icc)
         return file.getvalue()
+
+
+def preview_of(source: Source, long_side: int) -> bytes:
+    """A `preview` of a photo. Raises PhotoError."""
+    with clear_failures(source.name):
+        return preview(source.path.read_bytes(), long_side)
 
 
 def size_of(path: Path) -> tuple[int, int] | None:

@@ -10,14 +10,10 @@ is convolved before (`DoublingConv`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-if TYPE_CHECKING:
-    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
 
 _SLOPE = 0.2  # of the leaky ReLUs
 _GAIN = 2.0**0.5  # upstream multiplies the result of every style convolution by it
@@ -221,19 +217,12 @@ class GFPGAN(nn.Module):
         )
 
     @classmethod
-    def from_upstream(cls, module: GFPGANv1Clean) -> GFPGAN:
-        """The network with the weights of upstream's module, which stays as it is.
-
-        Raises ValueError unless the module was built like those of the released weights, with
-        input_is_latent and different_w.
-        """
-        if not (module.input_is_latent and module.different_w):
-            raise ValueError("Only GFPGAN with input_is_latent and different_w is supported.")
-        return cls.from_state(module.state_dict())
-
-    @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> GFPGAN:
-        """The network with the weights of a checkpoint's state dict ("params_ema")."""
+        """The network with a copy of the weights in a checkpoint's state dict ("params_ema").
+
+        Raises KeyError, IndexError or RuntimeError when they are those of another network, also of
+        a GFPGAN built without input_is_latent or different_w.
+        """
         decoder = "stylegan_decoder"
         ours = {"constant": state[f"{decoder}.constant_input.weight"]}
 
@@ -281,7 +270,7 @@ class GFPGAN(nn.Module):
 
         with torch.device("meta"):  # no memory, no random numbers
             net = cls(tuple(channels), ours["conv.modulation.affine.weight"].shape[1])
-        net.load_state_dict(ours, assign=True)
+        net.to_empty(device="cpu").load_state_dict(ours)
         return net.requires_grad_(False).eval()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -57,8 +59,8 @@ class RRDBNet(nn.Module):
     ) -> None:
         super().__init__()
         self.scale = scale
-        self._block = 4 // scale
-        self.conv_first = _conv(3 * self._block**2, features)
+        self.block = 4 // scale
+        self.conv_first = _conv(3 * self.block**2, features)
         self.body = nn.Sequential(*(RRDB(features, growth) for _ in range(blocks)))
         self.conv_body = _conv(features, features)
         self.conv_up1 = _conv(features, features)
@@ -66,8 +68,21 @@ class RRDBNet(nn.Module):
         self.conv_hr = _conv(features, features)
         self.conv_last = _conv(features, 3)
 
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> RRDBNet:
+        """The network of scale 2 or 4 that a state dict is of, with its weights.
+
+        Raises KeyError, IndexError or RuntimeError when it is of another one.
+        """
+        features, inputs = state["conv_first.weight"].shape[:2]
+        growth = state["body.0.rdb1.conv1.weight"].shape[0]
+        blocks = sum(name.endswith("rdb1.conv1.weight") for name in state)
+        net = cls(features, blocks, growth, scale=2 if inputs > 3 else 4)
+        net.load_state_dict(state)
+        return net
+
     def forward(self, x: Tensor) -> Tensor:
-        features = self.conv_first(F.pixel_unshuffle(x, self._block) if self._block > 1 else x)
+        features = self.conv_first(F.pixel_unshuffle(x, self.block) if self.block > 1 else x)
         features = features + self.conv_body(self.body(features))
         for conv in (self.conv_up1, self.conv_up2):
             features = F.leaky_relu_(conv(F.interpolate(features, scale_factor=2.0)), _SLOPE)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -10,17 +13,30 @@ class SRVGGNetCompact(nn.Module):
     """RGB (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`; not clamped.
 
     The same function and state-dict keys as `basicsr.archs.srvgg_arch.SRVGGNetCompact` with
-    act_type="prelu". A pixel sees `convolutions` + 2 pixels in each direction, no more.
+    act_type="prelu". A pixel sees `reach` pixels in each direction, no more.
     """
 
     def __init__(self, features: int = 64, convolutions: int = 32, scale: int = 4) -> None:
         super().__init__()
         self.scale = scale
+        self.reach = convolutions + 2
         layers: list[nn.Module] = [nn.Conv2d(3, features, 3, 1, 1), nn.PReLU(features)]
         for _ in range(convolutions):
             layers += [nn.Conv2d(features, features, 3, 1, 1), nn.PReLU(features)]
         layers.append(nn.Conv2d(features, 3 * scale * scale, 3, 1, 1))
         self.body = nn.Sequential(*layers)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> SRVGGNetCompact:
+        """The network that a state dict is of, with its weights.
+
+        Raises KeyError, IndexError or RuntimeError when it is of another one.
+        """
+        kernels = [tensor.shape for tensor in state.values() if tensor.ndim == 4]
+        scale = math.isqrt(kernels[-1][0] // 3)
+        net = cls(features=kernels[0][0], convolutions=len(kernels) - 2, scale=scale)
+        net.load_state_dict(state)
+        return net
 
     def forward(self, x: Tensor) -> Tensor:
         detail = F.pixel_shuffle(self.body(x), self.scale)

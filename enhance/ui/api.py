@@ -14,7 +14,7 @@ from anyio import to_thread
 from gradio.events import api
 
 from enhance.errors import EnhanceError
-from enhance.inventory import Model, models
+from enhance.inventory import Model, inventory
 from enhance.records import Options, Source
 from enhance.reports import record
 from enhance.ui.batch import Batch
@@ -97,7 +97,7 @@ class Api:
                     return
                 assert entry.outcome is not None
                 file = str(entry.version.file) if entry.version else None
-                yield file, {"index": batch.place(entry), **record(entry.outcome)}
+                yield file, {"index": batch.index(entry), **record(entry.outcome)}
         finally:
             batch.abandon()
 
@@ -117,7 +117,7 @@ class Api:
         """Every model that the options can name: what it is, its licence, the size of its weights
         in bytes, and whether it is present on the server. One that is not can be downloaded on
         the page or with `python -m enhance fetch NAME`."""
-        return list(models())
+        return list(inventory())
 
     def health(self) -> Health:
         """Whether the server is ready, where its models run, and how much is waiting. A request

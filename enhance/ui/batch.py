@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from enhance.engines.base import Engine, Names, Run, unsaved
-from enhance.errors import EnhanceError
-from enhance.files import write_bytes
-from enhance.images import browser_shows, preview
+from enhance.engines.base import Engine, Run, failure
+from enhance.errors import NotSaved
+from enhance.estimates import Estimator
+from enhance.files import numbered, write_bytes
 from enhance.layers import repaste, separated
-from enhance.records import Failure, Limits, Options, Report, Result, Source
+from enhance.records import Failure, Limits, Options, Report, Result, Source, Views
 from enhance.reports import Outcome
 from enhance.ui.log import about
 from enhance.ui.metrics import Metrics
@@ -29,9 +29,6 @@ from enhance.ui.metrics import Metrics
 log = logging.getLogger(__name__)
 
 State = Literal["waiting", "running", "done", "failed", "stopped"]
-_THUMBNAIL = 480  # pixels, the longer side
-_SHOWN_PIXELS = 40_000_000  # larger pictures are shown as a smaller copy
-_SHOWN_SIDE = 4096
 
 WantsDraft = Callable[[tuple[int, int], Options], bool]
 """Whether a photo of a size takes so long that a quick preview should come first."""
@@ -41,7 +38,7 @@ WantsDraft = Callable[[tuple[int, int], Options], bool]
 class Version:
     """One way in which a photo was enhanced.
 
-    shown: what a browser displays at full size. restorable: the faces (places in the report) that
+    shown: what a browser displays at full size. restorable: the faces (indices in the report) that
     can be taken out and in again, with what lies in `layers`. over: pictures of background and
     faces that a browser lays over the photo, made when they are asked for.
     """
@@ -58,7 +55,10 @@ class Version:
 
 @dataclass
 class Entry:
-    """One photo of a batch. `before` and `draft` are files that a browser can show."""
+    """One photo of a batch. `before` and `draft` are files that a browser can show.
+
+    failure: why the last attempt failed. Versions of earlier attempts stay.
+    """
 
     source: Source
     size: tuple[int, int] | None
@@ -104,6 +104,7 @@ class Batch:
     entries: list[Entry]
     engine: Engine
     metrics: Metrics
+    estimator: Estimator
     request: str  # the id of the request that made it, for the log
     viewed: bool  # by a person, who wants previews and faces to switch
     wants_draft: WantsDraft | None = None
@@ -148,9 +149,9 @@ class Batch:
             self._jobs = jobs
             self.options_at_work = options
             for entry in entries:
-                entry.state = "waiting"
+                entry.state, entry.failure = "waiting", None
             self._mark_running()
-            self._run = self.engine.run(sources, options, layers=self.viewed)
+            self._run = self.engine.run(sources, options, viewed=self.viewed)
             self._begun = time.monotonic()
 
     def records(self) -> Iterator[Entry]:
@@ -170,8 +171,6 @@ class Batch:
             if job is jobs[0]:
                 own = sum(record.report.seconds.values()) if isinstance(record, Result) else 0.0
                 self.metrics.waited(self.touched - self._begun - own)
-            if self.viewed and isinstance(record, Result):  # what was refused may be a bomb
-                _show_source(job.entry)
             if job.draft:
                 self._take_draft(job.entry, record)
             else:
@@ -216,8 +215,10 @@ class Batch:
         kept = version.report.restored if keep is None else keep
         with self._saving(entry):
             blob = version.layers.read_bytes()
-            data, report = repaste(entry.source, blob, version.report, options, limits, kept)
-            self._picture(version, version.file.name, data, report)
+            done = repaste(entry.source, blob, version.report, options, limits, kept)
+            # Under another path: browsers keep what they loaded.
+            self._picture(version, self._save(version.file.name, done.data), done.views)
+            version.report = done.report
         version.options = options
         if keep is not None and version.over:  # one of them shows other faces
             old |= {*version.over}
@@ -247,22 +248,23 @@ class Batch:
             yield
         except OSError as error:
             log.exception("a result could not be saved")
-            reason = unsaved(self.place(entry), entry.source.name, error).reason
-            raise EnhanceError(reason) from error
+            raise NotSaved.because(entry.source.name, error) from error
 
     def archive(self) -> list[tuple[Path, str]]:
         """The results so far, each with a name that is unique in an archive."""
         self.touched = time.monotonic()  # as it takes a while to send
-        unique = Names()
-        paths = [entry.version.file for entry in self.finished if entry.version]
-        return [(path, unique(path.name)) for path in paths]
+        files: dict[str, tuple[Path, str]] = {}  # by their names without case
+        for path in (entry.version.file for entry in self.finished if entry.version):
+            name = next(one for one in numbered(path.name) if one.casefold() not in files)
+            files[name.casefold()] = path, name
+        return list(files.values())
 
     def outcomes(self) -> list[Outcome]:
         """What became of each photo that was worked on."""
         return [entry.outcome for entry in self.entries if entry.outcome]
 
-    def place(self, entry: Entry) -> int:
-        """Where an entry stands in the batch, from 0."""
+    def index(self, entry: Entry) -> int:
+        """Which photo of the batch an entry is, from 0."""
         return next(i for i, other in enumerate(self.entries) if other is entry)
 
     def _mark_running(self) -> None:
@@ -281,6 +283,7 @@ class Batch:
                 log.info("no quick preview: %s", record.kind)
             else:
                 entry.draft = self._save(record.filename, record.data)
+                self._show_source(entry, record.views)
         except OSError:
             log.exception("a quick preview could not be saved")
 
@@ -289,9 +292,10 @@ class Batch:
         if isinstance(record, Result):
             try:
                 version = self._version(job, record)
+                self._show_source(job.entry, record.views)
             except OSError as error:
                 log.exception("a result could not be saved")
-                record = unsaved(record.index, record.name, error)
+                record = failure(record.index, record.name, NotSaved.because(record.name, error))
         with self._taking:
             if self._jobs is jobs:  # saving took a while; who began again gets the photo anew
                 self._finish(job.entry, record, version)
@@ -300,12 +304,13 @@ class Batch:
     def _finish(self, entry: Entry, record: Result | Failure, version: Version | None) -> None:
         self.metrics.count(record)
         if isinstance(record, Failure):
-            log.info("photo %d failed: %s", self.place(entry), record.kind)
-            entry.failure, entry.state = record, "done" if entry.versions else "failed"
+            log.info("photo %d failed: %s", self.index(entry), record.kind)
+            entry.failure, entry.state = record, "failed"
             return
         assert version is not None
+        self.estimator.learn(record.report)
         entry.versions.append(version)
-        entry.failure, entry.state = None, "done"
+        entry.state = "done"
         entry.chosen = len(entry.versions) - 1
         if entry.chosen:
             entry.compared = entry.chosen - 1
@@ -315,42 +320,23 @@ class Batch:
         layers = self._save("layers", result.layers) if result.layers else None
         restorable = result.report.restored if layers else ()
         version = Version(job.options, result.report, file, file, file, layers, restorable)
-        if self.viewed:
-            self._make_viewable(version, result.data)
+        self._picture(version, file, result.views)
         return version
 
-    def _picture(self, version: Version, name: str, data: bytes, report: Report) -> None:
-        """Another picture for a version, under another path: browsers keep what they loaded."""
-        file = self._save(name, data)
-        version.file = version.shown = version.thumbnail = file
-        version.report = report
-        self._make_viewable(version, data)
+    def _picture(self, version: Version, file: Path, views: Views | None) -> None:
+        """Let a version have this file and these views."""
+        thumbnail = self._save("thumbnail.jpg", views.thumbnail) if views else file
+        shown = self._save("shown.jpg", views.shown) if views and views.shown else file
+        version.file, version.shown, version.thumbnail = file, shown, thumbnail
 
-    def _make_viewable(self, version: Version, data: bytes) -> None:
-        """Pictures to look at; where none can be made, the result can still be downloaded."""
-        width, height = version.report.output_size
-        try:
-            version.thumbnail = self._save("thumbnail.jpg", preview(data, _THUMBNAIL))
-            if not browser_shows(version.file) or width * height > _SHOWN_PIXELS:
-                version.shown = self._save("shown.jpg", preview(data, _SHOWN_SIDE))
-        except Exception:
-            log.exception("no preview could be made")
+    def _show_source(self, entry: Entry, views: Views | None) -> None:
+        """Show the photo itself, or a copy where browsers cannot."""
+        if not entry.versions:
+            before = views.before if views else None
+            entry.before = self._save("before.jpg", before) if before else entry.source.path
 
     def _save(self, name: str, data: bytes) -> Path:
         """Each file has a folder of its own, so that it keeps its name."""
         folder = self.folder / str(next(self._serial))
         folder.mkdir()
         return write_bytes(folder / name, data)
-
-
-def _show_source(entry: Entry) -> None:
-    """Make a copy of the photo that browsers show, where they do not show the photo itself."""
-    if entry.before != entry.source.path or entry.size is None:
-        return
-    if browser_shows(entry.before) and entry.size[0] * entry.size[1] <= _SHOWN_PIXELS:
-        return
-    target = entry.before.with_name(f"{entry.before.stem}_shown.jpg")
-    try:
-        entry.before = write_bytes(target, preview(entry.before.read_bytes(), _SHOWN_SIDE))
-    except Exception:
-        log.exception("no preview could be made")

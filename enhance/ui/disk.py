@@ -21,7 +21,8 @@ def used_bytes(uploads: Path, results: Path) -> int:
         if path == results or not path.name.startswith("results-"):
             for entry in _files(path):
                 # Small files take more than they hold, compressed and new ones less.
-                files[entry.st_dev, entry.st_ino] = max(entry.st_size, 512 * entry.st_blocks)
+                blocks = getattr(entry, "st_blocks", 0)  # Windows has none
+                files[entry.st_dev, entry.st_ino] = max(entry.st_size, 512 * blocks)
     return sum(files.values())
 
 

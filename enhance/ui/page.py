@@ -14,19 +14,12 @@ from enhance.records import Options, Source
 from enhance.sentences import say
 from enhance.ui.batch import Batch, Entry
 from enhance.ui.batches import Batches
-from enhance.ui.estimator import EstimatorSlot
-from enhance.ui.headline import Headline
 from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.log import REQUEST_HEADER
 from enhance.ui.results_panel import ResultsPanel, batch_of
 from enhance.ui.settings import Settings
-from enhance.ui.settings_panel import (
-    Sent,
-    SettingsPanel,
-    Shown,
-    browser_state,
-    paths_of,
-)
+from enhance.ui.settings_panel import SettingsPanel
+from enhance.ui.widgets import Sent, Shown, browser_state, paths_of
 
 MODEL_QUEUE = "model"
 """Every turn at the model has this concurrency id; as many at once as the engine has models."""
@@ -57,13 +50,9 @@ class Page:
     draws another. So nobody waits for the whole of another's batch.
     """
 
-    def __init__(
-        self, page: gr.Blocks, batches: Batches, estimator: EstimatorSlot, samples: list[Path]
-    ) -> None:
+    def __init__(self, page: gr.Blocks, batches: Batches, samples: list[Path]) -> None:
         """Draws into `page`, whose context is open. samples: photos offered for a try."""
         self._batches = batches
-        self._estimator = estimator
-        self._headline = Headline(batches, estimator)
         self._samples = samples
         self._draw()
         self._connect(page)
@@ -111,7 +100,7 @@ class Page:
                     self.reopen = gr.Button(
                         text("Show my last batch"), visible=False, elem_id="reopen"
                     )
-                self.choices = SettingsPanel(self._estimator)
+                self.choices = SettingsPanel(self._batches.estimator)
             with gr.Column(scale=7, min_width=320):
                 self.results = ResultsPanel(self._batches)
         # Kept by the browser: Gradio forgets the State of a page that it has not heard of for long.
@@ -139,13 +128,13 @@ class Page:
         }
         self.enhance.click(
             self._begin,
-            [self.files, self.ticket, *self.choices.widgets],
+            [self.files, self.ticket, self.choices.drafts, *self.settings.widgets],
             [self.key, self.last_key, *everything],
             **starts,
         )
         self.resume.click(self._resume, [self.key, self.ticket], everything, **starts)
         self.results.again.click(
-            self._again, [self.key, self.ticket, *self.choices.widgets], everything, **starts
+            self._again, [self.key, self.ticket, *self.settings.widgets], everything, **starts
         )
         self.reopen.click(
             self._reopen, self.last_key, [self.key, *everything], postprocess=False, **quick
@@ -169,7 +158,9 @@ class Page:
             return [str(self._samples[index])]
         return gr.skip()
 
-    def _begin(self, request: gr.Request, files: Sent, ticket: int, *values: Any) -> Shown:
+    def _begin(
+        self, request: gr.Request, files: Sent, ticket: int, drafts: bool, *values: Any
+    ) -> Shown:
         """Make the batch and draw its first ticket."""
         language = language_of(request)
         if not files:
@@ -177,13 +168,14 @@ class Page:
         sources = [Source.of(path) for path in paths_of(files)]
         options = self._options(language, values)
         try:
+            self._batches.turns.check(_client(request))  # before a batch takes time and disk
             batch = self._batches.start(
                 sources,
                 options,
                 str(request.session_hash),
                 request.headers[REQUEST_HEADER],
                 viewed=True,
-                wants_draft=self.choices.wants_draft if values[0] else None,
+                wants_draft=self.choices.wants_draft if drafts else None,
             )
         except EnhanceError as error:
             raise toast(error.sentence, language) from error
@@ -192,7 +184,7 @@ class Page:
             self.key: batch.key,
             self.last_key: batch.key,
             self.ticket: ticket + 1,
-            **self.results.cleared(batch, self._headline(batch), language),
+            **self.results.cleared(batch, language),
             **self._buttons(batch),
         }
 
@@ -222,7 +214,7 @@ class Page:
         batch.begin(entries, options)
         return {
             self.ticket: ticket + 1,
-            **self.results.headline(batch, self._headline(batch), language),
+            **self.results.progress(batch, language),
             **self._buttons(batch),
         }
 
@@ -238,14 +230,9 @@ class Page:
         batch, language = self._found(key, request)
         turns = self._batches.turns
         with turns.turn(key):
-            yield {
-                **self.results.shown(batch, self._headline(batch), language),
-                **self._buttons(batch),
-            }
+            yield {**self.results.shown(batch, language), **self._buttons(batch)}
             for entry in batch.records():
-                if entry.state == "done" and entry.version and self._estimator.value:
-                    self._estimator.value.learn(entry.version.report)
-                yield self.results.shown(batch, self._headline(batch), language) | (
+                yield self.results.shown(batch, language) | (
                     self.results.downloads(batch) if len(batch.finished) == 1 else {}
                 )
                 if turns.someone_waits and entry.state != "running":
@@ -258,7 +245,7 @@ class Page:
         yield {
             **last,
             **self._buttons(batch),
-            **self.results.headline(batch, self._headline(batch), language),
+            **self.results.progress(batch, language),
         }
 
     def _give_up(self, request: gr.Request, key: str) -> Shown:
@@ -267,7 +254,7 @@ class Page:
         self._batches.turns.leave(key)
         batch.abandon()
         return {
-            **self.results.headline(batch, self._headline(batch), language),
+            **self.results.progress(batch, language),
             **self._buttons(batch),
             **self.results.downloads(batch),
         }
@@ -278,15 +265,14 @@ class Page:
         if not self._batches.turns.served(key):
             return self._give_up(request, key)
         batch.stop()
-        return self.results.headline(batch, say("Stopping …"), language)
+        return self.results.progress(batch, language, say("Stopping …"))
 
     def _wait(self, request: gr.Request, key: str) -> Any:
-        """The place in the line, while there is one."""
+        """Who is ahead in the line, while the batch waits in it."""
         batch = self._batches.get(key)
         if batch is None or not self._batches.turns.seen(key):
             return gr.skip()
-        shown = self.results.headline(batch, self._headline(batch), language_of(request))
-        return shown[self.results.status]
+        return self.results.progress(batch, language_of(request))[self.results.status]
 
     def _limits(self, request: gr.Request) -> str:
         limits = self._batches.limits
@@ -309,7 +295,7 @@ class Page:
         batch.session = str(request.session_hash)
         return {
             self.key: key,
-            **self.results.shown(batch, self._headline(batch), language),
+            **self.results.shown(batch, language),
             **self._buttons(batch),
             **self.results.downloads(batch),
         }
@@ -329,7 +315,7 @@ class Page:
 
     def _options(self, language: Language, values: tuple[Any, ...]) -> Options:
         try:
-            return self.choices.options(*values)
+            return self.settings.options(*values)
         except EnhanceError as error:
             raise toast(error.sentence, language) from error
 

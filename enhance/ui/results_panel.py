@@ -13,10 +13,11 @@ from enhance.errors import EnhanceError
 from enhance.sentences import say
 from enhance.ui.batch import Batch, Entry, Version
 from enhance.ui.batches import Batches
+from enhance.ui.headline import headline
 from enhance.ui.language import Language, language_of, text, toast, translated
-from enhance.ui.settings_panel import Shown
 from enhance.ui.status import caption, details, idle, progress, status_widget
 from enhance.ui.viewer import BEFORE, WORDS, Outline, View, empty, view, viewer_widget
+from enhance.ui.widgets import Shown
 
 
 def batch_of(batches: Batches, key: str, language: Language) -> Batch:
@@ -94,22 +95,23 @@ class ResultsPanel:
                 api_visibility="private",
             )
 
-    def cleared(self, batch: Batch, headline: str, language: Language) -> Shown:
+    def cleared(self, batch: Batch, language: Language) -> Shown:
         """A batch that has nothing to show yet."""
-        shown = self.headline(batch, headline, language)
+        shown = self.progress(batch, language)
         shown |= {self.gallery: [], self.viewer: _nothing(language)}
         return shown | {button: gr.update(interactive=False) for button in self._downloads}
 
-    def headline(self, batch: Batch, headline: str, language: Language) -> Shown:
-        """Another headline over the table of photos."""
-        return {self.status: progress(batch, headline, language)}
+    def progress(self, batch: Batch, language: Language, said: str = "") -> Shown:
+        """The headline, or something else that is said in its place, and the table of photos."""
+        said = said or headline(batch, self._batches)
+        return {self.status: progress(batch, said, language)}
 
-    def shown(self, batch: Batch, headline: str, language: Language) -> Shown:
+    def shown(self, batch: Batch, language: Language) -> Shown:
         """A batch as it stands, for an event that does not postprocess."""
         if batch.looked_at is None and batch.pictured:
             batch.looked_at = batch.pictured[0]
         return {
-            **self.headline(batch, headline, language),
+            **self.progress(batch, language),
             self.gallery: self._pictures(batch, language),
             self.viewer: _view(batch, language),
         }

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from enhance.catalogue import Kind, models, option_values
 from enhance.errors import OptionsError
 from enhance.records import UPSCALES, Options
 from enhance.sentences import say
@@ -27,15 +28,7 @@ class Settings:
             info=text("How many times larger the result is."),
         )
         restorer = gr.Dropdown(
-            [
-                (text("Best there is"), "auto"),
-                (text("GFPGAN 1.4 (natural)"), "gfpgan-1.4"),
-                ("GFPGAN 1.3", "gfpgan-1.3"),
-                (text("GFPGAN 1.2 (sharpest)"), "gfpgan-1.2"),
-                ("RestoreFormer", "restoreformer"),
-                (text("Bundled (Real-ESRGAN)"), "bundled"),
-                (text("Leave faces alone"), "none"),
-            ],
+            _choices("restorer", auto=text("Best there is"), none=text("Leave faces alone")),
             value=DEFAULTS.restorer,
             label=text("Faces"),
             info=text("The model that restores faces."),
@@ -49,14 +42,7 @@ class Settings:
             info=text("0 keeps the faces as they are, 1 takes the restored ones."),
         )
         background = gr.Dropdown(
-            [
-                (text("By device"), "auto"),
-                (text("Plain enlargement (instant)"), "lanczos"),
-                (text("Real-ESRGAN compact, distilled (clean, fast)"), "compact"),
-                (text("Real-ESRGAN general (sharp, fast)"), "realesr-general-x4v3"),
-                (text("Real-ESRGAN ×2 plus (sharp)"), "realesrgan-x2plus"),
-                (text("Real-ESRGAN ×4 plus (sharpest, slow on a CPU)"), "realesrgan"),
-            ],
+            _choices("background", auto=text("By device")),
             value=DEFAULTS.background,
             label=text("Background"),
             info=text("How everything around the faces is enlarged."),
@@ -118,16 +104,13 @@ class Settings:
             label=text("Leave sharp faces alone"),
         )
         detector = gr.Radio(
-            [
-                (text("RetinaFace MobileNet (fast)"), "retinaface-mobilenet"),
-                ("RetinaFace ResNet-50", "retinaface-r50"),
-            ],
+            _choices("detector"),
             value=DEFAULTS.detector,
             label=text("Face detector"),
             info=text("ResNet-50 is the one that GFPGAN uses."),
         )
         masker = gr.Radio(
-            [(text("Soft square"), "feather"), ("ParseNet", "parsenet")],
+            _choices("masker"),
             value=DEFAULTS.masker,
             label=text("Blending of faces"),
             info=text("ParseNet is the one that GFPGAN uses; it leaves hair alone."),
@@ -247,6 +230,12 @@ class Settings:
                 )
             named[name] = int(named[name])
         return Options(**named)
+
+
+def _choices(kind: Kind, **others: str) -> list[tuple[str, str]]:
+    """Labels and values of an option whose values are models. others: labels of other values."""
+    labels = others | {model.name: str(model.label) for model in models(kind)}
+    return [(labels[value], value) for value in option_values(kind)]
 
 
 def _within(value: object, slider: gr.Slider) -> bool:

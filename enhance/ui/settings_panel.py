@@ -11,25 +11,19 @@ from typing import Any
 import gradio as gr
 from anyio import CapacityLimiter, to_thread
 
-from enhance.catalogue import CATALOGUE, WeightFile
+from enhance.catalogue import MODELS
 from enhance.choices import required_weights
 from enhance.downloads import fetch, locate
 from enhance.errors import EnhanceError
-from enhance.estimates import readable
+from enhance.estimates import Estimator, readable
 from enhance.records import Options
 from enhance.sentences import say
-from enhance.ui.estimator import EstimatorSlot
 from enhance.ui.language import Language, language_of, text, toast, translated
 from enhance.ui.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.ui.settings import Settings
 from enhance.ui.sizes import known_size
-
-Shown = dict[Any, Any]
-"""What an event changes: widget → value; the widgets that are not in it stay as they are."""
-
-Sent = list[dict[str, Any]] | None
-"""Uploaded files as Gradio has checked them, for an event that does not preprocess: that would
-leave an empty file for each."""
+from enhance.ui.widgets import Sent, Shown, browser_state, paths_of
+from enhance.weights import WeightFile
 
 _PROGRESS = gr.Progress()
 _SLOW = 8  # seconds; a photo that takes longer is shown as a quick preview first
@@ -37,9 +31,9 @@ _READERS = 2  # of photos' headers at once: the other threads serve the rest of 
 
 
 class SettingsPanel:
-    """Widgets and their handlers; `options` makes sense of their values."""
+    """Widgets and their handlers; `settings.options` makes sense of the options' values."""
 
-    def __init__(self, estimator: EstimatorSlot) -> None:
+    def __init__(self, estimator: Estimator) -> None:
         """Draws into the current column."""
         self._estimator = estimator
         self._readers = CapacityLimiter(_READERS)
@@ -62,19 +56,9 @@ class SettingsPanel:
         self.fetch = gr.Button(text("Download"), visible=False, elem_id="fetch")
         self.remembered = browser_state("settings", None)
 
-    @property
-    def widgets(self) -> list[Any]:
-        """The widgets whose values `options` and `wants_draft` take."""
-        return [self.drafts, *self.settings.widgets]
-
-    def options(self, drafts: bool, *values: Any) -> Options:
-        """The options that the widgets' values make. Raises OptionsError."""
-        return self.settings.options(*values)
-
     def wants_draft(self, size: tuple[int, int], options: Options) -> bool:
         """Whether a photo takes so long that a quick preview should come first."""
-        estimator = self._estimator.value
-        return estimator is not None and estimator.seconds(size, options) > _SLOW
+        return (self._estimator.seconds([size], options) or 0) > _SLOW
 
     def connect(self, page: gr.Blocks, files: gr.File, estimate: gr.Markdown) -> None:
         """Wire the handlers. estimate: where the cost of enhancing `files` is shown."""
@@ -84,25 +68,26 @@ class SettingsPanel:
             "show_progress": "hidden",
         }
         self._estimate = estimate
+        remembered = [self.drafts, *self.settings.widgets]
         changed = {
             "fn": self._changed,
-            "inputs": [files, *self.widgets],
+            "inputs": [files, *remembered],
             "outputs": [self.preset, estimate, self.models, self.fetch, self.remembered],
             "preprocess": False,
         } | quick
-        page.load(self._restore, self.remembered, self.widgets, **quick).then(**changed)
+        page.load(self._restore, self.remembered, remembered, **quick).then(**changed)
         self.preset.input(self._take_preset, self.preset, self.settings.widgets, **quick).then(
             **changed
         )
         # Only a person's input: a preset changes many widgets, and not all at the same moment.
         gr.on(
-            [files.change, *(widget.input for widget in self.widgets)],
+            [files.change, *(widget.input for widget in remembered)],
             trigger_mode="always_last",
             **changed,
         )
         self.fetch.click(
             self._fetch,
-            self.widgets,
+            self.settings.widgets,
             [self.models, self.fetch],
             concurrency_id="download",
             show_progress_on=self.models,
@@ -115,7 +100,7 @@ class SettingsPanel:
         try:
             options = self.settings.options(*map(known.get, self.settings.names))
         except EnhanceError:
-            return [gr.skip() for _ in self.widgets]
+            return [gr.skip(), *(gr.skip() for _ in self.settings.widgets)]
         return [bool(known.get("drafts")), *self.settings.values(options)]
 
     def _take_preset(self, name: str) -> list[Any]:
@@ -140,7 +125,7 @@ class SettingsPanel:
         values: tuple[Any, ...],
     ) -> Shown:
         try:
-            options = self.options(drafts, *values)
+            options = self.settings.options(*values)
         except EnhanceError as error:
             return {self._estimate: translated(error.sentence, language)}
         kept = zip(self.settings.names, self.settings.values(options), strict=True)
@@ -157,10 +142,11 @@ class SettingsPanel:
         """What the work will cost, before anyone commits to it."""
         if not count:
             return ""
-        estimator = self._estimator.wait()
-        if estimator is None:
+        self._estimator.wait()
+        seconds = self._estimator.seconds(sizes, options)
+        if seconds is None:
             return say("The models are still loading; you can already start.")
-        time = readable(estimator.total(sizes, options))
+        time = readable(seconds)
         if count == 1:
             return say("1 photo: about {time}, if there is one face in it.", time=time)
         return say(
@@ -172,13 +158,13 @@ class SettingsPanel:
     def _presets(self, sizes: list[tuple[int, int]], options: Options, language: Language) -> Any:
         """The presets, each with its cost for these photos."""
         name = preset_of(options)
-        estimator = self._estimator.value
         choices = []
         for key, label in LABELS.items():
             shown = translated(label, language)
-            if sizes and estimator and key in PRESETS:
-                time = readable(estimator.total(sizes, PRESETS[key]))
-                shown = f"{shown} · {translated(time, language)}"
+            if sizes and key in PRESETS:
+                seconds = self._estimator.seconds(sizes, PRESETS[key])
+                if seconds is not None:
+                    shown = f"{shown} · {translated(readable(seconds), language)}"
             choices.append((shown, key))
         return gr.update(choices=choices, value=name, info=translated(ABOUT[name], language))
 
@@ -191,15 +177,16 @@ class SettingsPanel:
             say(
                 "- **{name}** ({megabytes:.0f} MB) is not on this machine. {about} "
                 "*Licence: {licence}.*",
-                name=file.name,
+                name=name,
                 megabytes=file.size / 1e6,
-                about=file.about,
-                licence=file.licence,
+                about=MODELS[name].about,
+                licence=MODELS[name].licence,
             )
-            for file in missing
+            for name, file in missing.items()
         ]
         label = say(
-            "Download ({megabytes:.0f} MB)", megabytes=sum(file.size for file in missing) / 1e6
+            "Download ({megabytes:.0f} MB)",
+            megabytes=sum(file.size for file in missing.values()) / 1e6,
         )
         return {
             self.models: "\n".join(translated(line, language) for line in lines),
@@ -209,14 +196,13 @@ class SettingsPanel:
     def _fetch(
         self,
         request: gr.Request,
-        drafts: bool,
         *values: Any,
         progress: gr.Progress = _PROGRESS,
     ) -> Shown:
         """Download what is missing, because someone pressed the button."""
         language = language_of(request)
-        options = self.options(drafts, *values)
-        for file in _missing(options):
+        options = self.settings.options(*values)
+        for file in _missing(options).values():
             shown = -1
 
             def show(done: int, size: int, file: WeightFile = file) -> None:
@@ -232,21 +218,10 @@ class SettingsPanel:
         return self._missing_models(options, language)
 
 
-def browser_state(name: str, default: Any) -> gr.BrowserState:
-    """Something that this browser remembers between visits."""
-    # Gradio encrypts it; the key only has to stay the same, as what is remembered is no secret.
-    key = "photo-enhancer"
-    return gr.BrowserState(default, storage_key=f"enhance-{name}", secret=key)
-
-
-def paths_of(files: Sent) -> list[Path]:
-    """Where uploaded files lie."""
-    return [Path(file["path"]) for file in files or ()]
-
-
-def _missing(options: Options) -> list[WeightFile]:
-    files = (CATALOGUE[name] for name in required_weights(options))
-    return [file for file in files if locate(file) is None]
+def _missing(options: Options) -> dict[str, WeightFile]:
+    """The files that these options need and this machine has not, by their models' names."""
+    files = required_weights(options)
+    return {name: file for name, file in files.items() if locate(file) is None}
 
 
 def _sizes(paths: list[Path]) -> list[tuple[int, int]]:

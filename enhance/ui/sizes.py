@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from enhance.images import size_of
+from enhance.images import DECODER
 
 
 @dataclass(frozen=True)
@@ -31,4 +31,4 @@ def known_size(path: Path) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=4096)
 def _size(file: _File) -> tuple[int, int] | None:
-    return size_of(file.path)
+    return DECODER.size_of(file.path)

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from enhance.estimates import readable
+from enhance.records import Report
 from enhance.sentences import say
 from enhance.ui.batch import Batch, Entry
 from enhance.ui.language import Language, text, translated
@@ -154,13 +155,17 @@ def _row(entry: Entry, language: Language) -> dict[str, str]:
 
 
 def details(entry: Entry, language: Language) -> str:
-    """What was done to a photo: faces, sizes, seconds; or why it failed."""
-    if entry.failure:
-        return translated(entry.failure.reason, language)
-    version = entry.version
-    if version is None:
-        return translated("Quick preview", language) if entry.draft else ""
-    report = version.report
+    """Why the last attempt at a photo failed; what was done to the version that counts."""
+    said = [translated(entry.failure.reason, language)] if entry.failure else []
+    if entry.version:
+        said.append(_done(entry.version.report, language))
+    elif entry.draft and not entry.failure:
+        said.append(translated("Quick preview", language))
+    return " · ".join(said)
+
+
+def _done(report: Report, language: Language) -> str:
+    """Faces, sizes, seconds."""
     count = len(report.faces)
     faces = say("1 face") if count == 1 else say("{count} faces", count=count)
     (width, height), (new_width, new_height) = report.source_size, report.output_size

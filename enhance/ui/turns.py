@@ -19,7 +19,7 @@ _SHARE = 4  # of the line: a fourth of it at most is one client's
 
 
 @dataclass
-class _Place:
+class _Waiting:
     client: str
     seen: float
 
@@ -36,52 +36,37 @@ class Turns:
         """most: how many may wait; further ones are refused. clock: seconds, never backwards."""
         self._most = most
         self._clock = clock
-        self._places: dict[str, _Place] = {}
+        self._line: dict[str, _Waiting] = {}
         self._served: list[str] = []
         self._lock = threading.Lock()
 
-    def join(self, key: str, client: str) -> None:
-        """Join the end of the line. client: an address.
-
-        Raises Busy when the line is full, or has too many batches of that client.
-        """
+    def check(self, client: str) -> None:
+        """Raise Busy if the line is full, or has too many batches of that client."""
         with self._lock:
-            waiting = self._waiting()
-            if len(waiting) >= self._most:
-                raise Busy(
-                    say(
-                        "The line is full: {count} waiting. Your photos are not lost: press "
-                        "Enhance again in a few minutes.",
-                        count=len(waiting),
-                    )
-                )
-            own = sum(place.client == client for place in waiting.values())
-            if own >= max(1, self._most // _SHARE):
-                raise Busy(
-                    say(
-                        "Your address has its share of the line: {count} waiting. Your photos are "
-                        "not lost: press Enhance again when one of your batches is done.",
-                        count=own,
-                    )
-                )
-            waiting[key] = _Place(client, self._clock())
+            self._check(client)
+
+    def join(self, key: str, client: str) -> None:
+        """Join the end of the line. client: an address. Raises Busy as `check` does."""
+        with self._lock:
+            self._check(client)
+            self._line[key] = _Waiting(client, self._clock())
 
     def rejoin(self, key: str, client: str) -> None:
         """Go to the end of the line after a turn; who has begun is never refused."""
         with self._lock:
-            self._places[key] = _Place(client, self._clock())
+            self._line[key] = _Waiting(client, self._clock())
 
     def seen(self, key: str) -> bool:
         """Whether it still waits, now that its page has asked."""
         with self._lock:
-            if place := self._waiting().get(key):
-                place.seen = self._clock()
-            return place is not None
+            if waiting := self._waiting().get(key):
+                waiting.seen = self._clock()
+            return waiting is not None
 
     def leave(self, key: str) -> None:
-        """Give up the place in the line, if there is one."""
+        """Leave the line; who is not in it may too."""
         with self._lock:
-            self._places.pop(key, None)
+            self._line.pop(key, None)
 
     @contextmanager
     def turn(self, key: str) -> Iterator[None]:
@@ -113,9 +98,29 @@ class Turns:
                 return None
             return self._served + waiting[: waiting.index(key)]
 
-    def _waiting(self) -> dict[str, _Place]:
-        """The places in their order, without those of whom nothing was heard. Call it locked."""
+    def _check(self, client: str) -> None:
+        waiting = self._waiting()
+        if len(waiting) >= self._most:
+            raise Busy(
+                say(
+                    "The line is full: {count} waiting. Your photos are not lost: press "
+                    "Enhance again in a few minutes.",
+                    count=len(waiting),
+                )
+            )
+        own = sum(other.client == client for other in waiting.values())
+        if own >= max(1, self._most // _SHARE):
+            raise Busy(
+                say(
+                    "Your address has its share of the line: {count} waiting. Your photos are "
+                    "not lost: press Enhance again when one of your batches is done.",
+                    count=own,
+                )
+            )
+
+    def _waiting(self) -> dict[str, _Waiting]:
+        """The line, without those of whom nothing was heard. Call it locked."""
         oldest = self._clock() - SILENT_SECONDS
-        for key in [key for key, place in self._places.items() if place.seen < oldest]:
-            del self._places[key]
-        return self._places
+        for key in [key for key, one in self._line.items() if one.seen < oldest]:
+            del self._line[key]
+        return self._line

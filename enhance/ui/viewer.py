@@ -3,8 +3,8 @@
 One HTML widget, drawn in the browser by `viewer.js` from plain values. Five events come back,
 each with an object whose fields a listener reads from its `gr.EventData`:
 
-- `select` `{index}`: another photo is asked for, by its place in the row (from 0);
-- `edit` `{face, on}`: a face, by its place in `View.faces`, is to be restored or left as it is;
+- `select` `{index}`: another photo is asked for, by its index among them (from 0);
+- `edit` `{face, on}`: a face, by its index in `View.faces`, is to be restored or left as it is;
 - `input` `{left, right}`: other versions are to be compared, by their keys;
 - `expand` `{}`: the strengths are to be changed, for which `View.layers` is needed;
 - `release` `{weight, background_weight}`: those that a person has chosen, in 0..1.
@@ -75,7 +75,7 @@ class View:
     name: str
     caption: str
     index: int
-    """its place among the photos, from 0"""
+    """which of the photos it is, from 0"""
     count: int
     before: str
     """URL"""

@@ -17,14 +17,15 @@ from benchmarks.photos import hopper
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
-from enhance.images import output_stem, preview, size_of
+from enhance.estimates import Estimator
+from enhance.images import output_stem, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Photo, Setup, Source
 from enhance.ui.batch import Batch
 from enhance.ui.batches import Batches
-from enhance.ui.estimator import EstimatorSlot
-from enhance.ui.headline import Headline
+from enhance.ui.headline import headline
 from enhance.ui.sizes import known_size
+from enhance.ui.status import details
 from enhance.ui.turns import SILENT_SECONDS
 from tests.server import SAMPLES
 
@@ -96,15 +97,14 @@ def test_a_photo_that_is_saved_while_another_turn_makes_it_counts_once(
 def test_the_time_left_is_that_of_the_options_at_work(batches: Batches, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     Image.new("RGB", (600, 600)).save(path)
-    headline = Headline(batches, EstimatorSlot(batches.engine))
     with closing(batches.engine):
         batch = batches.start([Source.of(path), *photos(tmp_path, 1)], FAST, "one")
-        assert "photo 1 of 2, once the models are loaded" in headline(batch)
+        assert "photo 1 of 2, once the models are loaded" in headline(batch, batches)
         batches.engine.load()
-        assert "photo 1 of 2, about 1 s left" in headline(batch)
+        assert "photo 1 of 2, about 1 s left" in headline(batch, batches)
         assert len(list(batch.records())) == 2
         batch.begin(batch.entries[:1], replace(FAST, background="realesrgan"))
-        again = headline(batch)
+        again = headline(batch, batches)
         batch.abandon()
     assert "photo 1 of 2" in again and "about 1 s" not in again
 
@@ -119,13 +119,58 @@ def test_models_that_load_at_the_second_attempt_give_an_estimate(tmp_path: Path)
         return enhancer
 
     with closing(LocalEngine(load, Limits())) as engine:
-        slot = EstimatorSlot(engine)
+        estimator = Estimator(lambda: engine.info)
         with pytest.raises(WeightsMissing):
             engine.load()
-        slot.tried()
-        assert slot.wait() is None
+        estimator.loading_ended()
+        assert not estimator.wait()
         assert len(list(engine.run(photos(tmp_path, 1), FAST))) == 1
-        assert slot.value and slot.value is slot.wait()
+        assert estimator.wait()
+        assert estimator.seconds([(30, 40)], FAST)
+
+
+def test_estimates_learn_from_every_batch_once(batches: Batches, tmp_path: Path) -> None:
+    """Also from those of the API, which nobody views."""
+    with closing(batches.engine):
+        batches.engine.load()
+
+        def guess() -> float | None:
+            return batches.estimator.seconds([(1000, 1000)], FAST)
+
+        fresh = guess()
+        batch = batches.start(photos(tmp_path, 1), FAST, "one")
+        list(batch.records())
+        learnt = guess()
+        assert learnt != fresh
+        batch.entries[0].source.path.unlink()
+        batch.begin(batch.entries, FAST)
+        list(batch.records())
+        assert guess() == learnt
+
+
+def test_a_version_stays_when_a_later_attempt_fails_and_the_page_says_why(
+    batches: Batches, tmp_path: Path
+) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 1), FAST, "one", viewed=True)
+        (entry,) = batch.records()
+        version = entry.version
+        entry.source.path.unlink()
+        batch.begin([entry], FAST)
+        assert list(batch.records()) == [entry]
+        assert entry.state == "failed"
+        assert entry.failure
+        assert version
+        assert entry.version is version
+        assert batch.finished == [entry]
+        assert headline(batch, batches) == "1 of 1 photos enhanced, 1 failed."
+        assert entry.failure.reason in details(entry, "en")
+        assert "30 × 40 → 30 × 40" in details(entry, "en")
+        Image.new("RGB", (30, 40)).save(entry.source.path)
+        batch.begin([entry], FAST)
+        assert [(e.state, e.failure, len(e.versions)) for e in batch.records()] == [
+            ("done", None, 2)
+        ]
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(batches: Batches, tmp_path: Path) -> None:
@@ -189,6 +234,19 @@ def test_uploads_may_vanish_while_their_batch_waits(batches: Batches, tmp_path: 
         assert [entry.state for entry in batch.records()] == ["done", "done"]
 
 
+def test_names_in_the_archive_are_unique(batches: Batches, tmp_path: Path) -> None:
+    names = ["a.png", "a.png", "A.PNG", "x/a.png", "a?.png", "a", "a_enhanced.png", "", "\0"]
+    names += ["b.gif", "a_enhanced_2.png", "straße.png", "STRASSE.png", "\u00e9.png", "e\u0301.png"]
+    (photo,) = photos(tmp_path, 1, ".png")
+    with closing(batches.engine):
+        batch = batches.start([replace(photo, name=name) for name in names], FAST, "one")
+        list(batch.records())
+    files = [name for _, name in batch.archive()]
+    assert len({file.casefold() for file in files}) == len(names)
+    assert files[:3] == ["a_enhanced.png", "a_enhanced_2.png", "A_enhanced_3.png"]
+    assert all(file == Path(file).name and file.endswith(".png") for file in files)
+
+
 def test_two_servers_do_not_share_a_folder(batches: Batches, tmp_path: Path) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 1, ".png"), FAST, "one")
@@ -196,22 +254,6 @@ def test_two_servers_do_not_share_a_folder(batches: Batches, tmp_path: Path) -> 
         Batches(batches.engine, tmp_path / "files", Limits())
         version = batch.entries[0].version
         assert version and version.file.exists()
-
-
-def test_a_huge_result_can_be_looked_at(tmp_path: Path) -> None:
-    path = tmp_path / "huge.jpg"
-    Image.new("L", (14_000, 13_000), 90).save(path)  # beyond what Pillow refuses by itself
-    (tmp_path / "small.jpg").write_bytes(preview(path.read_bytes()))
-    assert max(size_of(tmp_path / "small.jpg") or ()) == 2048
-
-
-def test_a_deep_grey_picture_is_not_shown_white(tmp_path: Path) -> None:
-    ramp = np.linspace(0, 65535, 200 * 100).reshape(100, 200).astype(np.uint16)
-    path = tmp_path / "deep.png"
-    Image.fromarray(ramp).save(path)
-    (tmp_path / "small.jpg").write_bytes(preview(path.read_bytes()))
-    with Image.open(tmp_path / "small.jpg") as image:
-        assert 120 < np.asarray(image).mean() < 135
 
 
 def test_the_size_of_a_broken_avif_is_unknown(tmp_path: Path) -> None:
@@ -298,24 +340,3 @@ def test_an_expired_batch_has_no_place_in_the_line(batches: Batches, tmp_path: P
     assert batches.get(batch.key) is None
     assert batches.turns.ahead(batch.key) is None
     assert not batches.turns.someone_waits
-
-
-def test_what_was_refused_is_not_decoded_for_a_look_at_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked_at: list[bytes] = []
-
-    def look(data: bytes, long_side: int) -> bytes:
-        looked_at.append(data)
-        return preview(data, long_side)
-
-    monkeypatch.setattr("enhance.ui.batch.preview", look)
-    limits = Limits(max_pixels=1000)
-    engine = LocalEngine(lambda: load_enhancer(Setup(device="cpu"), limits), limits)
-    with closing(engine):
-        sources = photos(tmp_path, 2)
-        Image.new("RGB", (30, 30)).save(sources[1].path)
-        batch = Batches(engine, tmp_path / "files", limits).start(sources, FAST, "1", viewed=True)
-        assert [entry.state for entry in batch.records()] == ["failed", "done"]
-    assert sources[1].path.read_bytes() in looked_at
-    assert sources[0].path.read_bytes() not in looked_at

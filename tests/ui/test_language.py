@@ -10,7 +10,8 @@ import gradio as gr
 import pytest
 from playwright.sync_api import Browser, expect
 
-from enhance import records
+from enhance.catalogue import Kind, option_values
+from enhance.records import FaceChoice, OutputFormat
 from enhance.sentences import joined, say
 from enhance.ui.chinese import CHINESE
 from enhance.ui.language import Language, language_of, text, translated
@@ -85,8 +86,8 @@ def test_a_text_must_have_a_translation() -> None:
 
 def test_no_value_of_an_option_is_taken_for_a_text() -> None:
     """The page's texts are translated wherever they stand, so values must not look like them."""
-    kinds = ("Restorer", "Background", "Detector", "Masker", "FaceChoice", "OutputFormat")
-    values = {value for kind in kinds for value in get_args(getattr(records, kind))}
+    values = {*get_args(FaceChoice), *get_args(OutputFormat)}
+    values |= {value for kind in get_args(Kind) for value in option_values(kind)}
     assert not (values | set(PRESETS)) & set(CHINESE)
 
 

@@ -1,4 +1,4 @@
-"""From what a person wrote, a folder or a URL, to the photos there and the place for results."""
+"""From what a person wrote, a path or a URL, to the photos there, or to where results go."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from enhance.folders.ledger import Results
 from enhance.folders.manifest import Manifest
 from enhance.folders.photos import Photos, Shard, below, stored
 from enhance.folders.remote import Store
+from enhance.records import Limits
 
 
-def find_place(text: str) -> Path | Store:
+def find_folder(text: str) -> Path | Store:
     """A local folder, or one in a store. Raises ValueError with a sentence when it is neither."""
     if "://" not in text:
         return Path(text)
@@ -37,7 +38,11 @@ def find_place(text: str) -> Path | Store:
 
 
 def open_photos(
-    source: Path | Store, results: Path | Store, shard: Shard, tick: Callable[[], object]
+    source: Path | Store,
+    results: Path | Store,
+    shard: Shard,
+    tick: Callable[[], object],
+    limits: Limits,
 ) -> Photos:
     """The photos of a shard in a folder and those in it, but not in that of the results.
 
@@ -53,9 +58,9 @@ def open_photos(
     url = results.url if isinstance(results, Store) else ""
     if url and f"{source.url}/".startswith(f"{url}/"):
         raise ValueError(mixed)
-    return stored(source, shard, url, tick)
+    return stored(source, shard, url, tick, limits)
 
 
-def open_results(place: Path | Store) -> Results:
+def open_results(folder: Path | Store) -> Results:
     """Where results go. Raises OSError."""
-    return Manifest(place) if isinstance(place, Path) else Bucket(place)
+    return Manifest(folder) if isinstance(folder, Path) else Bucket(folder)

@@ -8,19 +8,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from xml.parsers import expat
 
-from enhance.images.ifd import Ifd
-from enhance.images.tiffs import EXIF_PREFIX, GPS_IFD
+from enhance.images.ifd import EXIF_PREFIX, GPS_IFD, Ifd
 from enhance.records import Photo
 
-# XMP properties that tell a place, whatever prefix their namespaces have.
-_XMP_PLACE = re.compile(
+# XMP properties that tell a location, whatever prefix their namespaces have.
+_XMP_LOCATION = re.compile(
     r"(?:.*:)?(?:GPS\w*|City|State|Country|CountryCode|Location|LocationCreated|LocationShown)"
 )
 _XML_ATTRIBUTE = re.compile(rb"""\s([^\s=/>"']+)\s*=\s*(?:"[^"]*"|'[^']*')""")
-_IPTC_PLACES = (26, 27, 90, 92, 95, 100, 101)  # datasets of record 2
+_IPTC_LOCATION = (26, 27, 90, 92, 95, 100, 101)  # datasets of record 2
 
 
-def without_place(photo: Photo) -> Photo:
+def without_location(photo: Photo) -> Photo:
     """The photo with nothing in EXIF, XMP or IPTC that tells where it was taken.
 
     A block that cannot be understood is left out as a whole.
@@ -28,8 +27,8 @@ def without_place(photo: Photo) -> Photo:
     return replace(
         photo,
         exif=photo.exif and _without_position(photo.exif),
-        xmp=photo.xmp and _xmp_without_place(photo.xmp),
-        iptc=photo.iptc and _iptc_without_place(photo.iptc),
+        xmp=photo.xmp and _xmp_without_location(photo.xmp),
+        iptc=photo.iptc and _iptc_without_location(photo.iptc),
     )
 
 
@@ -49,41 +48,41 @@ def _without_position(exif: bytes) -> bytes | None:
     return EXIF_PREFIX + bytes(body)
 
 
-def _xmp_without_place(xmp: bytes) -> bytes | None:
+def _xmp_without_location(xmp: bytes) -> bytes | None:
     if b"\0" in xmp:  # it is in UTF-16
         return None
     try:
-        kept = _Places(xmp).left_out()
+        kept = _LocationRemover(xmp).rest()
     except (expat.ExpatError, ValueError):
         return None
     return kept if b"GPS" not in kept else None
 
 
-class _Places:
-    """Finds what tells a place in XMP, in one pass."""
+class _LocationRemover:
+    """Takes what tells a location out of XMP, in one pass."""
 
     def __init__(self, xmp: bytes) -> None:
         self._xmp = xmp
         self._kept: list[bytes] = []
         self._done = 0  # all bytes before are kept or left out
-        self._depth = 0  # elements that are open, from one that tells a place on
+        self._depth = 0  # elements that are open, from one that tells a location on
         self._ends = False  # such an element ends where the parser goes on
-        self._tag = False  # a tag that starts at `_done` has attributes that tell a place
+        self._tag = False  # a tag that starts at `_done` has attributes that tell a location
         self._parser = expat.ParserCreate()
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.DefaultHandler = self._other
         self._parser.StartDoctypeDeclHandler = self._doctype
 
-    def left_out(self) -> bytes:
-        """The packet without them. Raises ExpatError or ValueError when it is no XMP."""
+    def rest(self) -> bytes:
+        """The packet without it. Raises ExpatError or ValueError when it is no XMP."""
         self._parser.Parse(self._xmp, True)
         self._reach(len(self._xmp))
         return b"".join([*self._kept, self._xmp[self._done :]])
 
     def _reach(self, at: int) -> None:
         if self._tag:
-            self._kept.append(_XML_ATTRIBUTE.sub(_unless_place, self._xmp[self._done : at]))
+            self._kept.append(_XML_ATTRIBUTE.sub(_unless_location, self._xmp[self._done : at]))
         if self._tag or self._ends:
             self._done = at
         self._tag = self._ends = False
@@ -95,11 +94,11 @@ class _Places:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         at = self._parser.CurrentByteIndex
         self._reach(at)
-        if self._depth or _XMP_PLACE.fullmatch(name):
+        if self._depth or _XMP_LOCATION.fullmatch(name):
             if not self._depth:
                 self._keep(at)
             self._depth += 1
-        elif any(map(_XMP_PLACE.fullmatch, attributes)):
+        elif any(map(_XMP_LOCATION.fullmatch, attributes)):
             self._keep(at)
             self._tag = True
 
@@ -116,17 +115,17 @@ class _Places:
         raise ValueError("a packet of XMP has no document type, which could define entities")
 
 
-def _unless_place(attribute: re.Match[bytes]) -> bytes:
+def _unless_location(attribute: re.Match[bytes]) -> bytes:
     name = attribute[1].decode("utf-8", "replace")
-    return b"" if _XMP_PLACE.fullmatch(name) else attribute[0]
+    return b"" if _XMP_LOCATION.fullmatch(name) else attribute[0]
 
 
-def _iptc_without_place(iptc: bytes) -> bytes | None:
+def _iptc_without_location(iptc: bytes) -> bytes | None:
     try:
         kept = [
             part
             for record, dataset, part in _data_sets(iptc)
-            if (record, dataset) not in {(2, place) for place in _IPTC_PLACES}
+            if (record, dataset) not in {(2, number) for number in _IPTC_LOCATION}
         ]
     except ValueError:
         return None

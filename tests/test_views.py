@@ -1,0 +1,85 @@
+"""What a browser shows of a photo and its result."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.photos import astronaut
+from enhance.engines.local import LocalEngine
+from enhance.records import Options, Photo, Pixels, Result, Views
+from enhance.views import picture, views_of
+from tests.conftest import Save
+from tests.pictures import SRGB_CURVE, rgb_profile
+
+QUICK = Options(upscale=1, restorer="none", background="lanczos")
+
+
+def opened(data: bytes | None) -> Image.Image:
+    assert data
+    return Image.open(io.BytesIO(data))
+
+
+def photo(rgb: Pixels, name: str = "a.png") -> Photo:
+    return Photo(name, rgb, "PNG")
+
+
+def test_a_huge_result_can_be_looked_at() -> None:
+    huge = np.full((13_000, 14_000, 3), 90, np.uint8)  # beyond what Pillow refuses by itself
+    views = views_of(photo(huge), huge, "jpg")
+    assert opened(views.thumbnail).size == (480, 446)
+    assert opened(views.shown).size == opened(views.before).size == (4096, 3803)
+
+
+def test_a_deep_grey_picture_is_not_shown_white() -> None:
+    ramp = np.linspace(0, 65535, 200 * 100).reshape(100, 200).astype(np.uint16)
+    deep = np.dstack([ramp] * 3)
+    with opened(picture(deep, replace(photo(deep), grey=True))) as image:
+        assert image.mode == "L"
+        assert 120 < np.asarray(image).mean() < 135
+
+
+def test_a_wide_gamut_is_shown_as_such() -> None:
+    profile = rgb_profile("p3", SRGB_CURVE)
+    with opened(picture(astronaut(), replace(photo(astronaut()), icc=profile))) as image:
+        assert image.info["icc_profile"] == profile
+        assert np.abs(np.asarray(image).astype(int) - astronaut()).mean() < 4
+
+
+@pytest.mark.parametrize("shape", [(1, 70_000, 3), (70_000, 1, 3), (1, 1, 3), (9, 9_000, 4)])
+def test_odd_shapes_are_shown(shape: tuple[int, int, int]) -> None:
+    odd = np.full(shape, 90, np.uint8)
+    with opened(picture(odd, photo(odd), format="PNG")) as image:
+        assert max(image.size) == min(4096, max(shape[:2]))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "before"), [("a.tif", True, True), ("a.png", False, False)]
+)
+def test_files_that_browsers_show_need_no_copy(
+    engine: LocalEngine, save: Save, name: str, shown: bool, before: bool
+) -> None:
+    source = save(name, astronaut())
+    results = list(engine.run([replace(source, draft=True), source], QUICK, viewed=True))
+    draft, full = (views(result) for result in results)
+    assert (full.shown is not None, full.before is not None) == (shown, before)
+    assert max(opened(draft.before).size) <= 640
+    for data in filter(None, (full.thumbnail, full.shown, full.before)):
+        with opened(data) as image:
+            assert abs(np.asarray(image).mean() - astronaut().mean()) < 2
+
+
+def test_who_does_not_look_gets_no_views(engine: LocalEngine, save: Save) -> None:
+    (result,) = engine.run([save("a.png", astronaut())], QUICK)
+    assert isinstance(result, Result)
+    assert result.views is None
+
+
+def views(result: object) -> Views:
+    assert isinstance(result, Result)
+    assert result.views
+    return result.views

@@ -45,7 +45,7 @@ def photos(folder: Path | None) -> Iterator[tuple[str, Rgb]]:
     yield "astronaut", astronaut()
     yield "hopper", hopper()
     shipped = Path(skimage.data.__file__).parent
-    for name in ("chelsea", "coffee", "motorcycle_left", "coins", "clock_motion"):
+    for name in ("chelsea", "coffee", "motorcycle_left", "coins"):
         with Image.open(shipped / f"{name}.png") as image:
             yield name, np.asarray(image.convert("RGB"))
     if folder:

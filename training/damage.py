@@ -57,7 +57,7 @@ def damaged(photo: Float, rng: np.random.Generator, amount: float | None = None)
     if rng.random() < 0.3:
         x = grain(x, rng)
     if amount is None:
-        amount = 0.0 if rng.random() < 0.3 else rng.random()
+        amount = 0.0 if rng.random() < 0.4 else rng.random()
     marked, alpha = draw(x, amount, rng)
     if rng.random() < 0.4:  # the scanner's lens
         sigma = rng.uniform(0.3, 1.0)
@@ -105,11 +105,11 @@ def draw(
 def _tone(x: Float, rng: np.random.Generator) -> Float:
     """What is seen where the picture is gone: paper, dirt, or one of the film's dyes."""
     kind = rng.random()
-    if kind < 0.55:
+    if kind < 0.65:
         tone = rng.uniform(185, 255) + rng.uniform(-12, 12, 3)
-    elif kind < 0.85:
+    elif kind < 0.9:
         tone = rng.uniform(0, 70) + rng.uniform(-10, 10, 3)
-    elif kind < 0.93:
+    elif kind < 0.94:
         tone = rng.uniform(0, 255, 3)
     else:  # only scraped: lighter or darker than what is around
         tone = x + rng.choice((-1, 1)) * rng.uniform(35, 110)
@@ -152,19 +152,19 @@ def _path(size: tuple[int, int], rng: np.random.Generator, bend: float, long: bo
 
 
 def _scratch(size: tuple[int, int], rng: np.random.Generator) -> Float:
-    width = float(np.exp(rng.uniform(np.log(0.6), np.log(4.5))))
+    width = float(np.exp(rng.uniform(np.log(0.6), np.log(3.2))))
     alpha = _line(size, _path(size, rng, 0.03, rng.random() < 0.7), width)
     return _broken(alpha, rng) if rng.random() < 0.4 else alpha
 
 
 def _fibre(size: tuple[int, int], rng: np.random.Generator) -> Float:
-    return _line(size, _path(size, rng, 0.6, False), rng.uniform(0.7, 2.6))
+    return _line(size, _path(size, rng, 0.6, False), rng.uniform(0.7, 1.8))
 
 
 def _crack(size: tuple[int, int], rng: np.random.Generator) -> Float:
     """A jagged walk, at times with a branch."""
     alpha = np.zeros(size, np.float32)
-    width = float(np.exp(rng.uniform(np.log(0.8), np.log(4))))
+    width = float(np.exp(rng.uniform(np.log(0.8), np.log(3))))
     position = rng.uniform(0, 1, 2) * size[::-1]
     angle = rng.uniform(0, 2 * np.pi)
     for _ in range(rng.integers(1, 4)):

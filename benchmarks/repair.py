@@ -26,7 +26,7 @@ from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels
 from enhance.records import Mask, Setup
 from enhance.repair.fill import fill
-from enhance.repair.mask import damage_mask
+from enhance.repair.mask import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from training.damage import Kinds, draw, labels, thin_scratch
 from training.photos import held_out_photos, unseen_photos
@@ -62,7 +62,8 @@ class Repair:
 
     def marks(self, rgb: Rgb, sensitivity: float = 0.5) -> Mask:
         """Which pixels are marked."""
-        return damage_mask(self.models.damage_detector(rgb, lambda: None), sensitivity)
+        marks = damage_mask(self.models.damage_detector(rgb, lambda: None), sensitivity)
+        return spare_faces(marks, self.models.detector("retinaface-mobilenet")(rgb, 0.5))
 
 
 def damaged(clean: Rgb, strength: str, seed: int) -> tuple[Rgb, Mask, Mask]:

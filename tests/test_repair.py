@@ -22,10 +22,10 @@ from enhance.errors import Cancelled
 from enhance.layers import repaste
 from enhance.nets.damage import DamageNet
 from enhance.pipeline import Enhancer
-from enhance.records import EngineInfo, Limits, Mask, Options, Photo
+from enhance.records import EngineInfo, Face, Limits, Mask, Options, Photo
 from enhance.repair import detect
 from enhance.repair.fill import fill
-from enhance.repair.mask import damage_mask
+from enhance.repair.mask import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from tests.conftest import Save
 from tests.pictures import gamma, rgb_profile
@@ -35,7 +35,8 @@ OLD = Options(repair="auto", tone="auto", restorer="none", background="lanczos",
 
 
 def marks(models: ResidentModels, rgb: Rgb, sensitivity: float = 0.5) -> Mask:
-    return damage_mask(models.damage_detector(rgb, lambda: None), sensitivity)
+    found = damage_mask(models.damage_detector(rgb, lambda: None), sensitivity)
+    return spare_faces(found, models.detector("retinaface-mobilenet")(rgb, 0.5))
 
 
 def undone(rgb: Rgb) -> Rgb:
@@ -76,6 +77,19 @@ def test_eyes_and_teeth_are_never_marked(models: ResidentModels) -> None:
         reach = round(0.3 * float(np.linalg.norm(eyes[0] - eyes[1])))
         for x, y in np.rint([*eyes, mouth.mean(0)]).astype(int):
             assert not found[y - reach : y + reach, x - reach : x + reach].any()
+
+
+def test_in_faces_only_what_leads_out_of_them_is_marked() -> None:
+    face = Face((100, 100, 200, 240), 0.9, ())
+    mask = np.zeros((300, 300), bool)
+    mask[150, 120:180] = True  # lashes
+    mask[200, 110:290] = True  # a scratch
+    mask[20, 20:40] = True
+    spared = spare_faces(mask, [face])
+    assert not spared[150].any()
+    assert np.array_equal(spared[200], mask[200])
+    assert np.array_equal(spared[20], mask[20])
+    assert np.array_equal(spare_faces(mask, [Face((-50, 150, 150, 400), 0.9, ())])[200], mask[200])
 
 
 def test_sensitivity_only_adds_marks(models: ResidentModels) -> None:

@@ -5,7 +5,8 @@
 
 Damage is drawn (`training.damage`) at three strengths over photos that the detector was never
 trained on. Recall: share of the damaged pixels that are marked. Precision: share of the marked ones
-that lie within two pixels of damage, for marks are meant to reach a little further. PSNR is taken
+that lie within two pixels of damage, for marks are meant to reach a little further. Damage fainter
+than 16 grey levels counts neither way. PSNR is taken
 at the damaged pixels. FOLDER: where `training/get_photos.sh` unpacked; more photos are there.
 """
 
@@ -37,6 +38,7 @@ _PATCH = 300  # pixels; a square of this size gets the damage of one training pa
 _LONGEST = 1000  # pixels of the photos that are damaged
 _SHOWN = 420  # pixels of each cell of the sheet
 _NEAR = 2  # pixels: a mark so far from damage is right
+_FAINT = 16.0  # grey levels: damage that differs less from the photo counts neither way
 _GOALS = {"recall": 0.85, "precision": 0.8}
 
 
@@ -75,7 +77,7 @@ def damaged(clean: Rgb, strength: str, seed: int) -> tuple[Rgb, Mask, Mask]:
     for _ in range(patches if kinds is None else 3):
         marked, more = draw(marked, amount, rng, kinds)
         alpha = np.maximum(alpha, more)
-    seen, untouched = labels(clean.astype(np.float32), marked, alpha)
+    seen, untouched = labels(clean.astype(np.float32), marked, alpha, _FAINT)
     around = np.ones((2 * _NEAR + 1,) * 2, np.uint8)
     near = cv2.dilate((~untouched).view(np.uint8), around).view(np.bool_)
     return marked.round().astype(np.uint8), seen, near

@@ -6,8 +6,8 @@
 Damage is drawn (`training.damage`) at three strengths over photos that the detector was never
 trained on. Recall: share of the damaged pixels that are marked. Precision: share of the marked ones
 that lie within two pixels of damage, for marks are meant to reach a little further. Damage fainter
-than 16 grey levels counts neither way. PSNR is taken
-at the damaged pixels. FOLDER: where `training/get_photos.sh` unpacked; more photos are there.
+than 16 grey levels counts neither way. PSNR is taken at the damaged pixels. FOLDER: where
+`training/get_photos.sh` unpacked; more photos are there.
 """
 
 from __future__ import annotations

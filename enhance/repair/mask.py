@@ -9,8 +9,8 @@ import numpy as np
 
 from enhance.records import Face, Mask, Pixels
 
-_CERTAIN = 0.99, 0.91  # likelihood that a mark must reach somewhere, at the sensitivities 0 and 1
-_LIKELY = 0.35, 0.05  # and that all of its pixels must
+_CERTAIN = 0.998, 0.972  # likelihood that a mark must reach somewhere, at the sensitivities 0 and 1
+_LIKELY = 0.25, 0.05  # and that all of its pixels must
 _MARGIN = 0.15  # around a face's box, as a share of its size: hair, ears and what hangs on them
 _RIM = np.ones((3, 3), np.uint8)  # marks reach a pixel further than what is seen of the damage
 

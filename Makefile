@@ -8,7 +8,7 @@ PIP := $(PY) -m pip --disable-pip-version-check -q
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: run test check bench soak fuzz space lock clean
+.PHONY: run test check texts bench soak fuzz space lock clean
 
 run: $(VENV)/app
 	$(PY) app.py
@@ -21,6 +21,13 @@ check: $(VENV)/dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(EXTRACT)
+	$(UPDATE) --check
+
+# Collect what is said to people into the catalogue of translations; new texts there want theirs.
+texts: $(VENV)/dev
+	$(EXTRACT)
+	$(UPDATE) --previous
 
 bench: $(VENV)/dev
 	$(PY) -m benchmarks
@@ -46,6 +53,11 @@ lock:
 	echo "# What \`make lock\` found to fit requirements.txt, for the Docker image." > constraints.txt
 	$(LOCK)/bin/pip freeze --all | sed 's/+cpu$$//' | grep -v '^pip=' >> constraints.txt
 	rm -rf $(LOCK)
+
+EXTRACT := $(VENV)/bin/pybabel -q extract --no-default-keywords -k say -k text -k toast \
+	-k translated --add-location=file --no-wrap --omit-header -o $(VENV)/enhance.pot app.py enhance
+UPDATE := $(VENV)/bin/pybabel -q update --ignore-pot-creation-date --ignore-obsolete --no-wrap \
+	--omit-header -i $(VENV)/enhance.pot -d enhance/locale -D enhance
 
 clean:
 	rm -rf $(VENV)

@@ -14,25 +14,27 @@ from pathlib import Path
 
 # Before gradio is imported: no request leaves this machine unless the user asks for a download.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# And uvicorn must believe nobody's X-Forwarded-For: whether a proxy stands in front, Guard is told.
+os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
 import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from enhance.choices import required_weights
-from enhance.downloads import fetch
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
+from enhance.i18n import say
 from enhance.pipeline import Enhancer
 from enhance.records import Limits, Options, Setup
-from enhance.sentences import say
-from enhance.ui.api import Api
-from enhance.ui.batches import Batches
-from enhance.ui.guard import Guard
-from enhance.ui.language import MIDDLEWARE
-from enhance.ui.log import start_log
-from enhance.ui.page import CSS, Page
-from enhance.ui.routes import routes
+from enhance.web.api import Api
+from enhance.web.batches.store import BatchStore
+from enhance.web.language import MIDDLEWARE, text
+from enhance.web.log import start_log
+from enhance.web.page.page import CSS, Page
+from enhance.web.server.middleware import Guard
+from enhance.web.server.routes import routes
+from enhance.weights.download import fetch
 
 log = logging.getLogger("enhance")
 
@@ -91,22 +93,21 @@ def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str
         if not (user and password):
             raise OptionsError(
                 say(
-                    "ENHANCE_AUTH must be user:password, or several of these with commas between "
-                    "them."
+                    "ENHANCE_AUTH must be user:password, or several such pairs separated by commas."
                 )
             )
         pairs.append((user, password))
     return pairs
 
 
-def build_page(batches: Batches) -> gr.Blocks:
+def build_page(batches: BatchStore) -> gr.Blocks:
     """The page and the API over the same batches."""
     hour = 3600
 
     def leave(request: gr.Request) -> None:
         batches.leave(str(request.session_hash))
 
-    with gr.Blocks(title="Photo enhancer", delete_cache=(hour, 6 * hour)) as page:
+    with gr.Blocks(title=text("Photo enhancer"), delete_cache=(hour, 6 * hour)) as page:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
         Api(batches, Page(page, batches, samples).settings)
         page.unload(leave)
@@ -143,7 +144,7 @@ def main() -> None:
         engine = open_engine(lambda: load_enhancer(allowed), allowed)
     except OptionsError as error:
         raise SystemExit(str(error)) from error
-    batches = Batches(engine, Path(get_upload_folder()), allowed)
+    batches = BatchStore(engine, Path(get_upload_folder()), allowed)
 
     def load() -> None:
         try:

@@ -30,7 +30,7 @@ from benchmarks.serving import (
 )
 from benchmarks.tables import Row, Table, arguments, show
 from tests.server import Server
-from tests.ui.conftest import launch
+from tests.web.conftest import launch
 
 OFFSETS = (0.0, 0.25, 0.5, 0.75)  # of a service time, after one of the batch's photos was done
 GOAL = 2.0

@@ -31,9 +31,9 @@ import numpy as np
 from benchmarks.memory import forget_peak, in_use, peak
 from benchmarks.photos import astronaut
 from benchmarks.tables import Row, Table, arguments, show
-from enhance.folders.ledger import Job, Ledger, line
-from enhance.folders.manifest import NAME
-from enhance.folders.photos import Entry, Listing
+from enhance.jobs.manifest import NAME
+from enhance.jobs.manifest_lines import Job, Ledger, line
+from enhance.jobs.sources import Entry, Listing
 
 PHOTOS = 10_000
 QUICK = 300

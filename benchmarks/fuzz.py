@@ -37,7 +37,7 @@ from PIL import Image, ImageCms
 from benchmarks.memory import peak
 from enhance.engines.local import LocalEngine
 from enhance.errors import PhotoError
-from enhance.images import Decoder, decode, preview
+from enhance.photos import Decoder, decode, preview
 from enhance.pipeline import DamageDetector, Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import (
     EngineInfo,
@@ -47,7 +47,7 @@ from enhance.records import (
     Result,
     Source,
 )
-from enhance.upscalers import Lanczos
+from enhance.upscaling.upscalers import Lanczos
 
 T = TypeVar("T")
 

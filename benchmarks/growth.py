@@ -40,7 +40,7 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.records import Limits, Options, Result, Setup, Source
 from tests.server import Server
-from tests.ui.conftest import launch
+from tests.web.conftest import launch
 
 LENGTHS = (5, 20, 100, 500)
 MEGAPIXELS = (0.25, 1, 4, 12, 24, 48)

@@ -35,7 +35,7 @@ from benchmarks.serving import (
 )
 from benchmarks.tables import Row, Table, arguments, show
 from tests.server import running
-from tests.ui.conftest import launch
+from tests.web.conftest import launch
 
 MODEL = ("detect", "restore", "upscale")  # the stages of the model's thread
 

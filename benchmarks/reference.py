@@ -32,15 +32,15 @@ from benchmarks.photos import Rgb, group
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels, load_enhancer
 from enhance.catalogue import MODELS, weight_files
-from enhance.compat import prepare
 from enhance.files import sha256
-from enhance.nets.ncnn import load_convolutions, read_convolutions
-from enhance.nets.rrdbnet import RRDBNet
+from enhance.networks.resident import Device
+from enhance.networks.rrdbnet import RRDBNet
+from enhance.networks.upstream import prepare
 from enhance.pipeline import Upscaler
 from enhance.records import Face, Limits, Options, Photo, Setup, WorkingSize
-from enhance.tensors import Device
-from enhance.ui.presets import PRESETS
-from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM
+from enhance.web.page.presets import PRESETS
+from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
+from enhance.weights.ncnn import load_convolutions, read_convolutions
 
 GFLOP_PER_FACE = 395
 

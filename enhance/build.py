@@ -15,25 +15,25 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from enhance.catalogue import MODELS, Kind, ModelSpec
-from enhance.checkpoints import load_checkpoint
 from enhance.choices import resolve, weights_path
-from enhance.compat import prepare
-from enhance.detectors import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.errors import OptionsError, WeightsInvalid
-from enhance.maskers import FeatherMasker, ParseNetMasker
-from enhance.nets.damage import DamageNet
-from enhance.nets.gfpgan import GFPGAN
-from enhance.nets.ncnn import load_convolutions, read_convolutions
-from enhance.nets.rrdbnet import RRDBNet
-from enhance.nets.srvgg import SRVGGNetCompact
+from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
+from enhance.faces.mask import FeatherMasker, ParseNetMasker
+from enhance.faces.restore import FaceNet, RealESRGANFaces
+from enhance.i18n import say
+from enhance.networks.damage import DamageNet
+from enhance.networks.gfpgan import GFPGAN
+from enhance.networks.resident import Device, ResidentNet
+from enhance.networks.rrdbnet import RRDBNet
+from enhance.networks.srvgg import SRVGGNetCompact
+from enhance.networks.upstream import prepare
 from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo, Limits, Options, Setup
 from enhance.repair.detect import DamageDetector
-from enhance.restorers import FaceNet, RealESRGANFaces
-from enhance.sentences import say
-from enhance.tensors import Device, ResidentNet
-from enhance.upscalers import Lanczos, TiledNet
-from enhance.weights import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
+from enhance.upscaling.upscalers import Lanczos, TiledNet
+from enhance.weights.checkpoints import load_checkpoint
+from enhance.weights.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
+from enhance.weights.ncnn import load_convolutions, read_convolutions
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class ResidentModels:
             yield state
         except (KeyError, IndexError, RuntimeError) as error:
             raise WeightsInvalid(
-                say("The weights of {name} belong to another network.", name=model.name)
+                say("The weights of {name} belong to a different network.", name=model.name)
             ) from error
 
 

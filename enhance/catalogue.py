@@ -10,8 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from enhance.sentences import say
-from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN, PackagedFile, WeightFile
+from enhance.i18n import say
+from enhance.weights.files import (
+    COMPACT,
+    RETINAFACE_MOBILENET,
+    X4PLUS_BIN,
+    PackagedFile,
+    WeightFile,
+)
 
 Kind = Literal["restorer", "background", "detector", "masker"]
 """The option whose value a model is."""
@@ -46,8 +52,8 @@ _REALESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
 _FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
 
 _GFPGAN_LICENCE = say(
-    "Apache-2.0; its LICENSE file includes NVIDIA's terms for StyleGAN2 (research or evaluation) "
-    "and those of DFDNet"
+    "Apache-2.0; its LICENSE file also includes NVIDIA's terms for StyleGAN2 "
+    "(research or evaluation only) and those of DFDNet"
 )
 _OURS = "MIT"  # no weights, only code of this package
 _GPU = ("cuda", "mps")
@@ -126,7 +132,7 @@ _TABLE = (
             size=290785322,
             sha256="07404d446d62ca3d5ed38b1de09a947a1e77d46dbccec961a74d713a8f24ace0",
         ),
-        licence=say("none stated by its authors"),
+        licence=say("not stated by its authors"),
         cost=30_000,
         auto=_ANY,
     ),
@@ -144,7 +150,7 @@ _TABLE = (
     ModelSpec(
         kind="background",
         name="lanczos",
-        label=say("Plain enlargement (instant)"),
+        label=say("Plain resizing (instant)"),
         about="Plain interpolation, instant.",
         architecture="interpolation",
         weights=None,
@@ -155,7 +161,7 @@ _TABLE = (
         kind="background",
         name="realesr-general-x4v3",
         label=say("Real-ESRGAN general (sharp, fast)"),
-        about=say("Real-ESRGAN, small and fast: enlarges photos four times."),
+        about=say("Real-ESRGAN, small and fast: quadruples the resolution of photos."),
         architecture="srvgg",
         weights=WeightFile(
             filename="realesr-general-x4v3.pth",
@@ -185,7 +191,7 @@ _TABLE = (
         kind="background",
         name="realesrgan-x2plus",
         label=say("Real-ESRGAN ×2 plus (sharp)"),
-        about=say("Real-ESRGAN: enlarges photos twice."),
+        about=say("Real-ESRGAN: doubles the resolution of photos."),
         architecture="rrdbnet",
         weights=WeightFile(
             filename="RealESRGAN_x2plus.pth",
@@ -223,7 +229,7 @@ _TABLE = (
         kind="detector",
         name="retinaface-r50",
         label="RetinaFace ResNet-50",
-        about=say("RetinaFace with a ResNet-50: finds faces."),
+        about=say("RetinaFace with a ResNet-50 backbone: finds faces."),
         architecture="retinaface-resnet50",
         weights=WeightFile(
             filename="detection_Resnet50_Final.pth",
@@ -239,7 +245,7 @@ _TABLE = (
     ModelSpec(
         kind="masker",
         name="feather",
-        label=say("Soft square"),
+        label=say("Feathered square"),
         about="A soft square around each face.",
         architecture="feather",
         weights=None,

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from enhance.catalogue import Kind, ModelSpec, models, weight_files
-from enhance.downloads import locate
 from enhance.errors import WeightsMissing
+from enhance.i18n import say
 from enhance.records import Options
-from enhance.sentences import say
-from enhance.weights import WeightFile
+from enhance.weights.files import WeightFile
+from enhance.weights.verified import locate
 
 
 def required_weights(options: Options) -> dict[str, WeightFile]:
@@ -54,8 +54,8 @@ def resolve(
         if not isinstance(best.weights, WeightFile):
             notes.append(
                 say(
-                    "Faces restored by the bundled model: the weights of {name} are not on this "
-                    "machine.",
+                    "Faces were restored by the bundled model, because the weights "
+                    "of {name} are not on this machine.",
                     name=models("restorer")[0].name,
                 )
             )

@@ -20,13 +20,14 @@ from tqdm import tqdm
 
 from enhance.catalogue import MODELS, option_values, weight_files
 from enhance.choices import required_weights
-from enhance.downloads import fetch
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
-from enhance.folders.opening import find_folder, open_photos, open_results
-from enhance.folders.photos import Photos, Shard, named
-from enhance.folders.remote import Store
+from enhance.jobs.console import Show
+from enhance.jobs.locations import find_folder, open_photos, open_results
+from enhance.jobs.object_store import Store
+from enhance.jobs.run import work
+from enhance.jobs.sources import Photos, Shard, named
 from enhance.pipeline import Enhancer
 from enhance.records import (
     UPSCALES,
@@ -40,10 +41,9 @@ from enhance.records import (
     Switch,
     WorkingSize,
 )
-from enhance.show import Show
 from enhance.version import VERSION
-from enhance.weights import WeightFile
-from enhance.work import work
+from enhance.weights.download import fetch
+from enhance.weights.files import WeightFile
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         parser.error(f"the photos cannot be listed: {error}.")
     if not photos.listing.found:
-        parser.error("there is no photo in what you named.")
+        parser.error("no photos were found.")
     if wanted.download and not _download(required_weights(options)):
         return 1
     try:
@@ -93,13 +93,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results.close()
         except OSError as error:
             print(
-                f"The end of the manifest could not be written: {error}. The same command again "
-                "does the last photos once more.",
+                f"The end of the manifest could not be written: {error}. Run the same command "
+                "again to redo the last photos.",
                 file=sys.stderr,
             )
             return 1
     if stopped_by:
-        print("Stopped. The same command again does the rest.", file=sys.stderr)
+        print("Stopped. Run the same command again to do the rest.", file=sys.stderr)
         return 128 + stopped_by
     return 1 if counts.failed or photos.listing.unreadable else 0
 
@@ -129,7 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="enhance",
         description="Restore faces and enlarge photos.",
-        epilog="Trees of folders and stores: %(prog)s run --help. Models: %(prog)s fetch --help.",
+        epilog="Folder trees and object stores: %(prog)s run --help. Models: "
+        "%(prog)s fetch --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
@@ -143,21 +144,28 @@ def _parser() -> argparse.ArgumentParser:
 def _run_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="enhance run",
-        description="Enhance the photos in a folder and all folders in it. SRC and OUT are local "
-        "folders or URLs, such as s3://bucket/photos. The same command again does the rest.",
+        description="Enhance the photos in a folder and all of its subfolders. SRC "
+        "and OUT are local folders or URLs such as s3://bucket/photos. "
+        "Run the same command again to finish an interrupted run.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("source", metavar="SRC", help="folder with the photos; hidden ones are left out")
     add(
-        "-o", "--out", required=True, metavar="OUT", help="folder for the results, in folders alike"
+        "source", metavar="SRC", help="folder with the photos; hidden files and folders are skipped"
+    )
+    add(
+        "-o",
+        "--out",
+        required=True,
+        metavar="OUT",
+        help="folder for the results, with the same subfolders",
     )
     add(
         "--shard",
         type=_shard,
         default=Shard(),
         metavar="I/N",
-        help="do the I-th of N parts, so that N machines share the photos",
+        help="process the I-th of N parts, so that N machines can share the photos",
     )
     _add_options(parser)
     return parser
@@ -168,7 +176,7 @@ def _shard(text: str) -> Shard:
         return Shard.parse(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text} is no part of a whole: the second of eight is 2/8."
+            f"{text} is not of the form I/N; the second of eight parts is 2/8."
         ) from None
 
 
@@ -181,7 +189,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--restorer", choices=option_values("restorer"), default=default.restorer, help="face model"
     )
-    add("--weight", type=float, default=default.weight, help="0: faces as they are, 1: restored")
+    add("--weight", type=float, default=default.weight, help="0: original faces, 1: restored faces")
     add(
         "--background",
         choices=option_values("background"),
@@ -193,13 +201,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--background-weight",
         type=float,
         default=default.background_weight,
-        help="0: background as it is, 1: cleaned",
+        help="0: original background, 1: cleaned background",
     )
     add(
         "--working-size",
         choices=get_args(WorkingSize),
         default=default.working_size,
-        help="auto: realesrgan sees soft parts of a photo at a half or a third of their size",
+        help="auto: realesrgan works on blurry parts of a photo at a half or a third of their size",
     )
     add(
         "--face-colours",
@@ -235,13 +243,18 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--face-threshold",
         type=float,
         default=default.face_threshold,
-        help="how sure the detector must be, 0..1",
+        help="how confident the detector must be, 0..1",
     )
-    add("--faces", choices=get_args(FaceChoice), default=default.faces, help="which to restore")
+    add(
+        "--faces",
+        choices=get_args(FaceChoice),
+        default=default.faces,
+        help="which faces to restore",
+    )
     add(
         "--only-restore-blurred",
         action="store_true",
-        help="leave faces alone that are sharp already",
+        help="skip faces that are already sharp",
     )
     add(
         "--detector",
@@ -249,40 +262,60 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         default=default.detector,
         help="finds faces",
     )
-    add("--masker", choices=option_values("masker"), default=default.masker, help="blends faces in")
+    add(
+        "--masker",
+        choices=option_values("masker"),
+        default=default.masker,
+        help="blends the restored faces in",
+    )
     add("--min-face", type=int, default=default.min_face, help="smallest face, in pixels")
-    add("--tile", type=int, default=default.tile, help="smaller needs less memory")
+    add(
+        "--tile",
+        type=int,
+        default=default.tile,
+        help="tile size in pixels; smaller tiles need less memory",
+    )
     add(
         "--format",
         choices=get_args(OutputFormat),
         default=default.format,
-        help="of the results; same: as each photo is",
+        help="format of the results; same: that of each photo",
     )
-    add("--quality", type=int, default=default.quality, help="of JPEG, WebP, HEIC and AVIF, 1..100")
+    add(
+        "--quality",
+        type=int,
+        default=default.quality,
+        help="quality of JPEG, WebP, HEIC and AVIF, 1..100",
+    )
     add(
         "--metadata",
         choices=get_args(Metadata),
         default=default.metadata,
-        help="EXIF, XMP and IPTC; no-location: all but where the photo was taken",
+        help="EXIF, XMP and IPTC; no-location: everything but where the photo was taken",
     )
     add("--device", choices=("auto", "cpu", "cuda", "mps"), default=setup.device)
     add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default=setup.precision)
-    add("--weights", type=Path, metavar="PATH", help="weight file, or folder searched first")
+    add(
+        "--weights",
+        type=Path,
+        metavar="PATH",
+        help="a weight file, or a folder that is searched first",
+    )
     add(
         "--download",
         action="store_true",
         default=os.environ.get("ENHANCE_DOWNLOAD") == "1",
-        help="first download what the options need (ENHANCE_DOWNLOAD=1 does the same)",
+        help="first download the weights that the options need (same as ENHANCE_DOWNLOAD=1)",
     )
     add = parser.add_argument
     add(
         "--overwrite",
         action="store_true",
-        help="also do what an earlier run has done already, with the same options",
+        help="also redo photos that an earlier run has finished with the same options",
     )
-    add("--json", action="store_true", help="print one JSON object a photo, then the counts")
-    add("-q", "--quiet", action="store_true", help="say only what failed")
-    add("-v", "--verbose", action="store_true", help="log what happens")
+    add("--json", action="store_true", help="print one JSON object per photo, then the counts")
+    add("-q", "--quiet", action="store_true", help="print failures only")
+    add("-v", "--verbose", action="store_true", help="log every step")
 
 
 def _fetch(arguments: Sequence[str]) -> int:

@@ -25,7 +25,7 @@ Messages are whole sentences.
 
 from __future__ import annotations
 
-from enhance.sentences import Sentence, say
+from enhance.i18n import Sentence, say
 
 
 class EnhanceError(Exception):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 
 from enhance.catalogue import MODELS
 from enhance.choices import resolve
+from enhance.i18n import Sentence, say
 from enhance.records import EngineInfo, Options, Report
-from enhance.sentences import Sentence, say
 
 _STEPS = {"repair": 0.004, "tone": 0.002}  # what comes before, in the catalogue's unit
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel

@@ -7,7 +7,7 @@ from typing import TypedDict, get_args
 
 from enhance.catalogue import Kind, models
 from enhance.choices import is_present
-from enhance.weights import WeightFile
+from enhance.weights.files import WeightFile
 
 
 class Model(TypedDict):

@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enhance.errors import LayersDamaged, OptionsError
-from enhance.faces import CROP, Patch
-from enhance.images import DECODER, encode
-from enhance.images.deep import to_8_bit
+from enhance.faces.geometry import CROP, Patch
+from enhance.i18n import say
+from enhance.photos import DECODER, encode
+from enhance.photos.deep import to_8_bit
 from enhance.pipeline import Enhanced
 from enhance.records import Limits, Options, Photo, Pixels, Report, Source, Views
-from enhance.scaling import clean_edges, lanczos, transparency
-from enhance.sentences import say
+from enhance.upscaling.interpolation import clean_edges, lanczos, transparency
 from enhance.views import picture, views_of
 
 # As small as what zlib does by default with such pictures, in half the time.
@@ -180,7 +180,7 @@ def _restored(
     if missing:
         raise OptionsError(
             say(
-                "Face {number} of “{name}” was not restored: there is nothing to put in.",
+                "Face {number} of “{name}” was not restored, so it cannot be switched.",
                 number=missing[0] + 1,
                 name=report.name,
             )
@@ -214,7 +214,7 @@ def _checksum(archive: bytes) -> bytes:
 
 def _damaged(name: str) -> LayersDamaged:
     return LayersDamaged(
-        say("What was kept of the faces of “{name}” is damaged. Enhance it again.", name=name)
+        say("The saved faces of “{name}” are damaged. Enhance the photo again.", name=name)
     )
 
 

@@ -15,10 +15,12 @@ from typing import Protocol
 
 import numpy as np
 
-from enhance.colour import SRGB, ColourSpace, colour_space, srgb_view
 from enhance.errors import PhotoTooLarge
-from enhance.faces import CROP, Matrix, Patch, align, face_matrix, paste
-from enhance.low_frequencies import match_colours
+from enhance.faces.colours import match_colours
+from enhance.faces.geometry import CROP, Matrix, Patch, align, face_matrix, paste
+from enhance.faces.sharpness import is_sharp
+from enhance.i18n import Sentence, say
+from enhance.photos.colour import SRGB, ColourSpace, colour_space, srgb_view
 from enhance.records import (
     Checkpoint,
     EngineInfo,
@@ -36,9 +38,7 @@ from enhance.records import (
 from enhance.repair.fill import fill
 from enhance.repair.mask import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
-from enhance.scaling import clean_edges, transparency
-from enhance.sentences import Sentence, say
-from enhance.sharpness import is_sharp
+from enhance.upscaling.interpolation import clean_edges, transparency
 
 _SPARES, _SPARED = "retinaface-mobilenet", 0.5  # finds the faces in which little is repaired
 _TOGETHER = 16  # faces restored at once: a crowd's crops need not lie in memory all at a time
@@ -201,7 +201,9 @@ class Enhancer:
         if options.tone == "auto" and not toned:
             notes.append(say("The colours have not faded: left as they are."))
         if options.restorer != "none" and not faces:
-            notes.append(say("No face found: the whole picture was enhanced, no face restored."))
+            notes.append(
+                say("No face was found: the whole photo was enhanced, but no face was restored.")
+            )
         elif len(patches) < len(faces) and options.weight > 0:
             notes.append(_left_alone(len(faces) - len(patches), len(faces)))
         report = Report(
@@ -308,10 +310,14 @@ def _repaired(share: float) -> Sentence:
 
 def _left_alone(count: int, total: int) -> Sentence:
     if total == 1:
-        return say("The face is sharp: left alone.")
+        return say("The face is already sharp and was left unchanged.")
     if count == 1:
-        return say("1 of {total} faces is sharp: left alone.", total=total)
-    return say("{count} of {total} faces are sharp: left alone.", count=count, total=total)
+        return say("1 of {total} faces is already sharp and was left unchanged.", total=total)
+    return say(
+        "{count} of {total} faces are already sharp and were left unchanged.",
+        count=count,
+        total=total,
+    )
 
 
 class _Clock:

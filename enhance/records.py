@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from enhance.catalogue import option_values
 from enhance.errors import OptionsError
-from enhance.sentences import Sentence, say
+from enhance.i18n import Sentence, say
 
 Pixels: TypeAlias = NDArray[Any]
 """uint8 or uint16, full range; RGB (height, width, 3) unless said otherwise."""

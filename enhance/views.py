@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from enhance.images import browser_shows
-from enhance.images.deep import to_8_bit
+from enhance.photos import browser_shows
+from enhance.photos.deep import to_8_bit
 from enhance.records import Photo, Pixels, Views
-from enhance.scaling import shrink
+from enhance.upscaling.interpolation import shrink
 
 _THUMBNAIL_SIDE = 480  # pixels, the longer side
 _SHOWN_SIDE = 4096

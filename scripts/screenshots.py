@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts import DOCS
 from tests.server import Server, running
-from tests.ui.conftest import launch
-from tests.ui.hands import GROUP, HEADLINE, PORTRAIT, PRINT, SMALL, THUMBNAILS, drop, finish
+from tests.web.conftest import launch
+from tests.web.hands import GROUP, HEADLINE, PORTRAIT, PRINT, SMALL, THUMBNAILS, drop, finish
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from enhance.images import decode
+from enhance.photos import decode
 from enhance.records import Limits, Photo, Source
 
 

@@ -21,8 +21,8 @@ from PIL import Image
 from benchmarks.photos import astronaut
 from enhance.catalogue import MODELS, weight_files
 from enhance.cli import main
-from enhance.folders.manifest import LOCK, NAME
-from enhance.scaling import lanczos
+from enhance.jobs.manifest import LOCK, NAME
+from enhance.upscaling.interpolation import lanczos
 
 ROOT = Path(__file__).parents[1]
 SMALL = np.ascontiguousarray(astronaut()[::8, ::8])
@@ -95,7 +95,7 @@ def test_files_for_people(folder: Path, tmp_path: Path) -> None:
         (["a.png", "-o", "out", "--tile", "5"], "tile must be between 32 and 4096, not 5."),
         (["a.png", "-o", "out", "--upscale", "9"], "--upscale"),
         (["a.png"], "-o/--out"),
-        ([".", "-o", "out"], "there is no photo in what you named."),
+        ([".", "-o", "out"], "no photos were found."),
     ],
 )
 def test_misuse_is_refused_with_a_sentence(
@@ -189,11 +189,10 @@ def wait_for_lines(out: Path, count: int, process: subprocess.Popen[str]) -> Non
         time.sleep(0.005)
 
 
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    """A folder of photos, each with a colour of its own."""
-    folder = tmp_path / "many"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photos, each with a colour of its own; tests only read it."""
+    folder = tmp_path_factory.mktemp("many")
     for number in range(40):
         photo = Image.fromarray(astronaut()[:300, :400])
         photo.putpixel((0, 0), (number, 0, 0))
@@ -255,7 +254,7 @@ def test_a_run_that_is_asked_to_stop_does_and_says_so(
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "Stopped. The same command again does the rest." in said and "Traceback" not in said
+    assert "Stopped. Run the same command again to do the rest." in said and "Traceback" not in said
     assert visible(out) == sorted(line["file"] for line in lines(out))
     assert 3 <= len(visible(out)) < 40
     assert_whole(out)
@@ -306,4 +305,4 @@ def test_fetch_downloads_verifies_and_says_where(
         monkeypatch.setitem(MODELS, "gfpgan-1.4", wrong)
         assert main(["fetch", "gfpgan-1.4"]) == 1
         server.shutdown()
-    assert "a wrong one is not used" in capsys.readouterr().err
+    assert "an incorrect file is never used" in capsys.readouterr().err

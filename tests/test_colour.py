@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from benchmarks.photos import astronaut
-from enhance.colour import SRGB, ColourSpace, colour_space, srgb_view
+from enhance.photos.colour import SRGB, ColourSpace, colour_space, srgb_view
 from tests.pictures import (
     SRGB_CURVE,
     SRGB_PROFILE,

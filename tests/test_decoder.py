@@ -21,11 +21,11 @@ from benchmarks.photos import astronaut
 from enhance.build import ResidentModels
 from enhance.engines.local import LocalEngine
 from enhance.errors import PhotoError, UnreadablePhoto
-from enhance.images import Decoder, decode, preview, size_of
+from enhance.i18n import Sentence
+from enhance.photos import Decoder, decode, preview, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
-from enhance.sentences import Sentence
-from enhance.ui.chinese import CHINESE
+from enhance.web.language import CHINESE
 from tests.conftest import Save
 from tests.pictures import deep_png
 from tests.sabotage import (
@@ -222,7 +222,7 @@ def script(tmp_path: Path, code: str) -> subprocess.Popen[str]:
 
 BUSY = """
 import sys, threading, time
-from enhance.images import Decoder
+from enhance.photos import Decoder
 from enhance.records import Source
 from tests.sabotage import keep, libraries, sleep
 photo, decoder = Source.of(sys.argv[1]), Decoder(1)
@@ -248,7 +248,7 @@ def test_a_script_is_run_once_although_it_has_no_guard(photo: Source, tmp_path: 
     code = """
 import sys
 from enhance import LocalEngine, Limits, Options, Source
-from enhance.images import DECODER
+from enhance.photos import DECODER
 print("ran", DECODER(Source.of(sys.argv[1]), Limits()).size)
 """
     out, err = script(tmp_path, code).communicate(timeout=DEADLINE)

@@ -13,10 +13,10 @@ import pytest
 import retinaface  # type: ignore[import-untyped]
 
 from benchmarks.photos import Rgb, astronaut, group, hopper
-from enhance.detectors import RetinaFaceMobileNet
 from enhance.errors import WeightsInvalid
+from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.records import Face
-from enhance.weights import PackagedFile
+from enhance.weights.files import PackagedFile
 
 THRESHOLD = 0.8
 
@@ -129,7 +129,7 @@ def test_the_runtime_reports_to_nobody(tmp_path: Path) -> None:
     told = ("CI", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
     environment = {name: value for name, value in os.environ.items() if name not in told}
     subprocess.run(
-        [sys.executable, "-c", "import enhance.detectors as d; d.RetinaFaceMobileNet()"],
+        [sys.executable, "-c", "import enhance.faces.detect as d; d.RetinaFaceMobileNet()"],
         env=environment | {"HOME": str(tmp_path)},
         check=True,
         timeout=120,

@@ -21,11 +21,13 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from enhance import downloads, files
-from enhance.checkpoints import load_checkpoint
-from enhance.downloads import fetch, locate
+from enhance import files
 from enhance.errors import Cancelled, WeightsInvalid, WeightsMissing
-from enhance.weights import WeightFile
+from enhance.weights import download, verified
+from enhance.weights.checkpoints import load_checkpoint
+from enhance.weights.download import fetch
+from enhance.weights.files import WeightFile
+from enhance.weights.verified import locate
 
 DATA = random.Random(0).randbytes(300_000)
 HALF = len(DATA) // 2
@@ -244,7 +246,7 @@ def test_retries(status: int, server: Server, file: WeightFile) -> None:
 def test_tries_that_bring_much_are_not_counted(
     server: Server, file: WeightFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "_GAIN", 1000)
+    monkeypatch.setattr(download, "_GAIN", 1000)
     server.faults.extend(["cut"] * 6)
     assert fetch(file, pauses=NO_WAIT[:1]).read_bytes() == DATA
 
@@ -289,7 +291,7 @@ def test_two_processes_download_once(server: Server, file: WeightFile) -> None:
     server.faults.extend(["hold"])
     script = (
         "from enhance.catalogue import WeightFile\n"
-        "from enhance.downloads import fetch\n"
+        "from enhance.weights.download import fetch\n"
         f"fetch({file!r}, lambda *done: print(*done, flush=True))\n"
     )
     command = [sys.executable, "-c", script]
@@ -315,7 +317,7 @@ def test_wrong_file_is_refused(
 ) -> None:
     server.files |= {"/official": wrong, "/mirror": wrong}
     server.faults.extend([length] * 2)
-    with pytest.raises(WeightsInvalid, match=r"No address gave the right net\.pth") as caught:
+    with pytest.raises(WeightsInvalid, match=r"No address provided the correct net\.pth") as caught:
         fetch(file, pauses=())
     assert all(url in str(caught.value) for url in file.urls)
     assert not (folder / NAME).exists()
@@ -340,14 +342,14 @@ def test_missing_says_what_was_tried_and_what_to_do(file: WeightFile, folder: Pa
     said = str(caught.value)
     assert said == (
         f"net.pth could not be downloaded. Tried: {file.urls[0]} (status 404); "
-        f"{file.urls[1]} (status 404). To place it by hand, save it as {folder / NAME}: "
+        f"{file.urls[1]} (status 404). To install it by hand, save it as {folder / NAME}: "
         f"300000 bytes, SHA-256 {file.sha256}."
     )
 
 
 def test_nobody_there_is_tried_twice(file: WeightFile, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("enhance.downloads.time.sleep", pauses.append)
+    monkeypatch.setattr("enhance.weights.download.time.sleep", pauses.append)
     with Server() as closed:
         nobody = closed.url
     with pytest.raises(WeightsMissing, match="could not be downloaded"):
@@ -357,7 +359,7 @@ def test_nobody_there_is_tried_twice(file: WeightFile, monkeypatch: pytest.Monke
 
 def test_redirects_lead_only_to_https(server: Server, file: WeightFile) -> None:
     server.moved["/official"] = "http://example.invalid/net.pth"
-    with pytest.raises(WeightsMissing, match="not a https address"):
+    with pytest.raises(WeightsMissing, match="not an https address"):
         fetch(replace(file, urls=file.urls[:1]))
 
 
@@ -411,7 +413,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(path)
         return compute(path)
 
-    monkeypatch.setattr(downloads, "sha256", spy)
+    monkeypatch.setattr(verified, "sha256", spy)
     return found
 
 
@@ -452,7 +454,7 @@ def test_hash_is_computed_once(file: WeightFile, tmp_path: Path, hashed: list[Pa
     mine = tmp_path / "mine.pth"
     mine.write_bytes(DATA)
     for _ in range(3):
-        downloads._sha256_of.cache_clear()  # as a new process would find it
+        verified._sha256_of.cache_clear()  # as a new process would find it
         assert locate(file, mine)
     assert hashed == [mine]
 
@@ -481,7 +483,7 @@ def test_change_that_keeps_size_and_mtime_is_noticed(file: WeightFile, hashed: l
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("ENHANCE_WEIGHTS_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    found = downloads.weights_folder()
+    found = verified.weights_folder()
     assert found.name == "weights" and found.is_absolute()
     if sys.platform == "linux":
         assert found == tmp_path / "enhance" / "weights"
@@ -540,7 +542,7 @@ def test_code_in_a_checkpoint_is_not_run(save: Save, tmp_path: Path) -> None:
     save({"params": Touch(trace)}, tmp_path / NAME)
     pickle.loads(pickle.dumps(Touch(tmp_path / "works")))
     assert (tmp_path / "works").exists()
-    with pytest.raises(WeightsInvalid, match="holds code"):
+    with pytest.raises(WeightsInvalid, match="contains code"):
         load_checkpoint(tmp_path / NAME)
     assert not trace.exists()
 
@@ -563,7 +565,7 @@ def test_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [{}, [1], torch.zeros(1), {"epoch": 3}, {"params": 1}])
 def test_checkpoint_without_weights_is_refused(content: object, tmp_path: Path) -> None:
     save_zip(content, tmp_path / NAME)
-    with pytest.raises(WeightsInvalid, match="not one of weights"):
+    with pytest.raises(WeightsInvalid, match="contains no weights"):
         load_checkpoint(tmp_path / NAME)
 
 

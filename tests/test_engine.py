@@ -24,7 +24,7 @@ from enhance.records import (
     Result,
     Source,
 )
-from enhance.weights import PackagedFile
+from enhance.weights.files import PackagedFile
 from tests.conftest import Save
 
 QUICK = Options(restorer="none", background="lanczos", upscale=2)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import Rgb, astronaut, hopper
-from enhance import faces
-from enhance.faces import CROP, TEMPLATE, Patch, align, face_matrix, paste
-from enhance.maskers import FeatherMasker
+from enhance.faces import geometry
+from enhance.faces.geometry import CROP, TEMPLATE, Patch, align, face_matrix, paste
+from enhance.faces.mask import FeatherMasker
 from enhance.records import Face
-from enhance.scaling import lanczos
+from enhance.upscaling.interpolation import lanczos
 
 # (centre, width of the 512×512 crop in photo pixels, degrees) on a photo of 512×512
 PLACES = {
@@ -229,7 +229,7 @@ def test_a_face_larger_than_a_band_is_pasted_like_a_small_one(
     patches = [unrestored(astronaut(), place(name)) for name in names]
     results = []
     for band in (10**9, 20_000, 1):
-        monkeypatch.setattr(faces, "_BAND", band)
+        monkeypatch.setattr(geometry, "_BAND", band)
         canvas = np.zeros((512, 512, 3), np.uint8)
         paste(canvas, patches, 1)
         results.append(canvas.astype(int))
@@ -241,7 +241,7 @@ def test_a_face_larger_than_a_band_is_pasted_like_a_small_one(
 def test_a_face_of_several_bands_leaves_no_seam() -> None:
     canvas = np.zeros((2000, 2000, 3), np.uint8)
     paste(canvas, [constant(similarity((250, 250), 480, 2), 0.6, WHOLE)], 4)
-    assert canvas.size // 3 > faces._BAND
+    assert canvas.size // 3 > geometry._BAND
     assert (canvas[200:1800, 200:1800] == 153).all()
 
 

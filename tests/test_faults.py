@@ -17,10 +17,10 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.pipeline import Enhanced, Enhancer
 from enhance.records import Checkpoint, Failure, Limits, Options, Photo, Result, Setup
-from enhance.ui.batches import Batches
+from enhance.web.batches.store import BatchStore
 from tests.conftest import Save
 from tests.server import running
-from tests.ui.api_photos import IN_STEPS, QUICK, SLOW, results, square
+from tests.web.api_photos import IN_STEPS, QUICK, SLOW, results, square
 
 FAST = Options(upscale=1, restorer="none", background="lanczos")
 
@@ -102,7 +102,7 @@ def test_a_full_disk_takes_one_photo(
     monkeypatch.setattr(Path, "write_bytes", write_half)
     engine = LocalEngine(lambda: enhancer, Limits())
     with closing(engine):
-        batch = Batches(engine, tmp_path / "files", Limits()).start(
+        batch = BatchStore(engine, tmp_path / "files", Limits()).start(
             sources, FAST, "one", viewed=True
         )
         entries = list(batch.records())

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import Damage, astronaut, degrade, hopper
-from enhance.colour import colour_space
 from enhance.engines.local import LocalEngine
-from enhance.images import decode, encode
+from enhance.photos import decode, encode
+from enhance.photos.colour import colour_space
 from enhance.records import Options, Photo, Result, Source
 from tests.pictures import (
     DEEP,

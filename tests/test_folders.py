@@ -23,12 +23,12 @@ from benchmarks import folders
 from benchmarks.photos import astronaut
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
-from enhance.folders.bucket import FOLDER, Bucket
-from enhance.folders.ledger import Job
-from enhance.folders.manifest import LOCK, NAME
-from enhance.folders.photos import Shard, below
-from enhance.folders.remote import Store
-from enhance.folders.walk import list_local, walk
+from enhance.jobs.manifest import LOCK, NAME
+from enhance.jobs.manifest_lines import Job
+from enhance.jobs.object_store import Store
+from enhance.jobs.remote_manifest import FOLDER, Bucket
+from enhance.jobs.sources import Shard, below
+from enhance.jobs.walk import list_local, walk
 from enhance.records import Failure, Limits, Result
 from tests.test_manifest import result
 
@@ -239,14 +239,14 @@ def test_people_are_told_how_far_it_is_and_how_it_ended(
         "2020/b.png → 2020/b_enhanced.png",
     ]
     assert last.startswith("6 of 7 enhanced, 1 failed, ")
-    assert last.endswith(f" photos a second: {out}")
+    assert last.endswith(f" photos per second: {out}")
     assert "7 photos [" in errors and "7/7 [" in errors
-    assert "failed: “bad.png” is not an image" in errors
+    assert "failed: “bad.png” is not a readable image" in errors
     assert "Left out: linked folders: 1; --verbose says which." in errors
     assert main(["run", str(tree), "-o", out, *QUICK[:-1], "--quiet"]) == 1
     said, errors = capsys.readouterr()
     assert said == ""
-    assert errors.splitlines()[0].startswith("failed: “bad.png” is not an image")
+    assert errors.splitlines()[0].startswith("failed: “bad.png” is not a readable image")
 
 
 def test_a_folder_that_cannot_be_read_ends_nothing(
@@ -286,12 +286,16 @@ def test_results_are_no_photos(run: Any, tree: Path) -> None:
         ("tree/2020", "tree", "OUT must not be SRC"),
         ("tree/nowhere", "out", "No such file"),
         ("tree/z.png", "out", "Not a directory"),
-        ("tree/2020/empty", "out", "there is no photo in what you named."),
+        ("tree/2020/empty", "out", "no photos were found."),
         ("gs://bucket/photos", "out", "pip install gcsfs."),
         ("tree", "gs://bucket/photos", "pip install gcsfs."),
         ("nonsense://photos", "out", "nonsense://photos cannot be opened: "),
-        ("tree", "out --shard 3/2", "3/2 is no part of a whole: the second of eight is 2/8."),
-        ("tree", "out --shard two", "two is no part of a whole"),
+        (
+            "tree",
+            "out --shard 3/2",
+            "3/2 is not of the form I/N; the second of eight parts is 2/8.",
+        ),
+        ("tree", "out --shard two", "two is not of the form I/N"),
     ],
 )
 def test_misuse_is_refused_with_a_sentence(
@@ -477,8 +481,8 @@ def test_fetched_photos_do_not_pile_up(
 def test_parts_of_the_manifest_follow_one_another(
     memory: AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("enhance.folders.bucket._LINES", 3)
-    monkeypatch.setattr("enhance.folders.bucket._PART", 6)
+    monkeypatch.setattr("enhance.jobs.remote_manifest._LINES", 3)
+    monkeypatch.setattr("enhance.jobs.remote_manifest._PART", 6)
     store = Store(memory, "/out")
     jobs = [Job(f"/{number}.png", 1, "1", "x2") for number in range(20)]
     bucket = Bucket(store)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import fuzz
-from enhance.images import decode
+from enhance.photos import decode
 from enhance.records import Source
 
 

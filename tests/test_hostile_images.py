@@ -17,13 +17,13 @@ import pytest
 import tifffile
 from PIL import Image
 
-import enhance.images.decoding
+import enhance.photos.decoding
 from benchmarks.memory import peak
 from enhance.errors import PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
-from enhance.images import Decoder, decode, encode, preview, size_of
+from enhance.i18n import Sentence
+from enhance.photos import Decoder, decode, encode, preview, size_of
 from enhance.records import Limits, Source
-from enhance.sentences import Sentence
-from enhance.ui.chinese import CHINESE
+from enhance.web.language import CHINESE
 from tests.pictures import PHOTO, file_of, png, profile
 
 ROOT = Path(__file__).parents[1]
@@ -144,7 +144,7 @@ def test_too_large_photos_are_refused_from_their_header(
         raise AssertionError("a decoder was reached")
 
     for decoder in ("load", "read_deep", "read_deep_tiff"):
-        monkeypatch.setattr(enhance.images.decoding, decoder, reached)
+        monkeypatch.setattr(enhance.photos.decoding, decoder, reached)
     for name, content in TOO_LARGE.items():
         path = tmp_path / name
         path.write_bytes(content)
@@ -159,7 +159,7 @@ def test_lying_files_take_no_memory(tmp_path: Path) -> None:
 import json, resource, sys
 from pathlib import Path
 from enhance.errors import PhotoError
-from enhance.images import decode, size_of
+from enhance.photos import decode, size_of
 from enhance.records import Source
 
 def peak():
@@ -192,7 +192,7 @@ print(json.dumps({"reasons": reasons, "megabytes": peak() - before}))
 def test_what_is_no_photo_is_refused_whatever_its_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(NO_PHOTOS[name])
-    with pytest.raises(UnreadablePhoto, match=f"“{name}” is (not an image|damaged)"):
+    with pytest.raises(UnreadablePhoto, match=f"“{name}” is (not a readable image|damaged)"):
         decode(Source.of(path))
     assert size_of(path) is None
 
@@ -474,4 +474,4 @@ def test_a_profile_of_endless_steps_is_not_used(tmp_path: Path) -> None:
     path.write_bytes(file_of(PHOTO, "WEBP", icc_profile=bytes(icc)))
     photo = decode(Source.of(path))
     assert photo.icc is None
-    assert photo.notes == ("The colour profile cannot be used: colours are read without it.",)
+    assert photo.notes == ("The colour profile cannot be used and was ignored.",)

@@ -15,8 +15,8 @@ from PIL import Image, ImageCms
 
 from benchmarks.photos import Rgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
-from enhance.images import decode, encode, output_stem, preview, size_of
-from enhance.images.formats import video_bits
+from enhance.photos import decode, encode, output_stem, preview, size_of
+from enhance.photos.formats import video_bits
 from enhance.records import Limits, OutputFormat, Photo, Source
 from tests.pictures import (
     DEEP,
@@ -405,7 +405,7 @@ def test_a_photo_of_10_bits_is_read_with_8_and_says_so(make: Make) -> None:
     heif.save(file, quality=95)
     photo = decode(make("a.heic", file.getvalue()))
     assert near(photo.rgb, PHOTO) < 4
-    assert photo.notes == ("Read with 8 bits a channel, the photo has 10.",)
+    assert photo.notes == ("Read with 8 bits per channel; the photo has 10.",)
     avif = file_of(PHOTO, "AVIF")
     assert decode(make("a.avif", avif)).notes == ()
     for flags, bits in ((0x0C, 8), (0x4C, 10), (0x6C, 12)):  # nobody here writes such files
@@ -430,7 +430,7 @@ def test_16_bits_are_rounded_to_8_where_needed_and_said(
 ) -> None:
     photo = decode(make("a.png", deep_png(PHOTO.astype(np.uint16) * 257)))
     data, _, notes = encode(photo.rgb, photo.alpha, photo, wanted, 95)
-    assert notes == (f"{kind} holds 8 bits a channel, the photo had 16.",)
+    assert notes == (f"{kind} stores 8 bits per channel; the photo had 16.",)
     written = decode(make("b", data))
     assert written.rgb.dtype == np.uint8
     assert near(written.rgb, PHOTO) < 3
@@ -475,7 +475,7 @@ def test_too_long_for_webp_becomes_png_and_says_so(make: Make, shape: tuple[int,
     photo = replace(decode(make("a.webp", PHOTO)), rgb=np.full((*shape, 3), 70, np.uint8))
     data, extension, notes = encode(photo.rgb, None, photo, "same", 95)
     assert extension == "png"
-    assert notes == ("Saved as PNG: WEBP holds at most 16383 pixels a side.",)
+    assert notes == ("Saved as PNG: WEBP supports at most 16383 pixels per side.",)
     assert np.array_equal(decode(make("b.png", data)).rgb, photo.rgb)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from enhance.catalogue import weight_files
 from enhance.inventory import inventory
-from enhance.weights import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN
+from enhance.weights.files import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN
 
 
 def test_only_what_is_bundled_is_present_without_a_download(

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import Rgb, astronaut
-from enhance.low_frequencies import keep_low_frequencies, match_colours
-from enhance.scaling import lanczos
+from enhance.faces.colours import match_colours
+from enhance.upscaling.interpolation import lanczos
+from enhance.upscaling.low_frequencies import keep_low_frequencies
 from tests.test_restorers import aligned, means
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from enhance.folders.ledger import Job
-from enhance.folders.manifest import LOCK, NAME, Manifest
-from enhance.folders.walk import Listed, stated
+from enhance.jobs.manifest import LOCK, NAME, Manifest
+from enhance.jobs.manifest_lines import Job
+from enhance.jobs.walk import Listed, stated
 from enhance.records import Failure, Report, Result
 
 ROOT = Path(__file__).parents[1]
@@ -159,8 +159,8 @@ def test_four_processes_write_two_hundred_lines_into_one_manifest(
     code = """
 import sys
 from pathlib import Path
-from enhance.folders.ledger import Job
-from enhance.folders.manifest import Manifest
+from enhance.jobs.manifest_lines import Job
+from enhance.jobs.manifest import Manifest
 from tests.test_manifest import result
 manifest = Manifest(Path(sys.argv[1]))
 for number in range(50):

@@ -17,9 +17,9 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image, PngImagePlugin
 
-from enhance.images import decode, encode
-from enhance.images.location import without_location
-from enhance.images.metadata import photoshop_block
+from enhance.photos import decode, encode
+from enhance.photos.location import without_location
+from enhance.photos.metadata import photoshop_block
 from enhance.records import Metadata, OutputFormat, Photo, Source
 from tests.pictures import DEEP, PHOTO, XMP, exif, file_of, iptc
 from tests.pictures import SRGB_PROFILE as ICC
@@ -80,7 +80,7 @@ def test_everything_a_format_can_hold_is_kept(read: Any, kind: str, dtype: type)
     assert len(tags_of(again.exif)) == 5
     holds_iptc = kind in ("JPEG", "TIFF")
     assert again.iptc == (iptc() if holds_iptc else None)
-    assert holds_iptc != ("The IPTC block is left out: " + kind + " holds none." in notes)
+    assert holds_iptc != ("The IPTC metadata was left out: " + kind + " cannot store it." in notes)
     if kind in ("JPEG", "PNG", "TIFF"):
         assert again.dpi == pytest.approx((240, 240), abs=0.01)
 
@@ -299,7 +299,7 @@ def test_metadata_made_to_take_hours_are_answered() -> None:
     code = r"""
 import struct
 import numpy as np
-from enhance.images.location import without_location
+from enhance.photos.location import without_location
 from enhance.records import Photo
 
 photo = lambda **blocks: Photo("a", np.zeros((1, 1, 3), np.uint8), "JPEG", **blocks)
@@ -360,7 +360,7 @@ def test_blocks_that_are_too_long_for_jpeg_are_left_out_and_said(
     changed: Any = {field: content.ljust(most + 1, pad)}
     long = replace(fits, **changed)
     data, _, notes = encode(PHOTO, None, long, "same", 95)
-    assert notes == (f"The {name} block is left out: JPEG holds at most 64 KB of it.",)
+    assert notes == (f"The {name} metadata was left out: JPEG stores at most 64 KB of it.",)
     assert getattr(read(data), field) is None
 
 

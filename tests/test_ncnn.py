@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from benchmarks.photos import astronaut
-from enhance.compat import prepare
 from enhance.errors import WeightsInvalid
-from enhance.nets.ncnn import load_convolutions, read_convolutions
-from enhance.nets.rrdbnet import RRDBNet
-from enhance.weights import X4PLUS_BIN, X4PLUS_PARAM
+from enhance.networks.rrdbnet import RRDBNet
+from enhance.networks.upstream import prepare
+from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
+from enhance.weights.ncnn import load_convolutions, read_convolutions
 
 # 23 blocks of 15 convolutions, and 6 around them
 CONVOLUTIONS = 23 * 15 + 6
@@ -50,7 +50,7 @@ def test_a_truncated_file_is_refused(param: str, blob: bytes, missing: int) -> N
 
 @pytest.mark.parametrize("extra", [1, 4, 4096])
 def test_surplus_bytes_are_refused(param: str, blob: bytes, extra: int) -> None:
-    with pytest.raises(WeightsInvalid, match=f"{extra} bytes too many"):
+    with pytest.raises(WeightsInvalid, match=f"{extra} bytes too long"):
         read_convolutions(param, blob + bytes(extra))
 
 
@@ -70,7 +70,7 @@ def test_an_unknown_number_format_is_refused(param: str, blob: bytes) -> None:
 def test_weights_of_another_net_are_refused(
     param: str, blob: bytes, other: torch.nn.Module
 ) -> None:
-    with pytest.raises(WeightsInvalid, match="another network"):
+    with pytest.raises(WeightsInvalid, match="different network"):
         load_convolutions(other, read_convolutions(param, blob))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from enhance.compat import prepare
-from enhance.nets.rrdbnet import RRDBNet
-from enhance.nets.srvgg import SRVGGNetCompact
+from enhance.networks.rrdbnet import RRDBNet
+from enhance.networks.srvgg import SRVGGNetCompact
+from enhance.networks.upstream import prepare
 
 prepare()
 

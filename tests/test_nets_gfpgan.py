@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from enhance.nets.gfpgan import GFPGAN, DoublingConv, StyleConv, ToRGB
-from enhance.tensors import Device
+from enhance.networks.gfpgan import GFPGAN, DoublingConv, StyleConv, ToRGB
+from enhance.networks.resident import Device
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def _upstream(folder: Path, size: int, narrow: float, style: int) -> Any:
 
     Upstream starts with no noise and nearly no steering, so these get values like trained ones.
     """
-    from enhance.compat import prepare
+    from enhance.networks.upstream import prepare
 
     prepare()
     from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean

@@ -80,7 +80,7 @@ def test_an_installed_command_enhances(installed: Path, tmp_path: Path) -> None:
 
 
 def test_an_installed_package_has_the_page(installed: Path, tmp_path: Path) -> None:
-    code = "import enhance.ui.page, enhance.ui.viewer as v; print(enhance.ui.page.__file__)"
+    code = "from enhance.web.page import page, viewer; print(page.__file__)"
     done = subprocess.run(
         [installed / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True
     )

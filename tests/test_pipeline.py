@@ -11,7 +11,7 @@ from enhance.build import ResidentModels
 from enhance.errors import Cancelled, PhotoTooLarge
 from enhance.pipeline import Detector, Enhanced, Enhancer, Restorer
 from enhance.records import Checkpoint, EngineInfo, Face, Limits, Options, Photo, Setup
-from enhance.scaling import lanczos, transparency
+from enhance.upscaling.interpolation import lanczos, transparency
 
 PORTRAIT = degrade(hopper(), Damage(down=3))
 LANDSCAPE = np.ascontiguousarray(astronaut()[380:, :200])
@@ -176,7 +176,7 @@ def test_faces_below_the_smallest_size_are_left(enhancer: Enhancer) -> None:
 def test_a_photo_without_faces_is_enhanced_and_says_so(enhancer: Enhancer) -> None:
     done = enhancer(photo(LANDSCAPE), replace(FACES, upscale=3), go)
     assert np.array_equal(done.canvas, lanczos(LANDSCAPE, 3))
-    assert [note for note in done.report.notes if note.startswith("No face found")]
+    assert [note for note in done.report.notes if note.startswith("No face was found")]
 
 
 def test_notes_of_decoding_are_kept(enhancer: Enhancer) -> None:

@@ -38,7 +38,7 @@ from enhance.records import (
     Setup,
     Source,
 )
-from enhance.weights import PackagedFile
+from enhance.weights.files import PackagedFile
 from tests.conftest import Save
 from tests.server import ROOT
 

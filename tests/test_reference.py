@@ -21,9 +21,9 @@ from benchmarks.reference import (
     upstream_restorer,
 )
 from enhance.build import ResidentModels
-from enhance.faces import Patch, align, face_matrix, paste
+from enhance.faces.geometry import Patch, align, face_matrix, paste
 from enhance.records import Face, FloatArray, Options, Setup
-from enhance.scaling import lanczos
+from enhance.upscaling.interpolation import lanczos
 
 UPSCALE = 2
 

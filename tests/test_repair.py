@@ -16,11 +16,11 @@ import torch
 from benchmarks.photos import Rgb, astronaut, hopper
 from benchmarks.repair import damaged, faded, psnr
 from enhance.build import ResidentModels
-from enhance.colour import colour_space
 from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled
 from enhance.layers import repaste
-from enhance.nets.damage import DamageNet
+from enhance.networks.damage import DamageNet
+from enhance.photos.colour import colour_space
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Face, Limits, Mask, Options, Photo
 from enhance.repair import detect

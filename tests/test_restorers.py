@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
-from enhance import restorers
 from enhance.build import ResidentModels
 from enhance.catalogue import MODELS, weight_files
-from enhance.detectors import RetinaFaceMobileNet
 from enhance.errors import Cancelled, WeightsInvalid
-from enhance.faces import CROP, align, face_matrix
+from enhance.faces import restore
+from enhance.faces.colours import match_colours
+from enhance.faces.detect import RetinaFaceMobileNet
+from enhance.faces.geometry import CROP, align, face_matrix
+from enhance.faces.sharpness import is_sharp, working_edge
 from enhance.files import sha256
-from enhance.low_frequencies import match_colours
 from enhance.records import Setup
-from enhance.sharpness import is_sharp, working_edge
 
 DAMAGE = Damage(blur=3, down=4)
 
@@ -105,7 +105,7 @@ def test_when_it_must_be_quick_every_crop_is_shrunk_as_far_as_it_goes(
     assert is_sharp(sharp[0])
     restorer = models.restorer("bundled")
     quick = restorer(sharp, go, quick=True)
-    monkeypatch.setattr(restorers, "working_edge", lambda crop: 128)
+    monkeypatch.setattr(restore, "working_edge", lambda crop: 128)
     assert np.array_equal(quick, restorer(sharp, go))
 
 
@@ -114,7 +114,7 @@ def test_faces_together_are_restored_as_alone(
 ) -> None:
     restorer = models.restorer("bundled")
     assert np.array_equal(restorer(crops[1:], go)[0], restored[1])
-    monkeypatch.setitem(restorers._BATCH, "cpu", 2)
+    monkeypatch.setitem(restore._BATCH, "cpu", 2)
     together = restorer(crops, go)
     assert np.abs(together - restored).mean() < 0.5 / 255
     assert np.abs(together - restored).max() < 4 / 255  # bfloat16 sums in another order

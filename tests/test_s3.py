@@ -17,9 +17,9 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from enhance.cli import main
-from enhance.folders.bucket import FOLDER
-from enhance.folders.opening import find_folder
-from enhance.folders.remote import Store
+from enhance.jobs.locations import find_folder
+from enhance.jobs.object_store import Store
+from enhance.jobs.remote_manifest import FOLDER
 from tests.test_folders import EXPECTED, QUICK, number_in, photo, results_in, tree, upload
 
 ROOT = Path(__file__).parents[1]
@@ -160,7 +160,7 @@ def test_a_run_that_is_asked_to_stop_forgets_nothing(s3: s3fs.S3FileSystem, many
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "Stopped. The same command again does the rest." in errors
+    assert "Stopped. Run the same command again to do the rest." in errors
     done = results(s3)
     assert 15 <= len(done) < 250
     assert {line["file"] for line in manifest(s3)} == done
@@ -183,7 +183,7 @@ def test_a_folder_of_more_than_a_page_is_listed_once(s3: s3fs.S3FileSystem) -> N
     ("source", "out", "sentence"),
     [
         ("s3://nowhere/photos", "out", "the photos cannot be listed: "),
-        ("s3://photos/empty", "out", "there is no photo in what you named."),
+        ("s3://photos/empty", "out", "no photos were found."),
         ("photos", "s3://nowhere/out", "s3://nowhere/out cannot be the folder for the results: "),
         ("s3://results/all/in", "s3://results/all", "OUT must not be SRC"),
     ],

@@ -12,17 +12,17 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+from babel.messages.pofile import read_po
 
 import enhance.errors
 from enhance.engines.base import failure
 from enhance.errors import EnhanceError, NotSaved, PhotoTooLarge
+from enhance.i18n import Sentence, joined, say
 from enhance.records import Options
-from enhance.sentences import Sentence, joined, say
-from enhance.ui.chinese import CHINESE
+from enhance.web.language import CATALOGUE, CHINESE
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [*sorted((ROOT / "enhance").rglob("*.py")), ROOT / "app.py"]
-DICTIONARY = ROOT / "enhance" / "ui" / "chinese.py"
 KINDS = {
     name
     for name, kind in vars(enhance.errors).items()
@@ -30,12 +30,11 @@ KINDS = {
 }
 
 
-def nodes(*, besides: Path | None = None) -> Iterator[tuple[str, ast.AST]]:
+def nodes() -> Iterator[tuple[str, ast.AST]]:
     """Every node of the product's source, with where it stands."""
     for path in SOURCES:
-        if path != besides:
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                yield f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}", node
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            yield f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}", node
 
 
 def calls(*names: str) -> Iterator[tuple[str, ast.Call]]:
@@ -135,11 +134,23 @@ def test_templates_are_literals() -> None:
     assert not computed
 
 
-def test_everything_said_has_a_translation() -> None:
+def said() -> dict[str, str]:
+    """Every text for people, with where it stands."""
     sayings = calls("say", "text", "translated", "toast")
-    said = [(place, literal(call.args[0])) for place, call in sayings]
-    missing = {text: place for place, text in said if text is not None and text not in CHINESE}
-    assert not missing
+    return {text: place for place, call in sayings if (text := literal(call.args[0])) is not None}
+
+
+def test_everything_said_has_a_translation() -> None:
+    missing = {text: place for text, place in said().items() if text not in CHINESE}
+    assert not missing, "make texts, then translate them"
+
+
+def test_the_catalogue_is_finished() -> None:
+    """`make check` says whether it is up to date."""
+    with CATALOGUE.open("rb") as file:
+        messages = read_po(file, abort_invalid=True)
+    assert not [message.id for message in messages if message.id and message.fuzzy]
+    assert not messages.obsolete
 
 
 @pytest.mark.parametrize("english", CHINESE)
@@ -148,8 +159,7 @@ def test_a_translation_has_the_same_fields(english: str) -> None:
 
 
 def test_every_translation_is_used() -> None:
-    texts = {node.value for _, node in nodes(besides=DICTIONARY) if isinstance(node, ast.Constant)}
-    assert not set(CHINESE) - texts
+    assert not set(CHINESE) - set(said())
 
 
 def test_no_error_is_raised_with_text_that_cannot_be_translated() -> None:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from benchmarks.photos import astronaut
 from enhance.build import ResidentModels
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
+from enhance.networks.resident import Device, ResidentNet
 from enhance.records import Setup
-from enhance.tensors import Device, ResidentNet
 
 
 class FullDevice(Device):
@@ -118,5 +118,5 @@ def test_a_model_that_gives_no_numbers_fails_with_a_sentence() -> None:
     broken.always = True
     for precision in ("fp32", "bf16"):
         net = ResidentNet(broken, Device(torch.device("cpu"), precision))
-        with pytest.raises(ModelFailed, match="no valid picture"):
+        with pytest.raises(ModelFailed, match="valid image"):
             net(np.ones((1, 4, 4, 3), np.float32))

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from enhance.tiles import tiles
+from enhance.upscaling.tiles import tiles
 
 SEEDED = random.Random(7)
 SIZES = [

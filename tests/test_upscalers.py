@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.photos import Rgb, astronaut
-from enhance import upscalers
 from enhance.build import ResidentModels
 from enhance.errors import Cancelled, OutOfMemory
-from enhance.nets.rrdbnet import RRDBNet
+from enhance.networks.resident import Device, ResidentNet
+from enhance.networks.rrdbnet import RRDBNet
 from enhance.records import Setup
-from enhance.scaling import lanczos
-from enhance.sharpness import working_scale
-from enhance.tensors import Device, ResidentNet
-from enhance.tiles import tiles
-from enhance.upscalers import Lanczos, TiledNet
+from enhance.upscaling import upscalers
+from enhance.upscaling.interpolation import lanczos
+from enhance.upscaling.tiles import tiles
+from enhance.upscaling.upscalers import Lanczos, TiledNet
+from enhance.upscaling.working_size import working_scale
 
 CPU = Device.of(Setup("cpu", "fp32"))
 

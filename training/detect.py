@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from enhance.nets.damage import DamageNet
+from enhance.networks.damage import DamageNet
 from training.damage import Sample, damaged
 from training.photos import Image, training_photos
 

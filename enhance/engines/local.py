@@ -12,7 +12,8 @@ from typing import Protocol, TypeVar
 
 from enhance.engines.base import ahead, failure, finish, prepare
 from enhance.errors import Cancelled, TookTooLong
-from enhance.images import DECODER, Decoder
+from enhance.i18n import say
+from enhance.photos import DECODER, Decoder
 from enhance.pipeline import Enhanced
 from enhance.records import (
     Checkpoint,
@@ -24,7 +25,6 @@ from enhance.records import (
     Result,
     Source,
 )
-from enhance.sentences import say
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -165,8 +165,9 @@ class LocalRun:
             if time.monotonic() > end:
                 raise TookTooLong(
                     say(
-                        "“{name}” was stopped because it took longer than {seconds} seconds. "
-                        "Choose a smaller upscale or a faster background, or send a smaller photo.",
+                        "“{name}” was stopped because it took longer than {seconds} "
+                        "seconds. Choose a smaller upscale or a faster background, "
+                        "or send a smaller photo.",
                         name=name,
                         seconds=most,
                     )

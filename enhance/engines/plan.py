@@ -56,6 +56,6 @@ class Plan:
 
 
 def _free_gpu_bytes() -> int:
-    from enhance.tensors import free_gpu_bytes
+    from enhance.networks.resident import free_gpu_bytes
 
     return free_gpu_bytes()

@@ -30,10 +30,10 @@ from enhance.engines.base import failure
 from enhance.engines.local import LocalEngine, LocalRun
 from enhance.engines.plan import Plan
 from enhance.errors import EnhanceError, OptionsError, ReplicaLost
-from enhance.images import read
+from enhance.i18n import say
+from enhance.photos import read
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Failure, Limits, Options, Result, Source
-from enhance.sentences import say
 
 log = logging.getLogger(__name__)
 
@@ -274,8 +274,9 @@ class RayEngine:
         task.tries += 1
         if task.tries == _TRIES:
             sentence = say(
-                "“{name}” could not be enhanced: what worked on it ended {tries} times, perhaps "
-                "for lack of memory. Choose a smaller upscale or send a smaller photo.",
+                "“{name}” could not be enhanced: the process working on it died "
+                "{tries} times, perhaps for lack of memory. Choose a smaller upscale "
+                "or send a smaller photo.",
                 name=task.source.name,
                 tries=_TRIES,
             )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from enhance.colour import SRGB, ColourSpace
-from enhance.nets.damage import DamageNet
+from enhance.networks.damage import DamageNet
+from enhance.networks.resident import ResidentNet, unit
+from enhance.photos.colour import SRGB, ColourSpace
 from enhance.records import Checkpoint, Pixels
-from enhance.tensors import ResidentNet, unit
-from enhance.tiles import tiles
+from enhance.upscaling.tiles import tiles
 
 _TILE = 768  # pixels; larger ones save little of the overlap
 _SMALLEST_TILE = 64

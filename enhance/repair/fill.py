@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from enhance.records import Mask, Pixels
-from enhance.tiles import tiles
+from enhance.upscaling.tiles import tiles
 
 _RADIUS = 3  # pixels around the damage that its filling is made from
 _TILE = 256  # pixels; only tiles with damage are worked on

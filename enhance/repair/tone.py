@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from enhance.colour import SRGB, ColourSpace
+from enhance.photos.colour import SRGB, ColourSpace
 from enhance.records import FloatArray, Pixels
 
 _JUDGED = 384  # longer side, in pixels, of the copy that a photo is judged by

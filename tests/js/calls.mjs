@@ -1,4 +1,4 @@
-// Calls through Gradio's JavaScript client, for tests/ui/test_js_client.py.
+// Calls through Gradio's JavaScript client, for tests/web/test_js_client.py.
 // node calls.mjs CALL ADDRESS [PHOTO ...] prints one JSON record per line.
 import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";

@@ -1,1 +1,0 @@
-"""Photos in folders and stores, and results on their way there, however many."""

@@ -1,0 +1,1 @@
+"""The command: from folders and object stores of photos to folders of results."""

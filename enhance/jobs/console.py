@@ -1,0 +1,90 @@
+"""What the command tells the person, or the program, that started it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tqdm import tqdm
+
+from enhance.jobs.manifest_lines import PathOrUrl
+from enhance.records import Failure, Result
+
+
+@dataclass
+class Counts:
+    """How the photos of one run ended. left_out: kinds of `Listed`, see there."""
+
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Show:
+    """Lines on standard output, for people or as JSON; failures and progress on standard error.
+
+    out: where the results go, in the person's words.
+    """
+
+    out: str
+    json: bool = False
+    quiet: bool = False
+
+    def bar(self, unit: str, total: int | None = None, doing: str | None = None) -> tqdm[Any]:
+        """A progress bar with rate and expected time; in a log file a line now and then."""
+        return tqdm(
+            desc=doing,
+            total=total,
+            unit=unit,
+            disable=self.quiet,
+            file=sys.stderr,
+            mininterval=0.1 if sys.stderr.isatty() else 10,
+        )
+
+    def skipped(self, index: int, source: str, name: str, file: PathOrUrl) -> None:
+        """A photo was done before."""
+        if self.json:
+            known = {"file": str(file), "name": name, "source": source}
+            self._say({"ok": True, "index": index, **known, "skipped": True})
+
+    def done(self, source: str, record: Result, file: PathOrUrl) -> None:
+        """A photo was enhanced."""
+        report = record.report
+        if self.json:
+            known = {"file": str(file), "source": source}
+            self._say({"ok": True, "index": record.index, **known, **asdict(report)})
+        elif not self.quiet:
+            (w, h), seconds = report.output_size, sum(report.seconds.values())
+            faces = "1 face" if len(report.faces) == 1 else f"{len(report.faces)} faces"
+            self._say(f"{record.name} → {record.filename}: {w} × {h}, {faces}, {seconds:.1f} s")
+
+    def failed(self, source: str, record: Failure) -> None:
+        """A photo could not be enhanced."""
+        if self.json:
+            self._say({"ok": False, "source": source, **asdict(record)})
+        else:
+            tqdm.write(f"failed: {record.reason}", file=sys.stderr)
+
+    def end(self, total: int, counts: Counts, seconds: float) -> None:
+        """All photos are over."""
+        rate = counts.done / seconds if seconds else 0.0
+        if self.json:
+            times = {"seconds": round(seconds, 2), "photos_per_second": round(rate, 2)}
+            self._say({**asdict(counts), **times})
+        elif not self.quiet:
+            before = f", {counts.skipped} were done before" if counts.skipped else ""
+            self._say(
+                f"{counts.done} of {total} enhanced{before}, {counts.failed} failed, "
+                f"{seconds:.1f} s, {rate:.1f} photos per second: {self.out}"
+            )
+        if counts.left_out and not self.json:
+            left = ", ".join(f"{kind}s: {n}" for kind, n in sorted(counts.left_out.items()))
+            tqdm.write(f"Left out: {left}; --verbose says which.", file=sys.stderr)
+
+    def _say(self, told: dict[str, Any] | str) -> None:
+        text = told if isinstance(told, str) else json.dumps(told)
+        tqdm.write(text, file=sys.stdout)

@@ -1,0 +1,66 @@
+"""From what a person wrote, a path or a URL, to the photos there, or to where results go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.registry import known_implementations
+
+from enhance.jobs.manifest import Manifest
+from enhance.jobs.manifest_lines import Results
+from enhance.jobs.object_store import Store
+from enhance.jobs.remote_manifest import Bucket
+from enhance.jobs.sources import Photos, Shard, below, stored
+from enhance.records import Limits
+
+
+def find_folder(text: str) -> Path | Store:
+    """A local folder, or one in a store. Raises ValueError with a sentence when it is neither."""
+    if "://" not in text:
+        return Path(text)
+    protocol = text.partition("://")[0].rpartition("::")[2]
+    try:
+        files, root = url_to_fs(text)
+    except ImportError as error:
+        known = str(known_implementations.get(protocol, {}).get("class", ""))
+        package = known.partition(".")[0]
+        if package in ("", "fsspec"):
+            raise ValueError(f"{text} cannot be opened: {error}.") from error
+        raise ValueError(
+            f"{protocol}:// needs a package that is not installed: pip install {package}."
+        ) from error
+    except Exception as error:  # of each file system's own kind
+        raise ValueError(f"{text} cannot be opened: {error}.") from error
+    return Path(root) if isinstance(files, LocalFileSystem) else Store(files, root)
+
+
+def open_photos(
+    source: Path | Store,
+    results: Path | Store,
+    shard: Shard,
+    tick: Callable[[], object],
+    limits: Limits,
+) -> Photos:
+    """The photos of a shard in a folder and those in it, but not in that of the results.
+
+    tick: called for each photo that is found. Raises OSError when the folder cannot be read,
+    ValueError with a sentence if the results would lie among the photos.
+    """
+    mixed = "OUT must not be SRC, nor a folder that SRC lies in: results are no photos to enhance."
+    if isinstance(source, Path):
+        skip = results if isinstance(results, Path) else None
+        if skip and source.resolve().is_relative_to(skip.resolve()):
+            raise ValueError(mixed)
+        return below(source, shard, skip, tick)
+    url = results.url if isinstance(results, Store) else ""
+    if url and f"{source.url}/".startswith(f"{url}/"):
+        raise ValueError(mixed)
+    return stored(source, shard, url, tick, limits)
+
+
+def open_results(folder: Path | Store) -> Results:
+    """Where results go. Raises OSError."""
+    return Manifest(folder) if isinstance(folder, Path) else Bucket(folder)

@@ -1,0 +1,109 @@
+"""Results in a store such as S3, where nothing can be appended to or locked.
+
+The manifest is a folder of parts, `.enhance/<time>-<id>.jsonl`: each process writes parts of its
+own, line by line as in a local folder. A part is put anew with every hundred lines or few seconds,
+and at the end; after some thousand lines the next one is begun. When a process is killed, the
+photos since the last put are done once more, with the same bytes under the same names.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from threading import Lock
+
+from enhance.jobs.manifest_lines import Job, Ledger, line
+from enhance.jobs.object_store import Store
+from enhance.jobs.temporary_tables import as_bytes, scratch
+from enhance.jobs.walk import walk
+from enhance.records import Failure, Result
+
+FOLDER = ".enhance"
+
+log = logging.getLogger(__name__)
+
+_LINES = 100  # at most so many are not put yet
+_SECONDS = 5  # that lines wait, if more photos follow
+_PART = 4000  # lines
+
+
+class Bucket:
+    """The results below a store's root; see `Results`.
+
+    What other processes do meanwhile is not seen: let each have a shard of its own.
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Reads what is there. Raises OSError, also when nothing can be written there."""
+        self._store = store
+        self._ledger = Ledger()
+        self._sizes = scratch("CREATE TABLE sizes (name BLOB PRIMARY KEY, size) WITHOUT ROWID")
+        self._lock = Lock()  # of what follows
+        self._open = True
+        self._begin_part()
+        store.write(f"{FOLDER}/about.txt", b"What `python -m enhance` has done is in the parts.\n")
+        parts = []
+        for listed in walk(store.list):
+            if listed.name.startswith(f"{FOLDER}/"):
+                parts.append(listed.name)
+            else:
+                self._remember(listed.name, listed.size)
+        for part in sorted(parts):  # by time
+            self._ledger.read(store.read(part).splitlines())
+
+    def find(self, job: Job) -> str | None:
+        """See `Results.find`."""
+        done = self._ledger.find(job)
+        if done is None:
+            return None
+        size = self._sizes.execute("SELECT size FROM sizes WHERE name = ?", (as_bytes(done.file),))
+        return f"{self._store.url}/{done.file}" if size.fetchone() == (done.bytes,) else None
+
+    def save(self, job: Job, result: Result) -> str:
+        """See `Results.save`."""
+        name = self._ledger.free(result.filename, job.source)
+        self._store.write(name, result.data)
+        self._remember(name, len(result.data))
+        self._append(line(job, file=name, bytes=len(result.data)))
+        return f"{self._store.url}/{name}"
+
+    def fail(self, job: Job, failure: Failure) -> None:
+        """See `Results.fail`."""
+        self._append(line(job, failed=failure.kind, reason=failure.reason))
+
+    def close(self) -> None:
+        """See `Results.close`. Safe from any thread."""
+        with self._lock:
+            if self._open:
+                self._open = False
+                self._put()
+                self._ledger.close()
+                self._sizes.close()
+
+    def _remember(self, name: str, size: int) -> None:
+        self._sizes.execute("REPLACE INTO sizes VALUES (?, ?)", (as_bytes(name), size))
+
+    def _begin_part(self) -> None:
+        self._part = f"{FOLDER}/{time.time_ns():020}-{uuid.uuid4().hex}.jsonl"
+        self._lines: list[bytes] = []
+        self._put_lines, self._put_at = 0, time.monotonic()
+
+    def _append(self, added: bytes) -> None:
+        with self._lock:
+            self._ledger.read([added])
+            self._lines.append(added)
+            waiting = len(self._lines) - self._put_lines
+            if waiting < _LINES and time.monotonic() < self._put_at + _SECONDS:
+                return
+            try:
+                self._put()
+            except OSError:  # the lines are not lost: they are put with the next ones
+                log.exception("a part of the manifest could not be written")
+
+    def _put(self) -> None:
+        if len(self._lines) > self._put_lines:
+            self._store.write(self._part, b"".join(self._lines))
+            self._put_lines, self._put_at = len(self._lines), time.monotonic()
+            if len(self._lines) >= _PART:
+                self._begin_part()

@@ -1,0 +1,183 @@
+"""The loop of the command: what is not done yet goes to the engine, what comes back is saved."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path, PurePosixPath
+from types import FrameType
+
+from enhance.engines.base import Engine, Run, ahead, failure
+from enhance.errors import NotSaved, UnreadablePhoto
+from enhance.files import sha256
+from enhance.i18n import say
+from enhance.jobs.console import Counts, Show
+from enhance.jobs.manifest_lines import Job, PathOrUrl, Results
+from enhance.jobs.sources import Entry, Photos
+from enhance.records import Failure, Limits, Options, Result, Source
+
+log = logging.getLogger(__name__)
+
+_GRACE = 8  # seconds that the current photo may take after SIGTERM
+_AHEAD = 4  # photos that are fetched before the engine asks for them
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A photo that is not done yet. `fetched` gives its file, and the job with that one's hash."""
+
+    index: int
+    entry: Entry
+    job: Job
+    fetched: Future[tuple[Path, Job]]
+
+
+def work(
+    engine: Engine,
+    photos: Photos,
+    results: Results,
+    options: Options,
+    wanted: str,
+    limits: Limits,
+    *,
+    overwrite: bool,
+    show: Show,
+) -> tuple[Counts, int]:
+    """Enhance what is not done yet, save it and tell of it.
+
+    wanted: see `Job`. limits: the engine's. overwrite: also what is done. Returns how the photos
+    ended, and the number of the signal that ended the work too early or 0.
+    """
+    start, total = time.perf_counter(), len(photos.listing)
+    counts = Counts(left_out=dict(photos.listing.left_out))
+    at_work: dict[int, _Task] = {}  # by their number among those that the engine was given
+    numbers = count()
+
+    def to_do() -> Iterator[_Task]:
+        for index, entry in enumerate(photos.listing):
+            job = Job(entry.source, entry.size, entry.version, wanted)
+            file = None if overwrite else results.find(job)
+            if file is None:
+                yield _Task(index, entry, job, pool.submit(_fetch, photos, entry, job, limits))
+            else:
+                counts.skipped += 1
+                show.skipped(index, entry.source, entry.name, file)
+                bar.update()
+
+    def sources() -> Iterator[Source]:
+        for task in ahead(to_do(), _AHEAD):
+            try:
+                path, _ = task.fetched.result()
+            except OSError as error:
+                over(task, task.job, _unread(task, error))
+            else:
+                at_work[next(numbers)] = task
+                yield Source(path, task.entry.name)
+
+    def over(task: _Task, job: Job, record: Result | Failure) -> None:
+        saved = _save(results, task, job, replace(record, index=task.index))
+        if isinstance(saved, Failure):
+            counts.failed += 1
+            show.failed(task.entry.source, saved)
+        else:
+            counts.done += 1
+            show.done(task.entry.source, *saved)
+        bar.update()
+
+    with (
+        show.bar("photo", total) as bar,
+        ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetch") as pool,
+        closing(engine.run(sources(), options)) as run,
+        _signals(run, results) as stopped_by,
+    ):
+        for record in run:
+            task = at_work.pop(record.index)
+            path, job = task.fetched.result()
+            photos.release(path)
+            over(task, job, record)
+    show.end(total, counts, time.perf_counter() - start)
+    return counts, stopped_by[0] if stopped_by else 0
+
+
+@contextmanager
+def _signals(run: Run, results: Results) -> Iterator[list[int]]:
+    """While the block runs, SIGTERM and SIGINT end the run, after what can be finished soon.
+
+    Yields a list that gets the signal's number. A second signal ends the process at once.
+    """
+    received: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def end(code: int) -> None:
+        try:
+            results.close()
+        finally:
+            os._exit(code)
+
+    def stop(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        put_back()
+        run.close()
+        # Loading, or a step of a large model, may take longer; what it works on is not lost.
+        timer = threading.Timer(_GRACE, end, (128 + number,))
+        timer.daemon = True
+        timer.start()
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield received
+    finally:
+        put_back()
+
+
+def _fetch(photos: Photos, entry: Entry, job: Job, limits: Limits) -> tuple[Path, Job]:
+    path = photos.fetch(entry)
+    return path, replace(job, sha256=_hash(path, limits))
+
+
+def _hash(path: Path, limits: Limits) -> str:
+    """Of the photo's bytes; "" when they cannot be read or are too many: decoding will say so."""
+    try:
+        readable = path.is_file() and path.stat().st_size <= limits.max_bytes
+        return sha256(path) if readable else ""
+    except OSError:
+        return ""
+
+
+def _unread(task: _Task, error: OSError) -> Failure:
+    name, reason = task.entry.name, error.strerror or str(error)
+    sentence = say("“{name}” cannot be read: {reason}.", name=name, reason=reason)
+    return failure(task.index, name, UnreadablePhoto(sentence))
+
+
+def _save(
+    results: Results, task: _Task, job: Job, record: Result | Failure
+) -> tuple[Result, PathOrUrl] | Failure:
+    """The record, its file named as it is now, and where that is; or why there is none."""
+    if isinstance(record, Result):
+        photo = PurePosixPath(task.entry.name)
+        wanted = photo.with_name(record.filename)
+        try:
+            file = results.save(job, replace(record, filename=str(wanted)))
+            name = photo.with_name(PurePosixPath(file).name)
+            return replace(record, filename=str(name)), file
+        except OSError as error:
+            record = failure(record.index, record.name, NotSaved.because(record.name, error))
+    try:
+        results.fail(job, record)
+    except OSError:  # the person is told of the failure all the same
+        log.exception("a failure could not be recorded")
+    return record

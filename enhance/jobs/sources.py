@@ -1,0 +1,229 @@
+"""Which photos there are to do, and how each is brought to this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from enhance.jobs.object_store import Store
+from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
+from enhance.jobs.walk import Listed, list_local, stated, walk
+from enhance.photos import EXTENSIONS, output_stem
+from enhance.records import Limits
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A photo as it was listed.
+
+    source: absolute path, or URL. name: what it is called, with the folders that its result will
+    lie in. size, version: see `Job`.
+    """
+
+    source: str
+    name: str
+    size: int
+    version: str
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of `count` parts of all photos; `number` counts from 1."""
+
+    number: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """ "2/8" is the second of eight. Raises ValueError."""
+        number, _, count = text.partition("/")
+        shard = cls(int(number), int(count))
+        if not 1 <= shard.number <= shard.count:
+            raise ValueError(text)
+        return shard
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def holds(self, name: str) -> bool:
+        """Whether a photo is in this part; each is in exactly one, whatever else there is.
+
+        Photos whose results may want the same name (a.jpg and A.png) are always together.
+        """
+        if self.count == 1:
+            return True
+        alike = str(PurePosixPath(name).with_name(output_stem(name))).casefold()
+        digest = hashlib.sha256(as_bytes(alike)).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+
+
+class Listing:
+    """Photos in a fixed order, on the disk: as many as there are."""
+
+    def __init__(self) -> None:
+        self.found = 0  # photos, those that are not in the shard too
+        self.left_out: Counter[str] = Counter()  # kinds of folders that were not looked into
+        self._rows = scratch(
+            "CREATE TABLE photos (rank INTEGER, name BLOB, source BLOB UNIQUE, size INTEGER,"
+            " version TEXT, PRIMARY KEY (rank, name, source)) WITHOUT ROWID;"
+        )
+
+    def add(self, entry: Entry, rank: int = 0) -> None:
+        """Add a photo, unless it is there; those of a lower rank come first, then by name."""
+        row = (rank, as_bytes(entry.name), as_bytes(entry.source), entry.size, entry.version)
+        self._rows.execute("INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?)", row)
+
+    @property
+    def unreadable(self) -> int:
+        """Folders that could not be read."""
+        return self.left_out["unreadable folder"]
+
+    def __len__(self) -> int:
+        return int(self._rows.execute("SELECT count(*) FROM photos").fetchone()[0])
+
+    def __iter__(self) -> Iterator[Entry]:
+        rows = self._rows.execute(
+            "SELECT source, name, size, version FROM photos ORDER BY rank, name, source"
+        )
+        for source, name, size, version in rows:
+            yield Entry(as_text(source), as_text(name), size, version)
+
+
+class Photos(Protocol):
+    """Photos to do. `listing` says which; each is fetched when its turn comes."""
+
+    listing: Listing
+
+    def fetch(self, entry: Entry) -> Path:
+        """The photo's file on this machine. Raises OSError. Threads may call this."""
+        ...
+
+    def release(self, path: Path) -> None:
+        """What `fetch` gave is not needed any more."""
+
+    def close(self) -> None:
+        """Nothing is needed any more."""
+
+
+class LocalPhotos:
+    """Photos that lie on this machine; see `Photos`."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+
+    def fetch(self, entry: Entry) -> Path:
+        """See `Photos.fetch`."""
+        return Path(entry.source)
+
+    def release(self, path: Path) -> None:
+        """See `Photos.release`."""
+
+    def close(self) -> None:
+        """See `Photos.close`."""
+
+
+class RemotePhotos:
+    """Photos in a store, each in a temporary file while it is needed; see `Photos`."""
+
+    def __init__(self, store: Store, listing: Listing, limits: Limits) -> None:
+        self.listing = listing
+        self._limits = limits
+        self._store = store
+        self._folder = tempfile.TemporaryDirectory(prefix="enhance-")
+
+    def fetch(self, entry: Entry) -> Path:
+        """See `Photos.fetch`."""
+        handle, name = tempfile.mkstemp(dir=self._folder.name)
+        os.close(handle)
+        if entry.size > self._limits.max_bytes:
+            os.truncate(name, entry.size)  # takes no room: it is refused for its size, unread
+        else:
+            self._store.fetch(entry.source[len(self._store.url) + 1 :], name)
+        return Path(name)
+
+    def release(self, path: Path) -> None:
+        """See `Photos.release`."""
+        path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """See `Photos.close`."""
+        self._folder.cleanup()
+
+
+def named(paths: Iterable[Path]) -> LocalPhotos:
+    """The named files, and the photos directly inside the named folders, without those folders."""
+    listing = Listing()
+    for rank, path in enumerate(paths):
+        is_folder = path.is_dir()
+        folder = path if is_folder else path.parent
+        inside = list_local(path, "") if is_folder else [stated(Listed(path.name, "file"), path)]
+        for found in inside:
+            if not is_folder or (found.kind == "file" and _is_photo(found.name)):
+                source = str((folder / found.name).absolute())
+                listing.add(Entry(source, found.name, found.size, found.version), rank)
+                listing.found += 1
+    return LocalPhotos(listing)
+
+
+def below(root: Path, shard: Shard, skip: Path | None, tick: Callable[[], object]) -> LocalPhotos:
+    """The photos of a shard in a local folder and all folders in it, but not in `skip`.
+
+    tick: called for each photo. Raises OSError when the folder itself cannot be read.
+    """
+    root = root.absolute()
+    left_out = None
+    if skip is not None and skip.resolve().is_relative_to(root.resolve()):
+        left_out = skip.resolve().relative_to(root.resolve()).as_posix()
+
+    def inside(folder: str) -> Iterator[Listed]:
+        return (found for found in list_local(root, folder) if found.name != left_out)
+
+    listing = _listed(inside, str(root), shard, tick)
+    return LocalPhotos(listing)
+
+
+def stored(
+    store: Store, shard: Shard, skip: str, tick: Callable[[], object], limits: Limits
+) -> RemotePhotos:
+    """The same for a folder in a store. skip: the URL of a folder."""
+    left_out = f"{skip[len(store.url) + 1 :]}/" if skip.startswith(f"{store.url}/") else "\0"
+
+    def inside(folder: str) -> Iterator[Listed]:
+        found = store.list(folder)
+        return (one for one in found if not f"{one.name}/".startswith(left_out))
+
+    return RemotePhotos(store, _listed(inside, store.url, shard, tick), limits)
+
+
+def _listed(
+    inside: Callable[[str], Iterator[Listed]], root: str, shard: Shard, tick: Callable[[], object]
+) -> Listing:
+    def visible(folder: str) -> Iterator[Listed]:
+        return (found for found in inside(folder) if _is_visible(found.name))
+
+    listing = Listing()
+    for found in walk(visible):
+        if found.kind != "file":
+            listing.left_out[found.kind] += 1
+        elif _is_photo(found.name):
+            listing.found += 1
+            tick()
+            if shard.holds(found.name):
+                source = f"{root.rstrip('/')}/{found.name}"
+                listing.add(Entry(source, found.name, found.size, found.version))
+    return listing
+
+
+def _is_photo(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in EXTENSIONS
+
+
+def _is_visible(name: str) -> bool:
+    """Whether no folder in the path is hidden; in a store, one may also be called ".."."""
+    return "\0" not in name and not any(part.startswith(".") for part in name.split("/"))

@@ -1,0 +1,79 @@
+"""Folders in folders, however many."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Something in a folder.
+
+    name: relative to where the walk began, POSIX. linked: a link to a folder. size, version: of a
+    file, see `Job`.
+    """
+
+    name: str
+    kind: Literal["file", "folder", "linked folder", "unreadable folder"]
+    size: int = 0
+    version: str = ""
+
+
+def walk(list_folder: Callable[[str], Iterator[Listed]]) -> Iterator[Listed]:
+    """Everything below "" but folders that can be read, in no order.
+
+    list_folder: what lies in a folder; raises OSError. Only if "" cannot be read, this does too.
+    """
+    folders = scratch("CREATE TABLE folders (name BLOB)")
+    name: str | None = ""
+    while name is not None:
+        try:
+            for listed in list_folder(name):
+                if listed.kind == "folder":
+                    folders.execute("INSERT INTO folders VALUES (?)", (as_bytes(listed.name),))
+                else:
+                    yield listed
+        except OSError as error:
+            if not name:
+                raise
+            log.warning("the folder %r cannot be read: %s", name, error)
+            yield Listed(name, "unreadable folder")
+        row = folders.execute("SELECT max(rowid), name FROM folders").fetchone()
+        name = None if row[0] is None else as_text(row[1])
+        folders.execute("DELETE FROM folders WHERE rowid = ?", row[:1])
+    folders.close()
+
+
+def list_local(root: Path, folder: str) -> Iterator[Listed]:
+    """What lies in a local folder: for `walk`. Links to folders are not folders: no loops."""
+    with os.scandir(root / folder) as found:
+        for one in found:
+            name = f"{folder}/{one.name}" if folder else one.name
+            try:
+                if one.is_dir(follow_symlinks=False):
+                    yield Listed(name, "folder")
+                elif one.is_dir():
+                    log.info("%r is a link to a folder and is not followed", name)
+                    yield Listed(name, "linked folder")
+                else:
+                    yield stated(Listed(name, "file"), Path(one.path))
+            except OSError:  # a link to itself
+                yield Listed(name, "file")
+
+
+def stated(listed: Listed, path: Path) -> Listed:
+    """The same with the size and version of a local file, if there is one."""
+    try:
+        status = path.stat()
+    except OSError:  # reading it will say why
+        return listed
+    return replace(listed, size=status.st_size, version=str(status.st_mtime_ns))

@@ -1,1 +1,0 @@
-"""Network definitions that run fast and load upstream weights."""

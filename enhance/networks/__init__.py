@@ -1,0 +1,1 @@
+"""Network definitions that run fast and load upstream weights, and the device they run on."""

@@ -1,0 +1,228 @@
+"""Arrays to tensors and back; which device, which precision; running out of memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
+from enhance.i18n import say
+from enhance.records import Checkpoint, FloatArray, Pixels, Setup
+
+log = logging.getLogger(__name__)
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+Net = TypeVar("Net", bound=nn.Module)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where networks run and in which precision ("fp32", "bf16" or "fp16")."""
+
+    torch_device: torch.device
+    precision: str
+
+    @property
+    def type(self) -> str:
+        """ "cpu", "cuda" or "mps"."""
+        return self.torch_device.type
+
+    @classmethod
+    def of(cls, setup: Setup) -> Device:
+        """Resolve "auto": the fastest device there is, the precision that it does well.
+
+        Raises EnhanceError when the wanted device is not there.
+        """
+        name = setup.device
+        if name == "auto":
+            name = "cuda" if _has("cuda") else "mps" if _has("mps") else "cpu"
+        elif not _has(name):
+            raise EnhanceError(
+                say("This machine has no {device} device. Use --device auto or cpu.", device=name)
+            )
+        wanted = setup.precision
+        precision = _best_precision(name) if wanted == "auto" else wanted
+        return cls(torch.device(name), precision)
+
+    def settle(self, net: Net) -> Net:
+        """The net on this device, in this precision, ready for inference."""
+        net.requires_grad_(False).eval()
+        return net.to(self.torch_device, _DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def put(self, pixels: FloatArray) -> Tensor:
+        """(n, h, w, c) float32 → (n, c, h, w) channels-last in this precision."""
+        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+        return batch.to(
+            self.torch_device, _DTYPES[self.precision], memory_format=torch.channels_last
+        )
+
+    @staticmethod
+    def fetch(batch: Tensor) -> FloatArray:
+        """(n, c, h, w) → (n, h, w, c) float32 in main memory."""
+        return batch.float().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def unit(pixels: Pixels) -> FloatArray:
+    """uint8 or uint16 pixels as float32 in 0..1."""
+    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+
+
+class ResidentNet:
+    """A network on its device: arrays in, arrays out."""
+
+    def __init__(self, net: nn.Module, device: Device) -> None:
+        """net: (n, c, h, w) → (n, c', h', w'); it is moved to the device and kept there."""
+        self._net = device.settle(net)
+        self.device = device
+
+    def __call__(self, pixels: FloatArray) -> FloatArray:
+        """(n, h, w, c) float32 → (n, h', w', c') float32, both in main memory.
+
+        What overflows in half precision is done once more in fp32. Raises ModelFailed when there
+        are still values that are no numbers.
+        """
+        result = self._run(pixels)
+        if _finite(result):
+            return result
+        if self.device.precision != "fp32":
+            log.warning("a network's values overflowed in %s: again in fp32", self.device.precision)
+            with self._moved(replace(self.device, precision="fp32")):
+                result = self._run(pixels)
+            if _finite(result):
+                return result
+        raise ModelFailed(
+            say(
+                "The model did not produce a valid image. Choose another model, or "
+                "set the precision to fp32."
+            )
+        )
+
+    @torch.inference_mode()
+    def _run(self, pixels: FloatArray) -> FloatArray:
+        return self.device.fetch(self._net(self.device.put(pixels)))
+
+    def shrinking(self, size: int, smallest: int, attempt: Callable[[int], T]) -> T:
+        """`attempt(size)`, at half the size each time the device runs out of memory, at last on
+        the CPU.
+
+        Raises OutOfMemory when even that does not suffice.
+        """
+        try:
+            return _shrinking(size, smallest, attempt)
+        except OutOfMemory:
+            if self.device.type == "cpu":
+                raise
+        log.warning("the device's memory does not suffice, going on with the CPU")
+        # Not in bf16, which would round the weights for good.
+        with self._moved(Device(torch.device("cpu"), "fp32")):
+            release()
+            return _shrinking(size, smallest, attempt)
+
+    @contextmanager
+    def interruptible(self, checkpoint: Checkpoint) -> Iterator[None]:
+        """Call `checkpoint` before every convolution: on a CPU one tile can take a minute."""
+        convolutions = [m for m in self._net.modules() if isinstance(m, nn.Conv2d)]
+        hooks = [m.register_forward_pre_hook(lambda *_: checkpoint()) for m in convolutions]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @contextmanager
+    def _moved(self, device: Device) -> Iterator[None]:
+        """The network elsewhere for a while, or for good if it cannot be brought back."""
+        usual = self.device
+        try:
+            with _memory_errors():
+                self._move(device)
+            yield
+        finally:
+            try:
+                self._move(usual)
+            except torch.OutOfMemoryError:
+                log.warning("the device has no memory for the network itself: it stays on the CPU")
+                self._move(Device(torch.device("cpu"), "fp32"))
+
+    def _move(self, device: Device) -> None:
+        device.settle(self._net)
+        self.device = device
+
+
+def _finite(values: FloatArray) -> bool:
+    """Whether all values are numbers; their sum is not, if one is not."""
+    with np.errstate(invalid="ignore"):
+        return bool(np.isfinite(values.sum(dtype=np.float64)))
+
+
+def _shrinking(size: int, smallest: int, attempt: Callable[[int], T]) -> T:
+    """`attempt(size)`, at half the size each time the device runs out of memory.
+
+    Raises OutOfMemory when even `smallest` does not fit.
+    """
+    while True:
+        try:
+            with _memory_errors():
+                return attempt(size)
+        except OutOfMemory:
+            if size <= smallest:
+                raise
+        # Outside the handler, so that the failed attempt's tensors are no longer referenced.
+        release()
+        size = max(smallest, size // 2)
+        log.warning("out of memory, trying again at size %d", size)
+
+
+def release() -> None:
+    """Give cached device memory back."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(
+            say("The device ran out of memory. Use a smaller tile or photo.")
+        ) from error
+    except RuntimeError as error:  # the CPU allocator has no exception class of its own
+        if "can't allocate memory" not in str(error):
+            raise
+        raise OutOfMemory(say("This machine ran out of memory. Use a smaller photo.")) from error
+
+
+def _has(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_available()
+    if device == "mps":
+        return torch.backends.mps.is_available()
+    return True
+
+
+def _best_precision(device: str) -> str:
+    """What the device does at full speed; not timed, so that load cannot change the pixels."""
+    if device == "cuda":
+        return "fp16" if torch.cuda.get_device_capability() >= (7, 0) else "fp32"
+    if device == "mps":
+        return "fp16"
+    can = torch.cpu.get_capabilities()
+    return (
+        "bf16" if any(can.get(key) for key in ("avx512_bf16", "amx_bf16", "sve_bf16")) else "fp32"
+    )
+
+
+def free_gpu_bytes() -> int:
+    """Memory of this process's first GPU that nobody uses. Raises RuntimeError without a GPU."""
+    free, _ = torch.cuda.mem_get_info()
+    return free

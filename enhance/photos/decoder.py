@@ -1,0 +1,266 @@
+"""Photos are decoded in worker processes, so that a file that does harm costs one photo.
+
+A damaged or hostile file can crash a decoder, keep it busy for hours or make it take all memory.
+Here that ends a worker, which is replaced; `enhance.photos.worker` sets the limits.
+
+Plain subprocesses rather than `multiprocessing`, or pebble and other pools that build on it: those
+import the caller's main module into each worker. That would be Gradio, or a script's second run.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import mmap
+import os
+import pickle
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import Any, TypeVar
+
+from enhance.errors import EnhanceError, PhotoError, UnreadablePhoto
+from enhance.i18n import say
+from enhance.photos.decoding import decode, too_costly
+from enhance.photos.previews import preview_of, size_of
+from enhance.photos.worker import OUT_OF_MEMORY
+from enhance.records import Limits, Photo, Source
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_MAIN = "import sys; sys.path[:] = sys.argv[2:]; import enhance.photos.worker as worker; "
+_MAIN += "worker.main(int(sys.argv[1]))"
+# Both threads and arenas take address space, which is limited.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
+_START_SECONDS = 120
+_STUCK_SECONDS = 1800  # its own limits end a worker sooner, unless something keeps it from running
+_NO_ANSWER = 1
+_AT_ITS_LIMIT = {-getattr(signal, name, 0) for name in ("SIGXCPU", "SIGALRM", "SIGKILL")}
+_AT_ITS_LIMIT.add(OUT_OF_MEMORY)
+
+
+class Decoder:
+    """Decodes photos in worker processes, each of which does one after another."""
+
+    def __init__(self, workers: int = 2, patience: float = 60) -> None:
+        """workers: at most so many, started when they are needed. patience: seconds of real time
+        that a small photo may take; see `enhance.photos.worker`."""
+        self._patience = patience
+        self._free: LifoQueue[_Worker | None] = LifoQueue()  # None: one that is to be started
+        for _ in range(workers):
+            self._free.put(None)
+        self._answered = False  # whether there ever was a worker that could work
+        self._told = False
+
+    def __call__(self, source: Source, limits: Limits) -> Photo:
+        """See `decode`."""
+        return self.run(decode, source, source, limits)
+
+    def preview(self, source: Source, long_side: int) -> bytes:
+        """See `preview_of`."""
+        return self.run(preview_of, source, source, long_side)
+
+    def size_of(self, path: Path) -> tuple[int, int] | None:
+        """See `size_of`."""
+        try:
+            return self.run(size_of, Source.of(path), path)
+        except PhotoError:
+            return None
+
+    def run(self, function: Callable[..., T], source: Source, *arguments: Any) -> T:
+        """Call a function of a module in a worker; it may return photos, numbers and bytes.
+
+        source: the photo that it reads. Raises what it raises, which must be EnhanceErrors;
+        UnsupportedPhoto when it takes more than this photo may; UnreadablePhoto when it crashes.
+        """
+        worker, fit = self._free.get(), False
+        try:
+            if worker is None or not worker.is_ready():
+                worker = None
+                worker = _Worker()
+                if not worker.is_ready():
+                    raise OSError("it ends at its start")
+            self._answered = True
+            result, error = worker.ask(function, source.path, arguments, self._patience)
+            fit = True
+        except OSError as reason:
+            return self._without_worker(function, source, arguments, reason)
+        except _Ended as end:
+            log.warning("a worker ended while it read a photo (exit code %s)", end.code)
+            raise end.failure(source.name) from end
+        finally:
+            if worker and not fit:
+                worker.close()
+            self._free.put(worker if fit else None)
+            if self._answered and not fit:
+                self.start()
+        if error:
+            raise error
+        return result
+
+    def start(self) -> None:
+        """Start a worker in the background, if there is none, so that it waits for the photo."""
+        with suppress(Empty):
+            worker = self._free.get_nowait()
+            try:
+                worker = worker or _Worker()
+            except OSError:  # the first photo will say so
+                pass
+            finally:
+                self._free.put(worker)
+
+    def close(self) -> None:
+        """End the workers that are idle. They also end when this process does, however it ends."""
+        for worker in [self._free.get() for _ in range(self._free.qsize())]:
+            if worker:
+                worker.close()
+            self._free.put(None)
+
+    def _without_worker(
+        self, function: Callable[..., T], source: Source, arguments: Any, reason: OSError
+    ) -> T:
+        """Where there never was a worker, do without; where there is none now, the photo fails."""
+        why = reason.strerror or str(reason)
+        if self._answered:
+            raise UnreadablePhoto(
+                say("“{name}” cannot be read: {reason}.", name=source.name, reason=why)
+            ) from reason
+        if not self._told:
+            log.warning("photos are decoded in this process, as no other can be started: %s", why)
+            self._told = True
+        return function(*arguments)
+
+
+DECODER = Decoder()
+"""The workers of this process, whatever engines it has. Nobody needs to close it."""
+
+
+class _Ended(Exception):
+    """A worker ended before it answered. code: as in `subprocess`."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+    def failure(self, name: str) -> PhotoError:
+        """What it means for the photo."""
+        if self.code in _AT_ITS_LIMIT:
+            return too_costly(name)
+        return UnreadablePhoto(
+            say(
+                "“{name}” cannot be decoded: it crashes the decoder. Export it again from the "
+                "original.",
+                name=name,
+            )
+        )
+
+
+class _Worker:
+    """One worker process. Raises OSError when it cannot be started."""
+
+    def __init__(self) -> None:
+        if os.name != "posix":
+            raise OSError("this system is not supported")
+        ours, theirs = socket.socketpair()
+        self._connection = Connection(ours.detach())
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603, nothing of it comes from outside
+                    [sys.executable, "-I", "-c", _MAIN, str(theirs.fileno()), *_path()],
+                    env=os.environ | _ENVIRONMENT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # Ctrl-C is for the server alone
+                )
+        except OSError:
+            self._connection.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    def is_ready(self) -> bool:
+        """Wait until it takes a photo; False when it has ended, as it does when it has grown."""
+        try:
+            self._receive(_START_SECONDS)
+        except (EOFError, OSError):
+            self.close()
+            return False
+        return True
+
+    def ask(
+        self, function: Callable[..., T], path: Path, arguments: Any, patience: float
+    ) -> tuple[T, EnhanceError | None]:
+        """What the function returns or raises. Only when it is ready.
+
+        Raises _Ended when the worker ends before that.
+        """
+        try:
+            self._connection.send_bytes(pickle.dumps((function, path, arguments, patience)))
+            lengths = self._receive(_STUCK_SECONDS)
+            body = io.BytesIO(self._connection.recv_bytes())
+            arrays = [self._array(length) for (length,) in struct.iter_unpack("Q", lengths)]
+            result, error, messages = _Answer(body, buffers=arrays).load()
+        except (EOFError, OSError) as reason:
+            raise _Ended(self.close()) from reason
+        except Exception as reason:  # what a worker sends that was taken over may raise anything
+            self.close()
+            raise _Ended(_NO_ANSWER) from reason
+        for logger, level, message in messages:
+            logging.getLogger(logger).log(level, "%s", message)
+        return result, error
+
+    def close(self) -> int:
+        """End it, whatever it does; returns its exit code."""
+        self._connection.close()
+        self._process.kill()
+        return self._process.wait()
+
+    def _receive(self, seconds: float) -> bytes:
+        """Raises EOFError or OSError when the worker has ended, or sends nothing for so long."""
+        if not self._connection.poll(seconds):
+            raise TimeoutError("it does not answer")
+        return self._connection.recv_bytes()
+
+    def _array(self, length: int) -> mmap.mmap:
+        file = recv_handle(self._connection)
+        try:
+            return mmap.mmap(file, length)
+        finally:
+            os.close(file)
+
+
+class _Answer(pickle.Unpickler):
+    """An answer, in which nothing but photos, errors and sentences is made."""
+
+    _MODULES = ("enhance.errors", "enhance.records", "enhance.i18n")
+    _ARRAYS = ("numpy._core.numeric", "_frombuffer"), ("numpy", "dtype")
+
+    def find_class(self, module: str, name: str) -> Any:
+        """See `pickle.Unpickler`."""
+        if (module, name) in self._ARRAYS:
+            return super().find_class(module, name)
+        if module in self._MODULES and "." not in name:
+            found = super().find_class(module, name)
+            if isinstance(found, type) and found.__module__ == module:
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name}")
+
+
+def _path() -> list[str]:
+    """Where this process looks for modules; a worker would look elsewhere."""
+    return [folder or str(Path.cwd()) for folder in sys.path]

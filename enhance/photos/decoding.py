@@ -1,0 +1,289 @@
+"""From a file to a photo."""
+
+from __future__ import annotations
+
+import io
+import logging
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
+from enhance.i18n import Sentence, say
+from enhance.photos.colour import colour_space, printed_as_srgb
+from enhance.photos.deep import is_deep, read_deep, read_deep_tiff, size_of_grey_alpha
+from enhance.photos.formats import load, open_image, pictures, video_bits
+from enhance.photos.metadata import (
+    ICC_TAG,
+    XMP_TAG,
+    exif_of_tiff,
+    iptc_of_tiff,
+    read_exif,
+    read_iptc,
+    read_xmp,
+    tags_of,
+)
+from enhance.photos.orientation import orientation_of, turn
+from enhance.records import Limits, Photo, Pixels, Source
+
+log = logging.getLogger(__name__)
+
+_UNDECODED = 128  # what the decoder leaves where a JPEG's data is missing
+_LINE = 16  # pixels, the height of a line of blocks; the first has garbage where data is missing
+_NOTHING = np.empty((0, 0, 3), np.uint8)  # until the pixels are decoded
+
+
+def decode(source: Source, limits: Limits = Limits()) -> Photo:
+    """Read a photo: upright RGB pixels and everything that must survive into the output.
+
+    Animated and multi-page files give their first picture, CMYK and Lab become sRGB, of a JPEG
+    that was cut off the part that is left is read; `notes` says so. Size limits are checked
+    against the file's header, before any pixel is decoded.
+
+    Raises UnreadablePhoto, UnsupportedPhoto or PhotoTooLarge, each naming the photo.
+    """
+    name = source.name
+    data = read(source, limits)
+    with clear_failures(name):
+        try:
+            image = open_image(data)
+        except UnidentifiedImageError:
+            if data[:4] not in (b"II*\0", b"MM\0*"):
+                raise
+            return _decode_deep_grey_alpha(name, data, limits)
+        _check_size(name, image.size, limits)
+        return _decode(name, image, data)
+
+
+@contextmanager
+def clear_failures(name: str) -> Iterator[None]:
+    """Whatever a decoder raises in the block becomes a PhotoError that names the photo."""
+    try:
+        yield
+    except PhotoError:
+        raise
+    except UnidentifiedImageError:
+        raise UnreadablePhoto(
+            say(
+                "“{name}” is not a readable image. Send a JPEG, PNG, WebP, TIFF, "
+                "BMP, GIF, HEIC or AVIF file.",
+                name=name,
+            )
+        ) from None
+    except MemoryError as error:
+        raise too_costly(name) from error
+    except Exception as error:  # damaged files make the decoders raise almost anything
+        log.info("decoding failed: %r", error)
+        raise UnreadablePhoto(
+            say(
+                "“{name}” is damaged and cannot be decoded. Export it again from the original.",
+                name=name,
+            )
+        ) from error
+
+
+def too_costly(name: str) -> UnsupportedPhoto:
+    """The error about a file that takes more than a photo of its size may."""
+    return UnsupportedPhoto(
+        say(
+            "“{name}” was not opened: that takes far more time or memory than a photo of its size "
+            "does. Export it again from the original.",
+            name=name,
+        )
+    )
+
+
+def read(source: Source, limits: Limits) -> bytes:
+    """The bytes of a photo's file. Raises UnreadablePhoto or PhotoTooLarge."""
+    name, path = source.name, source.path
+    try:
+        size = path.stat().st_size
+        if size == 0:
+            raise UnreadablePhoto(
+                say("“{name}” is empty (0 bytes). Send the file again.", name=name)
+            )
+        if size > limits.max_bytes:
+            raise PhotoTooLarge(
+                say(
+                    "“{name}” is {megabytes:.0f} MB; the limit is {limit:.0f} MB.",
+                    name=name,
+                    megabytes=size / 1e6,
+                    limit=limits.max_bytes / 1e6,
+                )
+            )
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnreadablePhoto(
+            say("“{name}” cannot be read: {reason}.", name=name, reason=reason)
+        ) from error
+
+
+def _check_size(name: str, size: tuple[int, int], limits: Limits) -> None:
+    width, height = size
+    if width * height > limits.max_pixels:
+        raise PhotoTooLarge(
+            say(
+                "“{name}” has {width} × {height} pixels ({megapixels:.0f} megapixels); the limit "
+                "is {limit:.0f} megapixels. Send a smaller version.",
+                name=name,
+                width=width,
+                height=height,
+                megapixels=width * height / 1e6,
+                limit=limits.max_pixels / 1e6,
+            )
+        )
+
+
+def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
+    notes: list[Sentence] = []
+    kind = image.format or ""
+    frames = pictures(image, data)
+    if frames > 1 and kind != "MPO":
+        notes.append(
+            say("Only the first of {count} pictures in the file was enhanced.", count=frames)
+        )
+    if (bits := video_bits(image, data)) > 8:
+        notes.append(say("Read with 8 bits per channel; the photo has {bits}.", bits=bits))
+    orientation = orientation_of(tags_of(image))
+    if kind == "PNG":
+        image.load()  # in this format, blocks may follow the pixels
+    icc = image.info.get("icc_profile") or None
+    blocks = Photo(
+        name=name,
+        rgb=_NOTHING,
+        format=kind,
+        exif=read_exif(image),
+        xmp=read_xmp(image),
+        iptc=read_iptc(image, data),
+        dpi=_dpi(image.info.get("dpi")),
+        lossless=_is_lossless_webp(data),
+    )
+    pixels = _deep_pixels(image, data, notes) if is_deep(image, data) else None
+    if pixels is None:
+        if image.mode in ("I", "F") or image.mode.startswith("I;"):
+            raise UnsupportedPhoto(
+                say(
+                    "“{name}” contains pixel values that no photo has. Export it "
+                    "with 8 or 16 bits per channel.",
+                    name=name,
+                )
+            )
+        image, complete = load(image, data)
+        if not complete:
+            notes.append(_what_is_missing(image))
+        if image.mode in ("CMYK", "LAB"):
+            image, icc = _as_srgb(image, icc, notes), None
+        pixels = _pixels(image)
+        if kind != "TIFF":  # these Pillow turns itself
+            pixels = turn(pixels, orientation)
+    return _filled(blocks, pixels, icc, notes)
+
+
+def _decode_deep_grey_alpha(name: str, data: bytes, limits: Limits) -> Photo:
+    """A TIFF of two channels of 16 bits, which Pillow does not open."""
+    size = size_of_grey_alpha(io.BytesIO(data))
+    _check_size(name, size, limits)
+    tags = Image.Exif()
+    tags.load(data)
+    pixels = read_deep_tiff(data, size, orientation_of(tags))
+    xmp, icc = tags.get(XMP_TAG), tags.get(ICC_TAG)
+    iptc = iptc_of_tiff(data)
+    blocks = Photo(name, _NOTHING, "TIFF", exif=exif_of_tiff(tags), xmp=xmp, iptc=iptc)
+    return _filled(blocks, pixels, icc, [])
+
+
+def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Sentence]) -> Photo:
+    """The photo with its pixels, (h, w) or (h, w, 1 to 4), and its profile, if that is usable."""
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    alpha = pixels[..., -1] if pixels.shape[2] in (2, 4) else None
+    colour = pixels if alpha is None else pixels[..., :-1]
+    grey = colour.shape[2] == 1
+    try:
+        colour_space(icc, grey)
+    except ValueError:
+        icc = None
+        notes.append(_unusable_profile())
+    return replace(
+        blocks,
+        rgb=np.repeat(colour, 3, axis=2) if grey else np.ascontiguousarray(colour),
+        alpha=None if alpha is None else np.ascontiguousarray(alpha),
+        grey=grey,
+        icc=icc,
+        notes=tuple(notes),
+    )
+
+
+def _deep_pixels(image: Image.Image, data: bytes, notes: list[Sentence]) -> Pixels | None:
+    try:
+        return read_deep(image, data)
+    except ValueError:
+        if image.mode not in ("RGB", "RGBA"):
+            raise
+        notes.append(
+            say("Read with 8 bits per channel: the file stores its 16 bits in an unusual way.")
+        )
+        return None
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    transparent = "transparency" in image.info or "A" in image.getbands()
+    grey = image.mode in ("1", "L", "LA", "La")
+    mode = ("LA" if transparent else "L") if grey else ("RGBA" if transparent else "RGB")
+    return np.asarray(image.convert(mode))
+
+
+def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Image.Image:
+    """A CMYK or Lab picture in sRGB."""
+    notes.append(
+        say("Converted from CMYK to sRGB.")
+        if image.mode == "CMYK"
+        else say("Converted from Lab to sRGB.")
+    )
+    try:
+        return printed_as_srgb(image, icc)
+    except ValueError:
+        notes.append(_unusable_profile())
+        return image.convert("RGB")
+
+
+def _unusable_profile() -> Sentence:
+    return say("The colour profile cannot be used and was ignored.")
+
+
+def _what_is_missing(image: Image.Image) -> Sentence:
+    """About a JPEG that was cut off. Raises ValueError when nothing of it could be read."""
+    empty = (np.asarray(image) == _UNDECODED).reshape(image.height, -1).all(axis=1)
+    rows = 0 if empty.all() else image.height - int(np.argmin(empty[::-1]))
+    if rows <= _LINE and rows < image.height:
+        raise ValueError("not even one line of blocks could be read")
+    if rows == image.height:
+        return say("The file is cut off: some of the picture's detail is missing.")
+    share = max(1, 100 * rows // image.height)
+    return say(
+        "The file is cut off: {share}% of the picture could be read; the rest is grey.",
+        share=share,
+    )
+
+
+def _is_lossless_webp(data: bytes) -> bool:
+    if data[8:12] != b"WEBP":
+        return False
+    at = 12
+    while data[at : at + 4] not in (b"VP8 ", b"VP8L", b"ANMF", b""):
+        (size,) = struct.unpack_from("<I", data, at + 4)
+        at += 8 + size + size % 2
+    return data[at : at + 4] == b"VP8L"
+
+
+def _dpi(dots: Any) -> tuple[float, float] | None:
+    try:
+        x, y = (float(value) for value in dots)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 1 <= x <= 1e5 and 1 <= y <= 1e5 else None

@@ -1,0 +1,219 @@
+"""Photos with 16 bits a channel, which Pillow would cut to 8; and TIFF of 8 bits, alike."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, cast
+
+import cv2
+import numpy as np
+import tifffile
+from PIL import Image, UnidentifiedImageError
+
+from enhance.photos.ifd import EXIF_PREFIX
+from enhance.photos.metadata import (
+    IPTC_TAG,
+    KEPT_TIFF_TAGS,
+    XMP_TAG,
+    add_sub_blocks,
+    sub_blocks,
+    tags_of,
+)
+from enhance.photos.orientation import orientation_of, turn
+from enhance.records import Photo, Pixels
+
+_PNG_BAND = 64_000_000  # bytes compressed at once
+_PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → colour type
+# Values of TIFF tags: what 0 means, one plane per channel, colours multiplied by their alpha.
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_SEPARATE = 2
+_PREMULTIPLIED = 1
+_WITHOUT_HELP = {1, 8, 32946}  # compressions that tifffile reads alone: none and deflate
+_MAX_CHANNELS = 8
+
+
+def to_8_bit(pixels: Pixels) -> Pixels:
+    """uint16 rounded to the nearest uint8."""
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def is_deep(image: Image.Image, data: bytes) -> bool:
+    """Whether the file holds 16 bits a channel, whatever Pillow's mode says."""
+    if image.format == "PNG":
+        return data[24] == 16  # the bit depth in the IHDR chunk
+    if image.format == "TIFF":
+        tags = cast(Any, image).tag_v2
+        return set(tags.get(258, (1,))) == {16} and tags.get(262) in (
+            _WHITE_IS_ZERO,
+            _BLACK_IS_ZERO,
+            _RGB,
+        )
+    return False
+
+
+def read_deep(image: Image.Image, data: bytes) -> Pixels:
+    """The pixels, upright: uint16, (h, w) or (h, w, 2 to 4).
+
+    Raises ValueError when they cannot be read as they should.
+    """
+    orientation = orientation_of(tags_of(image))
+    if image.format == "TIFF":
+        pixels = read_deep_tiff(data, image.size, orientation)
+    else:
+        pixels = turn(_read_png(data), orientation)
+    height, width = pixels.shape[:2]
+    if {(width, height), (height, width)}.isdisjoint({image.size}):
+        raise ValueError("the picture is not of the size that the header says")
+    return pixels
+
+
+def _read_png(data: bytes) -> Pixels:
+    pixels = _opencv(data)
+    if data[25] == _PNG_KINDS[2]:  # grey with alpha, which OpenCV makes colour
+        pixels = pixels[..., [0, 3]]
+    return pixels
+
+
+def size_of_grey_alpha(file: Path | IO[bytes]) -> tuple[int, int]:
+    """(width, height) of a TIFF of two channels of 16 bits, which Pillow does not open.
+
+    Raises UnidentifiedImageError when it is another one, TiffFileError when it is none.
+    """
+    with tifffile.TiffFile(file, is_lsm=False) as tiff:
+        page = cast(tifffile.TiffPage, tiff.pages[0])
+        if (page.bitspersample, page.samplesperpixel) != (16, 2):
+            raise UnidentifiedImageError
+        return page.imagewidth, page.imagelength
+
+
+def read_deep_tiff(data: bytes, size: tuple[int, int], orientation: int) -> Pixels:
+    """The first picture of a 16-bit TIFF; see `read_deep`.
+
+    size: (width, height), upright or not, that is not too large.
+    """
+    with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
+        page = cast(tifffile.TiffPage, file.pages[0])
+        if sorted((page.imagewidth, page.imagelength)) != sorted(size) or math.prod(
+            page.shape
+        ) > _MAX_CHANNELS * math.prod(size):
+            raise ValueError("the picture is not of the size that was allowed")
+        planes = page.planarconfig == _SEPARATE and page.samplesperpixel > 1
+        if page.compression in _WITHOUT_HELP:
+            pixels = page.asarray()
+            pixels = turn(np.moveaxis(pixels, 0, -1) if planes else pixels, orientation)
+        elif planes:  # these OpenCV gets wrong
+            raise ValueError("planes in a compression that cannot be read")
+        else:
+            pixels = _opencv(data)  # turns TIFFs itself
+        if pixels.dtype != np.uint16 or pixels.ndim not in (2, 3):
+            raise ValueError("not a 16-bit picture")
+        pixels = pixels.reshape(*pixels.shape[:2], -1)
+        if page.photometric == _WHITE_IS_ZERO:
+            pixels = np.concatenate([~pixels[..., :1], pixels[..., 1:]], axis=2)
+        alpha = page.extrasamples[:1]
+        pixels = pixels[..., : (3 if page.photometric == _RGB else 1) + len(alpha)]
+        if alpha == (_PREMULTIPLIED,):
+            pixels = _divided(pixels)
+        return pixels[..., 0] if pixels.shape[2] == 1 else pixels
+
+
+def _opencv(data: bytes) -> Pixels:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise ValueError("not a 16-bit picture")
+    if pixels.ndim == 3:
+        order = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+        pixels = cv2.cvtColor(pixels, order[pixels.shape[2]])
+    return cast(Pixels, pixels)
+
+
+def _divided(pixels: Pixels) -> Pixels:
+    """Colours that were multiplied by their alpha (the last channel), as they were before."""
+    colour, alpha = pixels[..., :-1].astype(np.float32), pixels[..., -1:]
+    colour *= np.float32(65535) / np.maximum(alpha, 1)
+    return np.concatenate([np.rint(colour.clip(0, 65535)).astype(np.uint16), alpha], axis=2)
+
+
+def write_deep_png(pixels: Pixels, photo: Photo) -> bytes:
+    """pixels: uint16, (h, w) or (h, w, 2 to 4)."""
+    height, width = pixels.shape[:2]
+    rows = pixels.reshape(height, -1)
+    channels = rows.shape[1] // width
+    header = struct.pack(">IIBBBBB", width, height, 16, _PNG_KINDS[channels], 0, 0, 0)
+    parts = [b"\x89PNG\r\n\x1a\n", _chunk(b"IHDR", header)]
+    if photo.icc:
+        parts.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(photo.icc)))
+    if photo.dpi:
+        per_metre = (round(value / 0.0254) for value in photo.dpi)
+        parts.append(_chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1)))
+    if photo.exif:
+        parts.append(_chunk(b"eXIf", photo.exif.removeprefix(EXIF_PREFIX)))
+    if photo.xmp:
+        parts.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + photo.xmp))
+    squeeze = zlib.compressobj(3)
+    step = max(1, _PNG_BAND // rows[0].nbytes)
+    for top in range(0, height, step):
+        band = rows[top : top + step].astype(">u2").view(np.uint8)
+        # Each byte less the one a pixel before it, filter 1 of the format.
+        filtered = np.ones((len(band), band.shape[1] + 1), np.uint8)
+        filtered[:, 1:] = band
+        filtered[:, 1 + 2 * channels :] -= band[:, : -2 * channels]
+        parts.append(_chunk(b"IDAT", squeeze.compress(filtered.data)))
+    parts += [_chunk(b"IDAT", squeeze.flush()), _chunk(b"IEND", b"")]
+    return b"".join(parts)
+
+
+def _chunk(tag: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + tag + body + struct.pack(">I", zlib.crc32(tag + body))
+
+
+def write_tiff(pixels: Pixels, photo: Photo) -> bytes:
+    """pixels: uint8 or uint16, (h, w) or (h, w, 2 to 4)."""
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    exif = Image.Exif()
+    exif.load(photo.exif or b"")
+    file = io.BytesIO()
+    tifffile.imwrite(
+        file,
+        pixels,
+        photometric="minisblack" if channels < 3 else "rgb",
+        planarconfig=None if channels == 1 else "contig",
+        extrasamples=["unassalpha"] if channels in (2, 4) else None,
+        compression="zlib",
+        predictor=True,
+        iccprofile=photo.icc,
+        resolution=photo.dpi,
+        resolutionunit="INCH" if photo.dpi else None,
+        metadata=None,
+        software=False,
+        extratags=[*_text_tags(exif), *_blocks(photo)],
+    )
+    blocks = sub_blocks(exif)
+    return add_sub_blocks(file.getvalue(), blocks) if blocks else file.getvalue()
+
+
+Tag = tuple[int, int, int, bytes, bool]
+_BYTES, _TEXT, _UNDEFINED = 1, 2, 7  # types of TIFF tags
+
+
+def _text_tags(tags: Image.Exif) -> Iterator[Tag]:
+    """Title, camera, dates and author of an EXIF block in tifffile's form."""
+    for tag in KEPT_TIFF_TAGS:
+        value = tags.get(tag)
+        if isinstance(value, str):
+            text = value.encode("latin-1") + b"\0"  # as Pillow read it
+            yield tag, _TEXT, len(text), text, True
+        elif isinstance(value, bytes):
+            yield tag, _BYTES, len(value), value, True
+
+
+def _blocks(photo: Photo) -> Iterator[Tag]:
+    if photo.xmp:
+        yield XMP_TAG, _BYTES, len(photo.xmp), photo.xmp, True
+    if photo.iptc:
+        yield IPTC_TAG, _UNDEFINED, len(photo.iptc), photo.iptc, True

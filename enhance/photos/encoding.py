@@ -1,0 +1,181 @@
+"""From enhanced pixels to a file."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from enhance.i18n import Sentence, say
+from enhance.photos.deep import to_8_bit, write_deep_png, write_tiff
+from enhance.photos.location import without_location
+from enhance.photos.metadata import photoshop_block
+from enhance.records import Metadata, OutputFormat, Photo, Pixels
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """What an output format can hold.
+
+    side: its largest width or height. blocks: the fields of a photo beside its pixels, and the most
+    bytes of each.
+    """
+
+    extension: str
+    side: int
+    blocks: dict[str, int]
+    alpha: bool = True
+    deep: bool = False
+
+
+_ANY = 2**31
+_WEB = {"icc": _ANY, "exif": _ANY, "xmp": _ANY}
+_WRITERS = {
+    # One segment each, less its heads; a profile may have 255 of them.
+    "JPEG": _Writer(
+        "jpg",
+        65_500,
+        {"icc": 255 * 65_519, "exif": 65_533, "xmp": 65_504, "iptc": 65_506, "dpi": _ANY},
+        alpha=False,
+    ),
+    "PNG": _Writer("png", 2**31 - 1, _WEB | {"dpi": _ANY}, deep=True),
+    "WEBP": _Writer("webp", 16_383, _WEB),
+    "TIFF": _Writer("tif", 2**31 - 1, _WEB | {"iptc": _ANY, "dpi": _ANY}, deep=True),
+    "BMP": _Writer("bmp", 2**31 - 1, {"dpi": _ANY}, alpha=False),
+    "HEIF": _Writer("heic", 16_384, _WEB),
+    "AVIF": _Writer("avif", 65_535, _WEB),
+}
+# What "same" means for formats that are not written as such.
+_SAME = {"MPO": "JPEG", "GIF": "PNG"}
+_BLOCK_NAMES = {"icc": "ICC profile", "exif": "EXIF", "xmp": "XMP", "iptc": "IPTC"}
+
+
+def encode(
+    canvas: Pixels,
+    alpha: Pixels | None,
+    photo: Photo,
+    wanted: OutputFormat,
+    quality: int,
+    metadata: Metadata = "keep",
+) -> tuple[bytes, str, tuple[Sentence, ...]]:
+    """Write pixels as a file that carries the photo's profile, metadata and resolution.
+
+    canvas: RGB (height, width, 3), uint8 or uint16; alpha: (height, width) of that dtype or None.
+    metadata: "no-location" leaves out where the photo was taken, "strip" all EXIF, XMP and IPTC.
+    Returns the bytes, the file name's extension and notes about what the format could not hold.
+    """
+    notes: list[Sentence] = []
+    kind = _SAME.get(photo.format, photo.format) if wanted == "same" else wanted.upper()
+    if wanted == "same" and photo.format == "GIF":
+        notes.append(say("Saved as PNG: GIF supports only 256 colours."))
+    height, width = canvas.shape[:2]
+    if max(width, height) > _WRITERS[kind].side:
+        side = _WRITERS[kind].side
+        notes.append(
+            say(
+                "Saved as PNG: {format} supports at most {side} pixels per side.",
+                format=kind,
+                side=side,
+            )
+        )
+        kind = "PNG"
+    writer = _WRITERS[kind]
+    if canvas.dtype == np.uint16 and not writer.deep:
+        canvas, alpha = to_8_bit(canvas), None if alpha is None else to_8_bit(alpha)
+        notes.append(say("{format} stores 8 bits per channel; the photo had 16.", format=kind))
+    if alpha is not None and not writer.alpha:
+        canvas, alpha = _on_white(canvas, alpha), None
+        notes.append(
+            say(
+                "{format} does not support transparency: the photo was placed on white.",
+                format=kind,
+            )
+        )
+    if metadata == "strip":
+        photo = replace(photo, exif=None, xmp=None, iptc=None)
+    elif metadata == "no-location":
+        photo = without_location(photo)
+    photo = _holdable(photo, kind, notes)
+    data = _write(kind, _channels(canvas, alpha, photo.grey), photo, quality)
+    return data, writer.extension, tuple(notes)
+
+
+def _holdable(photo: Photo, kind: str, notes: list[Sentence]) -> Photo:
+    """The photo without what the format cannot hold."""
+    room = _WRITERS[kind].blocks
+    for field, name in _BLOCK_NAMES.items():
+        block = getattr(photo, field)
+        if block is None or len(block) <= room.get(field, 0):
+            continue
+        photo = replace(photo, **cast(Any, {field: None}))
+        notes.append(
+            say(
+                "The {block} metadata was left out: {format} stores at most 64 KB of it.",
+                block=name,
+                format=kind,
+            )
+            if field in room
+            else say(
+                "The {block} metadata was left out: {format} cannot store it.",
+                block=name,
+                format=kind,
+            )
+        )
+    return photo if "dpi" in room else replace(photo, dpi=None)
+
+
+def _on_white(canvas: Pixels, alpha: Pixels) -> Pixels:
+    top = np.iinfo(canvas.dtype).max
+    share = (alpha.astype(np.float32) / top)[..., None]
+    return np.rint(canvas * share + top * (1 - share)).astype(canvas.dtype)
+
+
+def _channels(canvas: Pixels, alpha: Pixels | None, grey: bool) -> Pixels:
+    """Colour or grey, with or without alpha, as one array (height, width[, channels])."""
+    colour: Pixels = canvas
+    if grey:
+        colour = cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY)  # type: ignore[assignment]
+    if alpha is None:
+        return colour
+    return np.dstack([colour, alpha])
+
+
+def _write(kind: str, pixels: Pixels, photo: Photo, quality: int) -> bytes:
+    if kind == "TIFF":
+        return write_tiff(pixels, photo)
+    if pixels.dtype == np.uint16:
+        return write_deep_png(pixels, photo)
+    by_kind: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": quality, "subsampling": 0, "extra": _iptc_segment(photo.iptc)},
+        "PNG": {"compress_level": 3, "pnginfo": _png_texts(photo.xmp)},
+        "WEBP": {"quality": quality, "method": 4, "exact": True, "lossless": photo.lossless},
+        "BMP": {},
+        "HEIF": {"quality": quality, "chroma": 444},
+        "AVIF": {"quality": quality, "subsampling": "4:4:4"},
+    }
+    settings = by_kind[kind]
+    kept = {"icc_profile": photo.icc, "exif": photo.exif, "xmp": photo.xmp, "dpi": photo.dpi}
+    settings |= {name: value for name, value in kept.items() if value}
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **settings)
+    return file.getvalue()
+
+
+def _iptc_segment(iptc: bytes | None) -> bytes:
+    """IPTC as a whole segment of a JPEG, as Photoshop invented it."""
+    if not iptc:
+        return b""
+    body = b"Photoshop 3.0\0" + photoshop_block(iptc)
+    return b"\xff\xed" + struct.pack(">H", 2 + len(body)) + body
+
+
+def _png_texts(xmp: bytes | None) -> PngImagePlugin.PngInfo:
+    texts = PngImagePlugin.PngInfo()
+    if xmp:
+        texts.add(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
+    return texts

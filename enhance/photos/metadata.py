@@ -1,0 +1,155 @@
+"""What a photo's file says beside its pixels: EXIF, XMP and IPTC, read and edited as bytes.
+
+Editing in place keeps everything else where it was: camera makers' notes break when moved.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Any
+
+from PIL import Image, TiffImagePlugin, TiffTags
+
+from enhance.photos.ifd import EXIF_IFD, EXIF_PREFIX, GPS_IFD, Ifd
+from enhance.photos.orientation import ORIENTATION
+
+XMP_TAG, IPTC_TAG, ICC_TAG = 700, 33723, 34675
+KEPT_TIFF_TAGS = (269, 270, 271, 272, 305, 306, 315, 316, 33432, *range(40091, 40096))
+"""Tags of a TIFF that tell of the photo, not of the file: title, camera, dates, author."""
+
+_PHOTOSHOP_TAG = 34377
+_IPTC_RESOURCE = 0x0404  # among the resources of a Photoshop block
+
+
+def tags_of(image: Image.Image) -> Image.Exif:
+    """The EXIF tags of an opened photo."""
+    if image.format == "PNG" and "exif" not in image.info:
+        image.load()  # they may follow the pixels
+    return image.getexif()
+
+
+def read_exif(image: Image.Image) -> bytes | None:
+    """The EXIF block of an opened photo, made upright; None when it has none."""
+    exif = tags_of(image)
+    if image.format == "TIFF":
+        return exif_of_tiff(exif)
+    raw = image.info.get("exif")
+    if isinstance(raw, bytes) and raw:
+        kept = _upright(raw)
+        if kept is not None:
+            return kept
+    exif.pop(ORIENTATION, None)
+    return exif.tobytes() if len(exif) else None
+
+
+def exif_of_tiff(tags: Image.Exif) -> bytes | None:
+    """The EXIF block hidden among the tags of a TIFF, which also describe its layout."""
+    blocks = sub_blocks(tags)
+    kept = {tag: tags[tag] for tag in KEPT_TIFF_TAGS if tag in tags}
+    if not kept and not blocks:
+        return None
+    head = b"II*\0" if tags.endian == "<" else b"MM\0*"
+    start = struct.pack(f"{tags.endian}I", 8)
+    tiff = head + start + _written(kept, head).tobytes(8)
+    return EXIF_PREFIX + add_sub_blocks(tiff, blocks)
+
+
+def read_xmp(image: Image.Image) -> bytes | None:
+    """The XMP packet of an opened photo, made upright; None when it has none."""
+    xmp = image.info.get("xmp")
+    return _upright_xmp(xmp) if isinstance(xmp, bytes) and xmp else None
+
+
+def read_iptc(image: Image.Image, data: bytes) -> bytes | None:
+    """The IPTC data sets of `data`, opened as `image`; None when it has none."""
+    if image.format == "TIFF":
+        return iptc_of_tiff(data)
+    blocks = image.info.get("photoshop")
+    iptc = blocks.get(_IPTC_RESOURCE) if isinstance(blocks, dict) else None
+    return iptc if isinstance(iptc, bytes) and iptc else None
+
+
+def iptc_of_tiff(data: bytes) -> bytes | None:
+    """The IPTC data sets of a TIFF, whatever type their tag claims to have."""
+    try:
+        ifd = Ifd.first(bytearray(data))
+        iptc, blocks = (ifd.content(tag) for tag in (IPTC_TAG, _PHOTOSHOP_TAG))
+    except (ValueError, struct.error):  # a BigTIFF, or damaged
+        return None
+    return iptc or _resource(blocks, _IPTC_RESOURCE)
+
+
+def photoshop_block(iptc: bytes) -> bytes:
+    """The IPTC data sets as the one resource of a Photoshop block, as JPEG holds them."""
+    head = b"8BIM" + struct.pack(">HHI", _IPTC_RESOURCE, 0, len(iptc))
+    return head + iptc + b"\0" * (len(iptc) % 2)
+
+
+def sub_blocks(tags: Image.Exif) -> dict[int, dict[int, Any]]:
+    """The camera settings and the position of an EXIF block, which has them in lists apart."""
+    return {ifd: block for ifd in (EXIF_IFD, GPS_IFD) if (block := dict(tags.get_ifd(ifd)))}
+
+
+def add_sub_blocks(tiff: bytes, blocks: dict[int, dict[int, Any]]) -> bytes:
+    """A TIFF with blocks of tags appended, and a new main list that says where they stand."""
+    data = bytearray(tiff)
+    ifd = Ifd.first(data)
+    order = ifd.order
+    entries = [bytes(data[entry : entry + 12]) for entry in ifd.entries]
+    (following,) = struct.unpack_from(order + "I", data, ifd.entries.stop)
+    for tag, block in blocks.items():
+        data += bytes(len(data) % 2)
+        entries.append(struct.pack(order + "HHII", tag, 4, 1, len(data)))
+        data += _written(block, bytes(data[:4])).tobytes(len(data))
+    data += bytes(len(data) % 2)
+    struct.pack_into(order + "I", data, 4, len(data))
+    entries.sort(key=lambda entry: struct.unpack_from(order + "H", entry))
+    data += struct.pack(order + "H", len(entries)) + b"".join(entries)
+    data += struct.pack(order + "I", following)
+    return bytes(data)
+
+
+def _written(block: dict[int, Any], magic: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
+    written = TiffImagePlugin.ImageFileDirectory_v2(magic + bytes(4))
+    for tag, value in block.items():
+        if isinstance(value, str):  # as it was read; Pillow itself would write ASCII only
+            written[tag] = value.encode("latin-1")
+            written.tagtype[tag] = TiffTags.ASCII
+        elif not isinstance(value, dict):  # a list of its own, of no use to people
+            written[tag] = value
+    return written
+
+
+def _upright(exif: bytes) -> bytes | None:
+    """Orientation 1 and no thumbnail, which would show the old picture and lie on its side."""
+    body = bytearray(exif.removeprefix(EXIF_PREFIX))
+    try:
+        ifd = Ifd.first(body)
+        entry = ifd.find(ORIENTATION)
+        if entry is not None:
+            (kind,) = struct.unpack_from(ifd.order + "H", body, entry + 2)
+            struct.pack_into(ifd.order + ("I" if kind == 4 else "H"), body, entry + 8, 1)
+        struct.pack_into(ifd.order + "I", body, ifd.entries.stop, 0)
+    except (ValueError, struct.error):
+        return None
+    return EXIF_PREFIX + bytes(body)
+
+
+def _upright_xmp(xmp: bytes) -> bytes:
+    return re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>))\d""", rb"\g<1>1", xmp)
+
+
+def _resource(block: bytes, wanted: int) -> bytes | None:
+    """One resource of a Photoshop block."""
+    at = 0
+    while block[at : at + 4] == b"8BIM" and len(block) >= at + 7:
+        (code,) = struct.unpack_from(">H", block, at + 4)
+        at += 6 + (block[at + 6] // 2 + 1) * 2  # its name: length byte, text, even in all
+        if len(block) < at + 4:
+            break
+        (size,) = struct.unpack_from(">I", block, at)
+        if code == wanted:
+            return block[at + 4 : at + 4 + size] or None
+        at += 4 + size + size % 2
+    return None

@@ -1,0 +1,1 @@
+"""Photos made larger: by interpolation, or by a network tile by tile."""

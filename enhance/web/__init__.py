@@ -1,0 +1,1 @@
+"""The server: its page, its API, and the batches of its visitors."""

@@ -1,0 +1,140 @@
+"""The named endpoints, for `gradio_client`, `@gradio/client` and plain HTTP.
+
+Their types are not postponed (`from __future__ import annotations`): Gradio reads them.
+"""
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import gradio as gr
+from anyio import to_thread
+from gradio.events import api
+
+from enhance.errors import EnhanceError
+from enhance.inventory import Model, inventory
+from enhance.records import Options, Source
+from enhance.reports import record
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.store import BatchStore
+from enhance.web.log import REQUEST_HEADER
+from enhance.web.page.settings import Settings
+from enhance.web.server.health import Health, health
+
+QUEUE = "api"
+"""The endpoints that use the model have this concurrency id. Not the page's: a batch of the API
+would hold that until its end."""
+
+MOST_AT_ONCE = 8
+"""Requests that are served at once. The engine gives each a photo in turn, so one more means
+that all wait longer for their next; each also holds a thread and two decoded photos."""
+
+Event = tuple[str | None, dict[str, Any]]
+"""The enhanced file, if there is one, and the report."""
+
+
+class Api:
+    """Endpoints over the same batches as the page."""
+
+    def __init__(self, batches: BatchStore, settings: Settings) -> None:
+        """Adds the endpoints to the current `gr.Blocks`. settings: the page's; its widgets are
+        the endpoints' parameters, with their names, ranges and defaults."""
+        self._batches = batches
+        self._settings = settings
+        with gr.Row(visible=False):
+            photo = gr.File(label="photo")
+            photos = gr.File(label="photos", file_count="multiple")
+            result = gr.File(label="enhanced photo")
+            report = gr.JSON(label="report")
+            for endpoint, sent in ((self.enhance, photo), (self.enhance_batch, photos)):
+                gr.Button().click(
+                    endpoint,
+                    sent,
+                    [result, report],
+                    inputs_kwargs=dict(zip(settings.names, settings.widgets, strict=True)),
+                    api_name=endpoint.__name__,
+                    api_description=f"{_text(endpoint)} Options: {_text(Options)}",
+                    concurrency_id=QUEUE,
+                    concurrency_limit=MOST_AT_ONCE,
+                )
+        api(self.models, api_name="models", queue=False)
+        api(self.health, api_name="health", queue=False)
+
+    async def enhance(self, photo: str, request: gr.Request, **options: Any) -> Event:
+        """Enhance one photo. Returns the enhanced file and a report: sizes, faces with boxes and
+        scores, models, seconds per stage, notes. A photo that cannot be enhanced is an error whose
+        message says why."""
+        async with aclosing(self.enhance_batch([photo], request, **options)) as events:
+            async for file, report in events:
+                if file is None:
+                    raise _refusal(report["reason"])
+                return file, report
+        raise _refusal("The work was stopped.")
+
+    async def enhance_batch(
+        self, photos: list[str], request: gr.Request, **options: Any
+    ) -> AsyncGenerator[Event, None]:
+        """Enhance photos. Sends one event per photo, as soon as it is done: the enhanced file and
+        its report. For a photo that failed the file is null and the report has `reason`; the
+        others go on. `index` in the report is the photo's place in the request."""
+        if not photos or photos == [None]:
+            raise _refusal("Send at least one photo.")
+        sources = [Source.of(path) for path in photos]
+        try:
+            chosen = self._settings.options(*(options[name] for name in self._settings.names))
+            batch = await self._start(sources, chosen, request)
+        except EnhanceError as error:
+            raise _refusal(str(error)) from error
+        entries = batch.records()
+        # Asynchronous, so that a client's cancel arrives here in the midst of a photo: the thread
+        # is left alone, and what it works on stops before its next tile.
+        try:
+            while True:
+                entry = await to_thread.run_sync(next, entries, None, abandon_on_cancel=True)
+                if entry is None:
+                    return
+                assert entry.outcome is not None
+                file = str(entry.version.file) if entry.version else None
+                yield file, {"index": batch.index(entry), **record(entry.outcome)}
+        finally:
+            batch.abandon()
+
+    async def _start(self, sources: list[Source], options: Options, request: gr.Request) -> Batch:
+        """A new batch; it is abandoned when its client cancels before it has begun."""
+        session, number = str(request.session_hash), request.headers[REQUEST_HEADER]
+        starting = asyncio.ensure_future(
+            to_thread.run_sync(self._batches.start, sources, options, session, number)
+        )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(_abandon)
+            raise
+
+    def models(self) -> list[Model]:
+        """Every model that the options can name: what it is, its licence, the size of its weights
+        in bytes, and whether it is present on the server. One that is not can be downloaded on
+        the page or with `python -m enhance fetch NAME`."""
+        return list(inventory())
+
+    def health(self) -> Health:
+        """Whether the server is ready, where its models run, and how much is waiting. A request
+        that comes while the models are loading is not refused: it waits for them."""
+        return health(self._batches)
+
+
+def _abandon(started: asyncio.Future[Batch]) -> None:
+    if not started.cancelled() and started.exception() is None:
+        started.result().abandon()
+
+
+def _refusal(sentence: str) -> gr.Error:
+    """An answer, not a fault of the server: the log need not have where it was raised."""
+    return gr.Error(sentence, print_exception=False)
+
+
+def _text(documented: Any) -> str:
+    """A docstring in one line."""
+    return " ".join((inspect.getdoc(documented) or "").split())

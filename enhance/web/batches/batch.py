@@ -1,0 +1,342 @@
+"""A batch of one person: what was sent, what is finished, where it lies.
+
+A batch outlives the requests that work on it, so that work can be done in turns and results can
+be looked at later. Its files lie in a folder with an unguessable name.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from enhance.engines.base import Engine, Run, failure
+from enhance.errors import NotSaved
+from enhance.estimates import Estimator
+from enhance.files import numbered, write_bytes
+from enhance.layers import repaste, separated
+from enhance.records import Failure, Limits, Options, Report, Result, Source, Views
+from enhance.reports import Outcome
+from enhance.web.log import about
+from enhance.web.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+State = Literal["waiting", "running", "done", "failed", "stopped"]
+
+WantsDraft = Callable[[tuple[int, int], Options], bool]
+"""Whether a photo of a size takes so long that a quick preview should come first."""
+
+
+@dataclass
+class Version:
+    """One way in which a photo was enhanced.
+
+    shown: what a browser displays at full size. restorable: the faces (indices in the report) that
+    can be taken out and in again, with what lies in `layers`. over: pictures of background and
+    faces that a browser lays over the photo, made when they are asked for.
+    """
+
+    options: Options
+    report: Report
+    file: Path
+    shown: Path
+    thumbnail: Path
+    layers: Path | None
+    restorable: tuple[int, ...]
+    over: tuple[Path, Path] | None = None
+
+
+@dataclass
+class Entry:
+    """One photo of a batch. `before` and `draft` are files that a browser can show.
+
+    failure: why the last attempt failed. Versions of earlier attempts stay.
+    """
+
+    source: Source
+    size: tuple[int, int] | None
+    before: Path
+    state: State = "waiting"
+    draft: Path | None = None
+    versions: list[Version] = field(default_factory=list)
+    chosen: int = 0
+    compared: int | None = None  # the version on the left of the viewer; None: the photo itself
+    failure: Failure | None = None
+
+    @property
+    def version(self) -> Version | None:
+        """The version that counts: the one that is shown and downloaded."""
+        return self.versions[self.chosen] if self.versions else None
+
+    @property
+    def thumbnail(self) -> Path | None:
+        """A small picture of the result, or of its quick preview."""
+        return self.version.thumbnail if self.version else self.draft
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The report of the version that counts, or why there is none."""
+        return self.version.report if self.version else self.failure
+
+
+@dataclass(frozen=True)
+class _Job:
+    entry: Entry
+    options: Options
+    draft: bool = False
+
+
+@dataclass
+class Batch:
+    """Photos on their way through the engine; results are saved into `folder` as they come."""
+
+    key: str
+    session: str
+    folder: Path
+    options: Options
+    entries: list[Entry]
+    engine: Engine
+    metrics: Metrics
+    estimator: Estimator
+    request: str  # the id of the request that made it, for the log
+    viewed: bool  # by a person, who wants previews and faces to switch
+    wants_draft: WantsDraft | None = None
+    looked_at: Entry | None = None
+    touched: float = field(default_factory=time.monotonic)
+    options_at_work: Options = field(init=False)  # those that `begin` was called with last
+    _begun: float = 0.0
+    _run: Run | None = None
+    _jobs: list[_Job] = field(default_factory=list)
+    _taking: threading.Lock = field(default_factory=threading.Lock)
+    _serial: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def finished(self) -> list[Entry]:
+        """The entries that have a result, in the order of the photos."""
+        return [entry for entry in self.entries if entry.versions]
+
+    @property
+    def pictured(self) -> list[Entry]:
+        """The entries that have at least a preview, in the order of the photos."""
+        return [entry for entry in self.entries if entry.thumbnail]
+
+    @property
+    def remaining(self) -> list[Entry]:
+        """The entries that are still to be worked on."""
+        return [entry for entry in self.entries if entry.state in ("waiting", "running")]
+
+    @property
+    def stopped(self) -> list[Entry]:
+        """The entries that a stop left over."""
+        return [entry for entry in self.entries if entry.state == "stopped"]
+
+    def begin(self, entries: list[Entry], options: Options) -> None:
+        """Give these photos to the engine; `records` yields them."""
+        jobs = []
+        for entry in entries:
+            if self._slow(entry, options):
+                jobs.append(_Job(entry, options, draft=True))
+            jobs.append(_Job(entry, options))
+        sources = [Source(j.entry.source.path, j.entry.source.name, j.draft) for j in jobs]
+        with self._taking:
+            self._jobs = jobs
+            self.options_at_work = options
+            for entry in entries:
+                entry.state, entry.failure = "waiting", None
+            self._mark_running()
+            self._run = self.engine.run(sources, options, viewed=self.viewed)
+            self._begun = time.monotonic()
+
+    def records(self) -> Iterator[Entry]:
+        """Yield each entry as soon as it is finished, and before that when its preview is there.
+
+        May be abandoned and called again: it goes on with the rest.
+        """
+        return about(self.request, self._work())
+
+    def _work(self) -> Iterator[Entry]:
+        jobs = self._jobs
+        for record in self._run or ():
+            if self._jobs is not jobs:
+                return  # left in the midst of this photo, and begun again
+            self.touched = time.monotonic()
+            job = jobs[record.index]
+            if job is jobs[0]:
+                own = sum(record.report.seconds.values()) if isinstance(record, Result) else 0.0
+                self.metrics.waited(self.touched - self._begun - own)
+            if job.draft:
+                self._take_draft(job.entry, record)
+            else:
+                self._take(job, record, jobs)
+            yield job.entry
+        if self._jobs is jobs:
+            self.abandon()
+
+    def stop(self) -> None:
+        """Stop the work before its next tile; finished photos stay. Safe from any thread."""
+        if run := self._run:  # another thread may abandon it meanwhile
+            run.close()
+
+    def abandon(self) -> None:
+        """Stop, and count what is not finished as stopped: nobody works on it any more."""
+        self.stop()
+        self._run = None  # it holds the last photo's pixels
+        for entry in self.remaining:
+            entry.state = "done" if entry.versions else "stopped"
+
+    def change(
+        self,
+        entry: Entry,
+        limits: Limits,
+        *,
+        keep: Collection[int] | None = None,
+        weight: float | None = None,
+        background_weight: float | None = None,
+    ) -> None:
+        """Make the shown version again without a model: only these faces, or other strengths.
+
+        What is None stays as it is. Raises EnhanceError, also when the result cannot be saved.
+        """
+        version = entry.version
+        assert version is not None and version.layers is not None
+        old = {version.file, version.shown, version.thumbnail}
+        options = version.options
+        if weight is not None:
+            options = replace(options, weight=weight)
+        if background_weight is not None:
+            options = replace(options, background_weight=background_weight)
+        kept = version.report.restored if keep is None else keep
+        with self._saving(entry):
+            blob = version.layers.read_bytes()
+            done = repaste(entry.source, blob, version.report, options, limits, kept)
+            # Under another path: browsers keep what they loaded.
+            self._picture(version, self._save(version.file.name, done.data), done.views)
+            version.report = done.report
+        version.options = options
+        if keep is not None and version.over:  # one of them shows other faces
+            old |= {*version.over}
+            version.over = None
+        for path in old - {version.file, version.shown, version.thumbnail}:
+            path.unlink(missing_ok=True)
+        self.touched = time.monotonic()
+
+    def lay_over(self, entry: Entry, limits: Limits) -> None:
+        """Have `over` of the shown version. Raises EnhanceError as `change` does."""
+        version = entry.version
+        assert version is not None and version.layers is not None
+        self.touched = time.monotonic()
+        if version.over:
+            return
+        with self._saving(entry):
+            blob = version.layers.read_bytes()
+            background, faces = separated(
+                entry.source, blob, version.report, limits, version.report.restored
+            )
+            version.over = self._save("background.jpg", background), self._save("faces.png", faces)
+
+    @contextmanager
+    def _saving(self, entry: Entry) -> Iterator[None]:
+        """An error of the disk as a sentence that names the photo."""
+        try:
+            yield
+        except OSError as error:
+            log.exception("a result could not be saved")
+            raise NotSaved.because(entry.source.name, error) from error
+
+    def archive(self) -> list[tuple[Path, str]]:
+        """The results so far, each with a name that is unique in an archive."""
+        self.touched = time.monotonic()  # as it takes a while to send
+        files: dict[str, tuple[Path, str]] = {}  # by their names without case
+        for path in (entry.version.file for entry in self.finished if entry.version):
+            name = next(one for one in numbered(path.name) if one.casefold() not in files)
+            files[name.casefold()] = path, name
+        return list(files.values())
+
+    def outcomes(self) -> list[Outcome]:
+        """What became of each photo that was worked on."""
+        return [entry.outcome for entry in self.entries if entry.outcome]
+
+    def index(self, entry: Entry) -> int:
+        """Which photo of the batch an entry is, from 0."""
+        return next(i for i, other in enumerate(self.entries) if other is entry)
+
+    def _mark_running(self) -> None:
+        """The photos that the engine has begun with already."""
+        for entry in self.remaining[: self.engine.replicas]:
+            entry.state = "running"
+
+    def _slow(self, entry: Entry, options: Options) -> bool:
+        if self.wants_draft is None or entry.size is None or entry.versions:
+            return False
+        return self.wants_draft(entry.size, options)
+
+    def _take_draft(self, entry: Entry, record: Result | Failure) -> None:
+        try:
+            if isinstance(record, Failure):
+                log.info("no quick preview: %s", record.kind)
+            else:
+                entry.draft = self._save(record.filename, record.data)
+                self._show_source(entry, record.views)
+        except OSError:
+            log.exception("a quick preview could not be saved")
+
+    def _take(self, job: _Job, record: Result | Failure, jobs: list[_Job]) -> None:
+        version = None
+        if isinstance(record, Result):
+            try:
+                version = self._version(job, record)
+                self._show_source(job.entry, record.views)
+            except OSError as error:
+                log.exception("a result could not be saved")
+                record = failure(record.index, record.name, NotSaved.because(record.name, error))
+        with self._taking:
+            if self._jobs is jobs:  # saving took a while; who began again gets the photo anew
+                self._finish(job.entry, record, version)
+                self._mark_running()
+
+    def _finish(self, entry: Entry, record: Result | Failure, version: Version | None) -> None:
+        self.metrics.count(record)
+        if isinstance(record, Failure):
+            log.info("photo %d failed: %s", self.index(entry), record.kind)
+            entry.failure, entry.state = record, "failed"
+            return
+        assert version is not None
+        self.estimator.learn(record.report)
+        entry.versions.append(version)
+        entry.state = "done"
+        entry.chosen = len(entry.versions) - 1
+        if entry.chosen:
+            entry.compared = entry.chosen - 1
+
+    def _version(self, job: _Job, result: Result) -> Version:
+        file = self._save(result.filename, result.data)
+        layers = self._save("layers", result.layers) if result.layers else None
+        restorable = result.report.restored if layers else ()
+        version = Version(job.options, result.report, file, file, file, layers, restorable)
+        self._picture(version, file, result.views)
+        return version
+
+    def _picture(self, version: Version, file: Path, views: Views | None) -> None:
+        """Let a version have this file and these views."""
+        thumbnail = self._save("thumbnail.jpg", views.thumbnail) if views else file
+        shown = self._save("shown.jpg", views.shown) if views and views.shown else file
+        version.file, version.shown, version.thumbnail = file, shown, thumbnail
+
+    def _show_source(self, entry: Entry, views: Views | None) -> None:
+        """Show the photo itself, or a copy where browsers cannot."""
+        if not entry.versions:
+            before = views.before if views else None
+            entry.before = self._save("before.jpg", before) if before else entry.source.path
+
+    def _save(self, name: str, data: bytes) -> Path:
+        """Each file has a folder of its own, so that it keeps its name."""
+        folder = self.folder / str(next(self._serial))
+        folder.mkdir()
+        return write_bytes(folder / name, data)

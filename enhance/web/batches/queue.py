@@ -1,0 +1,126 @@
+"""Whose turn it is at the model: the queue in which the batches of the page wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from enhance.errors import Busy
+from enhance.i18n import say
+
+SILENT_SECONDS = 300
+"""A batch whose page has not polled for this long loses its place in the queue. A page polls every
+few seconds; in a background tab browsers slow that down to once a minute."""
+
+_SHARE = 4  # one client may have at most a quarter of the queue
+
+
+@dataclass
+class _Waiting:
+    client: str
+    seen: float
+
+
+class BatchQueue:
+    """Keys of batches in the order of their turns. Safe from any thread.
+
+    Gradio's queue lets as many batches work as there are models. This queue stands beside it and
+    knows what Gradio's does not tell: whether anyone is waiting, so that a turn should end, and who
+    is ahead of whom.
+    """
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """most: how many may wait; further ones are refused. clock: seconds, never backwards."""
+        self._most = most
+        self._clock = clock
+        self._entries: dict[str, _Waiting] = {}
+        self._served: list[str] = []
+        self._lock = threading.Lock()
+
+    def check(self, client: str) -> None:
+        """Raise Busy if the queue is full, or holds too many batches of that client."""
+        with self._lock:
+            self._check(client)
+
+    def join(self, key: str, client: str) -> None:
+        """Join the end of the queue. client: an address. Raises Busy as `check` does."""
+        with self._lock:
+            self._check(client)
+            self._entries[key] = _Waiting(client, self._clock())
+
+    def rejoin(self, key: str, client: str) -> None:
+        """Go back to the end of the queue after a turn; a batch that has begun is never refused."""
+        with self._lock:
+            self._entries[key] = _Waiting(client, self._clock())
+
+    def seen(self, key: str) -> bool:
+        """Note that the page has polled; whether the batch is still waiting."""
+        with self._lock:
+            if waiting := self._waiting().get(key):
+                waiting.seen = self._clock()
+            return waiting is not None
+
+    def leave(self, key: str) -> None:
+        """Leave the queue; no error if it is not in it."""
+        with self._lock:
+            self._entries.pop(key, None)
+
+    @contextmanager
+    def turn(self, key: str) -> Iterator[None]:
+        """While the batch is served."""
+        self.leave(key)
+        with self._lock:
+            self._served.append(key)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._served.remove(key)
+
+    @property
+    def someone_waits(self) -> bool:
+        """Whether the one that is served should hand over."""
+        with self._lock:
+            return bool(self._waiting())
+
+    def served(self, key: str) -> bool:
+        """Whether it is this batch's turn."""
+        return key in self._served
+
+    def ahead(self, key: str) -> list[str] | None:
+        """Who will be served before this batch, first the one that is now; None: not waiting."""
+        with self._lock:
+            waiting = list(self._waiting())
+            if key not in waiting:
+                return None
+            return self._served + waiting[: waiting.index(key)]
+
+    def _check(self, client: str) -> None:
+        waiting = self._waiting()
+        if len(waiting) >= self._most:
+            raise Busy(
+                say(
+                    "The queue is full: {count} waiting. Your photos are not lost; press "
+                    "Enhance again in a few minutes.",
+                    count=len(waiting),
+                )
+            )
+        own = sum(other.client == client for other in waiting.values())
+        if own >= max(1, self._most // _SHARE):
+            raise Busy(
+                say(
+                    "Your address already has its share of the queue ({count} waiting). Your "
+                    "photos are not lost; press Enhance again when one of your batches is done.",
+                    count=own,
+                )
+            )
+
+    def _waiting(self) -> dict[str, _Waiting]:
+        """Who waits, without those whose page no longer polls. Call it with the lock held."""
+        oldest = self._clock() - SILENT_SECONDS
+        for key in [key for key, one in self._entries.items() if one.seen < oldest]:
+            del self._entries[key]
+        return self._entries

@@ -1,0 +1,232 @@
+"""The batches of all people at this server: begun, found again, deleted when old or too many."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+
+from enhance.engines.base import Engine
+from enhance.errors import NoRoom, TooManyPhotos
+from enhance.estimates import Estimator
+from enhance.i18n import say
+from enhance.records import Limits, Options, Source
+from enhance.web.batches.batch import Batch, Entry, WantsDraft
+from enhance.web.batches.disk import delete, delete_old, used_bytes
+from enhance.web.batches.queue import SILENT_SECONDS, BatchQueue
+from enhance.web.batches.sizes import known_size
+from enhance.web.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+_UPLOAD_SECONDS = 600  # how long an upload may wait for its batch when there is no room
+
+NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
+
+
+class BatchStore:
+    """All batches of a running server, by id; each belongs to the browser session that made it."""
+
+    def __init__(
+        self, engine: Engine, root: Path, limits: Limits, *, keep_seconds: float = 6 * 3600
+    ) -> None:
+        """root: folder below which this server makes one for its results. keep_seconds: how long
+        after the last work on a batch its files stay."""
+        root.mkdir(parents=True, exist_ok=True)
+        delete_old(root.glob("results-*"), 4 * keep_seconds)  # by servers that were killed
+        self.engine = engine
+        self.limits = limits
+        self.queue = BatchQueue(limits.max_waiting)
+        self.metrics = Metrics()
+        self.estimator = Estimator(lambda: engine.info)
+        self._uploads = root
+        self._root = Path(tempfile.mkdtemp(prefix="results-", dir=root))
+        atexit.register(shutil.rmtree, self._root, ignore_errors=True)
+        self._keep_seconds = keep_seconds
+        self._batches: dict[str, Batch] = {}
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self.full = False  # as of the last look at the disk
+        self._used = 0
+        for name, what, value in (
+            ("enhance_ready", "1 when the models are loaded.", lambda: bool(engine.info)),
+            ("enhance_waiting_photos", "Photos that are not finished.", lambda: self.waiting),
+            ("enhance_waiting_batches", "Their batches.", lambda: len(self.alive())),
+            ("enhance_files_bytes", "Disk in use, at the last look.", lambda: self._used),
+        ):
+            self.metrics.watch(name, what, value)
+
+    def start(
+        self,
+        sources: list[Source],
+        options: Options,
+        session: str,
+        request: str = "-",
+        *,
+        viewed: bool = False,
+        wants_draft: WantsDraft | None = None,
+    ) -> Batch:
+        """A new batch of a browser session, its work not yet begun. request: its id, for the log.
+
+        Raises TooManyPhotos or NoRoom when the limits or the disk do not allow it.
+        """
+        if len(sources) > self.limits.max_photos:
+            raise TooManyPhotos(
+                say(
+                    "You sent {count} photos; a batch may have at most {most}. Split "
+                    "them into several batches.",
+                    count=len(sources),
+                    most=self.limits.max_photos,
+                )
+            )
+        self.expire()
+        if not self.make_room():
+            raise NoRoom(NO_ROOM)
+        key = uuid.uuid4().hex
+        folder = self._root / key
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            log.exception("no folder for a batch could be made")
+            raise NoRoom(NO_ROOM) from error
+        entries = [self._entry(source, folder / f"source_{i}") for i, source in enumerate(sources)]
+        batch = Batch(
+            key,
+            session,
+            folder,
+            options,
+            entries,
+            self.engine,
+            self.metrics,
+            self.estimator,
+            request,
+            viewed,
+            wants_draft,
+        )
+        batch.begin(entries, options)
+        with self._lock:
+            self._batches[key] = batch
+        return batch
+
+    def get(self, key: object) -> Batch | None:
+        """The batch of that id, unless it has expired. key: whatever a browser sends as such."""
+        return self._batches.get(key) if isinstance(key, str) else None
+
+    def alive(self) -> list[Batch]:
+        """The batches that are being worked on or wait for it."""
+        with self._lock:
+            return [batch for batch in self._batches.values() if batch.remaining]
+
+    @property
+    def waiting(self) -> int:
+        """How many photos, of all people, are not finished."""
+        return sum(len(batch.remaining) for batch in self.alive())
+
+    def leave(self, session: str) -> None:
+        """The session's page was closed: stop its work."""
+        with self._lock:
+            left = [batch for batch in self._batches.values() if batch.session == session]
+        for batch in left:
+            self.queue.leave(batch.key)
+            batch.abandon()
+
+    def expire(self) -> None:
+        """Delete what nobody has worked on for `keep_seconds`."""
+        oldest = time.monotonic() - self._keep_seconds
+        with self._lock:
+            gone = [batch for batch in self._batches.values() if batch.touched < oldest]
+            for batch in gone:
+                del self._batches[batch.key]
+        for batch in gone:
+            self.queue.leave(batch.key)
+            batch.stop()
+            delete(batch.folder)
+
+    def make_room(self) -> bool:
+        """Whether the disk in use is within its limit, if need be without the oldest finished
+        batches, which are deleted."""
+        while True:
+            self._used = used_bytes(self._uploads, self._root)
+            if self._used <= self.limits.max_disk_bytes:
+                self.full = False
+                return True
+            with self._lock:
+                finished = [b for b in self._batches.values() if not b.remaining]
+                if not finished:
+                    self.full = True
+                    return False
+                oldest = self._batches.pop(min(finished, key=lambda b: b.touched).key)
+            delete(oldest.folder)
+
+    def sweep(self, kept: Collection[Path] = ()) -> None:
+        """Delete what is too old or too much: batches, and uploads that no batch came to use.
+
+        kept: folders among the uploads that must stay.
+        """
+        self.expire()
+        self._abandon_forgotten()
+        for folder in kept:
+            os.utime(folder)
+        self._delete_uploads(self._keep_seconds)
+        if not self.make_room():
+            self._delete_uploads(_UPLOAD_SECONDS)
+
+    def _abandon_forgotten(self) -> None:
+        """Batches of the page that have lost their place in the line, and nobody works on."""
+        oldest = time.monotonic() - SILENT_SECONDS
+        for batch in self.alive():
+            waits = self.queue.served(batch.key) or self.queue.ahead(batch.key) is not None
+            if batch.viewed and not waits and batch.touched < oldest:
+                batch.abandon()
+
+    def _delete_uploads(self, seconds: float) -> None:
+        uploads = (p for p in self._uploads.iterdir() if not p.name.startswith("results-"))
+        delete_old(uploads, seconds)
+
+    def sweep_every(self, seconds: float, kept: Collection[Path] = ()) -> None:
+        """Sweep again and again in a thread of its own, until `close`."""
+
+        def sweep() -> None:
+            while not self._closed.wait(seconds):
+                try:
+                    self.sweep(kept)
+                except Exception:
+                    log.exception("the sweep failed; it is tried again")
+
+        threading.Thread(target=sweep, name="sweep", daemon=True).start()
+
+    def close(self, uploads: Collection[Path] = ()) -> None:
+        """Stop all work and delete all results, and these folders of uploads."""
+        self._closed.set()
+        with self._lock:
+            left = list(self._batches.values())
+            self._batches.clear()
+        for batch in left:
+            batch.abandon()
+        for folder in (self._root, *uploads):
+            delete(folder)
+
+    def _entry(self, source: Source, target: Path) -> Entry:
+        # The upload may be swept before its turn has come; the batch's own link lives with it.
+        path = _link(source.path, target.with_suffix(source.path.suffix))
+        return Entry(Source(path, source.name), known_size(path), path)
+
+
+def _link(path: Path, target: Path) -> Path:
+    """`target` as another name of the file, or a copy where the disk has no such thing.
+
+    `path` itself when neither works: reading it will say why.
+    """
+    for make in (target.hardlink_to, lambda source: shutil.copyfile(source, target)):
+        with suppress(OSError):
+            make(path)
+            return target
+    return path

@@ -1,0 +1,147 @@
+"""Which language a visitor reads, and everything that is said to them in it.
+
+What handlers send is translated here, for the language of the request. The widgets' own texts are
+translated in the browser, before Gradio draws them: see `PageInChinese`. `gr.I18n` would leave
+"zh" and "zh-HK" in English, for which Gradio has no texts, and the page's title; and its markers
+would stand in place of the labels in the API's description.
+
+The translations are in `enhance/locale`, a catalogue as gettext has them. It is read as it is
+written: no compiled copy could be out of date.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import gradio as gr
+from babel.messages.pofile import read_po
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from enhance.i18n import Sentence
+
+Language = Literal["en", "zh"]
+
+CATALOGUE = Path(__file__).parents[1] / "locale" / "zh" / "LC_MESSAGES" / "enhance.po"
+
+
+def _read(catalogue: Path) -> dict[str, str]:
+    with catalogue.open("rb") as file:
+        messages = read_po(file)
+    return {str(m.id): str(m.string) for m in messages if m.id and m.string and not m.fuzzy}
+
+
+CHINESE = _read(CATALOGUE)
+"""Chinese by English. The key is a text of the page, or the template of a sentence."""
+
+
+def language_of(request: gr.Request | None) -> Language:
+    """The language of whoever sent the request; English where nothing is known."""
+    return preferred(request.headers.get("accept-language", "")) if request else "en"
+
+
+def preferred(accepted: str) -> Language:
+    """Chinese if an Accept-Language header ranks any kind of Chinese before English."""
+    best: dict[str, float] = {}
+    for place, item in enumerate(accepted.lower().split(",")):
+        tag, _, parameters = item.partition(";")
+        language = tag.strip().partition("-")[0]
+        # What is named first wins among equals.
+        rank = _quality(parameters) - place * 1e-6
+        if rank > 0:
+            best[language] = max(rank, best.get(language, 0))
+    return "zh" if best.get("zh", 0) > max(best.get("en", 0), best.get("*", 0)) else "en"
+
+
+def _quality(parameters: str) -> float:
+    name, _, value = parameters.partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
+def translated(said: str, language: Language) -> str:
+    """A sentence, or a text of the page, in that language; in English without translation."""
+    if language == "en":
+        return str(said)
+    if not isinstance(said, Sentence):
+        return CHINESE.get(said, said)
+    values = {name: _translated_value(value, language) for name, value in said.values.items()}
+    return CHINESE.get(said.template, said.template).format(**values)
+
+
+def toast(said: str, language: Language, duration: float | None = 10) -> gr.Error:
+    """The error to raise so that the page shows it, for so many seconds; None: until closed."""
+    # Gradio draws errors as HTML, and what is said may name a photo.
+    # An answer, not a fault of the server: the log need not have where it was raised.
+    sentence = html.escape(translated(said, language))
+    return gr.Error(sentence, duration, print_exception=False)
+
+
+def _translated_value(value: Any, language: Language) -> Any:
+    return translated(value, language) if isinstance(value, Sentence) else value
+
+
+def text(english: str) -> str:
+    """The same text: marks the text of a widget for the catalogue, as `say` marks sentences."""
+    return english
+
+
+def _script() -> bytes:
+    """Translates what Gradio will draw, and lets Gradio's own texts be Chinese too."""
+    chinese = json.dumps(CHINESE).replace("<", "\\u003c")
+    return f"""<script>
+(() => {{
+  const chinese = new Map(Object.entries({chinese}));
+  const translate = (node) => {{
+    for (const [key, value] of Object.entries(node ?? {{}}))
+      if (typeof value === "object") translate(value);
+      else if (chinese.has(value)) node[key] = chinese.get(value);
+  }};
+  for (const component of gradio_config.components) translate(component.props);
+  gradio_config.title = chinese.get(gradio_config.title) ?? gradio_config.title;
+  Object.defineProperty(navigator, "language", {{ value: "zh-CN" }});
+}})();
+</script>""".encode()
+
+
+class PageInChinese:
+    """ASGI middleware: adds a script to the page of those who read Chinese."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._script = _script()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != "/":
+            await self._app(scope, receive, send)
+            return
+        chinese = preferred(Headers(scope=scope).get("accept-language", "")) == "zh"
+
+        async def send_in_language(message: Message) -> None:
+            nonlocal chinese
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.add_vary_header("Accept-Language")
+                kind = headers.get("Content-Type", "")
+                chinese = chinese and message["status"] == 200 and kind.startswith("text/html")
+                if chinese:
+                    length = int(headers["Content-Length"]) + len(self._script)
+                    headers["Content-Length"] = str(length)
+            elif chinese and message["type"] == "http.response.body":
+                page = message["body"].replace(b"</head>", self._script + b"</head>", 1)
+                message = {**message, "body": page}
+            await send(message)
+
+        await self._app(scope, receive, send_in_language)
+
+
+MIDDLEWARE = [Middleware(PageInChinese)]
+"""For `launch(app_kwargs={"middleware": MIDDLEWARE})`."""

@@ -1,0 +1,1 @@
+"""The page: widgets, and what happens when somebody uses them."""

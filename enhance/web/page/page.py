@@ -1,0 +1,328 @@
+"""The page: drop photos, watch each one appear enhanced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from enhance.errors import EnhanceError
+from enhance.i18n import say
+from enhance.photos import EXTENSIONS
+from enhance.records import Options, Source
+from enhance.web.batches.batch import Batch, Entry
+from enhance.web.batches.store import BatchStore
+from enhance.web.language import Language, language_of, text, toast, translated
+from enhance.web.log import REQUEST_HEADER
+from enhance.web.page.results_panel import ResultsPanel, batch_of
+from enhance.web.page.settings import Settings
+from enhance.web.page.settings_panel import SettingsPanel
+from enhance.web.page.widgets import Sent, Shown, browser_state, paths_of
+
+MODEL_QUEUE = "model"
+"""Every turn at the model has this concurrency id; as many at once as the engine has models."""
+
+_TICK = 2  # seconds between two looks at the line while waiting in it
+_STARTS = 4  # batches that are begun at once; the headers of their photos are read
+
+CSS = """
+#gallery .grid-wrap { min-height: 120px; max-height: 300px; }
+#gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)); }
+#gallery .thumbnail-item { content-visibility: auto; } /* of hundreds, only what is seen */
+.gradio-container { max-width: 1400px !important; margin: auto; }
+#samples .gallery-item img { object-fit: cover; }
+"""
+# On a phone the results lie below the settings: go there.
+_TO_RESULTS = """(...values) => {
+  const status = document.querySelector('#status');
+  if (status.getBoundingClientRect().top > innerHeight * 0.8) status.scrollIntoView();
+  return values;
+}"""
+
+
+class Page:
+    """Widgets and their handlers over `batches`.
+
+    Work is done in turns: a click on Enhance makes a batch and draws a ticket; each ticket queues
+    for the model and enhances photos until the batch is finished or someone else waits, then
+    draws another. So nobody waits for the whole of another's batch.
+    """
+
+    def __init__(self, page: gr.Blocks, batches: BatchStore, samples: list[Path]) -> None:
+        """Draws into `page`, whose context is open. samples: photos offered for a try."""
+        self._batches = batches
+        self._samples = samples
+        self._draw()
+        self._connect(page)
+
+    @property
+    def settings(self) -> Settings:
+        """The widgets of the options, whose values are the API's defaults."""
+        return self.choices.settings
+
+    def _draw(self) -> None:
+        gr.Markdown(text("# Photo enhancer"))
+        gr.Markdown(
+            text(
+                "Restores faces and enlarges photos. Drop in a batch, and each photo "
+                "appears as soon as it is done."
+            )
+        )
+        with gr.Row():
+            with gr.Column(scale=4, min_width=320):
+                self.files = gr.File(
+                    file_count="multiple",
+                    file_types=list(EXTENSIONS),
+                    label=text("Your photos"),
+                    height=220,
+                    elem_id="files",
+                )
+                self.limits = gr.Markdown(elem_id="limits")
+                self.samples = gr.Dataset(
+                    components=[gr.Image(render=False)],
+                    samples=[[str(path)] for path in self._samples],
+                    label=text("Or try one of these (public domain)"),
+                    type="index",
+                    elem_id="samples",
+                    visible=bool(self._samples),
+                )
+                self.estimate = gr.Markdown(elem_id="estimate")
+                with gr.Row():
+                    self.enhance = gr.Button(text("Enhance"), variant="primary", elem_id="enhance")
+                    self.stop = gr.Button(
+                        text("Stop"), variant="stop", visible=False, elem_id="stop"
+                    )
+                    self.resume = gr.Button(
+                        text("Continue with the rest"), visible=False, elem_id="resume"
+                    )
+                    self.reopen = gr.Button(
+                        text("Show my last batch"), visible=False, elem_id="reopen"
+                    )
+                self.choices = SettingsPanel(self._batches.estimator)
+            with gr.Column(scale=7, min_width=320):
+                self.results = ResultsPanel(self._batches)
+        # Kept by the browser: Gradio forgets the State of a page that it has not heard of for long.
+        self.key = gr.Textbox(visible=False)
+        self.ticket = gr.State(0)
+        self.clock = gr.Timer(_TICK, active=False)
+        self.last_key = browser_state("batch", "")
+
+    def _connect(self, page: gr.Blocks) -> None:
+        private: dict[str, Any] = {"api_visibility": "private"}
+        quick = private | {"queue": False, "show_progress": "hidden"}
+        controls = [self.ticket, self.clock, self.enhance, self.stop, self.resume, self.reopen]
+        everything = [*controls, *self.results.widgets]
+        self.choices.connect(page, self.files, self.estimate)
+        self.results.connect(page, self.key)
+        page.load(self._offer, self.last_key, self.reopen, **quick)
+        page.load(self._limits, None, self.limits, **quick)
+        self.samples.click(self._take_sample, self.samples, self.files, **quick)
+        # Queued, because a State changed outside the queue does not fire its change event.
+        starts: dict[str, Any] = private | {
+            "show_progress": "hidden",
+            "concurrency_limit": _STARTS,
+            "preprocess": False,
+            "js": _TO_RESULTS,
+        }
+        self.enhance.click(
+            self._begin,
+            [self.files, self.ticket, self.choices.drafts, *self.settings.widgets],
+            [self.key, self.last_key, *everything],
+            **starts,
+        )
+        self.resume.click(self._resume, [self.key, self.ticket], everything, **starts)
+        self.results.again.click(
+            self._again, [self.key, self.ticket, *self.settings.widgets], everything, **starts
+        )
+        self.reopen.click(
+            self._reopen, self.last_key, [self.key, *everything], postprocess=False, **quick
+        )
+        turn = self.ticket.change(
+            self._turn,
+            [self.key, self.ticket],
+            everything,
+            postprocess=False,  # values are made ready here, once, not again with every photo
+            concurrency_id=MODEL_QUEUE,
+            concurrency_limit=self._batches.engine.replicas,
+            show_progress="hidden",
+            **private,
+        )
+        turn.failure(self._give_up, self.key, everything, **quick)  # refused or broken
+        self.clock.tick(self._wait, self.key, self.results.status, postprocess=False, **quick)
+        self.stop.click(self._stop, self.key, everything, postprocess=False, **quick)
+
+    def _take_sample(self, index: object) -> Any:
+        if isinstance(index, int) and 0 <= index < len(self._samples):
+            return [str(self._samples[index])]
+        return gr.skip()
+
+    def _begin(
+        self, request: gr.Request, files: Sent, ticket: int, drafts: bool, *values: Any
+    ) -> Shown:
+        """Make the batch and draw its first ticket."""
+        language = language_of(request)
+        if not files:
+            raise toast("Add at least one photo first.", language)
+        sources = [Source.of(path) for path in paths_of(files)]
+        options = self._options(language, values)
+        try:
+            self._batches.queue.check(_client(request))  # before a batch takes time and disk
+            batch = self._batches.start(
+                sources,
+                options,
+                str(request.session_hash),
+                request.headers[REQUEST_HEADER],
+                viewed=True,
+                wants_draft=self.choices.wants_draft if drafts else None,
+            )
+        except EnhanceError as error:
+            raise toast(error.sentence, language) from error
+        self._draw_ticket(batch, request)
+        return {
+            self.key: batch.key,
+            self.last_key: batch.key,
+            self.ticket: ticket + 1,
+            **self.results.cleared(batch, language),
+            **self._buttons(batch),
+        }
+
+    def _resume(self, request: gr.Request, key: str, ticket: int) -> Shown:
+        """Draw a ticket for what a stop left over."""
+        batch, _ = self._found(key, request)
+        return self._work_on(batch, batch.stopped, batch.options, ticket, request)
+
+    def _again(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
+        """Draw a ticket for the photo that is looked at, with other options."""
+        batch, language = self._found(key, request)
+        entries = [batch.looked_at] if batch.looked_at else []
+        return self._work_on(batch, entries, self._options(language, values), ticket, request)
+
+    def _work_on(
+        self,
+        batch: Batch,
+        entries: list[Entry],
+        options: Options,
+        ticket: int,
+        request: gr.Request,
+    ) -> Shown:
+        if not entries or batch.remaining:
+            return {self.ticket: ticket}
+        language = language_of(request)
+        self._draw_ticket(batch, request)
+        batch.begin(entries, options)
+        return {
+            self.ticket: ticket + 1,
+            **self.results.progress(batch, language),
+            **self._buttons(batch),
+        }
+
+    def _draw_ticket(self, batch: Batch, request: gr.Request) -> None:
+        try:
+            self._batches.queue.join(batch.key, _client(request))
+        except EnhanceError as error:
+            batch.abandon()
+            raise toast(error.sentence, language_of(request)) from error
+
+    def _turn(self, request: gr.Request, key: str, ticket: int) -> Iterator[Shown]:
+        """Enhance photos of a batch, showing each as soon as it is done, until others wait."""
+        batch, language = self._found(key, request)
+        queue = self._batches.queue
+        with queue.turn(key):
+            yield {**self.results.shown(batch, language), **self._buttons(batch)}
+            for entry in batch.records():
+                yield self.results.shown(batch, language) | (
+                    self.results.downloads(batch) if len(batch.finished) == 1 else {}
+                )
+                if queue.someone_waits and entry.state != "running":
+                    break
+            # Without the gallery: the last values of a turn are sent whole, not as a difference.
+            last = self.results.downloads(batch)
+            if batch.remaining:
+                queue.rejoin(key, _client(request))
+                last[self.ticket] = ticket + 1
+        yield {
+            **last,
+            **self._buttons(batch),
+            **self.results.progress(batch, language),
+        }
+
+    def _give_up(self, request: gr.Request, key: str) -> Shown:
+        """The batch got no further turn: keep what is finished, offer the rest."""
+        batch, language = self._found(key, request)
+        self._batches.queue.leave(key)
+        batch.abandon()
+        return {
+            **self.results.progress(batch, language),
+            **self._buttons(batch),
+            **self.results.downloads(batch),
+        }
+
+    def _stop(self, request: gr.Request, key: str) -> Shown:
+        """Stop at once, or before the next tile of the photo in work."""
+        batch, language = self._found(key, request)
+        if not self._batches.queue.served(key):
+            return self._give_up(request, key)
+        batch.stop()
+        return self.results.progress(batch, language, say("Stopping …"))
+
+    def _wait(self, request: gr.Request, key: str) -> Any:
+        """Who is ahead in the line, while the batch waits in it."""
+        batch = self._batches.get(key)
+        if batch is None or not self._batches.queue.seen(key):
+            return gr.skip()
+        return self.results.progress(batch, language_of(request))[self.results.status]
+
+    def _limits(self, request: gr.Request) -> str:
+        limits = self._batches.limits
+        sentence = say(
+            "Up to {photos} photos, {megabytes:.0f} MB and {megapixels:.0f} megapixels each.",
+            photos=limits.max_photos,
+            megabytes=limits.max_bytes / 1e6,
+            megapixels=limits.max_pixels / 1e6,
+        )
+        return translated(sentence, language_of(request))
+
+    def _offer(self, key: str | None) -> Any:
+        """Whether the last batch of this browser can still be shown."""
+        batch = self._batches.get(key or "")
+        return gr.update(visible=bool(batch and batch.finished))
+
+    def _reopen(self, request: gr.Request, key: str) -> Shown:
+        """Show the last batch of this browser; what was left over can go on."""
+        batch, language = self._found(key, request)
+        batch.session = str(request.session_hash)
+        return {
+            self.key: key,
+            **self.results.shown(batch, language),
+            **self._buttons(batch),
+            **self.results.downloads(batch),
+        }
+
+    def _buttons(self, batch: Batch) -> Shown:
+        """Enhance, Stop and Continue, as the batch's state asks for."""
+        working = bool(batch.remaining)
+        waiting = self._batches.queue.ahead(batch.key) is not None
+        return {
+            self.enhance: gr.update(visible=not working),
+            self.stop: gr.update(visible=working),
+            self.resume: gr.update(visible=bool(batch.stopped) and not working),
+            self.reopen: gr.update(visible=False),
+            self.results.again: gr.update(visible=bool(batch.finished) and not working),
+            self.clock: gr.update(active=waiting),
+        }
+
+    def _options(self, language: Language, values: tuple[Any, ...]) -> Options:
+        try:
+            return self.settings.options(*values)
+        except EnhanceError as error:
+            raise toast(error.sentence, language) from error
+
+    def _found(self, key: str, request: gr.Request) -> tuple[Batch, Language]:
+        language = language_of(request)
+        return batch_of(self._batches, key, language), language
+
+
+def _client(request: gr.Request) -> str:
+    return str(request.client.host)

@@ -1,0 +1,34 @@
+"""Ready-made choices for common photos: names for people over the real options."""
+
+from __future__ import annotations
+
+from enhance.records import Options
+from enhance.web.language import text
+
+PRESETS: dict[str, Options] = {
+    "portrait": Options(),
+    "old": Options(background="compact", repair="auto", tone="auto"),
+    "group": Options(face_threshold=0.6, min_face=12, only_restore_blurred=True),
+    "fast": Options(upscale=1, background="lanczos", faces="largest"),
+}
+LABELS = {
+    "portrait": text("Portrait"),
+    "old": text("Old photo"),
+    "group": text("Group"),
+    "fast": text("Fast preview"),
+    "custom": text("Custom"),
+}
+ABOUT = {
+    "portrait": text("Restores every face and doubles the resolution."),
+    "old": text(
+        "Repairs scratches and faded colours, and removes noise and compression artefacts."
+    ),
+    "group": text("Also finds small faces, and leaves faces that are already sharp unchanged."),
+    "fast": text("Restores only the largest face and keeps the photo's size."),
+    "custom": text("Uses the settings under Advanced."),
+}
+
+
+def preset_of(options: Options) -> str:
+    """The preset that these options are, or "custom"."""
+    return next((name for name, preset in PRESETS.items() if preset == options), "custom")

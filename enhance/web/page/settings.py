@@ -1,0 +1,253 @@
+"""The options as widgets: one place that says what each is called, for the page and the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from enhance.catalogue import Kind, models, option_values
+from enhance.errors import OptionsError
+from enhance.i18n import say
+from enhance.records import UPSCALES, Options
+from enhance.web.language import text
+
+DEFAULTS = Options()
+
+
+class Settings:
+    """The widgets of every option, drawn where this is made; `names` and `widgets` correspond."""
+
+    def __init__(self) -> None:
+        upscale = gr.Slider(
+            min(UPSCALES),
+            max(UPSCALES),
+            value=DEFAULTS.upscale,
+            step=1,
+            label=text("Upscale"),
+            info=text("How many times larger the result is."),
+        )
+        restorer = gr.Dropdown(
+            _choices("restorer", auto=text("Best available"), none=text("Do not restore faces")),
+            value=DEFAULTS.restorer,
+            label=text("Faces"),
+            info=text("The model that restores faces."),
+        )
+        weight = gr.Slider(
+            0,
+            1,
+            value=DEFAULTS.weight,
+            step=0.05,
+            label=text("Strength"),
+            info=text("0 keeps the original faces, 1 uses the restored ones."),
+        )
+        background = gr.Dropdown(
+            _choices("background", auto=text("Automatic")),
+            value=DEFAULTS.background,
+            label=text("Background"),
+            info=text("How everything around the faces is enlarged."),
+        )
+        background_weight = gr.Slider(
+            0,
+            1,
+            value=DEFAULTS.background_weight,
+            step=0.05,
+            label=text("Background strength"),
+            info=text("0 keeps the background's grain, 1 removes it."),
+        )
+        working_size = gr.Radio(
+            [(text("Automatic"), "auto"), (text("Full size"), "full")],
+            value=DEFAULTS.working_size,
+            label=text("Working size"),
+            info=text(
+                "Real-ESRGAN ×4 plus works on blurry areas at a reduced size: faster and cleaner."
+            ),
+        )
+        face_colours = gr.Radio(
+            [(text("As in the photo"), "photo"), (text("As the model renders them"), "model")],
+            value=DEFAULTS.face_colours,
+            label=text("Face colours"),
+        )
+        repair = gr.Radio(
+            [(text("Off"), "off"), (text("Automatic"), "auto")],
+            value=DEFAULTS.repair,
+            label=text("Repair damage"),
+            info=text("Finds scratches, creases, dust and specks, and fills them in."),
+        )
+        repair_sensitivity = gr.Slider(
+            0,
+            1,
+            value=DEFAULTS.repair_sensitivity,
+            step=0.05,
+            label=text("Sensitivity of the repair"),
+            info=text("0 repairs only what is certainly damage, 1 what is likely to be."),
+        )
+        tone = gr.Radio(
+            [(text("Off"), "off"), (text("Automatic"), "auto")],
+            value=DEFAULTS.tone,
+            label=text("Restore faded colours"),
+            info=text("Undoes the fading and the colour cast of old prints."),
+        )
+        tone_strength = gr.Slider(
+            0,
+            1,
+            value=DEFAULTS.tone_strength,
+            step=0.05,
+            label=text("Strength of colour restoration"),
+            info=text("0 leaves the colours as they are, 1 undoes their fading wholly."),
+        )
+        faces = gr.Radio(
+            [
+                (text("All"), "all"),
+                (text("Largest"), "largest"),
+                (text("Closest to the centre"), "center"),
+            ],
+            value=DEFAULTS.faces,
+            label=text("Faces to restore"),
+        )
+        only_restore_blurred = gr.Checkbox(
+            value=DEFAULTS.only_restore_blurred,
+            label=text("Skip faces that are already sharp"),
+        )
+        detector = gr.Radio(
+            _choices("detector"),
+            value=DEFAULTS.detector,
+            label=text("Face detector"),
+            info=text("GFPGAN itself uses ResNet-50."),
+        )
+        masker = gr.Radio(
+            _choices("masker"),
+            value=DEFAULTS.masker,
+            label=text("Face blending"),
+            info=text("GFPGAN itself uses ParseNet, which leaves hair untouched."),
+        )
+        face_threshold = gr.Slider(
+            0.01,
+            0.99,
+            value=DEFAULTS.face_threshold,
+            step=0.01,
+            label=text("Detection threshold"),
+            info=text("Lower values find more faces, but also more false ones."),
+        )
+        min_face = gr.Slider(
+            1,
+            512,
+            value=DEFAULTS.min_face,
+            step=1,
+            label=text("Smallest face"),
+            info=text("In pixels of the original photo."),
+        )
+        tile = gr.Slider(
+            32,
+            4096,
+            value=DEFAULTS.tile,
+            step=32,
+            label=text("Tile size"),
+            info=text("Smaller tiles need less memory but take longer."),
+        )
+        format_ = gr.Radio(
+            [
+                (text("Same as the original"), "same"),
+                ("JPEG", "jpeg"),
+                ("PNG", "png"),
+                ("WebP", "webp"),
+            ],
+            value=DEFAULTS.format,
+            label=text("Output format"),
+        )
+        quality = gr.Slider(
+            1,
+            100,
+            value=DEFAULTS.quality,
+            step=1,
+            label=text("Quality"),
+            info=text("For JPEG, WebP, HEIC and AVIF."),
+        )
+        metadata = gr.Radio(
+            [
+                (text("Keep all"), "keep"),
+                (text("Remove the location"), "no-location"),
+                (text("Remove all"), "strip"),
+            ],
+            value=DEFAULTS.metadata,
+            label=text("Metadata (date, camera, location)"),
+            info=text("What the photo's file contains besides the image."),
+        )
+        self._by_name = {
+            "upscale": upscale,
+            "restorer": restorer,
+            "weight": weight,
+            "background": background,
+            "background_weight": background_weight,
+            "working_size": working_size,
+            "face_colours": face_colours,
+            "repair": repair,
+            "repair_sensitivity": repair_sensitivity,
+            "tone": tone,
+            "tone_strength": tone_strength,
+            "faces": faces,
+            "only_restore_blurred": only_restore_blurred,
+            "detector": detector,
+            "masker": masker,
+            "face_threshold": face_threshold,
+            "min_face": min_face,
+            "tile": tile,
+            "format": format_,
+            "quality": quality,
+            "metadata": metadata,
+        }
+
+    @property
+    def widgets(self) -> list[Any]:
+        """The widgets, in the order that `options` takes their values."""
+        return list(self._by_name.values())
+
+    @property
+    def names(self) -> list[str]:
+        """The options' names, in the same order."""
+        return list(self._by_name)
+
+    def values(self, options: Options) -> list[Any]:
+        """The widgets' values for these options."""
+        return [getattr(options, name) for name in self._by_name]
+
+    def options(self, *values: Any) -> Options:
+        """Options from the widgets' values, in their order; whole numbers may come as 2.0.
+
+        Raises OptionsError when one is out of range, or of another kind.
+        """
+        named = dict(zip(self._by_name, values, strict=True))
+        for name, widget in self._by_name.items():
+            if isinstance(widget, gr.Checkbox):
+                named[name] = bool(named[name])
+            elif isinstance(widget, gr.Slider) and not _within(named[name], widget):
+                raise OptionsError(
+                    say(
+                        "{name} must be a number from {least} to {most}, not {value!r}.",
+                        name=name,
+                        least=widget.minimum,
+                        most=widget.maximum,
+                        value=named[name],
+                    )
+                )
+        for name in ("upscale", "min_face", "tile", "quality"):
+            if named[name] != int(named[name]):
+                raise OptionsError(
+                    say(
+                        "{name} must be a whole number, not {value}.",
+                        name=name,
+                        value=named[name],
+                    )
+                )
+            named[name] = int(named[name])
+        return Options(**named)
+
+
+def _choices(kind: Kind, **others: str) -> list[tuple[str, str]]:
+    """Labels and values of an option whose values are models. others: labels of other values."""
+    labels = others | {model.name: str(model.label) for model in models(kind)}
+    return [(labels[value], value) for value in option_values(kind)]
+
+
+def _within(value: object, slider: gr.Slider) -> bool:
+    return isinstance(value, int | float) and slider.minimum <= value <= slider.maximum

@@ -1,0 +1,229 @@
+"""The panel of choices: presets with their cost, the options, the models they need.
+
+What someone chose is remembered in the browser.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from anyio import CapacityLimiter, to_thread
+
+from enhance.catalogue import MODELS
+from enhance.choices import required_weights
+from enhance.errors import EnhanceError
+from enhance.estimates import Estimator, readable
+from enhance.i18n import say
+from enhance.records import Options
+from enhance.web.batches.sizes import known_size
+from enhance.web.language import Language, language_of, text, toast, translated
+from enhance.web.page.presets import ABOUT, LABELS, PRESETS, preset_of
+from enhance.web.page.settings import Settings
+from enhance.web.page.widgets import Sent, Shown, browser_state, paths_of
+from enhance.weights.download import fetch
+from enhance.weights.files import WeightFile
+from enhance.weights.verified import locate
+
+_PROGRESS = gr.Progress()
+_SLOW = 8  # seconds; a photo that takes longer is shown as a quick preview first
+_READERS = 2  # of photos' headers at once: the other threads serve the rest of the page
+
+
+class SettingsPanel:
+    """Widgets and their handlers; `settings.options` makes sense of the options' values."""
+
+    def __init__(self, estimator: Estimator) -> None:
+        """Draws into the current column."""
+        self._estimator = estimator
+        self._readers = CapacityLimiter(_READERS)
+        self.preset = gr.Radio(
+            [(label, name) for name, label in LABELS.items()],
+            value="portrait",
+            label=text("What kind of photos?"),
+            info=ABOUT["portrait"],
+            elem_id="preset",
+        )
+        self.drafts = gr.Checkbox(
+            value=True,
+            label=text("Quick preview first"),
+            info=text("Show a quick low-resolution preview of slow photos first."),
+            elem_id="drafts",
+        )
+        with gr.Accordion(text("Advanced"), open=False, elem_id="advanced"):
+            self.settings = Settings()
+        self.models = gr.Markdown(elem_id="models")
+        self.fetch = gr.Button(text("Download"), visible=False, elem_id="fetch")
+        self.remembered = browser_state("settings", None)
+
+    def wants_draft(self, size: tuple[int, int], options: Options) -> bool:
+        """Whether a photo takes so long that a quick preview should come first."""
+        return (self._estimator.seconds([size], options) or 0) > _SLOW
+
+    def connect(self, page: gr.Blocks, files: gr.File, estimate: gr.Markdown) -> None:
+        """Wire the handlers. estimate: where the cost of enhancing `files` is shown."""
+        quick: dict[str, Any] = {
+            "api_visibility": "private",
+            "queue": False,
+            "show_progress": "hidden",
+        }
+        self._estimate = estimate
+        remembered = [self.drafts, *self.settings.widgets]
+        changed = {
+            "fn": self._changed,
+            "inputs": [files, *remembered],
+            "outputs": [self.preset, estimate, self.models, self.fetch, self.remembered],
+            "preprocess": False,
+        } | quick
+        page.load(self._restore, self.remembered, remembered, **quick).then(**changed)
+        self.preset.input(self._take_preset, self.preset, self.settings.widgets, **quick).then(
+            **changed
+        )
+        # Only a person's input: a preset changes many widgets, and not all at the same moment.
+        gr.on(
+            [files.change, *(widget.input for widget in remembered)],
+            trigger_mode="always_last",
+            **changed,
+        )
+        self.fetch.click(
+            self._fetch,
+            self.settings.widgets,
+            [self.models, self.fetch],
+            concurrency_id="download",
+            show_progress_on=self.models,
+            api_visibility="private",
+        )
+
+    def _restore(self, remembered: object) -> list[Any]:
+        """The settings of the last visit, unless they do not fit this version."""
+        known = remembered if isinstance(remembered, dict) else {}
+        try:
+            options = self.settings.options(*map(known.get, self.settings.names))
+        except EnhanceError:
+            return [gr.skip(), *(gr.skip() for _ in self.settings.widgets)]
+        return [bool(known.get("drafts")), *self.settings.values(options)]
+
+    def _take_preset(self, name: str) -> list[Any]:
+        if name not in PRESETS:
+            return [gr.skip() for _ in self.settings.widgets]
+        return self.settings.values(PRESETS[name])
+
+    async def _changed(self, request: gr.Request, files: Sent, drafts: bool, *values: Any) -> Shown:
+        """Show what the choice costs and lacks, and remember it."""
+        sizes = await to_thread.run_sync(_sizes, paths_of(files), limiter=self._readers)
+        count = len(files or ())
+        return await to_thread.run_sync(
+            self._chosen, language_of(request), count, sizes, drafts, values
+        )
+
+    def _chosen(
+        self,
+        language: Language,
+        count: int,
+        sizes: list[tuple[int, int]],
+        drafts: bool,
+        values: tuple[Any, ...],
+    ) -> Shown:
+        try:
+            options = self.settings.options(*values)
+        except EnhanceError as error:
+            return {self._estimate: translated(error.sentence, language)}
+        kept = zip(self.settings.names, self.settings.values(options), strict=True)
+        remembered = {"drafts": bool(drafts)} | dict(kept)
+        cost = translated(self._cost(count, sizes, options), language)
+        return {
+            self.preset: self._presets(sizes, options, language),
+            self._estimate: cost,
+            self.remembered: remembered,
+            **self._missing_models(options, language),
+        }
+
+    def _cost(self, count: int, sizes: list[tuple[int, int]], options: Options) -> str:
+        """What the work will cost, before anyone commits to it."""
+        if not count:
+            return ""
+        self._estimator.wait()
+        seconds = self._estimator.seconds(sizes, options)
+        if seconds is None:
+            return say("The models are still loading, but you can start right away.")
+        time = readable(seconds)
+        if count == 1:
+            return say("1 photo: about {time} if it has one face.", time=time)
+        return say(
+            "{count} photos: about {time} if each has one face.",
+            count=count,
+            time=time,
+        )
+
+    def _presets(self, sizes: list[tuple[int, int]], options: Options, language: Language) -> Any:
+        """The presets, each with its cost for these photos."""
+        name = preset_of(options)
+        choices = []
+        for key, label in LABELS.items():
+            shown = translated(label, language)
+            if sizes and key in PRESETS:
+                seconds = self._estimator.seconds(sizes, PRESETS[key])
+                if seconds is not None:
+                    shown = f"{shown} · {translated(readable(seconds), language)}"
+            choices.append((shown, key))
+        return gr.update(choices=choices, value=name, info=translated(ABOUT[name], language))
+
+    def _missing_models(self, options: Options, language: Language) -> Shown:
+        """Which of the chosen models are not on this machine, and their licences."""
+        missing = _missing(options)
+        if not missing:
+            return {self.models: "", self.fetch: gr.update(visible=False)}
+        lines = [
+            say(
+                "- **{name}** ({megabytes:.0f} MB) is not on this machine. {about} "
+                "*Licence: {licence}.*",
+                name=name,
+                megabytes=file.size / 1e6,
+                about=MODELS[name].about,
+                licence=MODELS[name].licence,
+            )
+            for name, file in missing.items()
+        ]
+        label = say(
+            "Download ({megabytes:.0f} MB)",
+            megabytes=sum(file.size for file in missing.values()) / 1e6,
+        )
+        return {
+            self.models: "\n".join(translated(line, language) for line in lines),
+            self.fetch: gr.update(visible=True, value=translated(label, language)),
+        }
+
+    def _fetch(
+        self,
+        request: gr.Request,
+        *values: Any,
+        progress: gr.Progress = _PROGRESS,
+    ) -> Shown:
+        """Download what is missing, because someone pressed the button."""
+        language = language_of(request)
+        options = self.settings.options(*values)
+        for file in _missing(options).values():
+            shown = -1
+
+            def show(done: int, size: int, file: WeightFile = file) -> None:
+                nonlocal shown
+                if (percent := 100 * done // size) != shown:
+                    shown = percent
+                    progress(done / size, desc=file.filename)
+
+            try:
+                fetch(file, show)
+            except EnhanceError as error:
+                raise toast(error.sentence, language, duration=None) from error
+        return self._missing_models(options, language)
+
+
+def _missing(options: Options) -> dict[str, WeightFile]:
+    """The files that these options need and this machine has not, by their models' names."""
+    files = required_weights(options)
+    return {name: file for name, file in files.items() if locate(file) is None}
+
+
+def _sizes(paths: list[Path]) -> list[tuple[int, int]]:
+    return [size for size in map(known_size, paths) if size]

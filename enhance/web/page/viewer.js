@@ -1,0 +1,439 @@
+// The viewer of one photo: before and after, with a line between them that can be moved.
+//
+// Gradio runs this once, with `element`, `props`, `trigger` and `watch`. Its template holds no
+// data on purpose: Gradio would run a ${…} in a photo's name as JavaScript, and redraw the widget
+// with each value. So everything is set here, as text and attributes, never as markup.
+
+const part = (name) => element.querySelector("." + name);
+const root = part("viewer"), stage = part("stage"), picture = part("picture");
+const divider = part("divider"), faces = part("faces"), position = part("position");
+const STEP = 1.25; // of the keys and buttons that zoom
+const SLACK = 4; // pixels that a hand moves while it only clicks
+
+let value = {}; // what is shown now, as Python sent it
+let words = {};
+let turn = 0; // counts the values that came, so that a slow picture cannot overtake a newer one
+let wanted = 0; // the photo asked for, which may be some presses ahead of the one shown
+const images = {}; // "before" and "after": the <img> that is shown
+
+// How it is looked at. This stays when the value changes.
+let scale = null; // CSS pixels per pixel of the picture; null: as large as fits
+let centre = [0.5, 0.5]; // what is in the middle of the stage, in fractions of the picture
+let split = 0.5; // where the line is, as a fraction of what is visible of the picture
+let outlined = false;
+let weighing = false; // the strengths are shown, to be changed
+
+const clamp = (number, low, high) => Math.min(Math.max(number, low), high);
+
+/** Where the picture lies on the stage, in CSS pixels; `from` and `to` bound what is visible. */
+function frame() {
+  const room = [stage.clientWidth, stage.clientHeight];
+  const pixels = [value.width, value.height];
+  const fit = Math.min(room[0] / pixels[0], room[1] / pixels[1]);
+  const size = scale ?? fit;
+  const sides = pixels.map((length) => length * size);
+  const corner = sides.map((side, i) => {
+    const offset = side <= room[i] ? (room[i] - side) / 2 : room[i] / 2 - centre[i] * side;
+    return Math.round(side <= room[i] ? offset : clamp(offset, room[i] - side, 0));
+  });
+  const from = corner.map((start) => Math.max(start, 0));
+  const to = corner.map((start, i) => Math.min(start + sides[i], room[i]));
+  const roams = sides.some((side, i) => side > room[i] + 1); // there is more than can be seen
+  return { room, fit, size, sides, corner, from, to, roams };
+}
+
+/** Put everything where it belongs. */
+function draw() {
+  if (!value.after || !stage.clientWidth) return; // hidden: the observer of its size draws later
+  const { room, fit, size, sides, corner, from, to, roams } = frame();
+  centre = corner.map((start, i) => (room[i] / 2 - start) / sides[i]);
+  const line = from[0] + split * (to[0] - from[0]);
+  const percent = Math.round(100 * split);
+
+  picture.style.width = `${sides[0]}px`;
+  picture.style.height = `${sides[1]}px`;
+  picture.style.transform = `translate(${corner[0]}px, ${corner[1]}px)`;
+  const hidden = corner[0] + sides[0] - line; // of the picture before, on its right
+  if (images.before) images.before.style.clipPath = `inset(0 ${hidden}px 0 0)`;
+  divider.style.transform = `translate(${line}px, ${from[1]}px)`;
+  divider.style.height = `${to[1] - from[1]}px`;
+  divider.setAttribute("aria-valuenow", percent);
+  divider.setAttribute("aria-valuetext", `${percent}%`);
+
+  // Each label stays in its part of the picture, and goes when the part is too narrow for it.
+  const [left, right] = [part("left"), part("right")];
+  left.style.transform = `translate(${from[0] + 8}px, ${from[1] + 8}px)`;
+  right.style.transform = `translate(${to[0] - 8 - right.offsetWidth}px, ${from[1] + 8}px)`;
+  left.classList.toggle("gone", line - from[0] < left.offsetWidth + 16);
+  right.classList.toggle("gone", to[0] - line < right.offsetWidth + 16);
+
+  stage.classList.toggle("roams", roams);
+  part("percent").textContent = `${Math.round(100 * size)}%`;
+  part("fit").setAttribute("aria-pressed", scale === null);
+  part("actual").setAttribute("aria-pressed", size === 1);
+  part("out").disabled = size <= Math.min(fit, 1);
+  part("in").disabled = size >= Math.max(fit, 4);
+}
+
+/** Zoom to `size` with `point` (fractions of the picture) at `spot` (pixels of the stage). */
+function hold(point, spot, size) {
+  const { room, fit } = frame();
+  const next = clamp(size, Math.min(fit, 1), Math.max(fit, 4));
+  scale = next === fit ? null : next;
+  const pixels = [value.width, value.height];
+  centre = point.map((share, i) => share + (room[i] / 2 - spot[i]) / (pixels[i] * next));
+  draw();
+}
+
+/** Zoom around a spot of the stage; the middle if none is given. */
+function zoom(size, spot = frame().room.map((length) => length / 2)) {
+  hold(under(spot), spot, size);
+}
+
+function fit() {
+  scale = null;
+  draw();
+}
+
+/** 100 %: of the first face, which is what people look for, or of what is in the middle. */
+function actual() {
+  const box = scale === null && value.faces[0]?.box;
+  const point = box ? [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2] : centre;
+  hold(point, frame().room.map((length) => length / 2), 1);
+}
+
+/** The point of the picture that lies under a spot of the stage, in fractions. */
+function under(spot) {
+  const { corner, sides } = frame();
+  return spot.map((at, i) => (at - corner[i]) / sides[i]);
+}
+
+function spotOf(event) {
+  const box = stage.getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
+}
+
+function moveLine(share) {
+  split = clamp(share, 0, 1);
+  draw();
+}
+
+/** Ask for the photo `step` further; Python answers with its value. */
+function go(step) {
+  const index = clamp(wanted + step, 0, value.count - 1);
+  if (index === wanted) return;
+  wanted = index;
+  trigger("select", { index });
+}
+
+function showFaces(on) {
+  outlined = on;
+  faces.hidden = !on;
+  stage.classList.toggle("outlined", on);
+  part("outlines").setAttribute("aria-pressed", on);
+}
+
+// --- Strengths: the browser mixes the layers while a person moves the sliders ---
+
+const sliders = { weight: part("of-faces"), background_weight: part("of-background") };
+const inputOf = (label) => label.querySelector("input");
+
+function showStrengths(on) {
+  weighing = on && !part("strength").hidden;
+  part("strengths").hidden = !weighing;
+  part("strength").setAttribute("aria-expanded", weighing);
+  if (weighing && !value.layers.length) trigger("expand", {});
+}
+
+/** The sliders as Python has them, and the layers to mix. */
+function drawStrengths() {
+  const can = Object.keys(sliders).filter((name) => value[name] !== null);
+  part("strength").hidden = !can.length;
+  for (const [name, label] of Object.entries(sliders)) {
+    label.hidden = !can.includes(name);
+    inputOf(label).value = value[name] ?? 1;
+    say(label);
+  }
+  const urls = value.layers;
+  const shown = [...part("layers").children].map((image) => image.getAttribute("src"));
+  if (String(shown) !== String(urls)) {
+    part("layers").replaceChildren(...urls.map((url) => Object.assign(new Image(), { src: url, alt: "" })));
+  }
+  part("layers").hidden = true; // what Python sent is the real thing
+  showStrengths(weighing);
+}
+
+function say(label) {
+  label.querySelector("output").textContent = `${Math.round(100 * inputOf(label).value)}%`;
+}
+
+part("strengths").addEventListener("input", (event) => {
+  say(event.target.closest("label"));
+  const [, background, restored] = part("layers").children;
+  if (!restored) return; // not there yet: the slider is obeyed when it is released
+  background.style.opacity = value.background_weight === null ? 1 : inputOf(sliders.background_weight).value;
+  restored.style.opacity = inputOf(sliders.weight).value;
+  part("layers").hidden = false;
+});
+
+part("strengths").addEventListener("change", () => {
+  const chosen = {};
+  for (const [name, label] of Object.entries(sliders)) {
+    if (value[name] !== null) chosen[name] = Number(inputOf(label).value);
+  }
+  trigger("release", chosen);
+});
+
+// --- What Python sends ---
+
+/** The <img> of one side, ready to be painted; null if its file cannot be shown. */
+async function load(side, url) {
+  if (images[side]?.getAttribute("src") === url) return images[side];
+  const image = new Image();
+  image.className = side;
+  image.draggable = false; // the browser's own dragging of images would end ours
+  image.src = url;
+  try {
+    await image.decode();
+  } catch {
+    return null; // the person is told
+  }
+  return image;
+}
+
+/** Show a value. The old picture stays until the new one can be painted at once. */
+async function show(next) {
+  const mine = ++turn;
+  words = next.words ?? words;
+  translate();
+  if (!next.after) {
+    value = {};
+    root.dataset.state = "empty";
+    return;
+  }
+  root.classList.add("waiting");
+  const sides = ["before", "after"];
+  const [before, after] = await Promise.all(sides.map((side) => load(side, next[side])));
+  if (mine !== turn) return;
+  root.classList.remove("waiting");
+
+  if (next.index !== value.index || next.name !== value.name) scale = null;
+  else if (scale !== null) scale *= value.width / next.width; // as large on the screen as it was
+  value = next;
+  wanted = next.index;
+  place("after", after);
+  place("before", before);
+  part("failed").textContent = before && after ? "" : words.failed;
+  root.dataset.state = "photo";
+  describe();
+  drawFaces();
+  drawStrengths();
+  draw();
+}
+
+function place(side, image) {
+  if (images[side] === image) return;
+  images[side]?.remove();
+  images[side] = image;
+  if (image) picture.insertBefore(image, side === "after" ? part("layers") : faces);
+}
+
+function translate() {
+  for (const node of element.querySelectorAll("[data-word]")) {
+    node.textContent = words[node.dataset.word];
+  }
+  for (const node of element.querySelectorAll("[data-name]")) {
+    const key = node.getAttribute("aria-keyshortcuts");
+    const name = words[node.dataset.name];
+    node.setAttribute("aria-label", name);
+    if (key) node.title = `${name} (${{ ArrowLeft: "←", ArrowRight: "→" }[key] ?? key})`;
+  }
+  part("full").title = words.full_screen;
+}
+
+/** All that is said about the photo around the picture. */
+function describe() {
+  const { left, right, choices } = value.versions;
+  const several = choices.length > 1;
+  const label = (key) => choices.find((choice) => choice.key === key)?.label;
+  const names = {
+    before: left === "before" ? words.before : label(left) ?? words.before,
+    after: several ? label(right) ?? words.after : words.after,
+  };
+  part("left").textContent = names.before;
+  part("right").textContent = names.after;
+  for (const side of ["before", "after"]) {
+    if (images[side]) images[side].alt = `${value.name} – ${names[side]}`;
+  }
+  part("name").textContent = value.name;
+  part("caption").textContent = value.caption;
+  position.textContent = `${value.index + 1} / ${value.count}`;
+  part("photos").hidden = value.count < 2;
+  part("previous").disabled = value.index === 0;
+  part("next").disabled = value.index === value.count - 1;
+  part("draft").hidden = !value.draft;
+
+  part("versions").hidden = !several;
+  fill(part("older"), [{ key: "before", label: words.before }, ...choices], left);
+  fill(part("newer"), choices, right);
+
+  const link = part("download");
+  link.hidden = !value.download;
+  link.href = value.download;
+  link.download = value.filename;
+}
+
+function fill(select, choices, chosen) {
+  select.replaceChildren(...choices.map(({ key, label }) => new Option(label, key)));
+  select.value = chosen;
+}
+
+/** One toggle a face. The buttons are kept, and with them the focus, when their state changes. */
+function drawFaces() {
+  while (faces.children.length > value.faces.length) faces.lastChild.remove();
+  while (faces.children.length < value.faces.length) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "face";
+    button.append(document.createElement("span"));
+    faces.append(button);
+  }
+  value.faces.forEach(({ box: [left, top, right, bottom], on, can, label }, i) => {
+    const button = faces.children[i];
+    button.style.left = `${100 * left}%`;
+    button.style.top = `${100 * top}%`;
+    button.style.width = `${100 * (right - left)}%`;
+    button.style.height = `${100 * (bottom - top)}%`;
+    button.classList.toggle("high", top < 0.06); // no room above it for its number
+    button.firstChild.textContent = i + 1;
+    button.setAttribute("aria-label", label);
+    button.setAttribute("aria-pressed", on);
+    button.setAttribute("aria-disabled", !can);
+    button.title = `${label}: ${can ? (on ? words.face_on : words.face_off) : words.face_fixed}`;
+  });
+  part("outlines").hidden = !value.faces.length;
+  part("count").textContent = value.faces.length;
+  showFaces(outlined);
+}
+
+// --- Hands ---
+
+const pointers = new Map(); // what touches the stage: id → spot
+let grip = null; // what the pointers hold, since when
+
+const middle = () => {
+  const spots = [...pointers.values()];
+  return [0, 1].map((i) => spots.reduce((sum, spot) => sum + spot[i], 0) / spots.length);
+};
+const spread = () => {
+  const [one, other] = pointers.values();
+  return other ? Math.hypot(one[0] - other[0], one[1] - other[1]) : 1;
+};
+
+function take(line) {
+  const spot = middle();
+  const moving = line || pointers.size > 1;
+  grip = { line, moving, spot, point: under(spot), spread: spread(), size: frame().size };
+}
+
+stage.addEventListener("pointerdown", (event) => {
+  if (event.button || !value.after) return;
+  const line = divider.contains(event.target) && !pointers.size;
+  pointers.set(event.pointerId, spotOf(event));
+  take(line);
+});
+
+stage.addEventListener("pointermove", (event) => {
+  if (!pointers.has(event.pointerId)) return;
+  if (!event.buttons) return release(event); // let go where we were not told
+  pointers.set(event.pointerId, spotOf(event));
+  const spot = middle();
+  if (!grip.moving && Math.hypot(spot[0] - grip.spot[0], spot[1] - grip.spot[1]) < SLACK) return;
+  grip.moving = true;
+  // Captured only now: a press that does not move is a click on what lies under it.
+  stage.setPointerCapture(event.pointerId);
+  const { from, to, roams } = frame();
+  const line = grip.line || (pointers.size === 1 && !roams);
+  if (line) moveLine((spot[0] - from[0]) / (to[0] - from[0]));
+  else hold(grip.point, spot, (grip.size * spread()) / grip.spread);
+});
+
+function release(event) {
+  if (pointers.delete(event.pointerId) && pointers.size) take(false); // one finger of two is left
+}
+for (const end of ["pointerup", "pointercancel", "pointerleave"]) {
+  stage.addEventListener(end, release);
+}
+
+stage.addEventListener("wheel", (event) => {
+  if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
+  event.preventDefault();
+  zoom(frame().size * Math.exp(-clamp(event.deltaY, -60, 60) / 150), spotOf(event));
+}, { passive: false });
+
+stage.addEventListener("dblclick", (event) => {
+  if (event.target.closest("button, .divider")) return;
+  if (scale === null) zoom(1, spotOf(event));
+  else fit();
+});
+
+// --- Keys and buttons ---
+
+divider.addEventListener("keydown", (event) => {
+  const share = { ArrowLeft: split - 0.02, ArrowRight: split + 0.02, Home: 0, End: 1 }[event.key];
+  if (share === undefined) return;
+  event.preventDefault();
+  event.stopPropagation(); // these keys are the photos' elsewhere
+  moveLine(share);
+});
+
+root.addEventListener("keydown", (event) => {
+  if (!value.after || event.target.closest("select, input")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own
+  const action = {
+    ArrowLeft: () => go(-1),
+    ArrowRight: () => go(1),
+    "+": () => zoom(frame().size * STEP),
+    "=": () => zoom(frame().size * STEP),
+    "-": () => zoom(frame().size / STEP),
+    0: fit,
+    1: actual,
+    f: () => showFaces(!outlined && value.faces.length > 0),
+    s: () => showStrengths(!weighing),
+    Escape: () => document.fullscreenElement === root && document.exitFullscreen(),
+  }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
+
+part("previous").addEventListener("click", () => go(-1));
+part("next").addEventListener("click", () => go(1));
+part("in").addEventListener("click", () => zoom(frame().size * STEP));
+part("out").addEventListener("click", () => zoom(frame().size / STEP));
+part("fit").addEventListener("click", fit);
+part("actual").addEventListener("click", actual);
+part("outlines").addEventListener("click", () => showFaces(!outlined));
+part("strength").addEventListener("click", () => showStrengths(!weighing));
+
+faces.addEventListener("click", (event) => {
+  const face = [...faces.children].indexOf(event.target.closest(".face"));
+  if (face >= 0 && value.faces[face].can) trigger("edit", { face, on: !value.faces[face].on });
+});
+
+part("versions").addEventListener("change", () => {
+  trigger("input", { left: part("older").value, right: part("newer").value });
+});
+
+part("full").hidden = !document.fullscreenEnabled;
+part("full").addEventListener("click", () => {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else root.requestFullscreen();
+});
+root.addEventListener("fullscreenchange", () => {
+  part("full").setAttribute("aria-pressed", document.fullscreenElement === root);
+});
+
+new ResizeObserver(draw).observe(stage);
+watch("value", () => show(props.value));
+show(props.value);

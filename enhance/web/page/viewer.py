@@ -1,0 +1,141 @@
+"""The viewer of enhanced photos: before and after, zoom, faces that can be switched, keys.
+
+One HTML widget, drawn in the browser by `viewer.js` from plain values. Five events come back,
+each with an object whose fields a listener reads from its `gr.EventData`:
+
+- `select` `{index}`: another photo is asked for, by its index among them (from 0);
+- `edit` `{face, on}`: a face, by its index in `View.faces`, is to be restored or left as it is;
+- `input` `{left, right}`: other versions are to be compared, by their keys;
+- `expand` `{}`: the strengths are to be changed, for which `View.layers` is needed;
+- `release` `{weight, background_weight}`: those that a person has chosen, in 0..1.
+
+Zoom, place and line stay in the browser: they survive a new value of the same photo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from enhance.web.language import text
+
+BEFORE = "before"
+"""The key of the photo as it was, among the versions to compare."""
+
+WORDS = {
+    "viewer": text("Photo viewer"),
+    "before": text("Before"),
+    "after": text("After"),
+    "split": text("Divider between before and after"),
+    "fit": text("Fit"),
+    "actual": text("100%"),
+    "zoom": text("Zoom"),
+    "zoom_in": text("Zoom in"),
+    "zoom_out": text("Zoom out"),
+    "faces": text("Faces"),
+    "face_on": text("restored. Press to show the original face."),
+    "face_off": text("original. Press to show the restored face."),
+    "face_fixed": text("not restored, so it cannot be switched."),
+    "strength": text("Strength"),
+    "face_strength": text("Faces"),
+    "background_strength": text("Background"),
+    "previous": text("Previous photo"),
+    "next": text("Next photo"),
+    "left": text("Version on the left"),
+    "right": text("Version on the right"),
+    "full_screen": text("Full screen"),
+    "download": text("Download"),
+    "preview": text("Preview"),
+    "loading": text("Loading …"),
+    "failed": text("This picture cannot be loaded. Enhance the photo again."),
+    "empty": text(
+        "Your photo appears here as soon as it is done: before on the left, after on the right."
+    ),
+}
+"""Every word of the widget, in English."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A face in the picture."""
+
+    box: tuple[float, float, float, float]
+    """left, top, right, bottom as fractions 0..1 of the picture"""
+    label: str
+    on: bool = True
+    """the restored face is shown, not the one of the photo"""
+    can: bool = True
+    """it was restored, so it can be switched"""
+
+
+@dataclass(frozen=True)
+class View:
+    """A photo, its result, and what can be done with them. URLs are of the same origin."""
+
+    name: str
+    caption: str
+    index: int
+    """which of the photos it is, from 0"""
+    count: int
+    before: str
+    """URL"""
+    after: str
+    """URL"""
+    width: int
+    """pixels of `after` at 100 %"""
+    height: int
+    faces: tuple[Outline, ...] = ()
+    left: str = BEFORE
+    """key of the version shown as `before`"""
+    right: str = ""
+    """key of the version shown as `after`"""
+    choices: tuple[tuple[str, str], ...] = ()
+    """(key, label) of each version of the result"""
+    download: str = ""
+    """URL; none: no link"""
+    filename: str = ""
+    """of the download"""
+    weight: float | None = None
+    """strength of the restored faces, 0..1; None: it cannot be changed"""
+    background_weight: float | None = None
+    """strength of the cleaned background, likewise"""
+    layers: tuple[str, ...] = ()
+    """URLs, from below: the photo, the cleaned background, the faces; none: ask for them"""
+    draft: bool = False
+    """`after` is a quick preview"""
+
+
+def viewer_widget() -> gr.HTML:
+    """The widget; give it values made by `view` or `empty`."""
+    return gr.HTML(
+        empty(),
+        html_template=_read("html"),
+        css_template=_read("css"),
+        js_on_load=_read("js"),
+        apply_default_css=False,
+        elem_id="viewer",
+        label=text("Before and after"),
+    )
+
+
+def view(photo: View, words: dict[str, str] | None = None) -> dict[str, Any]:
+    """The widget's value for a photo: plain data. words: translations of `WORDS`, by key."""
+    value = asdict(photo)
+    value["versions"] = {
+        "left": value.pop("left"),
+        "right": value.pop("right"),
+        "choices": [{"key": key, "label": label} for key, label in value.pop("choices")],
+    }
+    return value | empty(words)
+
+
+def empty(words: dict[str, str] | None = None) -> dict[str, Any]:
+    """The widget's value while there is no photo."""
+    return {"words": WORDS | (words or {})}
+
+
+def _read(suffix: str) -> str:
+    return Path(__file__).with_suffix(f".{suffix}").read_text("utf-8")

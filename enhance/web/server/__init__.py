@@ -1,0 +1,1 @@
+"""What stands around page and API: middleware, limits, and addresses for operators."""

@@ -1,0 +1,107 @@
+"""What the bodies of requests may hold, checked as they arrive and before Gradio sees them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import anyio
+from python_multipart.multipart import parse_options_header
+from starlette.formparsers import MultiPartException
+from starlette.types import Message, Receive
+
+from enhance.i18n import Sentence, say
+
+BODY_SECONDS = 30
+"""How long the body of a request that is no upload may take to arrive."""
+
+# What such a body may hold: so much anyway, and so much for each photo that a batch may have. A
+# photo with a name of 255 letters has 1.8 KB and 10 values, seldom a third of that.
+_BODY, _BODY_PER_PHOTO = 64 * 1024, 2 * 1024
+_VALUES, _VALUES_PER_PHOTO = 1000, 20
+# Whoever has too many photos is told so by the page and the API, kindly; not much later, by this.
+_FILES_PER_PHOTO = 2
+
+TOO_LARGE = say("This request is too large. Send fewer photos at once.")
+
+
+class Refused(MultiPartException):
+    """A request that is not served; `status` is the answer's.
+
+    Of this kind, because then Gradio deletes what it has read of an upload, and says the message.
+    """
+
+    def __init__(self, status: int, sentence: Sentence) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+
+class Parts:
+    """Counts the files of an upload as it comes, whatever it is cut into."""
+
+    def __init__(self, content_type: str) -> None:
+        boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
+        self._line = b"--" + boundary
+        self._tail = b""
+        self._seen = -2  # the first one is the request itself; the last line ends the last file
+
+    def further(self, body: bytes) -> int:
+        """How many files, besides the first, begin or end here."""
+        joined = self._tail + body
+        self._tail = joined[max(0, len(joined) - len(self._line) + 1) :]
+        before = max(0, self._seen)
+        self._seen += joined.count(self._line)
+        return max(0, self._seen) - before
+
+
+async def read(receive: Receive, most_photos: int) -> Receive:
+    """The whole body, which may name uploaded files, but no addresses to fetch files from."""
+    most = _BODY + _BODY_PER_PHOTO * most_photos
+    body = bytearray()
+    with anyio.move_on_after(BODY_SECONDS) as patience:
+        message = await receive()
+        while message["type"] == "http.request":
+            body += message.get("body", b"")
+            if len(body) > most:
+                raise Refused(413, TOO_LARGE)
+            if not message.get("more_body"):
+                break
+            message = await receive()
+    if patience.cancelled_caught:
+        raise Refused(408, say("This request took too long to arrive. Send it again."))
+    try:
+        sent = json.loads(body)
+    except (ValueError, RecursionError):
+        sent = None  # a form, or what Gradio will refuse itself
+    _check(sent, most_photos)
+    unread = [{**message, "body": bytes(body)}]
+
+    async def receive_again() -> Message:
+        return unread.pop() if unread else await receive()
+
+    return receive_again
+
+
+def _check(sent: Any, most_photos: int) -> None:
+    """Refuse plain data that is too much, or names a file that lies elsewhere."""
+    left, values, files = [sent], 0, 0
+    while left:
+        item = left.pop()
+        values += 1
+        if isinstance(item, dict):
+            path = item.get("path")
+            files += isinstance(path, str)
+            if isinstance(path, str) and path.lstrip().lower().startswith(("http:", "https:")):
+                raise Refused(
+                    400,
+                    say(
+                        "This server does not fetch photos from other addresses. Upload the "
+                        "photo itself."
+                    ),
+                )
+            left += item.values()
+        elif isinstance(item, list):
+            left += item
+    if values > _VALUES + _VALUES_PER_PHOTO * most_photos or files > _FILES_PER_PHOTO * most_photos:
+        raise Refused(413, TOO_LARGE)

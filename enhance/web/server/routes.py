@@ -1,0 +1,87 @@
+"""Addresses outside the page and the API: a batch's archive and report, the server's state."""
+
+from __future__ import annotations
+
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+from zipstream import ZipStream
+
+from enhance.reports import as_csv, as_json
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.store import BatchStore
+from enhance.web.server.health import health
+
+
+def routes(batches: BatchStore) -> list[BaseRoute]:
+    """Whoever knows a batch's unguessable key, and is logged in, may have its results. The state
+    is anybody's: load balancers and Prometheus cannot log in, and it tells of nobody."""
+
+    def batch_of(request: Request) -> Batch:
+        if not _logged_in(request):
+            raise HTTPException(401, "Log in first.")
+        batch = batches.get(request.path_params["key"])
+        if batch is None:
+            raise HTTPException(404, "These results have expired. Enhance the photos again.")
+        return batch
+
+    def archive(request: Request) -> Response:
+        """Photo by photo from the disk: no archive is ever held in memory or on the disk."""
+        batch = batch_of(request)
+        stream = ZipStream(sized=True)  # stored, not compressed: photos do not shrink
+        for path, name in batch.archive():
+            stream.add_path(path, name)
+        stream.add(as_json(batch.outcomes()), "report.json")
+        stream.add(as_csv(batch.outcomes()), "report.csv")
+        headers = {**_attachment("enhanced_photos.zip"), "Content-Length": str(len(stream))}
+        return StreamingResponse(iter(stream), media_type="application/zip", headers=headers)
+
+    def report_csv(request: Request) -> Response:
+        return Response(
+            as_csv(batch_of(request).outcomes()),
+            media_type="text/csv; charset=utf-8",
+            headers=_attachment("report.csv"),
+        )
+
+    def report_json(request: Request) -> Response:
+        return Response(
+            as_json(batch_of(request).outcomes()),
+            media_type="application/json",
+            headers=_attachment("report.json"),
+        )
+
+    # Without waiting for a free thread: whoever does not answer at once is taken for dead.
+    async def alive(request: Request) -> Response:
+        return JSONResponse(health(batches))
+
+    async def ready(request: Request) -> Response:
+        state = health(batches)
+        return JSONResponse(state, 200 if state["ready"] else 503)
+
+    async def metrics(request: Request) -> Response:
+        text = generate_latest(batches.metrics.registry)
+        return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    return [
+        Route("/health", alive),
+        Route("/health/ready", ready),
+        Route("/metrics", metrics),
+        Route("/batches/{key}/enhanced_photos.zip", archive),
+        Route("/batches/{key}/report.csv", report_csv),
+        Route("/batches/{key}/report.json", report_json),
+    ]
+
+
+def _logged_in(request: Request) -> bool:
+    """Whether Gradio knows whoever asks, or asks nobody to log in."""
+    app = request.app
+    if app.auth is None:
+        return True
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    return any(app.tokens.get(request.cookies.get(name)) for name in names)
+
+
+def _attachment(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -1,0 +1,1 @@
+"""Files of model weights: bundled or downloaded, verified before they are read."""

@@ -1,0 +1,342 @@
+"""Batches without a browser: what happens to their files."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.photos import hopper
+from enhance.build import load_enhancer
+from enhance.engines.local import LocalEngine
+from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
+from enhance.estimates import Estimator
+from enhance.photos import Decoder, output_stem, size_of
+from enhance.pipeline import Enhancer
+from enhance.records import Limits, Options, Photo, Setup, Source
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.queue import SILENT_SECONDS
+from enhance.web.batches.sizes import known_size
+from enhance.web.batches.store import BatchStore
+from enhance.web.page.headline import headline
+from enhance.web.page.status import details
+from tests.server import SAMPLES
+
+FAST = Options(upscale=1, restorer="none", background="lanczos")
+
+
+@pytest.fixture
+def batches(tmp_path: Path) -> BatchStore:
+    engine = LocalEngine(lambda: load_enhancer(Setup(device="cpu"), Limits()), Limits())
+    return BatchStore(engine, tmp_path / "files", Limits())
+
+
+def photos(folder: Path, count: int, suffix: str = ".tif") -> list[Source]:
+    paths = [folder / f"{i}{suffix}" for i in range(count)]
+    for i, path in enumerate(paths):
+        Image.fromarray(np.full((40, 30, 3), 50 * i, np.uint8)).save(path)
+    return [Source.of(path) for path in paths]
+
+
+def test_a_batch_that_goes_on_keeps_previews(batches: BatchStore, tmp_path: Path) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 3), FAST, "one", viewed=True)
+        next(batch.records())
+        batch.abandon()
+        assert [entry.state for entry in batch.entries] == ["done", "stopped", "stopped"]
+        batch.begin(batch.stopped, FAST)
+        assert len(list(batch.records())) == 2
+    for i, entry in enumerate(batch.entries):
+        assert entry.version
+        for path in (entry.version.shown, entry.version.thumbnail, entry.before):
+            with Image.open(path) as image:
+                assert abs(int(np.asarray(image).mean()) - 50 * i) <= 1
+
+
+def test_who_begins_again_while_the_old_turn_ends_gets_every_photo(
+    batches: BatchStore, tmp_path: Path
+) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 3), FAST, "one", viewed=True)
+        old = batch.records()
+        next(old)
+        batch.abandon()
+        batch.begin(batch.stopped, FAST)
+        assert list(old) == []
+        assert len(list(batch.records())) == 2
+    assert [len(entry.versions) for entry in batch.entries] == [1, 1, 1]
+
+
+def test_a_photo_that_is_saved_while_another_turn_makes_it_counts_once(
+    batches: BatchStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 2), FAST, "one")
+        save = Batch._save
+
+        def slow(self: Batch, name: str, data: bytes) -> Path:
+            monkeypatch.setattr(Batch, "_save", save)
+            batch.abandon()
+            batch.begin(batch.stopped, FAST)
+            assert len(list(batch.records())) == 2
+            return save(self, name, data)
+
+        monkeypatch.setattr(Batch, "_save", slow)
+        list(batch.records())
+    assert [len(entry.versions) for entry in batch.entries] == [1, 1]
+    assert batch.metrics.registry.get_sample_value("enhance_photos_total") == 2
+
+
+def test_the_time_left_is_that_of_the_options_at_work(batches: BatchStore, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (600, 600)).save(path)
+    with closing(batches.engine):
+        batch = batches.start([Source.of(path), *photos(tmp_path, 1)], FAST, "one")
+        assert "Photo 1 of 2 will start once the models are loaded" in headline(batch, batches)
+        batches.engine.load()
+        assert "photo 1 of 2, about 1 s left" in headline(batch, batches)
+        assert len(list(batch.records())) == 2
+        batch.begin(batch.entries[:1], replace(FAST, background="realesrgan"))
+        again = headline(batch, batches)
+        batch.abandon()
+    assert "photo 1 of 2" in again and "about 1 s" not in again
+
+
+def test_models_that_load_at_the_second_attempt_give_an_estimate(tmp_path: Path) -> None:
+    attempts = iter([None, load_enhancer(Setup(device="cpu"), Limits())])
+
+    def load() -> Enhancer:
+        enhancer = next(attempts)
+        if enhancer is None:
+            raise WeightsMissing("They are not there yet.")
+        return enhancer
+
+    with closing(LocalEngine(load, Limits())) as engine:
+        estimator = Estimator(lambda: engine.info)
+        with pytest.raises(WeightsMissing):
+            engine.load()
+        estimator.loading_ended()
+        assert not estimator.wait()
+        assert len(list(engine.run(photos(tmp_path, 1), FAST))) == 1
+        assert estimator.wait()
+        assert estimator.seconds([(30, 40)], FAST)
+
+
+def test_estimates_learn_from_every_batch_once(batches: BatchStore, tmp_path: Path) -> None:
+    """Also from those of the API, which nobody views."""
+    with closing(batches.engine):
+        batches.engine.load()
+
+        def guess() -> float | None:
+            return batches.estimator.seconds([(1000, 1000)], FAST)
+
+        fresh = guess()
+        batch = batches.start(photos(tmp_path, 1), FAST, "one")
+        list(batch.records())
+        learnt = guess()
+        assert learnt != fresh
+        batch.entries[0].source.path.unlink()
+        batch.begin(batch.entries, FAST)
+        list(batch.records())
+        assert guess() == learnt
+
+
+def test_a_version_stays_when_a_later_attempt_fails_and_the_page_says_why(
+    batches: BatchStore, tmp_path: Path
+) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 1), FAST, "one", viewed=True)
+        (entry,) = batch.records()
+        version = entry.version
+        entry.source.path.unlink()
+        batch.begin([entry], FAST)
+        assert list(batch.records()) == [entry]
+        assert entry.state == "failed"
+        assert entry.failure
+        assert version
+        assert entry.version is version
+        assert batch.finished == [entry]
+        assert headline(batch, batches) == "1 of 1 photos enhanced, 1 failed."
+        assert entry.failure.reason in details(entry, "en")
+        assert "30 × 40 → 30 × 40" in details(entry, "en")
+        Image.new("RGB", (30, 40)).save(entry.source.path)
+        batch.begin([entry], FAST)
+        assert [(e.state, e.failure, len(e.versions)) for e in batch.records()] == [
+            ("done", None, 2)
+        ]
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(batches: BatchStore, tmp_path: Path) -> None:
+    (results,) = (tmp_path / "files").glob("results-*")
+    results.rmdir()
+    results.touch()
+    with closing(batches.engine), pytest.raises(NoRoom):
+        batches.start(photos(tmp_path, 1), FAST, "one")
+
+
+def test_faces_that_cannot_be_switched_are_a_sentence(batches: BatchStore) -> None:
+    with closing(batches.engine):
+        portrait = Source.of(SAMPLES / "small_portrait.jpg")
+        batch = batches.start([portrait], Options(upscale=1), "one", viewed=True)
+        (entry,) = batch.records()
+        assert entry.version and entry.version.layers
+        entry.version.layers.unlink()
+        with pytest.raises(EnhanceError, match=r"“small_portrait\.jpg” could not be saved"):
+            batch.change(entry, Limits(), keep=[])
+
+
+def test_a_full_disk_is_told_as_it_is(batches: BatchStore, tmp_path: Path) -> None:
+    crowded = BatchStore(batches.engine, tmp_path / "files", Limits(max_disk_bytes=5000))
+    (tmp_path / "files" / "upload").mkdir()
+    (tmp_path / "files" / "upload" / "photo.png").write_bytes(bytes(9000))
+    assert not crowded.make_room() and crowded.full
+    assert (crowded.metrics.registry.get_sample_value("enhance_files_bytes") or 0) >= 9000
+
+
+@pytest.mark.parametrize("leave_after", [1, 2, 3])
+def test_a_batch_that_is_over_holds_no_pixels(
+    batches: BatchStore, tmp_path: Path, leave_after: int
+) -> None:
+    with closing(batches.engine):
+        sources = photos(tmp_path, 3, ".png")
+        sources[1].path.write_bytes(sources[1].path.read_bytes()[:60])  # its error holds frames
+        batch = batches.start(sources, FAST, "one")
+        records = batch.records()
+        for _ in range(leave_after):
+            next(records)
+        batch.abandon()
+        del records
+    assert batch.outcomes()
+    for _ in range(100):  # a thread lets go a moment after its work is done
+        gc.collect()
+        held = [kept for kept in gc.get_objects() if isinstance(kept, Photo)]
+        if not {photo.name for photo in held} & {source.name for source in sources}:
+            break
+        del held
+        time.sleep(0.05)
+    else:
+        pytest.fail("pixels are held")
+
+
+def test_uploads_may_vanish_while_their_batch_waits(batches: BatchStore, tmp_path: Path) -> None:
+    with closing(batches.engine):
+        sources = photos(tmp_path, 2, ".png")
+        batch = batches.start(sources, FAST, "one")
+        for source in sources:
+            source.path.unlink()
+        assert [entry.state for entry in batch.records()] == ["done", "done"]
+
+
+def test_names_in_the_archive_are_unique(batches: BatchStore, tmp_path: Path) -> None:
+    names = ["a.png", "a.png", "A.PNG", "x/a.png", "a?.png", "a", "a_enhanced.png", "", "\0"]
+    names += ["b.gif", "a_enhanced_2.png", "straße.png", "STRASSE.png", "\u00e9.png", "e\u0301.png"]
+    (photo,) = photos(tmp_path, 1, ".png")
+    with closing(batches.engine):
+        batch = batches.start([replace(photo, name=name) for name in names], FAST, "one")
+        list(batch.records())
+    files = [name for _, name in batch.archive()]
+    assert len({file.casefold() for file in files}) == len(names)
+    assert files[:3] == ["a_enhanced.png", "a_enhanced_2.png", "A_enhanced_3.png"]
+    assert all(file == Path(file).name and file.endswith(".png") for file in files)
+
+
+def test_two_servers_do_not_share_a_folder(batches: BatchStore, tmp_path: Path) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 1, ".png"), FAST, "one")
+        list(batch.records())
+        BatchStore(batches.engine, tmp_path / "files", Limits())
+        version = batch.entries[0].version
+        assert version and version.file.exists()
+
+
+def test_the_size_of_a_broken_avif_is_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "photo.avif"
+    Image.fromarray(hopper()[:64, :64]).save(path)
+    whole = path.read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        broken = bytearray(whole)
+        for at in random.integers(8, 300, 3):
+            broken[at] ^= 1 << random.integers(0, 8)
+        path.write_bytes(broken)
+        size_of(path)  # must not raise, whatever the decoder does
+
+
+def test_a_name_that_is_no_text_gets_one() -> None:
+    output_stem("caf\udce9.jpg").encode()
+
+
+def test_whole_numbers_are_asked_for() -> None:
+    import gradio as gr
+
+    from enhance.web.page.settings import DEFAULTS, Settings
+
+    with gr.Blocks():
+        settings = Settings()
+    values = [widget.value for widget in settings.widgets]
+    assert settings.options(*values) == DEFAULTS
+    values[0] = 2.0
+    assert settings.options(*values).upscale == 2
+    values[0] = 2.5
+    with pytest.raises(OptionsError, match="whole number"):
+        settings.options(*values)
+    odd_ones: tuple[object, ...] = (math.nan, math.inf, 10**400, -1, "2", None, [], {})
+    for place, name in enumerate(settings.names):
+        for odd in odd_ones if name != "only_restore_blurred" else ():
+            values = [widget.value for widget in settings.widgets]
+            values[place] = odd
+            with pytest.raises(OptionsError, match=f"{name} must be"):
+                settings.options(*values)
+
+
+def test_a_file_is_measured_once_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[Path] = []
+
+    def measure(_: Decoder, path: Path) -> tuple[int, int] | None:
+        measured.append(path)
+        return size_of(path)
+
+    monkeypatch.setattr(Decoder, "size_of", measure)
+    path, link = tmp_path / "a.png", tmp_path / "b.png"
+    Image.new("RGB", (30, 20)).save(path)
+    link.hardlink_to(path)
+    assert [known_size(one) for one in (path, link, path)] == [(30, 20)] * 3
+    assert len(measured) == 1
+    Image.new("RGB", (30, 200)).save(path)
+    assert known_size(link) == (30, 200)
+    for nothing in ("none.png", "a\0b.png", "a" * 5000):
+        assert known_size(tmp_path / nothing) is None
+
+
+def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: BatchStore, tmp_path: Path) -> None:
+    with closing(batches.engine):
+        gone, here, api = (
+            batches.start(photos(tmp_path, 1), FAST, session, viewed=session != "api")
+            for session in ("gone", "here", "api")
+        )
+        batches.queue.join(here.key, "here")
+        for batch in (gone, here, api):
+            batch.touched -= 2 * SILENT_SECONDS
+        batches.sweep()
+        assert batches.alive() == [here, api]
+        assert [entry.state for entry in gone.entries] == ["stopped"]
+
+
+def test_an_expired_batch_has_no_place_in_the_line(batches: BatchStore, tmp_path: Path) -> None:
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 1), FAST, "one")
+        batches.queue.join(batch.key, "here")
+        batch.touched -= 7 * 3600
+        batches.expire()
+    assert batches.get(batch.key) is None
+    assert batches.queue.ahead(batch.key) is None
+    assert not batches.queue.someone_waits

@@ -1,0 +1,54 @@
+"""Presets, what the browser remembers, and languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from enhance.web.page.presets import PRESETS, preset_of
+from tests.server import Server
+from tests.web.hands import HEADLINE, SMALL, choose, drop
+
+
+def test_presets_are_different_and_known_again() -> None:
+    assert len(set(PRESETS.values())) == len(PRESETS)
+    for name, options in PRESETS.items():
+        assert preset_of(options) == name
+
+
+def test_a_preset_sets_the_options_and_shows_its_cost(page: Page) -> None:
+    drop(page, SMALL)
+    for preset in ("Portrait", "Old photo", "Group", "Fast preview"):
+        expect(page.locator("#preset label").filter(has_text=preset)).to_contain_text("·")
+    page.get_by_role("button", name="Advanced").click()
+    background = page.locator("#advanced").get_by_label("Background", exact=True)
+    choose(page, "Old photo")
+    expect(background).to_have_value("Real-ESRGAN compact, distilled (clean, fast)")
+    choose(page, "Fast preview")
+    expect(background).to_have_value("Plain resizing (instant)")
+    page.get_by_role("radio", name="PNG").check()
+    custom = page.locator("#preset label").filter(has_text="Custom")
+    expect(custom.locator("input")).to_be_checked()
+
+
+def test_settings_are_remembered(page: Page) -> None:
+    choose(page, "Group")
+    group = page.locator("#preset label").filter(has_text="Group")
+    expect(page.locator("#preset")).to_contain_text("Also finds small faces")
+    page.reload()
+    expect(group.locator("input")).to_be_checked()
+
+
+def test_the_page_speaks_chinese(browser: Browser, server: Server, corrupt: Path) -> None:
+    with browser.new_context(locale="zh-CN") as context:
+        page = context.new_page()
+        page.goto(server.url)
+        expect(page.locator("#enhance")).to_have_text("开始增强")
+        drop(page, SMALL, corrupt)
+        page.click("#enhance")
+        expect(page.locator(HEADLINE)).to_contain_text("失败")
+        expect(page.locator("#status tbody tr").nth(1)).to_contain_text("corrupt.jpg")
+        words = "".join(page.locator("body").inner_text().split())
+        for english in ("Enhance", "photos", "failed", "Download", "damaged", "Advanced"):
+            assert english not in words, f"“{english}” is not translated"

@@ -1,0 +1,806 @@
+"""Hostile requests, names and clients, against a real server and in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import threading
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+from urllib.parse import quote
+
+import anyio
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from playwright.sync_api import Browser, Dialog, Page, expect
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
+
+from enhance.records import Limits
+from enhance.web.server import bodies
+from enhance.web.server import middleware as guard
+from enhance.web.server.middleware import MAX_LOGINS_PER_MINUTE, Guard
+from tests.server import SAMPLES, Server, running
+from tests.web.api_photos import QUICK, results, square
+from tests.web.hands import HEADLINE, SMALL, states
+
+KEY = "0" * 32
+
+# every answer
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/config", 200),
+        ("/theme.css", 200),
+        ("/manifest.json", 200),
+        ("/gradio_api/info", 200),
+        ("/gradio_api/openapi.json", 200),
+        ("/robots.txt", 200),
+        ("/nowhere", 404),
+        ("/gradio_api/file=/etc/passwd", 403),
+        ("/gradio_api/upload", 405),
+        (f"/batches/{KEY}/report.csv", 404),
+        (f"/batches/{KEY}/enhanced_photos.zip", 404),
+    ],
+)
+def test_every_answer_has_safe_headers(server: Server, path: str, status: int) -> None:
+    answer = httpx.get(server.url + path)
+    assert answer.status_code == status
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("name", ["a.html", "a.svg", "a.xml", "a.js", "a.pdf", "a.jpg.html", "a"])
+def test_uploads_that_are_no_photos_are_never_shown(server: Server, name: str) -> None:
+    content = f"<script>alert(1)</script>{name}".encode()
+    files = {"files": (name, content)}
+    (path,) = httpx.post(f"{server.url}/gradio_api/upload", files=files).json()
+    answer = httpx.get(f"{server.url}/gradio_api/file={quote(path)}")
+    assert answer.content == content
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/pwa_icon", "/pwa_icon/192", "/pwa_icon/512"])
+def test_the_icon_in_its_sizes(server: Server, path: str) -> None:
+    assert httpx.get(server.url + path).headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize("size", ["193", "20000", "0192", "+192", "192.0", "-1", "１９２", "512/1"])
+def test_the_icon_is_made_in_no_other_size(server: Server, size: str) -> None:
+    answer = httpx.get(f"{server.url}/pwa_icon/{quote(size)}")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "There is nothing at this address."
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_only_a_page_gets_the_chinese_script(server: Server, method: str) -> None:
+    answer = httpx.request(method, server.url, headers={"Accept-Language": "zh"})
+    assert answer.status_code == 405
+    assert answer.json() == {"detail": "Method Not Allowed"}
+    assert "<script>" in httpx.get(server.url, headers={"Accept-Language": "zh"}).text
+
+
+# what one visitor says to another
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Host", "X-Forwarded-Prefix", "X-Gradio-Server"])
+def test_a_client_cannot_say_what_only_a_proxy_may(server: Server, name: str) -> None:
+    for path in ("/gradio_api/info", "/config", "/"):
+        for value in ("owned.example", "http://owned.example"):
+            answer = httpx.get(server.url + path, headers={name: value})
+            assert answer.status_code == 200
+            assert "owned.example" not in answer.text
+    assert server.url in httpx.get(f"{server.url}/gradio_api/info").text
+
+
+def test_a_trusted_proxy_says_how_it_is_called() -> None:
+    app = guarded(Clock(), proxy=True)
+    headers = {"X-Forwarded-Host": "photos.example", "X-Gradio-Server": "http://owned.example"}
+    assert app.post("/headers", headers=headers).json()["x-forwarded-host"] == "photos.example"
+    assert "x-gradio-server" not in app.post("/headers", headers=headers).json()
+    assert "x-forwarded-host" not in guarded(Clock()).post("/headers", headers=headers).json()
+
+
+# values that no widget sends
+
+
+ODD: list[Any] = [None, -1, 10**30, 10**400, 1e308, "x", [], {}, [[]], {"a": 1}, True]
+ODD_EVENTS: list[Any] = [
+    *ODD,
+    {"index": "x"},
+    {"index": -5},
+    {"index": 10**400},
+    {"index": [1]},
+    {"left": {}, "right": []},
+    {"face": -1, "on": 1},
+    {"face": [0], "on": {}},
+]
+
+
+def handlers(server: Server) -> dict[str, int]:
+    """The page's hidden functions: each one's name and number."""
+    dependencies = httpx.get(f"{server.url}/config").json()["dependencies"]
+    return {one["api_name"]: one["id"] for one in dependencies}
+
+
+def ask(server: Server, handler: int, data: list[Any], event: Any = None) -> httpx.Response:
+    body = {"data": data, "fn_index": handler, "session_hash": "forged", "event_data": event}
+    return httpx.post(f"{server.url}/gradio_api/run/predict", json=body, timeout=60)
+
+
+def faults(server: Server) -> int:
+    """Tracebacks so far of errors in the app's own code."""
+    told = server.log.read_text("utf-8").split("Traceback")[1:]
+    return sum(f"{os.sep}enhance{os.sep}" in one for one in told)
+
+
+def settings_of(server: Server) -> list[Any]:
+    """The values that the widgets of the settings have at first."""
+    config = httpx.get(f"{server.url}/config").json()
+    values = {one["id"]: one["props"].get("value") for one in config["components"]}
+    (changed,) = [one for one in config["dependencies"] if one["api_name"] == "_changed"]
+    return [values[number] for number in changed["inputs"][1:]]
+
+
+def test_odd_values_are_no_faults(server: Server, tmp_path: Path) -> None:
+    photo = handle_file(square(tmp_path / "odd.png", QUICK))
+    Client(server.url, verbose=False).predict(photo, api_name="/enhance")
+    (mine,) = results(server, "odd")
+    numbers, before = handlers(server), faults(server)
+    for value in ODD:
+        for name in ("_restore", "_offer", "_take_sample", "_wait"):
+            assert ask(server, numbers[name], [value]).status_code == 200, (name, value)
+        for name in ("_reopen", "_stop", "_give_up"):
+            assert "expired" in ask(server, numbers[name], [value]).json()["error"]
+    for event in ODD_EVENTS:
+        for name in ("_look", "_look_1", "_compare"):
+            answer = ask(server, numbers[name], [mine.parts[-3]], event)
+            assert answer.status_code == 200, (name, event)
+    values = settings_of(server)
+    for place in range(len(values)):
+        for odd in ODD:
+            changed = [*values[:place], odd, *values[place + 1 :]]
+            answer = ask(server, numbers["_changed"], [None, *changed])
+            assert answer.status_code == 200, (place, odd)
+    assert faults(server) == before
+
+
+def test_the_log_holds_little_of_what_is_sent(server: Server) -> None:
+    before = server.log.stat().st_size
+    answer = ask(server, handlers(server)["_changed"], ["secret words " * 50_000])
+    assert answer.status_code == 500  # too few values, which Gradio logs as they are
+    told = server.log.read_bytes()[before:]
+    assert b"characters left out" in told
+    assert len(told) < 30_000
+
+
+def test_a_photo_named_often_is_read_once(server: Server, tmp_path: Path) -> None:
+    content = square(tmp_path / "often.png", QUICK).read_bytes()
+    url = f"{server.url}/gradio_api/upload"
+    (path,) = httpx.post(url, files={"files": ("often.png", content)}).json()
+    files = [{"path": path, "meta": {"_type": "gradio.FileData"}}] * 400
+    before = set(server.files.iterdir())
+    answer = ask(server, handlers(server)["_changed"], [files, *settings_of(server)])
+    assert "400 photos" in answer.text
+    assert set(server.files.iterdir()) == before, "files were made for what was named"
+
+
+# files that are not the visitor's
+
+
+def traversals(server: Server) -> Iterator[str]:
+    inside = str(server.files)
+    targets = ["/etc/passwd", str(server.log), str(Path.cwd() / "app.py"), str(Path.home())]
+    for target in targets:
+        yield target
+        yield f"{inside}/..{target}"
+        yield f"{inside}/{'../' * 12}{target.lstrip('/')}"
+        yield "../" * 12 + target.lstrip("/")
+        yield f"{inside}/..%2f..%2f..%2f..%2f..%2f..{target}"
+        yield f"file://{target}"
+        yield f"{target}\0.jpg"
+        yield f"/{target}"
+        yield f"{inside}/./../{Path(target).name}"
+    yield inside
+    yield f"{inside}/"
+    yield ".env"
+    yield "app.py"
+
+
+def test_no_photo_beside_the_uploads_is_read(server: Server, tmp_path: Path) -> None:
+    path = str(square(tmp_path / "private.png", QUICK))
+    photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    shapes: list[Any] = [path, photo, {"path": path}, {"root": [photo]}, {"root": [{"path": path}]}]
+    shapes += [{"path": path, "meta": {"_type": kind}} for kind in ("", "gradio.Other", None)]
+    shapes += [{"path": path, "meta": None}, {"path": path, "meta": {}}, {**photo, "url": path}]
+    shapes += [{**photo, "orig_name": path, "size": 1, "is_stream": True}]
+    shapes += [[shape] for shape in shapes]
+    values = settings_of(server)
+    for shape in shapes:
+        answer = ask(server, handlers(server)["_changed"], [shape, *values])
+        assert answer.status_code == 500, shape
+        assert "photo" not in str(answer.json()["error"]), shape
+
+
+def test_no_path_leads_to_other_files(server: Server) -> None:
+    tried = 0
+    for route in ("/gradio_api/file=", "/gradio_api/file/"):
+        for path in traversals(server):
+            answer = httpx.get(server.url + route + quote(path, safe="/.:%"))
+            assert answer.status_code in (400, 403, 404), path
+            assert "root:" not in answer.text and "import " not in answer.text
+            tried += 1
+    assert tried == 80
+
+
+def test_no_path_leads_out_of_a_batch(server: Server) -> None:
+    names = ("report.csv", "report.json", "enhanced_photos.zip", "../../app.py", "0/a.png")
+    keys = ("", ".", "..", "../..", "%2e%2e", KEY, "results-*", "*", "' or 1=1", "\0", "a" * 5000)
+    for key in keys:
+        for name in names:
+            answer = httpx.get(f"{server.url}/batches/{quote(key, safe='%/.')}/{name}")
+            assert answer.status_code in (400, 404), (key, name)
+
+
+def test_a_batch_is_not_found_without_its_key(server: Server, tmp_path: Path) -> None:
+    client = Client(server.url, verbose=False)
+    client.predict(handle_file(square(tmp_path / "mine.png", QUICK)), api_name="/enhance")
+    (mine,) = results(server, "mine")
+    assert httpx.get(f"{server.url}/gradio_api/file={mine}").status_code == 200
+    key = mine.parts[-3]
+    assert len(key) == 32 and int(key, 16)
+    guesses = [mine.parents[n] for n in range(1, 5)] + [
+        mine.parents[2] / guess / mine.parts[-2] / mine.name
+        for guess in (key[:-1], key[:-1] + "?", "*", KEY, key[::-1])
+    ]
+    for guess in guesses:
+        assert httpx.get(f"{server.url}/gradio_api/file={guess}").status_code in (403, 404)
+
+
+# addresses that the server should fetch
+
+
+@pytest.fixture
+def outside() -> Iterator[tuple[str, list[str]]]:
+    """A web server somewhere else, and what it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(SMALL.read_bytes())
+
+        do_HEAD = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{other.server_port}/photo.jpg", asked
+        other.shutdown()
+
+
+def addresses(outside: str) -> list[str]:
+    return [
+        outside,
+        outside.upper(),
+        f" {outside}",
+        outside.replace("127.0.0.1", "localhost"),
+        "http://93.184.215.14/photo.jpg",  # a public address: Gradio itself would fetch it
+        "https://example.com/photo.jpg",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::1]/photo.jpg",
+        "http:/example.com/photo.jpg",
+    ]
+
+
+SENDING = (
+    "/gradio_api/call/enhance",
+    "/gradio_api/call/enhance_batch",
+    "/gradio_api/call/v2/enhance",
+    "/gradio_api/run/enhance",
+    "/gradio_api/api/enhance",
+    "/gradio_api/queue/join",
+    "/gradio_api/queue/join?",
+    "/gradio_api/run/enhance/",
+)
+
+
+def test_no_address_is_fetched(server: Server, outside: tuple[str, list[str]]) -> None:
+    address, asked = outside
+    tried = 0
+    for path in addresses(address):
+        file = {"path": path, "url": path, "meta": {"_type": "gradio.FileData"}}
+        for data in ([file], [[file]], {"photo": file}, [{"value": {"deep": [file]}}]):
+            for route in SENDING:
+                body = {"data": data, "fn_index": 0, "session_hash": "x"}
+                answer = httpx.post(server.url + route, json=body)
+                assert answer.status_code == 400, (route, path)
+                assert answer.json()["detail"].startswith("This server does not fetch photos")
+                tried += 1
+    assert tried == 9 * 4 * 8
+    for path in addresses(address):
+        for route in ("/gradio_api/file=", "/gradio_api/file/", "/gradio_api/proxy="):
+            assert httpx.get(server.url + route + path).status_code in (403, 404)
+    assert not asked
+
+
+def test_a_client_that_sends_an_address_fails(
+    server: Server, outside: tuple[str, list[str]]
+) -> None:
+    client = Client(server.url, verbose=False)
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        client.predict(handle_file(outside[0]), api_name="/enhance")
+    assert set(outside[1]) <= {"/photo.jpg"}  # asked by the client at most, which may
+
+
+@pytest.mark.parametrize(
+    "path", ["/gradio_api/process_recording", "/gradio_api/component_server", "/gradio_api/proxy=x"]
+)
+def test_parts_of_gradio_that_nobody_needs_are_closed(server: Server, path: str) -> None:
+    assert httpx.post(server.url + path, files={"file": b"x"}).status_code == 404
+
+
+# floods
+
+
+PHOTOS = 100
+BODY = 64 * 1024 + 2 * 1024 * PHOTOS
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def guarded(clock: Clock, *, proxy: bool = False, full: bool = False) -> TestClient:
+    """A small app that reads what it is sent, behind a guard with small limits."""
+
+    async def read(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(len(await request.body())))
+
+    few = Limits(
+        max_photos=PHOTOS,
+        max_request_bytes=1000,
+        max_uploads_per_minute=3,
+        max_upload_bytes_per_minute=2500,
+    )
+    guard = Middleware(Guard, limits=few, full=lambda: full, behind_proxy=proxy, clock=clock)
+
+    async def headers(request: Request) -> JSONResponse:
+        return JSONResponse(dict(request.headers))
+
+    paths = ("/gradio_api/upload", "/login", "/other")
+    routes = [Route(path, read, methods=["POST"]) for path in paths]
+    routes.append(Route("/headers", headers, methods=["POST"]))
+    return TestClient(Starlette(routes=routes, middleware=[guard]))
+
+
+def upload(app: TestClient, size: int = 1, forwarded: str = "") -> int:
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    return app.post("/gradio_api/upload", content=bytes(size), headers=headers).status_code
+
+
+def test_uploads_a_minute() -> None:
+    clock = Clock()
+    app = guarded(clock)
+    assert [upload(app) for _ in range(5)] == [200, 200, 200, 429, 429]
+    clock.now += 59
+    assert upload(app) == 429
+    clock.now += 1
+    assert [upload(app) for _ in range(4)] == [200, 200, 200, 429]
+
+
+def served(guarded: Guard, path: str, body: Iterator[bytes]) -> int:
+    """The status of the answer to a body that comes in such pieces, and then no more."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        piece = next(body, None)
+        if piece is None:
+            await anyio.sleep_forever()
+        return {"type": "http.request", "body": piece, "more_body": True}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "headers": [(b"content-type", b"multipart/form-data; boundary=bound")],
+        "client": ("10.0.0.1", 1),
+    }
+    with ThreadPoolExecutor() as apart:  # from the loop of the browser's tests
+        apart.submit(anyio.run, guarded, scope, receive, send).result()
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_files_a_minute(step: int) -> None:
+    """Each file of an upload counts, wherever the network cuts it."""
+
+    def upload_of(count: int) -> int:
+        head = b'--bound\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+        body = (head + b"--b\r\n") * count + b"--bound--\r\n"
+        left = len(body)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            nonlocal left
+            while left:
+                left -= len((await receive())["body"])
+            await PlainTextResponse("all of it")(scope, receive, send)
+
+        few = Guard(app, Limits(max_uploads_per_minute=3), clock=Clock())
+        pieces = (body[at : at + step] for at in range(0, len(body), step))
+        return served(few, guard.UPLOAD, pieces)
+
+    assert [upload_of(count) for count in (1, 2, 3, 4, 40)] == [200, 200, 200, 429, 429]
+
+
+def test_bytes_a_minute() -> None:
+    clock = Clock()
+    app = guarded(clock)
+    assert [upload(app, 1000) for _ in range(3)] == [200, 200, 429]
+    clock.now += 60
+    assert upload(app, 1000) == 200
+
+
+def test_bytes_of_one_upload() -> None:
+    app = guarded(Clock())
+    assert upload(app, 1000) == 200
+    assert upload(app, 1001) == 413
+    stream = (bytes(100) for _ in range(11))  # no Content-Length tells before
+    answer = app.post("/gradio_api/upload", content=stream)
+    assert answer.status_code == 413
+    assert "Send fewer photos at once" in answer.json()["detail"]
+
+
+def test_a_refusal_is_in_the_readers_language() -> None:
+    app = guarded(Clock())
+    answer = app.post(
+        "/gradio_api/upload", content=bytes(1001), headers={"Accept-Language": "zh-CN"}
+    )
+    assert "请一次少发一些照片" in answer.json()["detail"]
+
+
+def test_no_uploads_without_room() -> None:
+    assert upload(guarded(Clock(), full=True)) == 507
+
+
+@pytest.mark.parametrize("size", [BODY, BODY + 1])
+def test_other_requests_are_small(size: int) -> None:
+    answer = guarded(Clock()).post("/other", content=bytes(size))
+    assert answer.status_code == (200 if size <= BODY else 413)
+
+
+def named(name: str) -> dict[str, Any]:
+    """A file as the page names it."""
+    path = f"/tmp/gradio/{'0' * 64}/{name}"
+    return {
+        "path": path,
+        "url": f"https://photos.example.org/gradio_api/file={quote(path)}",
+        "size": 10**8,
+        "orig_name": name,
+        "mime_type": "image/vnd.adobe.photoshop",
+        "is_stream": False,
+        "meta": {"_type": "gradio.FileData"},
+    }
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "照"])
+def test_a_whole_batch_of_long_names_is_no_large_request(letter: str) -> None:
+    name = letter * (250 // len(letter.encode())) + ".jpeg"
+    body = {"data": [[named(name)] * PHOTOS, *range(20)], "fn_index": 1, "session_hash": "x" * 20}
+    assert guarded(Clock()).post("/other", json=body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [{}] * 4000,
+        [[]] * 4000,
+        [0] * 4000,
+        {str(i): 0 for i in range(4000)},
+        [named("a.jpg")] * 201,
+    ],
+)
+def test_requests_of_many_values_are_refused(data: Any) -> None:
+    answer = guarded(Clock()).post("/other", json={"data": data})
+    assert answer.status_code == 413
+    assert "Send fewer photos at once" in answer.json()["detail"]
+
+
+def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("what has not come was served")
+
+    assert served(Guard(app, Limits()), "/other", iter([b"[", b"1,"])) == 408
+
+
+def test_tries_to_log_in_a_minute() -> None:
+    app = guarded(Clock())
+    tries = [app.post("/login").status_code for _ in range(MAX_LOGINS_PER_MINUTE + 1)]
+    assert tries == [200] * MAX_LOGINS_PER_MINUTE + [429]
+
+
+def test_a_client_cannot_pretend_to_be_another() -> None:
+    app = guarded(Clock())
+    assert [upload(app, forwarded=f"10.0.0.{i}") for i in range(4)] == [200, 200, 200, 429]
+
+
+def test_the_server_believes_no_proxy_that_it_was_not_told_of(tmp_path: Path) -> None:
+    """Not one on the same machine either, through which anybody's header may have come."""
+    with running(tmp_path, ENHANCE_MAX_UPLOADS_PER_MINUTE="3") as server:
+        statuses = [
+            httpx.post(
+                f"{server.url}/gradio_api/upload",
+                files={"files": ("a.jpg", b"x")},
+                headers={"X-Forwarded-For": f"10.0.0.{i}"},
+            ).status_code
+            for i in range(4)
+        ]
+    assert statuses == [200, 200, 200, 429]
+
+
+def test_behind_a_proxy_clients_are_told_apart() -> None:
+    app = guarded(Clock(), proxy=True)
+    assert [upload(app, forwarded=f"10.0.0.{i}") for i in range(6)] == [200] * 6
+    # What the client itself put in front of the proxy's word does not count.
+    faked = [upload(app, forwarded=f"10.0.1.{i}, 10.9.9.9") for i in range(4)]
+    assert faked == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"path":' * 20_000, b"\xff\xfe", b"NaN", b""])
+def test_bodies_that_are_no_plain_data(body: bytes) -> None:
+    answer = guarded(Clock()).post("/other", content=body)
+    assert answer.text == str(len(body))
+
+
+# a login
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a login and small limits."""
+    with running(
+        tmp_path_factory.mktemp("private"),
+        ENHANCE_AUTH="ann:pass:word,bob:b",
+        ENHANCE_MAX_REQUEST_BYTES="60000",
+    ) as server:
+        yield server
+
+
+def test_without_logging_in_nothing_is_served(private: Server) -> None:
+    paths = (
+        "/config",
+        "/gradio_api/info",
+        "/gradio_api/openapi.json",
+        "/gradio_api/file=/etc/passwd",
+        "/gradio_api/queue/data?session_hash=x",
+        *(f"/batches/{KEY}/{name}" for name in ("report.csv", "report.json")),
+        f"/batches/{KEY}/enhanced_photos.zip",
+    )
+    for cookies in ({}, {"access-token": "x"}, {"access-token-unsecure-": ""}):
+        for path in paths:
+            assert httpx.get(private.url + path, cookies=cookies).status_code == 401, path
+        for path in ("/gradio_api/upload", "/gradio_api/call/enhance", "/gradio_api/queue/join"):
+            answer = httpx.post(private.url + path, json={"data": []}, cookies=cookies)
+            assert answer.status_code == 401, path
+
+
+@pytest.mark.parametrize(
+    "user", ["ann:pass", "ann:", "bob:pass:word", "eve:b", ":", "ann:PASS:WORD"]
+)
+def test_a_wrong_password(private: Server, user: str) -> None:
+    name, _, password = user.partition(":")
+    answer = httpx.post(f"{private.url}/login", data={"username": name, "password": password})
+    assert answer.status_code in (400, 422)
+    assert not answer.cookies
+
+
+def test_after_logging_in_everything_is_served(private: Server, tmp_path: Path) -> None:
+    client = Client(private.url, auth=("ann", "pass:word"), verbose=False)
+    photo = handle_file(square(tmp_path / "photo.png", QUICK))
+    assert client.predict(photo, api_name="/enhance")[1]["ok"]
+    (path,) = results(private, "photo")
+    url = f"{private.url}/batches/{path.parts[-3]}/report.csv"
+    assert httpx.get(url).status_code == 401
+    login = httpx.post(f"{private.url}/login", data={"username": "bob", "password": "b"})
+    # The secure one of the two cookies is not sent over plain HTTP.
+    assert httpx.get(url, cookies=dict(login.cookies)).status_code == 200
+
+
+def test_photos_are_nobody_elses_on_the_machine(server: Server, tmp_path: Path) -> None:
+    client = Client(server.url, verbose=False)
+    client.predict(handle_file(square(tmp_path / "own.png", QUICK)), api_name="/enhance")
+    (enhanced,) = results(server, "own")
+    (upload,) = server.files.glob("*/own.png")
+    for path in (enhanced, upload, enhanced.parent, upload.parent):
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_refused_uploads_leave_nothing(private: Server) -> None:
+    login = httpx.post(f"{private.url}/login", data={"username": "bob", "password": "b"})
+    before = set(private.files.iterdir())
+    head = b'--B\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
+    stream = (part for part in [head, *[bytes(10_000)] * 7])
+    answer = httpx.post(
+        f"{private.url}/gradio_api/upload",
+        content=stream,
+        headers={"Content-Type": "multipart/form-data; boundary=B"},
+        cookies=dict(login.cookies),
+    )
+    assert answer.status_code == 413
+    assert set(private.files.iterdir()) == before
+
+
+# names
+
+
+HOSTILE = (
+    "<img src=x onerror='window.owned=1'>.jpg",
+    "<script>window.owned=1<_script>.jpg",
+    "${window.owned=1}.jpg",
+    "{{window.owned=1}}.jpg",
+    "`${window.owned=1}`.jpg",
+    '"onerror=window.owned=1 x=".jpg',
+    "'-(window.owned=1)-'.jpg",
+    "[x](javascript:window.owned=1).jpg",
+    "![x](x onerror=window.owned=1).jpg",
+    "<svg onload=window.owned=1>.jpg",
+    "&lt;img src=x onerror=window.owned=1&gt;.jpg",
+    "=cmd|' _C calc'!A0.jpg",
+    "@SUM(1+1).jpg",
+    "-2+3.jpg",
+    "\t=1+1.jpg",
+    "a\u202egpj.exe.jpg",
+    "CON.jpg",
+    "..jpg",
+    "name with \n a line.jpg",
+    "％2e％2e.jpg",
+)
+"""Names as a file on the server may have them, past everything that Gradio takes out of them."""
+
+
+def on_server(server: Server, folder: str, content: bytes) -> list[str]:
+    paths = [server.files / folder / str(i) / name for i, name in enumerate(HOSTILE)]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    return [str(path) for path in paths]
+
+
+def enhance(page: Page, paths: list[str]) -> None:
+    """Give the page files with those paths on the server, and have them enhanced."""
+    page.route("**/gradio_api/upload?*", lambda route: route.fulfill(json=paths))
+    copies = [
+        {"name": f"{i}.jpg", "mimeType": "image/jpeg", "buffer": b"x"} for i in range(len(paths))
+    ]
+    page.set_input_files("#files input[type=file]", copies)  # type: ignore[arg-type]
+    expect(page.locator("#files")).to_contain_text(".jpg")
+    page.click("#enhance")
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_hostile_names_run_nothing_in_the_page(
+    server: Server, browser: Browser, tmp_path: Path, good: bool
+) -> None:
+    content = square(tmp_path / "photo.jpg", QUICK).read_bytes() if good else b"no photo"
+    paths = on_server(server, f"hostile-{good}", content)
+    said: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    with browser.new_context(locale="en", accept_downloads=True) as context:
+        page = context.new_page()
+        page.on("dialog", refuse)
+        page.goto(server.url)
+        page.wait_for_selector("#enhance")
+        enhance(page, paths)
+        total = len(HOSTILE)
+        end = (
+            f"{total} of {total} photos enhanced."
+            if good
+            else f"0 of {total} photos enhanced, {total} failed."
+        )
+        expect(page.locator(HEADLINE)).to_have_text(end)
+        assert states(page) == ["done" if good else "failed"] * total
+        shown = page.locator("#status tbody tr td:first-child").all_text_contents()
+        assert shown == list(HOSTILE)
+        if good:
+            for number in range(total):
+                page.locator("#gallery .grid-container button").nth(number).click()
+                expect(page.locator("#viewer .name")).to_have_text(
+                    " ".join(HOSTILE[number].split())
+                )
+        page.wait_for_timeout(500)  # whatever was to load has loaded
+        assert page.evaluate("window.owned") is None
+        assert page.locator("#status img, #status script, #viewer .title img").count() == 0
+        assert not said
+        if good:
+            check_downloads(page)
+
+
+def check_downloads(page: Page) -> None:
+    with page.expect_download() as download:
+        page.click("#zip")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        names = archive.namelist()
+        rows = list(csv.DictReader(io.StringIO(archive.read("report.csv").decode("utf-8-sig"))))
+        listed = json.loads(archive.read("report.json"))
+    assert len(set(map(str.casefold, names))) == len(names) == len(HOSTILE) + 2
+    for name in names:
+        assert PurePosixPath(name).name == PureWindowsPath(name).name == name
+        assert not PureWindowsPath(name).is_reserved()
+        assert not set('<>:"/\\|?*') & set(name) and name.isprintable() | ("\u202e" in name)
+    assert [one["name"] for one in listed] == list(HOSTILE)
+    for row in rows:
+        for cell in row.values():
+            assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+
+
+def test_hostile_names_of_uploads(server: Server, tmp_path: Path) -> None:
+    """What a name may do to the server's disk: nothing but lie in the upload folder."""
+    before = set(SAMPLES.parent.rglob("*"))
+    content = square(tmp_path / "photo.png", QUICK).read_bytes()
+    names = [
+        "../../../owned.png",
+        "..\\..\\owned.png",
+        "/etc/owned.png",
+        "C:\\owned.png",
+        "a\0.png",
+        "..",
+        ".",
+        "",
+        "/",
+        "a" * 300 + ".png",
+        "nul.png",
+        "~/owned.png",
+        "a/../../b.png",
+        "%2e%2e%2fowned.png",
+        "\u202egnp.exe",
+        "; rm -rf $(HOME).png",
+    ]
+    for name in names:
+        quoted = name.replace("\\", "\\\\").replace('"', "%22").encode()
+        body = b'--B\r\nContent-Disposition: form-data; name="files"; filename="' + quoted
+        body += b'"\r\n\r\n' + content + b"\r\n--B--\r\n"
+        answer = httpx.post(
+            f"{server.url}/gradio_api/upload",
+            content=body,
+            headers={"Content-Type": "multipart/form-data; boundary=B"},
+        )
+        if answer.status_code == 200:
+            for path in answer.json():
+                assert Path(path).resolve().parent.parent == server.files.resolve(), name
+        else:
+            assert answer.status_code in (400, 500), name
+    owned = server.files.parent.glob("**/*owned.png")
+    assert {path.parents[1] for path in owned} == {server.files}
+    assert before == set(SAMPLES.parent.rglob("*"))

@@ -1,0 +1,309 @@
+"""The limits of a server: what is too much is refused with a sentence, the rest goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+from playwright.sync_api import Browser, expect
+
+from app import accounts, limits, whole_number
+from enhance.build import load_enhancer
+from enhance.engines.local import LocalEngine
+from enhance.errors import Busy, NoRoom, OptionsError, TooManyPhotos
+from enhance.records import Failure, Limits, Options, Result, Setup, Source
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.disk import used_bytes
+from enhance.web.batches.queue import SILENT_SECONDS, BatchQueue
+from enhance.web.batches.store import BatchStore
+from tests.server import SAMPLES, Server, running
+from tests.web.api_photos import QUICK, SLOW, square
+from tests.web.hands import copies, drop, finish
+
+FAST = Options(upscale=1, restorer="none", background="lanczos")
+NAMES = [field.name for field in fields(Limits)]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[LocalEngine]:
+    with closing(
+        LocalEngine(lambda: load_enhancer(Setup(device="cpu"), Limits()), Limits())
+    ) as engine:
+        yield engine
+
+
+def noise(folder: Path, name: str, edge: int = 100) -> Source:
+    """A photo of about 3 × edge² bytes."""
+    path = folder / f"{name}.png"
+    pixels = np.random.default_rng(edge).integers(0, 256, (edge, edge, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return Source.of(path)
+
+
+def finished(batches: BatchStore, source: Source) -> Batch:
+    batch = batches.start([source], FAST, "one")
+    assert [entry.state for entry in batch.records()] == ["done"]
+    return batch
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_limit_can_be_set(name: str) -> None:
+    changed = limits({f"ENHANCE_{name.upper()}": "7"})
+    assert asdict(changed) == asdict(Limits()) | {name: 7}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", ["", "0", "-1", "1.5", "1e9", "100 MB", "none", "²", "0x10"])
+def test_a_bad_limit_is_a_sentence(name: str, value: str) -> None:
+    variable = f"ENHANCE_{name.upper()}"
+    with pytest.raises(OptionsError, match=f"{variable} must be a whole number from 1"):
+        limits({variable: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("ENHANCE_MAX_PIXELS", "many"), ("ENHANCE_AUTH", "ann"), ("ENHANCE_LOG_FORMAT", "xml")],
+)
+def test_a_server_with_a_bad_setting_says_so_and_ends(
+    variable: str, value: str, tmp_path: Path
+) -> None:
+    with (
+        pytest.raises(RuntimeError, match=f"{variable} must be"),
+        running(tmp_path, **{variable: value}),
+    ):
+        pass
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
+@pytest.mark.parametrize("value", ["", "web", "0", "65536", "9" * 5000])
+def test_a_bad_port_is_a_sentence(value: str) -> None:
+    with pytest.raises(OptionsError, match="PORT must be a whole number from 1 to 65535"):
+        whole_number("PORT", 7860, {"PORT": value}, most=65535)
+
+
+def test_accounts() -> None:
+    assert accounts({}) is None
+    assert accounts({"ENHANCE_AUTH": "ann:a:b, bob:c"}) == [("ann", "a:b"), ("bob", "c")]
+
+
+@pytest.mark.parametrize("value", ["", "ann", ":", "ann:", ":a", "ann:a,", "ann:a,bob"])
+def test_bad_accounts_never_open_the_server(value: str) -> None:
+    with pytest.raises(OptionsError, match="ENHANCE_AUTH must be user:password"):
+        accounts({"ENHANCE_AUTH": value})
+
+
+def test_too_many_photos(engine: LocalEngine, tmp_path: Path) -> None:
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_photos=2))
+    source = noise(tmp_path, "a")
+    with pytest.raises(TooManyPhotos, match="You sent 3 photos; a batch may have at most 2"):
+        batches.start([source] * 3, FAST, "one")
+    assert len(list(batches.start([source] * 2, FAST, "one").records())) == 2
+
+
+def test_a_photo_that_takes_too_long(tmp_path: Path) -> None:
+    """It is stopped at the model; the time in which others are there does not count."""
+    few = Limits(max_seconds=1)
+    slow = Options(restorer="none", background="realesrgan", working_size="full", tile=32)
+    sources = [
+        Source.of(square(tmp_path / f"{name}.png", edge))
+        for name, edge in (("a", 8), ("b", 2 * SLOW), ("c", 8))
+    ]
+    with closing(LocalEngine(lambda: load_enhancer(Setup(device="cpu"), few), few)) as engine:
+        first, late, last = engine.run(sources, slow)
+        assert isinstance(first, Result) and isinstance(last, Result)
+        assert isinstance(late, Failure) and late.kind == "TookTooLong"
+        assert "“b.png” was stopped because it took longer than 1 seconds" in late.reason
+
+
+def test_the_oldest_finished_batches_make_room(engine: LocalEngine, tmp_path: Path) -> None:
+    source = noise(tmp_path, "a")  # 30 KB, and so is its result
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=150_000))
+    made = [finished(batches, source) for _ in range(8)]
+    left = [batch for batch in made if batches.get(batch.key)]
+    assert 0 < len(left) < len(made)
+    assert left == made[-len(left) :]
+    assert [batch.folder.exists() for batch in made] == [batch in left for batch in made]
+
+
+def test_a_full_disk_refuses_batches_but_keeps_those_at_work(
+    engine: LocalEngine, tmp_path: Path
+) -> None:
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=50_000))
+    source = noise(tmp_path, "a")
+    working = batches.start([source, source], FAST, "one")
+    records = working.records()
+    next(records)
+    with pytest.raises(NoRoom, match="no room for more photos"):
+        batches.start([source], FAST, "two")
+    assert batches.full
+    assert next(records).state == "done"
+    assert all(entry.version and entry.version.file.exists() for entry in working.entries)
+    records.close()  # type: ignore[attr-defined]
+    working.abandon()
+    finished(batches, source)  # now the first may go
+    assert batches.get(working.key) is None and not batches.full
+
+
+def test_other_servers_results_do_not_count(engine: LocalEngine, tmp_path: Path) -> None:
+    other = tmp_path / "files" / "results-other"
+    other.mkdir(parents=True)
+    (other / "large.png").write_bytes(bytes(200_000))
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=100_000))
+    finished(batches, noise(tmp_path, "a"))
+    assert (other / "large.png").exists()
+
+
+def test_expired_batches_go_without_a_new_one(engine: LocalEngine, tmp_path: Path) -> None:
+    batches = BatchStore(engine, tmp_path / "files", Limits(), keep_seconds=0.1)
+    batch = finished(batches, noise(tmp_path, "a"))
+    batches.sweep_every(0.05)
+    for _ in range(1000):
+        if not batch.folder.exists():
+            break
+        time.sleep(0.05)
+    assert batches.get(batch.key) is None and not batch.folder.exists()
+    batches.close()
+    assert not list((tmp_path / "files").iterdir())
+
+
+def test_uploads_that_no_batch_came_to_use_go(engine: LocalEngine, tmp_path: Path) -> None:
+    root = tmp_path / "files"
+    batches = BatchStore(engine, root, Limits(), keep_seconds=3600)
+    old, new, sample = (root / name for name in ("old", "new", "sample"))
+    for folder in (old, new, sample):
+        folder.mkdir()
+        (folder / "a.jpg").write_bytes(b"a")
+    part = root / "tmpabc"
+    part.write_bytes(b"half")
+    for path in (old, sample, part):
+        os.utime(path, (1, 1))
+    batches.sweep([sample])
+    assert {path.name for path in root.iterdir() if "results" not in path.name} == {"new", "sample"}
+
+
+def test_small_files_and_folders_count_as_what_they_take(tmp_path: Path) -> None:
+    for number in range(100):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "a.jpg").write_bytes(b"a")
+    os.sync()
+    status = [path.stat() for path in tmp_path.rglob("*")]
+    assert len(status) == 200
+    used = used_bytes(tmp_path, tmp_path / "results")
+    assert used >= sum(512 * one.st_blocks for one in status)
+    large = tmp_path / "large.jpg"
+    large.write_bytes(bytes(10**6))
+    assert used_bytes(tmp_path, tmp_path / "results") >= used + 10**6
+
+
+def test_nothing_of_a_visitor_is_left_at_the_end(tmp_path: Path) -> None:
+    """Not even when the page is still open somewhere."""
+    photo = square(tmp_path / "photo.jpg", QUICK)
+    with running(tmp_path) as server, httpx.Client(base_url=f"{server.url}/gradio_api") as client:
+        with client.stream("GET", "/heartbeat/listener") as listening:
+            next(listening.iter_raw())
+            files = {"files": ("photo.jpg", photo.read_bytes())}
+            (upload,) = client.post("/upload", files=files).json()
+            assert Path(upload).exists()
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(60) == 0
+        assert not Path(upload).parent.exists()
+        assert not list(server.files.glob("results-*"))
+        # The samples, which the next start would only have to copy again, stay.
+        assert {path.name for path in server.files.glob("*/*")} == {
+            path.name for path in SAMPLES.glob("*.jpg")
+        }
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_silent_page_loses_its_place() -> None:
+    clock = Clock()
+    turns = BatchQueue(64, clock)
+    for number in range(64):
+        turns.join(f"silent{number}", f"10.0.0.{number}")
+    with pytest.raises(Busy, match="The queue is full: 64 waiting"):
+        turns.join("late", "10.0.1.1")
+    clock.now += SILENT_SECONDS - 1
+    assert turns.seen("silent7") and turns.someone_waits
+    clock.now += 2
+    assert not turns.seen("silent8")
+    turns.join("late", "10.0.1.1")
+    assert turns.ahead("late") == ["silent7"]
+    clock.now += SILENT_SECONDS + 1
+    assert not turns.someone_waits and turns.ahead("late") is None
+
+
+def test_a_client_has_a_share_of_the_line() -> None:
+    turns = BatchQueue(8)
+    for number in range(2):
+        turns.join(f"mine{number}", "10.0.0.1")
+    with pytest.raises(Busy, match=r"share of the queue \(2 waiting"):
+        turns.join("mine2", "10.0.0.1")
+    turns.join("yours", "10.0.0.2")
+    turns.leave("mine0")
+    turns.join("mine2", "10.0.0.1")
+    assert turns.ahead("mine2") == ["mine1", "yours"]
+
+
+def test_who_has_had_a_turn_goes_to_the_end() -> None:
+    turns = BatchQueue(4)
+    turns.join("a", "10.0.0.1")
+    with turns.turn("a"):
+        for number in range(2, 6):
+            turns.join(str(number), f"10.0.0.{number}")
+        turns.rejoin("a", "10.0.0.1")  # never refused
+    assert turns.ahead("a") == ["2", "3", "4", "5"]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that takes two photos at once, of up to 60 KB together."""
+    with running(
+        tmp_path_factory.mktemp("small"),
+        ENHANCE_MAX_PHOTOS="2",
+        ENHANCE_MAX_REQUEST_BYTES="60000",
+        ENHANCE_MAX_BYTES="50000",
+    ) as server:
+        yield server
+
+
+def test_the_page_says_the_limits_and_keeps_them(
+    small: Server, browser: Browser, tmp_path: Path
+) -> None:
+    photos = copies(tmp_path, 3, square(tmp_path / "photo.jpg", QUICK))
+    with browser.new_context(locale="en") as context:
+        page = context.new_page()
+        page.goto(small.url)
+        expect(page.locator("#limits")).to_contain_text("Up to 2 photos, 0 MB and 64 megapixels")
+        drop(page, *photos)
+        page.click("#enhance")
+        expect(page.locator(".toast-body")).to_contain_text(
+            "You sent 3 photos; a batch may have at most 2"
+        )
+        page.reload()
+        drop(page, *photos[:2])
+        page.click("#enhance")
+        finish(page, 2)
+
+
+def test_the_api_keeps_the_limits(small: Server, tmp_path: Path) -> None:
+    photo = handle_file(square(tmp_path / "photo.jpg", QUICK))
+    client = Client(small.url, verbose=False)
+    with pytest.raises(Exception, match="You sent 3 photos; a batch may have at most 2"):
+        client.predict([photo] * 3, restorer="none", api_name="/enhance_batch")
+    assert client.predict(photo, restorer="none", api_name="/enhance")[1]["ok"]

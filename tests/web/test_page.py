@@ -1,0 +1,126 @@
+"""The page in a real browser, in front of a real server with the bundled weights."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.web.hands import HEADLINE, PORTRAIT, PRINT, SMALL, THUMBNAILS, drop, finish, states
+
+
+def test_photos_appear_one_by_one_and_a_corrupt_one_harms_none(page: Page, corrupt: Path) -> None:
+    copy = corrupt.with_name("old_print.jpg")  # two uploads of the same name
+    copy.write_bytes(SMALL.read_bytes())
+    drop(page, PORTRAIT, PRINT, corrupt, SMALL, copy)
+    page.click("#enhance")
+    seen = []
+    for count in range(1, 5):
+        expect(page.locator(THUMBNAILS)).to_have_count(count)
+        seen.append(states(page).count("done"))
+    assert seen == sorted(seen)
+    assert seen[0] < 4, "the first photo was shown only when all were done"
+    headline = page.locator(HEADLINE)
+    expect(headline).to_have_text("4 of 5 photos enhanced, 1 failed.")
+    assert states(page) == ["done", "done", "failed", "done", "done"]
+    failed = page.locator("#status tbody tr").nth(2)
+    expect(failed).to_contain_text("“corrupt.jpg” is damaged")
+
+    with page.expect_download() as zipped:
+        page.click("#zip")
+    archive = zipfile.ZipFile(zipped.value.path())
+    assert archive.namelist() == [
+        "blurred_portrait_enhanced.jpg",
+        "old_print_enhanced.jpg",
+        "small_portrait_enhanced.jpg",
+        "old_print_enhanced_2.jpg",
+        "report.json",
+        "report.csv",
+    ]
+    assert archive.testzip() is None
+    report = json.loads(archive.read("report.json"))
+    assert [photo["ok"] for photo in report] == [True, True, False, True, True]
+    with Image.open(io.BytesIO(archive.read("old_print_enhanced.jpg"))) as image:
+        assert image.size == (512, 600)
+
+    page.locator("#gallery button.thumbnail-lg").nth(2).click()
+    expect(page.locator("#viewer .caption")).to_contain_text("1 face · 170 × 200")
+    with page.expect_download() as single:
+        page.click("#viewer a.download")
+    assert single.value.suggested_filename == "small_portrait_enhanced.jpg"
+    with Image.open(single.value.path()) as image:
+        assert image.size == (340, 400)
+
+
+def test_the_first_result_is_in_the_viewer_before_the_rest_is_done(page: Page) -> None:
+    drop(page, PORTRAIT, PRINT, SMALL)
+    page.click("#enhance")
+    expect(page.locator("#viewer img")).to_have_count(2)
+    expect(page.locator("#viewer .name")).to_have_text("blurred_portrait.jpg")
+    assert "done" not in states(page)[1:]
+    expect(page.locator(HEADLINE)).to_contain_text("3 of 3 photos enhanced")
+
+
+def test_stop_keeps_what_is_finished_and_the_rest_can_go_on(page: Page, tmp_path: Path) -> None:
+    again = tmp_path / SMALL.name
+    again.write_bytes(SMALL.read_bytes())
+    drop(page, SMALL, PORTRAIT, PRINT, again)
+    page.click("#enhance")
+    expect(page.locator(THUMBNAILS)).to_have_count(1)
+    page.click("#stop")
+    expect(page.locator(HEADLINE)).to_contain_text("stopped")
+    expect(page.locator("#enhance")).to_be_visible()
+    assert states(page)[0] == "done" and states(page)[-1] == "stopped"
+    assert page.locator(THUMBNAILS).count() == states(page).count("done")
+    page.click("#resume")
+    expect(page.locator(HEADLINE)).to_have_text("4 of 4 photos enhanced.")
+    expect(page.locator("#resume")).to_be_hidden()
+    with page.expect_download() as zipped:
+        page.click("#zip")
+    names = zipfile.ZipFile(zipped.value.path()).namelist()
+    assert len(set(names)) == 6 and "small_portrait_enhanced_2.jpg" in names
+
+
+def test_a_sample_can_be_tried(page: Page) -> None:
+    page.locator("#samples button.gallery-item").first.click()
+    expect(page.locator("#files")).to_contain_text("blurred_portrait")
+    page.click("#enhance")
+    finish(page, 1)
+
+
+def test_enhance_without_photos_says_what_to_do(page: Page) -> None:
+    page.click("#enhance")
+    expect(page.get_by_text("Add at least one photo first.")).to_be_visible()
+
+
+def test_a_name_is_never_markup(page: Page, tmp_path: Path) -> None:
+    hostile = tmp_path / "<img src=x onerror=document.title='owned'>.jpg"
+    hostile.write_bytes(b"no photo")
+    drop(page, hostile)
+    page.click("#enhance")
+    expect(page.locator("#status .state.failed")).to_be_visible()
+    assert page.title() != "owned"
+
+
+def test_a_model_that_is_not_there_is_offered_with_its_licence(page: Page) -> None:
+    expect(page.locator("#models")).to_contain_text("gfpgan-1.4 (349 MB) is not on this machine")
+    expect(page.locator("#models")).to_contain_text("Apache-2.0")
+    expect(page.locator("#fetch")).to_have_text("Download (349 MB)")
+    page.get_by_role("button", name="Advanced").click()
+    page.locator("#advanced").get_by_label("Faces", exact=True).click()
+    page.get_by_role("option", name="Bundled (Real-ESRGAN)").click()
+    expect(page.locator("#fetch")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_is_wider_than_the_window(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    drop(page, SMALL)
+    page.click("#enhance")
+    expect(page.locator(HEADLINE)).to_contain_text("photos enhanced")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,86 @@
+"""Several people at one model, in real browsers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.server import Server, running
+from tests.web.hands import HEADLINE, PORTRAIT, SMALL, THUMBNAILS, copies, drop, finish, states
+
+
+def test_a_late_photo_waits_for_two_of_anothers_batch_at_most(
+    page: Page, browser: Browser, server: Server, tmp_path: Path
+) -> None:
+    drop(page, *copies(tmp_path, 10))
+    page.click("#enhance")
+    expect(page.locator(THUMBNAILS)).to_have_count(1)
+    with browser.new_context() as context:
+        late = context.new_page()
+        late.goto(server.url)
+        drop(late, SMALL)
+        before = states(page).count("done")
+        late.click("#enhance")
+        expect(late.locator(HEADLINE)).to_contain_text(
+            "1 ahead of you in the queue. Your next photo starts in"
+        )
+        finish(late, 1)
+        after = states(page).count("done")
+    # One more may have been finished, but not yet drawn, when the late one came.
+    assert after - before <= 3, "the late photo waited for too many of the others"
+    assert after < 10
+    finish(page, 10)  # who was overtaken loses nothing
+
+
+def test_a_closed_page_frees_the_model(browser: Browser, server: Server, page: Page) -> None:
+    def results() -> int:
+        return len(list(server.files.glob("results-*/*/*/blurred_portrait_enhanced*.jpg")))
+
+    before = results()
+    with browser.new_context() as context:
+        leaving = context.new_page()
+        leaving.goto(server.url)
+        drop(leaving, *[PORTRAIT] * 8)
+        leaving.click("#enhance")
+        expect(leaving.locator(THUMBNAILS)).to_have_count(1)
+    drop(page, SMALL)
+    page.click("#enhance")
+    finish(page, 1)
+    left_behind = results() - before
+    assert left_behind < 8
+    page.click("#enhance")
+    expect(page.locator(HEADLINE)).not_to_have_text("1 of 1 photos enhanced.")
+    finish(page, 1)
+    assert results() - before == left_behind, "the closed page's photos were worked on"
+
+
+@pytest.fixture(scope="module")
+def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("small"), ENHANCE_MAX_WAITING="1") as one:
+        yield one
+
+
+def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_path: Path) -> None:
+    photos = copies(tmp_path, 9)
+    with browser.new_context() as context:
+        first, second, third = (context.new_page() for _ in range(3))
+        for one in (first, second, third):
+            one.goto(small_server.url)
+        drop(first, *photos)
+        drop(second, *photos)
+        drop(third, SMALL)
+        first.click("#enhance")
+        expect(first.locator(THUMBNAILS)).to_have_count(1)
+        second.click("#enhance")
+        expect(second.locator(HEADLINE)).to_contain_text("of 9, about")
+        third.click("#enhance")
+        expect(third.get_by_text("The queue is full: 1 waiting.")).to_be_visible()
+        expect(third.locator("#enhance")).to_be_visible()
+        first.click("#stop")
+        expect(first.locator("#resume")).to_be_visible()
+        third.click("#enhance")
+        finish(third, 1)
+        finish(second, 9)  # the refusal harmed nobody

@@ -125,6 +125,6 @@ DAMAGE = PackagedFile(
     None,
     "damage.safetensors",
     575960,
-    "d1ab026af2d8bfcdc604ee5311d44b1e2b6578c32a1969a0405fd0e240ddde20",
+    "a6006bda2a4a38bfed09ceb6f30284ce0bcb65cf3313581918c4e14cba4682b2",
     "MIT",
 )

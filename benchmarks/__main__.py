@@ -17,6 +17,7 @@ from benchmarks import (
     overhead,
     quality,
     reference,
+    repair,
     replicas,
     simulation,
     streaming,
@@ -32,6 +33,7 @@ ALL = (
     simulation,
     reference,
     quality,
+    repair,
 )
 
 
@@ -51,7 +53,7 @@ def main() -> None:
         if wanted.into:
             stem = str(wanted.into / name)
             argv += ["--json", f"{stem}.json", "--plot", f"{stem}.png"]
-            argv += ["--sheet", f"{stem}_sheet.jpg"] if benchmark is quality else []
+            argv += ["--sheet", f"{stem}_sheet.jpg"] if benchmark in (quality, repair) else []
         benchmark.main(argv)
 
 

@@ -37,7 +37,7 @@ from PIL import Image, ImageCms
 from benchmarks.memory import peak
 from enhance.engines.local import LocalEngine
 from enhance.photos import Decoder, decode
-from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
+from enhance.pipeline import DamageDetector, Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import (
     EngineInfo,
     Limits,
@@ -306,6 +306,10 @@ class _Plain:
         raise NotImplementedError
 
     def restorer(self, name: str) -> Restorer:
+        raise NotImplementedError
+
+    @property
+    def damage_detector(self) -> DamageDetector:
         raise NotImplementedError
 
 

@@ -21,6 +21,7 @@ from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.faces.mask import FeatherMasker, ParseNetMasker
 from enhance.faces.restore import FaceNet, RealESRGANFaces
 from enhance.i18n import say
+from enhance.networks.damage import DamageNet
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet
 from enhance.networks.rrdbnet import RRDBNet
@@ -28,9 +29,10 @@ from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.networks.upstream import prepare
 from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo, Limits, Options, Setup
+from enhance.repair.detect import DamageDetector
 from enhance.upscaling.upscalers import Lanczos, TiledNet
 from enhance.weights.checkpoints import load_checkpoint
-from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
+from enhance.weights.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
 from enhance.weights.ncnn import load_convolutions, read_convolutions
 
 log = logging.getLogger(__name__)
@@ -80,6 +82,13 @@ class ResidentModels:
         if name not in self._loaded:
             self._loaded[name] = loaders[model.architecture](self, model)
         return self._loaded[name]  # type: ignore[return-value]
+
+    @cached_property
+    def damage_detector(self) -> DamageDetector:
+        """What finds scratches and dust."""
+        net = DamageNet()
+        net.load_state_dict(safetensors.torch.load(DAMAGE.read()))
+        return DamageDetector(ResidentNet(net, self.runs_on))
 
     @cached_property
     def x4plus(self) -> ResidentNet:

@@ -38,6 +38,7 @@ from enhance.records import (
     Options,
     OutputFormat,
     Setup,
+    Switch,
     WorkingSize,
 )
 from enhance.version import VERSION
@@ -213,6 +214,30 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         choices=get_args(FaceColours),
         default=default.face_colours,
         help="colours of restored faces: the photo's or the model's",
+    )
+    add(
+        "--repair",
+        choices=get_args(Switch),
+        default=default.repair,
+        help="auto: find scratches, creases, dust and specks, and fill them in",
+    )
+    add(
+        "--repair-sensitivity",
+        type=float,
+        default=default.repair_sensitivity,
+        help="0: repair only what is certainly damage, 1: what is likely to be",
+    )
+    add(
+        "--tone",
+        choices=get_args(Switch),
+        default=default.tone,
+        help="auto: undo the fading and the cast of old prints",
+    )
+    add(
+        "--tone-strength",
+        type=float,
+        default=default.tone_strength,
+        help="0: colours as they are, 1: their fading undone",
     )
     add(
         "--face-threshold",

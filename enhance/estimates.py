@@ -10,6 +10,7 @@ from enhance.choices import resolve
 from enhance.i18n import Sentence, say
 from enhance.records import EngineInfo, Options, Report
 
+_STEPS = {"repair": 0.004, "tone": 0.002}  # what comes before, in the catalogue's unit
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
 _PATIENCE = 20  # seconds that a page waits for models that are still loading
@@ -57,7 +58,9 @@ class Estimator:
             return None
         options, _ = resolve(options, info.device)
         per_face = self._cost(options.restorer) * info.pixel_seconds
-        per_pixel = self._cost(options.background) * info.pixel_seconds
+        per_pixel = self._cost(options.background)
+        per_pixel += sum(self._cost(step) for step in _STEPS if getattr(options, step) != "off")
+        per_pixel *= info.pixel_seconds
         per_pixel += self._per_output_megapixel * options.upscale**2 / 1e6
         return sum(per_pixel * width * height + per_face * faces for width, height in sizes)
 
@@ -71,6 +74,8 @@ class Estimator:
         output = report.output_size[0] * report.output_size[1] / 1e6
         with self._lock:
             self._blend(report.background, spent.pop("upscale", 0.0) / pixels)
+            for step in _STEPS.keys() & spent.keys():
+                self._blend(step, spent.pop(step) / pixels)
             restore = spent.pop("restore", 0.0) / info.pixel_seconds
             if report.restored:
                 self._blend(report.restorer, restore / len(report.restored))
@@ -86,7 +91,7 @@ class Estimator:
         """0 for "none"."""
         if model in self._learnt:
             return self._learnt[model]
-        return MODELS[model].cost if model in MODELS else 0.0
+        return MODELS[model].cost if model in MODELS else _STEPS.get(model, 0.0)
 
 
 def readable(seconds: float, *, tenths: bool = False) -> Sentence:

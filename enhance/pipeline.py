@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -35,8 +35,12 @@ from enhance.records import (
     Upscaled,
     WorkingSize,
 )
+from enhance.repair.fill import fill
+from enhance.repair.mask import damage_mask, spare_faces
+from enhance.repair.tone import judge, tone
 from enhance.upscaling.interpolation import clean_edges, transparency
 
+_SPARES, _SPARED = "retinaface-mobilenet", 0.5  # finds the faces in which little is repaired
 _TOGETHER = 16  # faces restored at once: a crowd's crops need not lie in memory all at a time
 
 
@@ -89,6 +93,14 @@ class Upscaler(Protocol):
     ) -> Upscaled: ...
 
 
+class DamageDetector(Protocol):
+    """RGB photo → (h, w) uint8: how likely each pixel is damaged, 255 being certain."""
+
+    def __call__(
+        self, rgb: Pixels, checkpoint: Checkpoint, space: ColourSpace = SRGB
+    ) -> Pixels: ...
+
+
 class Models(Protocol):
     """The resident models, each loaded when first asked for, kept thereafter."""
 
@@ -103,6 +115,8 @@ class Models(Protocol):
     def masker(self, name: str) -> Masker: ...
     def restorer(self, name: str) -> Restorer: ...
     def upscaler(self, name: str) -> Upscaler: ...
+    @property
+    def damage_detector(self) -> DamageDetector: ...
 
 
 @dataclass(frozen=True)
@@ -111,13 +125,15 @@ class Enhanced:
 
     canvas: the photo upscaled, faces as they were. alpha: upscaled alike, or None. patches: the
     restored faces, by their index in `report.faces`. Both are at full strength: how much of them
-    shows is decided when they are put together (`enhance.layers`).
+    shows is decided when they are put together (`enhance.layers`). mended: the photo's pixels
+    after repair and toning, from which all this was made; None when nothing was done to them.
     """
 
     canvas: Pixels
     alpha: Pixels | None
     patches: dict[int, Patch]
     report: Report
+    mended: Pixels | None = None
 
     def pasted(self, weight: float = 1.0) -> Pixels:
         """The canvas, its faces now pasted into it, in place: to be called once."""
@@ -144,6 +160,20 @@ class Enhancer:
         models = self._models
         options, choices = models.resolve(options)
         space = colour_space(photo.icc, photo.grey)
+        repaired = toned = 0.0
+        if options.repair == "auto":
+            with clock("repair"):
+                likelihood = models.damage_detector(photo.rgb, checkpoint, space)
+                marks = damage_mask(likelihood, options.repair_sensitivity)
+                seen = srgb_view(photo.rgb, space)
+                marks = spare_faces(marks, models.detector(_SPARES)(seen, _SPARED))
+                repaired = float(marks.mean())
+                photo = replace(photo, rgb=fill(photo.rgb, marks))
+        if options.tone == "auto":
+            with clock("tone"):
+                fading = judge(photo.rgb, space)
+                toned = fading.amount * options.tone_strength
+                photo = replace(photo, rgb=tone(photo.rgb, fading, options.tone_strength, space))
         faces: list[Face] = []
         patches: dict[int, Patch] = {}
         if options.restorer != "none":
@@ -166,6 +196,10 @@ class Enhancer:
             if alpha is not None:
                 alpha = transparency(alpha, options.upscale)
         notes = [*photo.notes, *choices]
+        if options.repair == "auto":
+            notes.append(_repaired(repaired))
+        if options.tone == "auto" and not toned:
+            notes.append(say("The colours have not faded: left as they are."))
         if options.restorer != "none" and not faces:
             notes.append(
                 say("No face was found: the whole photo was enhanced, but no face was restored.")
@@ -189,8 +223,11 @@ class Enhancer:
             notes=tuple(notes),
             background_precision=upscaler.precision,
             working_size=upscaled.working_size,
+            repaired=round(repaired, 6),
+            toned=round(toned, 3),
         )
-        return Enhanced(upscaled.rgb, alpha, patches, report)
+        mended = photo.rgb if repaired or toned else None
+        return Enhanced(upscaled.rgb, alpha, patches, report, mended)
 
     def _restore(
         self,
@@ -263,6 +300,12 @@ def choose_faces(faces: list[Face], choice: FaceChoice, size: tuple[int, int]) -
         return [max(faces, key=lambda face: face.size)]
     middle = size[0] / 2, size[1] / 2
     return [min(faces, key=lambda face: math.dist(face.centre, middle))]
+
+
+def _repaired(share: float) -> Sentence:
+    if share == 0:
+        return say("No damage found.")
+    return say("Damage repaired on {share:.2%} of the photo.", share=share)
 
 
 def _left_alone(count: int, total: int) -> Sentence:

@@ -16,6 +16,9 @@ from enhance.i18n import Sentence, say
 Pixels: TypeAlias = NDArray[Any]
 """uint8 or uint16, full range; RGB (height, width, 3) unless said otherwise."""
 
+Mask: TypeAlias = NDArray[Any]
+"""bool, (height, width): what is meant of a photo."""
+
 FloatArray: TypeAlias = NDArray[Any]
 """float32 in 0..1; RGB crops (n, 512, 512, 3) unless said otherwise."""
 
@@ -27,6 +30,7 @@ OutputFormat = Literal["same", "jpeg", "png", "webp"]
 Metadata = Literal["keep", "no-location", "strip"]
 WorkingSize = Literal["auto", "full"]
 FaceColours = Literal["photo", "model"]
+Switch = Literal["off", "auto"]
 UPSCALES = (1, 2, 3, 4)
 
 
@@ -77,6 +81,10 @@ class Options:
     working_size: "auto" lets "realesrgan" work on soft parts of a photo at a half or a third of
         their size, "full" never does.
     face_colours: "photo" keeps the photo's colours in restored faces, "model" takes the model's.
+    repair: "auto" finds scratches, creases, dust and specks, and fills them in.
+    repair_sensitivity: 0 repairs only what is certainly damage, 1 what is likely to be.
+    tone: "auto" undoes the fading and the cast of old prints; clean photos stay as they are.
+    tone_strength: 0 leaves the colours as they are, 1 undoes their fading wholly.
     faces: which faces are restored.
     only_restore_blurred: leave faces alone that are sharp already.
     detector, masker: "retinaface-r50" and "parsenet" are what GFPGAN itself uses.
@@ -96,6 +104,10 @@ class Options:
     background_weight: float = 1.0
     working_size: WorkingSize = "auto"
     face_colours: FaceColours = "photo"
+    repair: Switch = "off"
+    repair_sensitivity: float = 0.5
+    tone: Switch = "off"
+    tone_strength: float = 1.0
     faces: FaceChoice = "all"
     only_restore_blurred: bool = False
     detector: str = "retinaface-mobilenet"
@@ -121,6 +133,8 @@ class Options:
             ("background", option_values("background")),
             ("working_size", get_args(WorkingSize)),
             ("face_colours", get_args(FaceColours)),
+            ("repair", get_args(Switch)),
+            ("tone", get_args(Switch)),
             ("faces", get_args(FaceChoice)),
             ("detector", option_values("detector")),
             ("masker", option_values("masker")),
@@ -137,7 +151,7 @@ class Options:
                     value=value,
                 ),
             )
-        for name in ("weight", "background_weight"):
+        for name in ("weight", "background_weight", "repair_sensitivity", "tone_strength"):
             value = getattr(self, name)
             require(
                 0 <= value <= 1,
@@ -263,7 +277,9 @@ class Report:
 
     faces: those that were chosen. restored: the indices into `faces` of those that were restored,
     ascending. background_precision: None without a network. working_size: at what share of its
-    width and height the background's network saw the photo, on average. seconds: one entry per
+    width and height the background's network saw the photo, on average. repaired: share of the
+    photo's pixels that were marked as damaged and filled in. toned: how much of it was put right,
+    0..1; 0 when the photo had not faded. seconds: one entry per
     stage. Sizes are (width, height); a draft's are those of the
     shrunk photo, and so are the boxes of its faces.
     """
@@ -284,6 +300,8 @@ class Report:
     notes: tuple[str, ...] = ()
     background_precision: str | None = None
     working_size: float = 1.0
+    repaired: float = 0.0
+    toned: float = 0.0
 
 
 @dataclass(frozen=True)

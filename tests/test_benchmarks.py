@@ -94,3 +94,15 @@ def test_quality(tmp_path: Path) -> None:
         assert scores[method]["NIQE ↓"] < scores["lanczos"]["NIQE ↓"]
     with Image.open(sheet) as picture:
         assert picture.size == (256 * (len(rows) + 1), 256)
+
+
+def test_repair(tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.jpg"
+    drawn, clean, fading, speed = measured("repair", tmp_path, "--sheet", str(sheet))
+    assert [row["damage"] for row in drawn] == ["thin scratches", "light", "medium", "heavy"]
+    assert all(row["PSNR repaired, dB"] > row["PSNR damaged, dB"] for row in drawn)
+    assert len(clean) == 1
+    assert fading[-1]["toned, ΔE"] < fading[-1]["faded, ΔE"]
+    assert [row["step"] for row in speed] == ["find", "fill", "tone"]
+    with Image.open(sheet) as picture:
+        assert picture.width > picture.height / 2

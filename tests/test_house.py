@@ -23,6 +23,7 @@ FLOORS = (
     {"enhance.records"},
     {"enhance.networks", "enhance.photos"},
     {"enhance.faces", "enhance.upscaling"},
+    {"enhance.repair"},
     {"enhance.choices", "enhance.pipeline", "enhance.views"},
     {
         "enhance.build",
@@ -53,6 +54,9 @@ TORCHLESS = (
     "enhance.photos",
     "enhance.pipeline",
     "enhance.records",
+    "enhance.repair.fill",
+    "enhance.repair.mask",
+    "enhance.repair.tone",
     "enhance.upscaling.interpolation",
     "enhance.upscaling.tiles",
     "enhance.upscaling.working_size",

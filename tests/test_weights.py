@@ -8,6 +8,7 @@ import pytest
 from enhance.errors import WeightsError, WeightsInvalid, WeightsMissing
 from enhance.weights.files import (
     COMPACT,
+    DAMAGE,
     RETINAFACE_MOBILENET,
     X4PLUS_BIN,
     X4PLUS_PARAM,
@@ -15,7 +16,7 @@ from enhance.weights.files import (
 )
 
 
-@pytest.mark.parametrize("file", [X4PLUS_PARAM, X4PLUS_BIN, RETINAFACE_MOBILENET, COMPACT])
+@pytest.mark.parametrize("file", [X4PLUS_PARAM, X4PLUS_BIN, RETINAFACE_MOBILENET, COMPACT, DAMAGE])
 def test_bundled_weights_are_there_and_unaltered(file: PackagedFile) -> None:
     assert hashlib.sha256(file.read()).hexdigest() == file.sha256
     assert file.licence in ("MIT", "BSD-3-Clause", "Apache-2.0")

@@ -28,29 +28,29 @@ def degrade(photo: Image, edge: int, rng: np.random.Generator) -> tuple[Image, I
     """
     x = photo.astype(np.float32)
     if rng.random() < 0.3:
-        x = _fade(x, rng)
+        x = fade(x, rng)
     if rng.random() < _CLEAN:
         clean = _pixels(_resize(x, edge, rng))
         return clean, clean
     for share in (1.0, 0.6):  # first and second order
-        x = _blur(x, rng) if rng.random() < 0.8 * share else x
+        x = blur(x, rng) if rng.random() < 0.8 * share else x
         middle = int(edge * rng.uniform(0.8, 2.0))
         if share == 1.0 and middle < x.shape[0]:
             x = _resize(x, middle, rng)
-        x = _noise(x, rng) if rng.random() < 0.65 * share else x
-        x = _jpeg(x, rng) if rng.random() < 0.65 * share else x
+        x = noise(x, rng) if rng.random() < 0.65 * share else x
+        x = jpeg(x, rng) if rng.random() < 0.65 * share else x
     if rng.random() < 0.12:
         x = _sinc(x, rng)
     x = _resize(x, edge, rng)
     if rng.random() < 0.18:
-        x = _grain(x, rng)
+        x = grain(x, rng)
     if rng.random() < 0.08:
         x = _dust(x, rng)
     if rng.random() < 0.18:
         printed = _raster(x, rng)
-        return _pixels(_jpeg(printed, rng) if rng.random() < 0.6 else printed), _pixels(x)
+        return _pixels(jpeg(printed, rng) if rng.random() < 0.6 else printed), _pixels(x)
     if rng.random() < 0.6:
-        x = _jpeg(x, rng)
+        x = jpeg(x, rng)
     return _pixels(x), _pixels(x)
 
 
@@ -63,7 +63,7 @@ def _resize(x: Float, edge: int, rng: np.random.Generator) -> Float:
     return cv2.resize(x, (edge, edge), interpolation=method)
 
 
-def _blur(x: Float, rng: np.random.Generator) -> Float:
+def blur(x: Float, rng: np.random.Generator) -> Float:
     """An elongated Gaussian, turned at random."""
     sigma = rng.uniform(0.3, 2.4)
     sigmas = sigma, sigma * rng.uniform(0.6, 1.6)
@@ -83,7 +83,7 @@ def _sinc(x: Float, rng: np.random.Generator) -> Float:
     return cv2.filter2D(x, -1, kernel / kernel.sum())
 
 
-def _noise(x: Float, rng: np.random.Generator) -> Float:
+def noise(x: Float, rng: np.random.Generator) -> Float:
     """Gaussian noise, coloured or grey, or Poisson noise."""
     if rng.random() < 0.5:
         channels = 3 if rng.random() < 0.6 else 1
@@ -91,7 +91,7 @@ def _noise(x: Float, rng: np.random.Generator) -> Float:
     return x + rng.normal(0, 1, x.shape) * np.sqrt(x.clip(0, 255)) * rng.uniform(0.1, 1.6)
 
 
-def _grain(x: Float, rng: np.random.Generator) -> Float:
+def grain(x: Float, rng: np.random.Generator) -> Float:
     """Film grain: soft-edged, the same in all channels, strongest in the middle tones."""
     grain: Float = rng.normal(0, 1, (*x.shape[:2], 1)).astype(np.float32)
     grain = cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.4, 1.3))[..., None]
@@ -119,7 +119,7 @@ def _dust(x: Float, rng: np.random.Generator) -> Float:
     return x
 
 
-def _fade(x: Float, rng: np.random.Generator) -> Float:
+def fade(x: Float, rng: np.random.Generator) -> Float:
     """Bleached dyes: less contrast, lifted blacks, a cast; at times no colour at all."""
     if rng.random() < 0.4:
         x = np.repeat(x.mean(2, keepdims=True), 3, 2)
@@ -128,7 +128,7 @@ def _fade(x: Float, rng: np.random.Generator) -> Float:
     return (low + x / 255 * (high - low)).astype(np.float32)
 
 
-def _jpeg(x: Float, rng: np.random.Generator) -> Float:
+def jpeg(x: Float, rng: np.random.Generator) -> Float:
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(35, 96))]
     _, data = cv2.imencode(".jpg", _pixels(x), quality)
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32)

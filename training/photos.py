@@ -1,4 +1,4 @@
-"""The photographs that the compact network learns from, and those kept back to judge it.
+"""The photographs that networks learn from here, and those kept back to judge them.
 
 All are shipped by packages; `get_photos.sh` unpacks those that are not Python packages.
 """
@@ -21,6 +21,7 @@ Image = NDArray[np.uint8]
 _MATE = "usr/share/backgrounds/mate/nature/{}.jpg"
 _PLASMA = "usr/share/wallpapers/{}/contents/images/{}"
 _FACES = "face_recognition-1.3.0/tests/test_images/{}.jpg"
+_UNSEEN = ("Autumn", "DarkestHour")
 _LONGEST = 2600  # pixels; larger photos are averaged down
 
 
@@ -74,11 +75,12 @@ COLLECTIONS = (
 )
 
 
-def training_photos(folder: Path) -> Iterator[Image]:
+def training_photos(folder: Path, without: tuple[str, ...] = ()) -> Iterator[Image]:
     """The photos to learn from; `folder` is where `get_photos.sh` unpacked."""
     for collection in COLLECTIONS:
         for name in collection.names:
-            yield _load(collection, name, folder)
+            if name not in without:
+                yield _load(collection, name, folder)
 
 
 def held_out_photos(folder: Path) -> Iterator[tuple[str, Image]]:
@@ -86,6 +88,12 @@ def held_out_photos(folder: Path) -> Iterator[tuple[str, Image]]:
     for collection in COLLECTIONS:
         for name in collection.held_out:
             yield name, _load(collection, name, folder)
+
+
+def unseen_photos(folder: Path) -> Iterator[tuple[str, Image]]:
+    """Further photos of the same packages, which belong to no collection."""
+    for name in _UNSEEN:
+        yield name, _read(folder / _PLASMA.format(name, "2560x1600.jpg"))
 
 
 def _load(collection: Collection, name: str, folder: Path) -> Image:

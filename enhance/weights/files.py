@@ -121,3 +121,10 @@ COMPACT = PackagedFile(
     "c5c285ed129d10ecd882a40d62e3e2e855863ce0c4a3bc11a9681bc973c4e041",
     "BSD-3-Clause",  # it began as Real-ESRGAN's animevideo-v3
 )
+DAMAGE = PackagedFile(
+    None,
+    "damage.safetensors",
+    575960,
+    "a6006bda2a4a38bfed09ceb6f30284ce0bcb65cf3313581918c4e14cba4682b2",
+    "MIT",
+)

@@ -7,7 +7,7 @@ from enhance.web.language import text
 
 PRESETS: dict[str, Options] = {
     "portrait": Options(),
-    "old": Options(background="compact"),
+    "old": Options(background="compact", repair="auto", tone="auto"),
     "group": Options(face_threshold=0.6, min_face=12, only_restore_blurred=True),
     "fast": Options(upscale=1, background="lanczos", faces="largest"),
 }
@@ -21,7 +21,7 @@ LABELS = {
 ABOUT = {
     "portrait": text("Restores every face and doubles the resolution."),
     "old": text(
-        "Removes noise and compression artefacts from the whole photo, not only from faces."
+        "Repairs scratches and faded colours, and removes noise and compression artefacts."
     ),
     "group": text("Also finds small faces, and leaves faces that are already sharp unchanged."),
     "fast": text("Restores only the largest face and keeps the photo's size."),

@@ -68,6 +68,34 @@ class Settings:
             value=DEFAULTS.face_colours,
             label=text("Face colours"),
         )
+        repair = gr.Radio(
+            [(text("Off"), "off"), (text("Automatic"), "auto")],
+            value=DEFAULTS.repair,
+            label=text("Repair damage"),
+            info=text("Finds scratches, creases, dust and specks, and fills them in."),
+        )
+        repair_sensitivity = gr.Slider(
+            0,
+            1,
+            value=DEFAULTS.repair_sensitivity,
+            step=0.05,
+            label=text("Sensitivity of the repair"),
+            info=text("0 repairs only what is certainly damage, 1 what is likely to be."),
+        )
+        tone = gr.Radio(
+            [(text("Off"), "off"), (text("Automatic"), "auto")],
+            value=DEFAULTS.tone,
+            label=text("Restore faded colours"),
+            info=text("Undoes the fading and the colour cast of old prints."),
+        )
+        tone_strength = gr.Slider(
+            0,
+            1,
+            value=DEFAULTS.tone_strength,
+            step=0.05,
+            label=text("Strength of colour restoration"),
+            info=text("0 leaves the colours as they are, 1 undoes their fading wholly."),
+        )
         faces = gr.Radio(
             [
                 (text("All"), "all"),
@@ -153,6 +181,10 @@ class Settings:
             "background_weight": background_weight,
             "working_size": working_size,
             "face_colours": face_colours,
+            "repair": repair,
+            "repair_sensitivity": repair_sensitivity,
+            "tone": tone,
+            "tone_strength": tone_strength,
             "faces": faces,
             "only_restore_blurred": only_restore_blurred,
             "detector": detector,

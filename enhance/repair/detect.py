@@ -1,0 +1,44 @@
+"""Find scratches, cracks, creases, dust and specks: a network over tiles of the photo."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from enhance.networks.damage import DamageNet
+from enhance.networks.resident import ResidentNet, unit
+from enhance.photos.colour import SRGB, ColourSpace
+from enhance.records import Checkpoint, Pixels
+from enhance.upscaling.tiles import tiles
+
+_TILE = 768  # pixels; larger ones save little of the overlap
+_SMALLEST_TILE = 64
+
+
+class DamageDetector:
+    """Photo → how likely each of its pixels is damaged."""
+
+    def __init__(self, net: ResidentNet) -> None:
+        """net: a `DamageNet` on its device."""
+        self._net = net
+
+    def __call__(self, rgb: Pixels, checkpoint: Checkpoint, space: ColourSpace = SRGB) -> Pixels:
+        """rgb: (h, w, 3), in `space`. Returns (h, w) uint8: 0 is surely sound, 255 surely damaged.
+
+        `checkpoint` is called often and may raise to stop. Raises OutOfMemory when even the
+        smallest tile does not fit, ModelFailed when the network gives no valid numbers.
+        """
+        height, width = rgb.shape[:2]
+        likelihood = np.empty((height, width), np.uint8)
+
+        def run(size: int) -> None:
+            multiple = DamageNet.MULTIPLE
+            for part in tiles(height, width, size, DamageNet.REACH, multiple=multiple):
+                window = space.to_srgb(unit(rgb[part.window]))
+                missing = [(0, -side % multiple) for side in window.shape[:2]]
+                window = np.pad(window, [*missing, (0, 0)], mode="edge")
+                logits = self._net(window[None])[0, ..., 0][part.core_in_window(1)]
+                likelihood[part.core] = np.rint(255 / (1 + np.exp(-logits.clip(-30, 30))))
+
+        with self._net.interruptible(checkpoint):
+            self._net.shrinking(_TILE, _SMALLEST_TILE, run)
+        return likelihood

@@ -1,0 +1,143 @@
+"""Bring faded prints back: contrast and white balance, judged by the darkest and lightest parts.
+
+A clean photo has something in it that is nearly black. Where dyes have faded or paper has yellowed
+nothing is, and what colour stands in its place is the cast. So a photo that has blacks is left as
+it is, whatever its colours: an evening stays orange. A print without colour but with a tint, such
+as sepia, is told by its colours, which depend on nothing but lightness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from enhance.photos.colour import SRGB, ColourSpace
+from enhance.records import FloatArray, Pixels
+
+_JUDGED = 384  # longer side, in pixels, of the copy that a photo is judged by
+_ENDS = 0.5, 99.5  # percentiles: what is darker or lighter is noise, dust or a glint
+_TARGET = 0.02, 0.96  # where the ends of a faded photo go
+_FADED = 0.075, 0.12  # black of the darkest channel: below the first clean, from the second faded
+_OWN = 0.3, 0.5  # range of a channel over the widest one's: below, it is the motif's colour
+_LIFT = 0.18  # what a channel's black may lie above that of the darkest channel
+_SPREAD = 0.009, 0.013  # of colours around their mean at a lightness: below no colours, above some
+_TINT = 0.008, 0.02  # mean yellow of a print without colours: below grey, above tinted
+_RANGE = 0.25, 0.45  # of the widest channel: below, a photo is of something plain
+_BINS = 16  # of lightness
+_BAND = 2_000_000  # pixels toned at once
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+# Linear sRGB → cone responses → OKLab (Ottosson 2020).
+_TO_CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Fading:
+    """What has become of a photo's colours.
+
+    black, white: (3,) what the darkest and lightest colours are now, in sRGB, 0..1. amount: how
+    sure it is that the photo has faded, 0..1. colourless: how sure that it has no colours but a
+    tint, 0..1.
+    """
+
+    black: FloatArray
+    white: FloatArray
+    amount: float
+    colourless: float
+
+    def undone(self, srgb: FloatArray, strength: float) -> FloatArray:
+        """Colours (..., 3) as they were before."""
+        low, high = _TARGET
+        gain = (high - low) / (self.white - self.black)
+        before = (srgb - self.black) * gain + low
+        before += self.colourless * ((before @ _LUMA)[..., None] - before)
+        return srgb + strength * self.amount * (before.clip(0, 1) - srgb)
+
+
+def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColourSpace = SRGB) -> Pixels:
+    """The photo as it was before it faded; the very same array when it has not.
+
+    rgb: (h, w, 3) uint8 or uint16, in `space`. strength: 0 changes nothing, 1 undoes it wholly.
+    """
+    if fading.amount * strength == 0:
+        return rgb
+    toned = np.empty_like(rgb)
+    top = np.float32(np.iinfo(rgb.dtype).max)
+    for rows in _bands(rgb):
+        own = rgb[rows].astype(np.float32) / top
+        beyond = space.beyond(own)
+        back = space.from_srgb(fading.undone(space.to_srgb(own), strength))
+        if beyond is not None:
+            back = back + beyond
+        toned[rows] = np.rint(np.clip(back, 0, 1) * top)
+    return toned
+
+
+def judge(rgb: Pixels, space: ColourSpace = SRGB) -> Fading:
+    """How a photo (h, w, 3), in `space`, has faded."""
+    scale = min(1.0, _JUDGED / max(rgb.shape[:2]))
+    size = tuple(max(1, round(side * scale)) for side in rgb.shape[1::-1])
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    seen = space.to_srgb(small / np.float32(np.iinfo(rgb.dtype).max)).reshape(-1, 3)
+    low, high = (np.percentile(seen, end, axis=0).astype(np.float32) for end in _ENDS)
+    black = np.minimum(low, low.min() + _LIFT)
+    spans = np.maximum(high - black, 1e-3)
+    widest = spans.max()
+    own = _rise(spans / widest, _OWN)
+    white = black + own * spans + (1 - own) * widest
+    tint, spread = _colours(seen)
+    colourless = 1 - _rise(spread, _SPREAD)
+    amount = max(_rise(low.min(), _FADED), colourless * _rise(tint, _TINT))
+    amount *= _rise(widest, _RANGE)
+    return Fading(black, white.astype(np.float32), float(amount), float(colourless))
+
+
+def _colours(seen: FloatArray) -> tuple[float, float]:
+    """How yellow colours (n, 3) are, and how far from their mean at the same lightness.
+
+    Green and blue are no tints of old prints.
+    """
+    lab = _oklab(seen)
+    order = np.argsort(lab[:, 0], kind="stable")
+    parts = np.array_split(lab[order, 1:], _BINS)
+    means = np.stack([part.mean(0) if len(part) else np.zeros(2) for part in parts])
+    squares = np.concatenate(
+        [((part - mean) ** 2).sum(1) for part, mean in zip(parts, means, strict=True)]
+    )
+    # Of the 98 in a hundred that stray least: JPEG and dust leave some colours in any print.
+    kept = np.sort(squares)[: max(1, int(len(squares) * 0.98))]
+    green_red, blue_yellow = means.mean(0)
+    return float(blue_yellow + 2 * min(green_red, 0)), float(np.sqrt(kept.mean()))
+
+
+def _oklab(srgb: FloatArray) -> FloatArray:
+    """sRGB (n, 3) in 0..1 → lightness and two opponent colours."""
+    light = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return np.cbrt(light @ _TO_CONES.T) @ _TO_LAB.T
+
+
+def _rise(value: float | FloatArray, between: tuple[float, float]) -> float | FloatArray:
+    """0 below the first bound, 1 above the second, smooth between them."""
+    t = np.clip((value - between[0]) / (between[1] - between[0]), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _bands(rgb: Pixels) -> Iterator[slice]:
+    step = max(1, _BAND // rgb.shape[1])
+    for start in range(0, len(rgb), step):
+        yield slice(start, start + step)

@@ -109,7 +109,7 @@ class ResidentModels:
             state = load_checkpoint(weights_path(model, self._setup.weights))
         try:
             yield state
-        except (KeyError, IndexError, RuntimeError) as error:
+        except (LookupError, ValueError, RuntimeError) as error:
             raise WeightsInvalid(
                 say("The weights of {name} belong to a different network.", name=model.name)
             ) from error
@@ -157,7 +157,7 @@ def _srvgg(models: ResidentModels, model: ModelSpec) -> Upscaler:
 def srvgg_upscaler(name: str, state: Mapping[str, Tensor], device: Device) -> Upscaler:
     """A compact network over tiles. state: as `training.distil` saves it, or Real-ESRGAN.
 
-    Raises KeyError or RuntimeError when it is that of another network.
+    Raises as `SRVGGNetCompact.from_state` does.
     """
     net = SRVGGNetCompact.from_state(state)
     return TiledNet(

@@ -134,14 +134,15 @@ def test_restoring_can_be_stopped(models: ResidentModels, crops: Rgb) -> None:
     assert calls == 5
 
 
-@pytest.mark.parametrize("name", ["gfpgan-1.4", "restoreformer"])
+@pytest.mark.parametrize("name", [*weight_files()])
 def test_weights_of_another_network_are_refused(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "other.pth"
     torch.save({"params_ema": {"conv_body_first.weight": torch.zeros(2, 2)}}, path)
     file = replace(weight_files()[name], size=path.stat().st_size, sha256=sha256(path))
-    monkeypatch.setitem(MODELS, name, replace(MODELS[name], weights=file))
+    row = replace(MODELS[name], weights=file)
+    monkeypatch.setitem(MODELS, name, row)
     models = ResidentModels(Setup(device="cpu", weights=path))
     with pytest.raises(WeightsInvalid, match=f"{name} belong to another network"):
-        models.restorer(name)
+        getattr(models, "upscaler" if row.kind == "background" else row.kind)(name)

@@ -30,11 +30,12 @@ class SRVGGNetCompact(nn.Module):
     def from_state(cls, state: Mapping[str, Tensor]) -> SRVGGNetCompact:
         """The network that a state dict is of, with its weights.
 
-        Raises KeyError, IndexError or RuntimeError when it is of another one.
+        Raises LookupError, ValueError or RuntimeError when it is of another one.
         """
-        kernels = [tensor.shape for tensor in state.values() if tensor.ndim == 4]
-        scale = math.isqrt(kernels[-1][0] // 3)
-        net = cls(features=kernels[0][0], convolutions=len(kernels) - 2, scale=scale)
+        last = max(int(name.split(".")[1]) for name in state)  # a file may have them in any order
+        features = state["body.0.weight"].shape[0]
+        scale = math.isqrt(state[f"body.{last}.weight"].shape[0] // 3)
+        net = cls(features, convolutions=last // 2 - 1, scale=scale)
         net.load_state_dict(state)
         return net
 

@@ -197,8 +197,9 @@ def test_a_worker_has_no_handles_and_no_heavy_libraries(photo: Source, decoder: 
         os.set_inheritable(file.fileno(), True)
         open_there = decoder.run(handles, photo, photo)
     sockets = [target for target in open_there.values() if target.startswith("socket:")]
-    others = set(open_there.values()) - set(sockets)
-    assert len(sockets) == 1 and others == {"/dev/null"}
+    # Newer libffi (3.8) keeps its own file open, to map code from it.
+    others = {target for target in open_there.values() if "/libffi.so" not in target}
+    assert len(sockets) == 1 and others - set(sockets) == {"/dev/null"}
     assert decoder.run(group, photo, photo) != os.getsid(0), "Ctrl-C would reach it"
 
 

@@ -36,8 +36,7 @@ from PIL import Image, ImageCms
 
 from benchmarks.memory import peak
 from enhance.engines.local import LocalEngine
-from enhance.errors import PhotoError
-from enhance.photos import Decoder, decode, preview
+from enhance.photos import Decoder, decode
 from enhance.pipeline import DamageDetector, Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import (
     EngineInfo,
@@ -373,10 +372,6 @@ def outcome_of(engine: LocalEngine, path: Path) -> str:
         if record.kind in _CLEAR and f"“{path.name}”" in record.reason:
             return record.kind
         return f"no clear failure: {record.kind}: {record.reason}"
-    with suppress(PhotoError):  # the server does without a preview then
-        decoder.preview(Source.of(path), 480)
-    with suppress(Exception):  # likewise
-        preview(record.data)
     result = path.with_name(f"result_{path.name}_{record.filename}")
     result.write_bytes(record.data)
     try:

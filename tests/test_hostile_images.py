@@ -21,8 +21,9 @@ import enhance.photos.decoding
 from benchmarks.memory import peak
 from enhance.errors import PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.i18n import Sentence
-from enhance.photos import Decoder, decode, encode, preview, size_of
+from enhance.photos import Decoder, decode, encode, size_of
 from enhance.records import Limits, Source
+from enhance.views import picture
 from enhance.web.language import CHINESE
 from tests.pictures import PHOTO, file_of, png, profile
 
@@ -238,7 +239,7 @@ def test_what_is_hidden_behind_a_photo_does_not_come_out(
     photo = decode(Source.of(path))
     data, _, _ = encode(photo.rgb, None, photo, "same", 95)
     assert hidden not in data
-    assert hidden not in preview(path.read_bytes())
+    assert hidden not in picture(photo.rgb, photo)
 
 
 def test_texts_and_comments_of_a_file_do_not_come_out(tmp_path: Path) -> None:
@@ -393,11 +394,10 @@ def test_what_would_take_hours_or_gigabytes_is_refused(
 ) -> None:
     source = Source.of(tmp_path / name)
     source.path.write_bytes(COSTLY[name])
-    for read in (lambda: decoder(source, Limits()), lambda: decoder.preview(source, 100)):
-        with pytest.raises(UnsupportedPhoto, match=f"“{name}” is not read: .* time or") as caught:
-            read()
-        assert isinstance(caught.value.sentence, Sentence)
-        assert caught.value.sentence.template in CHINESE
+    with pytest.raises(UnsupportedPhoto, match=f"“{name}” was not opened: .* time or") as caught:
+        decoder(source, Limits())
+    assert isinstance(caught.value.sentence, Sentence)
+    assert caught.value.sentence.template in CHINESE
     decoder.size_of(source.path)  # ends, whatever it says
 
 
@@ -409,7 +409,6 @@ def test_odd_files_of_the_same_kinds_are_read_or_refused_in_little_memory(
     source.path.write_bytes(ODD[name])
     try:
         assert decoder(source, Limits()).size == decoder.size_of(source.path)
-        assert decoder.preview(source, 100)
     except (PhotoTooLarge, UnreadablePhoto) as error:
         assert f"“{name}”" in str(error) and "crashes" not in str(error)
     assert highest(decoder) < 500
@@ -452,7 +451,7 @@ def test_pixels_that_unpack_to_gigabytes_are_not_unpacked(tmp_path: Path, decode
     path = tmp_path / "a.tif"
     strip = [(273, 4, 1, start), (278, 4, 1, 8), (279, 4, 1, len(bomb))]
     path.write_bytes(grey_tiff(*strip, bits=16, compression=8) + bomb)
-    with pytest.raises(UnsupportedPhoto, match=r"“a\.tif” is not read: .* memory"):
+    with pytest.raises(UnsupportedPhoto, match=r"“a\.tif” was not opened: .* memory"):
         decoder(Source.of(path), Limits())
 
 

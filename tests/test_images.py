@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from benchmarks.photos import Rgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
-from enhance.photos import decode, encode, output_stem, preview, size_of
+from enhance.photos import decode, encode, output_stem, size_of
 from enhance.photos.formats import video_bits
 from enhance.records import Limits, OutputFormat, Photo, Source
 from tests.pictures import (
@@ -551,11 +551,6 @@ def test_a_jpeg_without_its_last_bytes_is_whole(make: Make) -> None:
     assert near(photo.rgb, PHOTO) < 3
 
 
-def test_a_preview_of_a_jpeg_that_was_cut_off_is_made(make: Make) -> None:
-    with Image.open(io.BytesIO(preview(cut(0.5), 90))) as image:
-        assert max(image.size) == 90
-
-
 # What is refused
 
 
@@ -684,13 +679,6 @@ def test_a_stem_is_a_safe_file_name(tmp_path: Path, name: str) -> None:
 
 
 # Looking only
-
-
-def test_a_preview_is_small_and_upright(make: Make) -> None:
-    source = make("a.jpg", np.zeros((300, 900, 3), np.uint8), exif=exif(6))
-    with Image.open(io.BytesIO(preview(source.path.read_bytes(), 90))) as image:
-        assert image.format == "JPEG"
-        assert image.size == (30, 90)
 
 
 def test_the_size_is_read_from_the_header(make: Make) -> None:

@@ -2,15 +2,14 @@
 
 Pillow (with pillow-heif) reads and writes; tifffile, OpenCV and a small PNG writer step in where a
 file has 16 bits a channel, which Pillow would cut to 8. Files that somebody sent are read by
-`DECODER`, in worker processes; `decode`, `preview` and `size_of` are what happens there.
+`DECODER`, in worker processes; `decode` and `size_of` are what happens there.
 """
 
 from enhance.photos.decoder import DECODER, Decoder
-from enhance.photos.decoding import decode, read
+from enhance.photos.decoding import decode, read, size_of
 from enhance.photos.encoding import encode
 from enhance.photos.formats import EXTENSIONS, browser_shows
 from enhance.photos.names import output_stem
-from enhance.photos.previews import preview, size_of
 
 __all__ = [
     "DECODER",
@@ -20,7 +19,6 @@ __all__ = [
     "decode",
     "encode",
     "output_stem",
-    "preview",
     "read",
     "size_of",
 ]

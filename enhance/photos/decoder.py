@@ -29,8 +29,7 @@ from typing import Any, TypeVar
 
 from enhance.errors import EnhanceError, PhotoError, UnreadablePhoto
 from enhance.i18n import say
-from enhance.photos.decoding import decode, too_costly
-from enhance.photos.previews import preview_of, size_of
+from enhance.photos.decoding import decode, size_of, too_costly
 from enhance.photos.worker import OUT_OF_MEMORY
 from enhance.records import Limits, Photo, Source
 
@@ -65,10 +64,6 @@ class Decoder:
     def __call__(self, source: Source, limits: Limits) -> Photo:
         """See `decode`."""
         return self.run(decode, source, source, limits)
-
-    def preview(self, source: Source, long_side: int) -> bytes:
-        """See `preview_of`."""
-        return self.run(preview_of, source, source, long_side)
 
     def size_of(self, path: Path) -> tuple[int, int] | None:
         """See `size_of`."""
@@ -198,6 +193,9 @@ class _Worker:
         try:
             self._receive(_START_SECONDS)
         except (EOFError, OSError):
+            self.close()
+            return False
+        if self._process.poll() is not None:  # it ended after it had said that it was ready
             self.close()
             return False
         return True

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, Unsupport
 from enhance.i18n import Sentence, say
 from enhance.photos.colour import colour_space, printed_as_srgb
 from enhance.photos.deep import is_deep, read_deep, read_deep_tiff, size_of_grey_alpha
-from enhance.photos.formats import load, open_image, pictures, video_bits
+from enhance.photos.formats import load, open_image, pictures, size_in_header, video_bits
 from enhance.photos.metadata import (
     ICC_TAG,
     XMP_TAG,
@@ -96,6 +97,14 @@ def too_costly(name: str) -> UnsupportedPhoto:
             name=name,
         )
     )
+
+
+def size_of(path: Path) -> tuple[int, int] | None:
+    """(width, height) from the file's header, or None when it is no readable image."""
+    try:
+        return size_in_header(path)
+    except Exception:  # as in `decode`
+        return None
 
 
 def read(source: Source, limits: Limits) -> bytes:

@@ -28,7 +28,7 @@ import pillow_heif
 from PIL import AvifImagePlugin
 
 from enhance.errors import EnhanceError
-from enhance.photos.previews import size_of
+from enhance.photos.decoding import size_of
 
 with suppress(ImportError):  # on Windows, where there are no workers
     import resource

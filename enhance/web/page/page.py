@@ -31,6 +31,8 @@ CSS = """
 #gallery .grid-wrap { min-height: 120px; max-height: 300px; }
 #gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)); }
 #gallery .thumbnail-item { content-visibility: auto; } /* of hundreds, only what is seen */
+#gallery .caption-label { inset: auto 0 0 0; max-width: none; padding: 2px 6px;
+  font-size: var(--text-xs); border-radius: 0; }
 .gradio-container { max-width: 1400px !important; margin: auto; }
 #samples .gallery-item img { object-fit: cover; }
 """

@@ -37,6 +37,7 @@ class ResultsPanel:
         self.status = status_widget()
         self.gallery = gr.Gallery(
             label=text("Enhanced photos"),
+            show_label=False,  # it would cover the first picture
             columns=4,
             object_fit="contain",
             fit_columns=False,
@@ -56,8 +57,12 @@ class ResultsPanel:
             self.zip = gr.Button(
                 text("Download all (ZIP)"), interactive=False, variant="primary", elem_id="zip"
             )
-            self.csv = gr.Button(text("Report (CSV)"), interactive=False, elem_id="csv")
-            self.json = gr.Button(text("Report (JSON)"), interactive=False, elem_id="json")
+            self.csv = gr.Button(
+                text("Report (CSV)"), interactive=False, size="sm", min_width=80, elem_id="csv"
+            )
+            self.json = gr.Button(
+                text("Report (JSON)"), interactive=False, size="sm", min_width=80, elem_id="json"
+            )
 
     @property
     def widgets(self) -> list[Any]:

@@ -46,7 +46,7 @@ const fill = () => {
   find(".status-track").ariaLabel = value.label;
   find(".status-track").ariaValueNow = value.percent;
   find(".status-bar").style.transform = `scaleX(${value.percent / 100})`;
-  find(".photos").hidden = !value.rows.length;
+  find(".photos").hidden = find(".status-track").hidden = !value.rows.length;
   value.columns.forEach((column, i) => {
     put(cells(find("thead tr"), "th", "columnheader")[i], column);
   });
@@ -83,6 +83,7 @@ thead { position: sticky; top: 0; z-index: 1; background: var(--background-fill-
 tr { display: grid; grid-template-columns: minmax(0, 5fr) minmax(70px, 2fr) minmax(0, 13fr);
      border: 0 !important; content-visibility: auto; contain-intrinsic-size: auto 33px; }
 th, td { text-align: left; padding: 6px 10px; overflow-wrap: anywhere; border: 0 !important; }
+th { overflow-wrap: normal; white-space: nowrap; }
 tbody tr { border-top: 1px solid var(--border-color-primary) !important; }
 .state { padding: 1px 8px; border-radius: 10px; white-space: nowrap; color: #1f2937;
          background: #e5e7eb; }
@@ -127,8 +128,9 @@ def progress(batch: Batch, headline: str, language: Language) -> dict[str, Any]:
 
 
 def caption(entry: Entry, language: Language) -> str:
-    """A photo's name and what was done to it, in one line."""
-    return f"{entry.source.name} · {details(entry, language)}"
+    """A photo's name, and whether there is only a preview of it: more does not fit a thumbnail."""
+    name = entry.source.name
+    return name if entry.version else f"{translated('Quick preview', language)} · {name}"
 
 
 def _value(

@@ -57,7 +57,7 @@ def test_thin_scratches_are_found(models: ResidentModels, photo: Rgb) -> None:
     scratched, truth, near = damaged(photo, "thin scratches", seed=1)
     found = marks(models, scratched)
     assert (found & truth).sum() >= 0.75 * truth.sum()
-    assert (found & ~near).mean() <= 0.015
+    assert (found & ~near).mean() <= 0.02
 
 
 @pytest.mark.parametrize(

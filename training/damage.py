@@ -153,7 +153,13 @@ def _path(size: tuple[int, int], rng: np.random.Generator, bend: float, long: bo
 
 def _scratch(size: tuple[int, int], rng: np.random.Generator) -> Float:
     width = float(np.exp(rng.uniform(np.log(0.6), np.log(3.2))))
-    alpha = _line(size, _path(size, rng, 0.03, rng.random() < 0.7), width)
+    path = _path(size, rng, 0.03, rng.random() < 0.7)
+    alpha = _line(size, path, width)
+    if rng.random() < 0.3:  # whatever scratched it did so more than once
+        for _ in range(rng.integers(1, 4)):
+            beside = (path - path[12]) @ _turn(rng.normal(0, 0.05)) + path[12]
+            beside += rng.normal(0, 25, 2)
+            alpha = np.maximum(alpha, _line(size, beside, width))
     return _broken(alpha, rng) if rng.random() < 0.4 else alpha
 
 
@@ -296,13 +302,13 @@ def _stripes(x: Image, rng: np.random.Generator) -> None:
     """Fences, wires, blinds, weave: lines at one pitch, at times crossed."""
     h, w = x.shape[:2]
     reach = 2 * max(h, w)
-    pitch, width = rng.uniform(6, 40), int(rng.integers(1, 4))
+    pitch, width = rng.uniform(5, 18), int(rng.integers(1, 4))
     colour, turn = _colour(rng), rng.uniform(0, np.pi)
     low, high = np.sort(rng.uniform(-0.6, 0.6, 2)) * max(h, w)
     for angle in (turn, turn + np.pi / 2)[: rng.integers(1, 3)]:
         u = np.array([np.cos(angle), np.sin(angle)])
         v = np.array([-u[1], u[0]])
-        for offset in np.arange(low, max(high, low + 2.5 * pitch), pitch):
+        for offset in np.arange(low, max(high, low + 5.5 * pitch), pitch):
             ends = np.array([w / 2, h / 2]) + offset * v + np.outer((-reach, reach), u)
             at = np.rint(ends * (1 << _SHIFT)).astype(np.int32)
             cv2.polylines(x, [at], False, colour, width, cv2.LINE_AA, _SHIFT)

@@ -125,6 +125,6 @@ DAMAGE = PackagedFile(
     None,
     "damage.safetensors",
     575960,
-    "a6006bda2a4a38bfed09ceb6f30284ce0bcb65cf3313581918c4e14cba4682b2",
+    "0f03e98db4af375afd260907bd499cdf15eae65b28d07d612da1e3e1eb0df0cf",
     "MIT",
 )

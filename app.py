@@ -25,8 +25,9 @@ from enhance.choices import required_weights
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
 from enhance.i18n import say
+from enhance.limits import Limits
+from enhance.options import Options, Setup
 from enhance.pipeline import Enhancer
-from enhance.records import Limits, Options, Setup
 from enhance.web.api import Api
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import MIDDLEWARE, text

@@ -18,7 +18,9 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError
-from enhance.records import Failure, Limits, Options, Report, Result, Setup, Source
+from enhance.limits import Limits
+from enhance.options import Options, Setup
+from enhance.records import Failure, Report, Result, Source
 from enhance.version import VERSION
 
 __version__ = VERSION

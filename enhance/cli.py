@@ -28,18 +28,18 @@ from enhance.jobs.locations import find_folder, open_photos, open_results
 from enhance.jobs.object_store import Store
 from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, Shard, named
-from enhance.pipeline import Enhancer
-from enhance.records import (
+from enhance.limits import Limits
+from enhance.options import (
     UPSCALES,
     FaceChoice,
     FaceColours,
-    Limits,
     Metadata,
     Options,
     OutputFormat,
     Setup,
     WorkingSize,
 )
+from enhance.pipeline import Enhancer
 from enhance.version import VERSION
 from enhance.weights.download import fetch
 from enhance.weights.files import WeightFile

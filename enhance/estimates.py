@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from enhance.catalogue import MODELS
 from enhance.choices import resolve
 from enhance.i18n import Sentence, say
-from enhance.records import EngineInfo, Options, Report
+from enhance.options import Options
+from enhance.records import EngineInfo, Report
 
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means

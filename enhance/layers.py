@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from enhance.errors import LayersDamaged, OptionsError
 from enhance.faces.geometry import CROP, Patch
 from enhance.i18n import say
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.photos import DECODER, encode
 from enhance.photos.deep import to_8_bit
 from enhance.pipeline import Enhanced
-from enhance.records import Limits, Options, Photo, Pixels, Report, Source, Views
+from enhance.records import Photo, Pixels, Report, Source, Views
 from enhance.upscaling.interpolation import clean_edges, lanczos, transparency
 from enhance.views import picture, views_of
 

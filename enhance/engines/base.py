@@ -14,9 +14,11 @@ from typing import Protocol, TypeVar
 from enhance.errors import EnhanceError
 from enhance.i18n import say
 from enhance.layers import assemble, has_layers, pack
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.photos import DECODER, Decoder, output_stem
 from enhance.pipeline import Enhanced
-from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
+from enhance.records import EngineInfo, Failure, Photo, Result, Source
 from enhance.upscaling.interpolation import shrink
 
 T = TypeVar("T")

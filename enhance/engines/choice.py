@@ -9,8 +9,8 @@ from enhance.engines.base import Engine
 from enhance.engines.local import LocalEngine
 from enhance.errors import OptionsError
 from enhance.i18n import say
+from enhance.limits import Limits
 from enhance.pipeline import Enhancer
-from enhance.records import Limits
 
 
 def open_engine(

@@ -13,18 +13,11 @@ from typing import Protocol, TypeVar
 from enhance.engines.base import ahead, failure, finish, prepare
 from enhance.errors import Cancelled, TookTooLong
 from enhance.i18n import say
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.photos import DECODER, Decoder
 from enhance.pipeline import Enhanced
-from enhance.records import (
-    Checkpoint,
-    EngineInfo,
-    Failure,
-    Limits,
-    Options,
-    Photo,
-    Result,
-    Source,
-)
+from enhance.records import Checkpoint, EngineInfo, Failure, Photo, Result, Source
 
 A = TypeVar("A")
 T = TypeVar("T")

@@ -28,12 +28,14 @@ from ray.exceptions import RayError, RayTaskError
 
 from enhance.engines.base import failure
 from enhance.engines.local import LocalEngine, LocalRun
-from enhance.engines.plan import Plan
+from enhance.engines.replicas import Plan
 from enhance.errors import EnhanceError, OptionsError, ReplicaLost
 from enhance.i18n import say
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.photos import read
 from enhance.pipeline import Enhancer
-from enhance.records import EngineInfo, Failure, Limits, Options, Result, Source
+from enhance.records import EngineInfo, Failure, Result, Source
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import spaces
 
 from enhance.errors import EnhanceError
+from enhance.options import Options
 from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import Checkpoint, EngineInfo, Options, Photo
+from enhance.records import Checkpoint, EngineInfo, Photo
 
 # Nothing can be timed before a GPU is lent. The guess becomes better with every photo.
 _INFO = EngineInfo("cuda", "fp16", pixel_seconds=1e-6)

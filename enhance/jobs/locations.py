@@ -14,7 +14,7 @@ from enhance.jobs.manifest_lines import Results
 from enhance.jobs.object_store import Store
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.sources import Photos, Shard, below, stored
-from enhance.records import Limits
+from enhance.limits import Limits
 
 
 def find_folder(text: str) -> Path | Store:

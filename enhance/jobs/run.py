@@ -22,7 +22,9 @@ from enhance.i18n import say
 from enhance.jobs.console import Counts, Show
 from enhance.jobs.manifest_lines import Job, PathOrUrl, Results
 from enhance.jobs.sources import Entry, Photos
-from enhance.records import Failure, Limits, Options, Result, Source
+from enhance.limits import Limits
+from enhance.options import Options
+from enhance.records import Failure, Result, Source
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from typing import Protocol
 from enhance.jobs.object_store import Store
 from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
 from enhance.jobs.walk import Listed, list_local, stated, walk
+from enhance.limits import Limits
 from enhance.photos import EXTENSIONS, output_stem
-from enhance.records import Limits
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
 from enhance.i18n import say
-from enhance.records import Checkpoint, FloatArray, Pixels, Setup
+from enhance.options import Setup
+from enhance.records import Checkpoint, FloatArray, Pixels
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ file has 16 bits a channel, which Pillow would cut to 8. Files that somebody sen
 `DECODER`, in worker processes; `decode`, `preview` and `size_of` are what happens there.
 """
 
-from enhance.photos.decoder import DECODER, Decoder
 from enhance.photos.decoding import decode, read
 from enhance.photos.encoding import encode
 from enhance.photos.formats import EXTENSIONS, browser_shows
 from enhance.photos.names import output_stem
 from enhance.photos.previews import preview, size_of
+from enhance.photos.worker_pool import DECODER, Decoder
 
 __all__ = [
     "DECODER",

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.i18n import Sentence, say
+from enhance.limits import Limits
 from enhance.photos.colour import colour_space, printed_as_srgb
 from enhance.photos.deep import is_deep, read_deep, read_deep_tiff, size_of_grey_alpha
 from enhance.photos.formats import load, open_image, pictures, video_bits
@@ -29,7 +30,7 @@ from enhance.photos.metadata import (
     tags_of,
 )
 from enhance.photos.orientation import orientation_of, turn
-from enhance.records import Limits, Photo, Pixels, Source
+from enhance.records import Photo, Pixels, Source
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from enhance.i18n import Sentence, say
+from enhance.options import Metadata, OutputFormat
 from enhance.photos.deep import to_8_bit, write_deep_png, write_tiff
 from enhance.photos.location import without_location
 from enhance.photos.metadata import photoshop_block
-from enhance.records import Metadata, OutputFormat, Photo, Pixels
+from enhance.records import Photo, Pixels
 
 
 @dataclass(frozen=True)

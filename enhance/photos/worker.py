@@ -1,7 +1,7 @@
-"""What runs in a worker process: requests come, and each file is decoded under limits of its own.
+"""What runs in a worker process: it answers requests, decoding each file under its own limits.
 
-The other end is `enhance.photos.decoder`. Nothing here may import torch or Gradio, for a worker is
-to start in a fraction of a second.
+`enhance.photos.worker_pool` is the other end. Nothing here may import torch or Gradio, so that a
+worker starts in a fraction of a second.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from gradio.events import api
 
 from enhance.errors import EnhanceError
 from enhance.inventory import Model, inventory
-from enhance.records import Options, Source
+from enhance.options import Options
+from enhance.records import Source
 from enhance.reports import record
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore

@@ -21,7 +21,9 @@ from enhance.errors import NotSaved
 from enhance.estimates import Estimator
 from enhance.files import numbered, write_bytes
 from enhance.layers import repaste, separated
-from enhance.records import Failure, Limits, Options, Report, Result, Source, Views
+from enhance.limits import Limits
+from enhance.options import Options
+from enhance.records import Failure, Report, Result, Source, Views
 from enhance.reports import Outcome
 from enhance.web.log import about
 from enhance.web.metrics import Metrics

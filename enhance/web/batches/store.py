@@ -18,7 +18,9 @@ from enhance.engines.base import Engine
 from enhance.errors import NoRoom, TooManyPhotos
 from enhance.estimates import Estimator
 from enhance.i18n import say
-from enhance.records import Limits, Options, Source
+from enhance.limits import Limits
+from enhance.options import Options
+from enhance.records import Source
 from enhance.web.batches.batch import Batch, Entry, WantsDraft
 from enhance.web.batches.disk import delete, delete_old, used_bytes
 from enhance.web.batches.queue import SILENT_SECONDS, BatchQueue

@@ -10,8 +10,9 @@ import gradio as gr
 
 from enhance.errors import EnhanceError
 from enhance.i18n import say
+from enhance.options import Options
 from enhance.photos import EXTENSIONS
-from enhance.records import Options, Source
+from enhance.records import Source
 from enhance.web.batches.batch import Batch, Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enhance.records import Options
+from enhance.options import Options
 from enhance.web.language import text
 
 PRESETS: dict[str, Options] = {

@@ -9,7 +9,7 @@ import gradio as gr
 from enhance.catalogue import Kind, models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import say
-from enhance.records import UPSCALES, Options
+from enhance.options import UPSCALES, Options
 from enhance.web.language import text
 
 DEFAULTS = Options()

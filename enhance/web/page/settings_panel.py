@@ -16,7 +16,7 @@ from enhance.choices import required_weights
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator, readable
 from enhance.i18n import say
-from enhance.records import Options
+from enhance.options import Options
 from enhance.web.batches.sizes import known_size
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.presets import ABOUT, LABELS, PRESETS, preset_of

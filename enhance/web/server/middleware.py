@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.i18n import say
-from enhance.records import Limits
+from enhance.limits import Limits
 from enhance.web.batches.store import NO_ROOM
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER

@@ -29,10 +29,11 @@ from typing import Any, TypeVar
 
 from enhance.errors import EnhanceError, PhotoError, UnreadablePhoto
 from enhance.i18n import say
+from enhance.limits import Limits
 from enhance.photos.decoding import decode, too_costly
 from enhance.photos.previews import preview_of, size_of
 from enhance.photos.worker import OUT_OF_MEMORY
-from enhance.records import Limits, Photo, Source
+from enhance.records import Photo, Source
 
 T = TypeVar("T")
 

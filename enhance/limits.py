@@ -1,4 +1,4 @@
-"""How large photos, batches and requests may be, and how much a server takes on."""
+"""How large photos, batches and requests may be, and how much work a server accepts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """What a photo, a batch and a server may be asked for. All are whole numbers from 1.
+    """Upper limits for a photo, a batch and a server, each a whole number from 1.
 
-    max_bytes, max_pixels: of a photo, checked before it is decoded. max_output_pixels: of its
-    result. max_seconds: at the model, for one photo; the default is more than any photo within
-    the other limits takes on a small CPU. max_photos: of a batch. max_waiting: batches.
-    max_disk_bytes: uploads and results together. max_request_bytes: uploaded at once.
-    max_uploads_per_minute, max_upload_bytes_per_minute: of one client's address.
+    max_bytes, max_pixels: size of a photo, checked before it is decoded.
+    max_output_pixels: size of its result.
+    max_seconds: model time for one photo; by default more than any photo within the other limits
+        takes on a small CPU.
+    max_photos: photos in a batch.
+    max_waiting: batches in the queue.
+    max_disk_bytes: uploads and results together.
+    max_request_bytes: size of one request.
+    max_uploads_per_minute, max_upload_bytes_per_minute: from one client address.
     """
 
     max_bytes: int = 100_000_000

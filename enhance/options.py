@@ -20,7 +20,7 @@ UPSCALES = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Setup:
-    """What to load. Changing it means loading the models again."""
+    """What to load. Changing it reloads the models."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -29,29 +29,30 @@ class Setup:
 
 @dataclass(frozen=True)
 class Options:
-    """How to enhance. Changing it loads nothing again.
+    """How to enhance a photo. Changing it reloads nothing.
 
     upscale: final size relative to the photo: 1, 2, 3 or 4.
     restorer: the face model; "none" leaves faces to the background upscaler, "auto" takes the
-        best whose weights are on this machine.
-    weight: 0 keeps the faces of the photo, 1 takes the restored ones.
+        best one whose weights are on this machine.
+    weight: 0 keeps the photo's own faces, 1 takes the restored ones; values between blend them.
     background: "lanczos" (instant), "compact" (clean, seconds on a CPU), "realesrgan" (sharp,
         slow on a CPU), "realesr-general-x4v3" (nearly as sharp, much faster),
-        "realesrgan-x2plus"; "auto" by device.
-    background_weight: 0 keeps the background as it is, 1 takes the cleaned one.
-    working_size: "auto" lets "realesrgan" work on soft parts of a photo at a half or a third of
-        their size, "full" never does.
+        "realesrgan-x2plus"; "auto" depends on the device.
+    background_weight: 0 keeps the background as it is, 1 takes the cleaned one; values between
+        blend them.
+    working_size: "auto" lets "realesrgan" process blurry parts of a photo at a half or a third of
+        their size, "full" does not.
     face_colours: "photo" keeps the photo's colours in restored faces, "model" takes the model's.
     faces: which faces are restored.
-    only_restore_blurred: leave faces alone that are sharp already.
+    only_restore_blurred: leave faces that are already sharp as they are.
     detector, masker: "retinaface-r50" and "parsenet" are what GFPGAN itself uses.
-    face_threshold: how sure the detector must be, 0..1.
+    face_threshold: the lowest detector score that counts as a face, 0..1.
     min_face: smallest face to restore, in pixels of the photo (shorter side of its box).
-    tile: edge of the square tiles the background model works on, in photo pixels.
+    tile: side of the square tiles that the background model works on, in photo pixels.
     format: "same" keeps the photo's own format.
     quality: JPEG/WebP/HEIC/AVIF quality, 1..100.
-    metadata: "keep" keeps EXIF, XMP and IPTC, "no-location" all but where the photo was taken,
-        "strip" none of it.
+    metadata: "keep" keeps EXIF, XMP and IPTC, "no-location" removes where the photo was taken,
+        "strip" removes all of it.
     """
 
     upscale: int = 2

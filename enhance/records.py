@@ -16,14 +16,14 @@ FloatArray: TypeAlias = NDArray[Any]
 """float32 in 0..1; RGB crops (n, 512, 512, 3) unless said otherwise."""
 
 Checkpoint: TypeAlias = Callable[[], None]
-"""Called often during the work; raises Cancelled when it should stop."""
+"""Called often during long work; raises Cancelled when the work should stop."""
 
 
 @dataclass(frozen=True)
 class EngineInfo:
     """Where the models run and how fast.
 
-    pixel_seconds: what the bundled ×4 network takes per input pixel, timed when it was loaded.
+    pixel_seconds: seconds per input pixel of the bundled ×4 network, timed when it was loaded.
     """
 
     device: str
@@ -33,9 +33,9 @@ class EngineInfo:
 
 @dataclass(frozen=True)
 class Source:
-    """A photo still in its file. `name` is what its owner calls it, `path` where it lies.
+    """A photo that has not been decoded yet: the file at `path`, which its owner calls `name`.
 
-    draft: wanted is a small, quick version, to look at while the full one is made.
+    draft: make a small, quick version, to be shown until the full one is ready.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class Source:
 
     @classmethod
     def of(cls, path: str | Path) -> Source:
-        """The source of a file that is called what its path says."""
+        """The source for a file that is named after its path."""
         return cls(Path(path), Path(path).name)
 
 
@@ -54,13 +54,13 @@ class Photo:
 
     rgb: (height, width, 3), uint8 or uint16, in the photo's own colour space.
     alpha: (height, width) of the same dtype, or None.
-    grey: the file held one channel; the output will too.
-    format: Pillow's name of the file's format ("JPEG", "PNG", ...).
-    icc: the colour profile, or None: sRGB.
+    grey: the file has one colour channel, and so will the output.
+    format: Pillow's name for the file's format ("JPEG", "PNG", ...).
+    icc: the colour profile; None means sRGB.
     exif, xmp, iptc: blocks of metadata as bytes (orientation already reset), or None.
-    lossless: a WebP file that changed no pixel; the output will not either.
+    lossless: the file is a lossless WebP, and so will be the output.
     notes: sentences about what decoding had to change.
-    draft: a shrunk photo, to be enhanced quickly rather than well.
+    draft: the photo was shrunk, to be enhanced quickly rather than well.
     """
 
     name: str
@@ -117,13 +117,15 @@ class Face:
 
 @dataclass(frozen=True)
 class Report:
-    """What was done to one photo.
+    """What was done to one photo. Sizes are (width, height).
 
-    faces: those that were chosen. restored: the indices into `faces` of those that were restored,
-    ascending. background_precision: None without a network. working_size: at what share of its
-    width and height the background's network saw the photo, on average. seconds: one entry per
-    stage. Sizes are (width, height); a draft's are those of the
-    shrunk photo, and so are the boxes of its faces.
+    faces: the faces that were selected.
+    restored: ascending indices into `faces` of those that were restored.
+    background_precision: None if no network enlarged the background.
+    working_size: the average scale, from 0 to 1, at which the background network saw the photo.
+    seconds: one entry per stage.
+
+    The sizes and face boxes of a draft refer to the shrunk photo.
     """
 
     name: str
@@ -146,10 +148,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Views:
-    """Pictures of a result for a page, as JPEG.
+    """JPEG pictures with which a page shows a result.
 
-    thumbnail: at most 480 pixels long. shown, before: the result and the photo, at most 4096
-    pixels long; None where browsers can show the file itself.
+    thumbnail: longer side at most 480 pixels.
+    shown, before: the result and the photo, longer side at most 4096 pixels; None if browsers can
+        show the file itself.
     """
 
     thumbnail: bytes
@@ -159,12 +162,12 @@ class Views:
 
 @dataclass(frozen=True)
 class Result:
-    """An enhanced photo, encoded. filename: that of the photo with a suffix, safe on every system;
-    other photos of the same name have the same one.
+    """An enhanced and encoded photo.
 
-    views: None when they were not asked for. layers: what `enhance.layers.repaste` needs to leave
-    faces out and put them in again; None when they were not asked for, no model changed anything,
-    or this is a draft.
+    filename: the photo's name with a suffix, valid on every system; not unique in a batch.
+    views: None unless requested.
+    layers: what `enhance.layers.repaste` needs to switch faces off and on again; None unless
+        requested, for a draft, and if no model changed anything.
     """
 
     index: int

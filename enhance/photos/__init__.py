@@ -1,8 +1,8 @@
-"""Photos in and out of files: decode to pixels, encode back, and carry what is not pixels.
+"""Photo files: decode them to pixels, encode pixels, and preserve everything that is not pixels.
 
-Pillow (with pillow-heif) reads and writes; tifffile, OpenCV and a small PNG writer step in where a
-file has 16 bits a channel, which Pillow would cut to 8. Files that somebody sent are read by
-`DECODER`, in worker processes; `decode`, `preview` and `size_of` are what happens there.
+Pillow (with pillow-heif) reads and writes most files; tifffile, OpenCV and a small PNG writer
+handle 16 bits per channel, which Pillow would reduce to 8. Files from users are read by `DECODER`
+in worker processes, which call `decode`, `preview` and `size_of`.
 """
 
 from enhance.photos.decoding import decode, read

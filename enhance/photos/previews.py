@@ -1,4 +1,4 @@
-"""Photos for looking at only."""
+"""Small previews of photo files, and their sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from enhance.records import Source
 
 
 def preview(data: bytes, long_side: int = 2048) -> bytes:
-    """An image file as a JPEG of at most `long_side` pixels, upright, in the file's colours."""
+    """An image file as an upright JPEG of at most `long_side` pixels, in its own colour space."""
     with open_image(data) as image:
         icc = image.info.get("icc_profile")
         if is_deep(image, data):
@@ -43,8 +43,8 @@ def preview_of(source: Source, long_side: int) -> bytes:
 
 
 def size_of(path: Path) -> tuple[int, int] | None:
-    """(width, height) from the file's header, or None when it is no readable image."""
+    """(width, height) from the file's header, or None if it is not a readable image."""
     try:
         return size_in_header(path)
-    except Exception:  # as in `decode`
+    except Exception:  # damaged files make the decoders raise almost anything
         return None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 # Before gradio is imported: no request leaves this machine unless the user asks for a download.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-# And uvicorn must believe nobody's X-Forwarded-For: whether a proxy stands in front, Guard is told.
+# And uvicorn must not trust any X-Forwarded-For: Guard handles it, and knows if there is a proxy.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
 import gradio as gr
@@ -25,8 +25,9 @@ from enhance.choices import required_weights
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
 from enhance.i18n import say
+from enhance.limits import Limits
+from enhance.options import Options, Setup
 from enhance.pipeline import Enhancer
-from enhance.records import Limits, Options, Setup
 from enhance.web.api import Api
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import MIDDLEWARE, text
@@ -41,9 +42,9 @@ log = logging.getLogger("enhance")
 ASSETS = Path(__file__).parent / "assets"
 
 
-SESSIONS = 50  # that Gradio remembers, at 0.1 MB each; nothing that the page needs is in them
+SESSIONS = 50  # sessions that Gradio remembers, at 0.1 MB each; the page needs nothing in them
 SWEEP_SECONDS = 60
-CLOSE_SECONDS = 3  # for the model to come to the end of a tile, besides Gradio's 5
+CLOSE_SECONDS = 3  # for the model to finish a tile, in addition to Gradio's 5
 
 
 def whole_number(
@@ -52,7 +53,8 @@ def whole_number(
     environment: Mapping[str, str] = os.environ,
     most: int = 10**15,
 ) -> int:
-    """What an environment variable is set to. Raises OptionsError when it is no number from 1."""
+    """The value of an environment variable. Raises OptionsError if it is no number from 1 to
+    `most`."""
     value = environment.get(variable, str(usual))
     if not (value.isdecimal() and len(value) <= len(str(most)) and 1 <= int(value) <= most):
         raise OptionsError(
@@ -67,9 +69,9 @@ def whole_number(
 
 
 def limits(environment: Mapping[str, str] = os.environ) -> Limits:
-    """What photos and batches may be: ENHANCE_MAX_PIXELS and the like change a limit.
+    """The limits; environment variables such as ENHANCE_MAX_PIXELS change them.
 
-    Raises OptionsError when such a value is no whole number from 1.
+    Raises OptionsError if such a value is no whole number from 1.
     """
     usual = asdict(Limits())
     return Limits(
@@ -81,9 +83,9 @@ def limits(environment: Mapping[str, str] = os.environ) -> Limits:
 
 
 def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str]] | None:
-    """Who may log in, with passwords: ENHANCE_AUTH; None: everybody, without logging in.
+    """The accounts in ENHANCE_AUTH, as (user, password); None if no login is needed.
 
-    Raises OptionsError when it has another form.
+    Raises OptionsError if ENHANCE_AUTH is malformed.
     """
     if "ENHANCE_AUTH" not in environment:
         return None
@@ -101,7 +103,7 @@ def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str
 
 
 def build_page(batches: BatchStore) -> gr.Blocks:
-    """The page and the API over the same batches."""
+    """The page and the API, which share the batches."""
     hour = 3600
 
     def leave(request: gr.Request) -> None:
@@ -111,29 +113,29 @@ def build_page(batches: BatchStore) -> gr.Blocks:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
         Api(batches, Page(page, batches, samples).settings)
         page.unload(leave)
-    # The page refuses kindly before this limit is reached; it holds for the API too.
+    # The page refuses a batch with an explanation long before this; the limit is for the API too.
     most = 2 * batches.limits.max_waiting
     return page.queue(default_concurrency_limit=1, max_size=most, api_open=False)
 
 
 def load_enhancer(limits: Limits) -> Enhancer:
-    """Imports the models' libraries only now: the page is served seconds earlier."""
+    """Imports the models' libraries only when called, so the page is served seconds earlier."""
     from enhance.build import load_enhancer
 
     return load_enhancer(Setup(), limits)
 
 
 def share_memory_between_threads() -> None:
-    """Keep glibc from holding freed memory for each thread apart: two arenas for all of them."""
+    """Limit glibc to two arenas, because it would hold freed memory for each thread separately."""
     arena_max = -8  # M_ARENA_MAX in malloc.h; other C libraries have no mallopt, or ignore it
     with suppress(AttributeError, TypeError):  # TypeError: Windows finds no library without a name
         ctypes.CDLL(None).mallopt(arena_max, 2)
 
 
 def main() -> None:
-    """Serve the page, load the models behind it, and close when a signal asks for it."""
+    """Serve the page, load the models in the background, and shut down on a signal."""
     share_memory_between_threads()
-    os.umask(0o077)  # photos are nobody else's on this machine
+    os.umask(0o077)  # keep the photos from other users of this machine
     asked_to_close = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_close.set())
@@ -194,14 +196,14 @@ def main() -> None:
     asked_to_close.wait()
     log.info("closing")
     closing = threading.Thread(target=engine.close, daemon=True)
-    closing.start()  # the photo in work stops before its next tile
-    # Gradio deletes the uploads when the last client has gone, for which nobody waits so long.
+    closing.start()  # the photo in progress stops before its next tile
+    # Gradio would delete the uploads only once the last client has gone, which may take too long.
     uploads = {Path(file).parent for file in page.upload_file_set} - samples
     page.close(verbose=False)
     closing.join(CLOSE_SECONDS)
     batches.close(uploads)
     logging.shutdown()
-    os._exit(0)  # a tile on a slow machine takes longer than anybody waits for an exit
+    os._exit(0)  # do not wait for a tile, which can take long on a slow machine
 
 
 if __name__ == "__main__":

@@ -36,16 +36,11 @@ from PIL import Image, ImageCms
 
 from benchmarks.memory import peak
 from enhance.engines.local import LocalEngine
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.photos import Decoder, decode
 from enhance.pipeline import DamageDetector, Detector, Enhancer, Masker, Restorer, Upscaler
-from enhance.records import (
-    EngineInfo,
-    Limits,
-    Options,
-    Pixels,
-    Result,
-    Source,
-)
+from enhance.records import EngineInfo, Pixels, Result, Source
 from enhance.upscaling.upscalers import Lanczos
 
 T = TypeVar("T")

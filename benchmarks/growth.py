@@ -38,7 +38,9 @@ from benchmarks.serving import at_the_page, connect, files, finished, idle, port
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
-from enhance.records import Limits, Options, Result, Setup, Source
+from enhance.limits import Limits
+from enhance.options import Options, Setup
+from enhance.records import Result, Source
 from tests.server import Server
 from tests.web.conftest import launch
 

@@ -33,11 +33,13 @@ from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels, load_enhancer
 from enhance.catalogue import MODELS, weight_files
 from enhance.files import sha256
+from enhance.limits import Limits
 from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.upstream import prepare
+from enhance.options import Options, Setup, WorkingSize
 from enhance.pipeline import Upscaler
-from enhance.records import Face, Limits, Options, Photo, Setup, WorkingSize
+from enhance.records import Face, Photo
 from enhance.web.page.presets import PRESETS
 from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
 from enhance.weights.ncnn import load_convolutions, read_convolutions

@@ -25,7 +25,8 @@ from skimage.color import rgb2lab
 from benchmarks.photos import Rgb, astronaut, hopper
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels
-from enhance.records import Mask, Setup
+from enhance.options import Setup
+from enhance.records import Mask
 from enhance.repair.fill import fill
 from enhance.repair.mask import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone

@@ -25,7 +25,9 @@ from enhance.build import load_enhancer
 from enhance.engines.base import Engine
 from enhance.engines.local import LocalEngine
 from enhance.engines.ray import RayEngine
-from enhance.records import Limits, Options, Result, Setup, Source
+from enhance.limits import Limits
+from enhance.options import Options, Setup
+from enhance.records import Result, Source
 
 OPTIONS = Options(restorer="bundled", background="lanczos")
 LOAD = partial(load_enhancer, Setup(device="cpu"), Limits())

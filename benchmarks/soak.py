@@ -33,7 +33,8 @@ import httpx
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from enhance.records import Limits, Options
+from enhance.limits import Limits
+from enhance.options import Options
 from tests.server import SAMPLES, Server, running
 
 TENTHS = 10

@@ -10,15 +10,17 @@ for record in engine.run([Source.of("old.jpg")], Options(upscale=2)):
 
 import os
 
-# Before torch is imported: where other work shares the cores, its threads must sleep between two
-# convolutions, not spin; spinning made a face take several times as long.
+# Before torch is imported: between convolutions its threads must sleep rather than spin. On cores
+# shared with other work, spinning made a face take several times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Before onnxruntime is imported: it reports its use to its makers unless told not to.
+# Before onnxruntime is imported: by default it sends usage statistics to its developers.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError
-from enhance.records import Failure, Limits, Options, Report, Result, Setup, Source
+from enhance.limits import Limits
+from enhance.options import Options, Setup
+from enhance.records import Failure, Report, Result, Source
 from enhance.version import VERSION
 
 __version__ = VERSION

@@ -21,14 +21,16 @@ from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.faces.mask import FeatherMasker, ParseNetMasker
 from enhance.faces.restore import FaceNet, RealESRGANFaces
 from enhance.i18n import say
+from enhance.limits import Limits
 from enhance.networks.damage import DamageNet
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.networks.upstream import prepare
+from enhance.options import Options, Setup
 from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
-from enhance.records import EngineInfo, Limits, Options, Setup
+from enhance.records import EngineInfo
 from enhance.repair.detect import DamageDetector
 from enhance.upscaling.upscalers import Lanczos, TiledNet
 from enhance.weights.checkpoints import load_checkpoint

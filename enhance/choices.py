@@ -8,7 +8,7 @@ from pathlib import Path
 from enhance.catalogue import Kind, ModelSpec, models, weight_files
 from enhance.errors import WeightsMissing
 from enhance.i18n import say
-from enhance.records import Options
+from enhance.options import Options
 from enhance.weights.files import WeightFile
 from enhance.weights.verified import locate
 

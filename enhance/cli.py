@@ -1,5 +1,5 @@
-"""The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`, `... run SRC -o OUT` for trees
-of folders and stores, and `... fetch MODEL...`."""
+"""The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`, `... run SRC -o OUT` for folder
+trees and object stores, and `... fetch MODEL...`."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ from enhance.jobs.locations import find_folder, open_photos, open_results
 from enhance.jobs.object_store import Store
 from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, Shard, named
-from enhance.pipeline import Enhancer
-from enhance.records import (
+from enhance.limits import Limits
+from enhance.options import (
     UPSCALES,
     FaceChoice,
     FaceColours,
-    Limits,
     Metadata,
     Options,
     OutputFormat,
@@ -41,6 +40,7 @@ from enhance.records import (
     Switch,
     WorkingSize,
 )
+from enhance.pipeline import Enhancer
 from enhance.version import VERSION
 from enhance.weights.download import fetch
 from enhance.weights.files import WeightFile
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         parser = _parser()
         wanted = parser.parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):  # file names may hold bytes that are no text
+    for stream in (sys.stdout, sys.stderr):  # file names may contain bytes that are not text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO if wanted.verbose else logging.ERROR)
@@ -105,7 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Photos, Path | Store]:
-    """The photos to do, and where the results go. Raises ValueError with a sentence, OSError."""
+    """The photos to do, and the folder for the results. Raises OSError, or ValueError with a
+    sentence."""
     out = find_folder(wanted.out)
     if "photos" in wanted:
         return named(wanted.photos), out
@@ -115,7 +116,8 @@ def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Ph
 
 
 def _engine(wanted: argparse.Namespace, limits: Limits) -> Engine:
-    """What does the work. Raises OptionsError when the environment asks for what is not there."""
+    """The engine for the job. Raises OptionsError if the environment asks for one that is not
+    available."""
 
     def load() -> Enhancer:
         from enhance.build import load_enhancer  # imports torch: not needed for --help
@@ -181,7 +183,7 @@ def _shard(text: str) -> Shard:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    """What is asked for in the same words wherever the photos lie."""
+    """Add the arguments that both commands share."""
     default, setup = Options(), Setup()
     choice = parser.add_argument_group("options")
     add = choice.add_argument
@@ -338,7 +340,7 @@ def _fetch(arguments: Sequence[str]) -> int:
 
 
 def _download(files: Mapping[str, WeightFile]) -> bool:
-    """Fetch the files of these models with a progress bar; whether all are there."""
+    """Download the files of these models with a progress bar. Returns whether all succeeded."""
     for name, file in files.items():
         with tqdm(
             total=file.size, unit="B", unit_scale=True, desc=file.filename, file=sys.stderr
@@ -358,6 +360,6 @@ def _download(files: Mapping[str, WeightFile]) -> bool:
 
 
 def _key(options: Options, wanted: argparse.Namespace) -> str:
-    """What tells one way of enhancing a photo from another."""
+    """A key that differs for every set of options that can change the results."""
     asked = {**asdict(options), "precision": wanted.precision, "weights": str(wanted.weights)}
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]

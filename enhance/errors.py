@@ -1,26 +1,26 @@
-"""What is told to the person at the page or the terminal, in one tree.
+"""The errors that a user can see, on the page or in the terminal, as one tree.
 
 EnhanceError
 ├── OptionsError        an option is out of its range
 ├── PhotoError          this photo cannot be used; the sentence names it
 │   ├── UnreadablePhoto     empty, corrupt or not an image
-│   ├── UnsupportedPhoto    an image of a kind that is not handled
+│   ├── UnsupportedPhoto    an image of a kind that is not supported
 │   └── PhotoTooLarge       more bytes or pixels than the limits allow
 ├── WeightsError        model weights cannot be used
 │   ├── WeightsMissing      not on this machine
 │   └── WeightsInvalid      truncated, altered or of another model
-├── ModelFailed         a model gave values that are no numbers
+├── ModelFailed         a model produced infinities or NaNs
 ├── NotSaved            a result could not be written
-├── LayersDamaged       what was kept of a photo cannot be used
+├── LayersDamaged       the layers stored for a photo cannot be used
 ├── Busy                too many people are waiting already
 ├── TooManyPhotos       a batch has more photos than the limits allow
-├── NoRoom              the disk holds as much as the limits allow
+├── NoRoom              uploads and results fill the disk space that the limits allow
 ├── TookTooLong         a photo kept the model busy longer than the limits allow
 ├── OutOfMemory         the device ran out of memory at the smallest size tried
-├── ReplicaLost         what worked on a photo ended, again and again
+├── ReplicaLost         every replica that tried a photo died
 └── Cancelled           the work was stopped on request
 
-Messages are whole sentences.
+Messages are complete sentences.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from enhance.i18n import Sentence, say
 
 
 class EnhanceError(Exception):
-    """Base of all errors of this package. `str` of one is its message in English."""
+    """Base class of this package's errors. `str(error)` is the message in English."""
 
     @property
     def sentence(self) -> str:
-        """The message; a Sentence, which can be translated, if it was raised with one."""
+        """The message: a translatable Sentence if the error was raised with one."""
         first = self.args[0] if self.args else None
         return first if isinstance(first, Sentence) else str(self)
 
@@ -51,7 +51,7 @@ class UnreadablePhoto(PhotoError):
 
 
 class UnsupportedPhoto(PhotoError):
-    """The file is an image of a kind that is not handled."""
+    """The file is an image of a kind that is not supported."""
 
 
 class PhotoTooLarge(PhotoError):
@@ -71,21 +71,21 @@ class WeightsInvalid(WeightsError):
 
 
 class ModelFailed(EnhanceError):
-    """A model gave infinite values, or none that are numbers, in fp32 too."""
+    """A model produced infinities or NaNs, even in fp32."""
 
 
 class NotSaved(EnhanceError):
-    """The disk, or the store, did not take a result; the message says why."""
+    """A result could not be written to the disk or the object store; the message says why."""
 
     @classmethod
     def because(cls, name: str, error: OSError) -> NotSaved:
-        """The error for the photo of that name."""
+        """The error about the photo called `name`."""
         reason = error.strerror or str(error)
         return cls(say("“{name}” could not be saved: {reason}.", name=name, reason=reason))
 
 
 class LayersDamaged(EnhanceError):
-    """What was kept of a photo is damaged or belongs to another photo."""
+    """The layers stored for a photo are damaged or belong to another photo."""
 
 
 class Busy(EnhanceError):
@@ -97,7 +97,7 @@ class TooManyPhotos(EnhanceError):
 
 
 class NoRoom(EnhanceError):
-    """Uploads and results take as much of the disk as the limits allow."""
+    """Uploads and results already use all the disk space that the limits allow."""
 
 
 class TookTooLong(EnhanceError):
@@ -109,7 +109,7 @@ class OutOfMemory(EnhanceError):
 
 
 class ReplicaLost(EnhanceError):
-    """Each replica that worked on a photo came to an end before it was finished."""
+    """Every replica that worked on a photo died before finishing it."""
 
 
 class Cancelled(EnhanceError):

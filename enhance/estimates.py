@@ -1,4 +1,4 @@
-"""How long a photo will take: a guess from the models' speed, better with every photo seen."""
+"""Estimates how long photos will take, from the models' speed and the photos finished so far."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from collections.abc import Callable, Iterable
 from enhance.catalogue import MODELS
 from enhance.choices import resolve
 from enhance.i18n import Sentence, say
-from enhance.records import EngineInfo, Options, Report
+from enhance.options import Options
+from enhance.records import EngineInfo, Report
 
 _STEPS = {"repair": 0.004, "tone": 0.002}  # what comes before, in the catalogue's unit
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
-_PATIENCE = 20  # seconds that a page waits for models that are still loading
+_PATIENCE = 20  # seconds for which a page waits while the models are loading
 
 
 class Estimator:
     """Running means of the seconds that each model takes per face or per pixel.
 
-    Nothing can be estimated until the models are loaded: only then is the device's speed known.
-    Safe from any thread.
+    Nothing can be estimated until the models are loaded, because only then is the device's speed
+    known. Thread-safe.
     """
 
     def __init__(self, info: Callable[[], EngineInfo | None]) -> None:
-        """info: the engine's, None while its models are not loaded."""
+        """info: returns the engine's `info`, None until its models are loaded."""
         self._info = info
-        self._learnt: dict[str, float] = {}  # costs by model, as in the catalogue
+        self._learnt: dict[str, float] = {}  # measured cost of each model, in the catalogue's unit
         self._per_output_megapixel = _MEGAPIXEL_SECONDS
         self._lock = threading.Lock()
         self._loading_ended = threading.Event()
@@ -37,11 +38,11 @@ class Estimator:
         return self._info() is not None
 
     def loading_ended(self) -> None:
-        """To be called when the models are loaded, or could not be."""
+        """Call this when the models are loaded, or have failed to load."""
         self._loading_ended.set()
 
     def wait(self) -> bool:
-        """Whether the models are loaded, after a few seconds' patience if they are not yet."""
+        """Wait some seconds for the models if need be. Returns whether they are loaded."""
         if not self.ready:
             self._loading_ended.wait(_PATIENCE)
         return self.ready
@@ -49,9 +50,9 @@ class Estimator:
     def seconds(
         self, sizes: Iterable[tuple[int, int]], options: Options, faces: int = 1
     ) -> float | None:
-        """Expected seconds for photos of these sizes (width, height) with so many faces each.
+        """Expected seconds for photos of these sizes (width, height) with `faces` faces each.
 
-        None while the models are not loaded.
+        None until the models are loaded.
         """
         info = self._info()
         if info is None:
@@ -65,7 +66,7 @@ class Estimator:
         return sum(per_pixel * width * height + per_face * faces for width, height in sizes)
 
     def learn(self, report: Report) -> None:
-        """Take a finished photo's stages into the means."""
+        """Add a finished photo's stages to the running means."""
         info = self._info()
         if info is None:
             return
@@ -79,7 +80,7 @@ class Estimator:
             restore = spent.pop("restore", 0.0) / info.pixel_seconds
             if report.restored:
                 self._blend(report.restorer, restore / len(report.restored))
-            # Tiny photos say nothing about megapixels.
+            # Tiny photos say nothing about the time per megapixel.
             rest = sum(spent.values()) / max(output, 0.25)
             self._per_output_megapixel += _FRESH * (rest - self._per_output_megapixel)
 
@@ -88,14 +89,14 @@ class Estimator:
         self._learnt[model] = known + _FRESH * (cost - known)
 
     def _cost(self, model: str) -> float:
-        """0 for "none"."""
+        """A model's cost, measured or else from the catalogue; 0 for "none"."""
         if model in self._learnt:
             return self._learnt[model]
         return MODELS[model].cost if model in MODELS else _STEPS.get(model, 0.0)
 
 
 def readable(seconds: float, *, tenths: bool = False) -> Sentence:
-    """Seconds as people say them: "3 s" (or "2.6 s"), "2 min", "1 h 5 min"."""
+    """A duration in readable units: "3 s" (or "2.6 s"), "2 min", "1 h 5 min"."""
     if seconds < 99:
         if tenths:
             return say("{seconds:.1f} s", seconds=seconds)

@@ -1,4 +1,4 @@
-"""Files written so that nobody ever sees half of one, under names that nothing else has."""
+"""Writes files atomically, under unique names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLOCK = 1 << 20  # bytes that are read at once
 
 @contextmanager
 def appearing(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target` that becomes it when the block ends without an error."""
+    """A temporary path beside `target`, renamed to it if the block ends without an error."""
     partial = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
         yield partial
@@ -25,7 +25,7 @@ def appearing(target: Path) -> Iterator[Path]:
 
 
 def write_bytes(target: Path, data: bytes) -> Path:
-    """Write `data` to `target` in one step; returns `target`."""
+    """Write `data` to `target` atomically; returns `target`."""
     with appearing(target) as partial:
         partial.write_bytes(data)
     return target
@@ -40,7 +40,7 @@ def numbered(name: str) -> Iterator[str]:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes, in hexadecimal digits. Raises OSError."""
+    """The SHA-256 of a file's contents, in hexadecimal. Raises OSError."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -49,7 +49,7 @@ def sha256(path: Path) -> str:
 
 
 def remove_partial(folder: Path) -> None:
-    """Remove what writers that were killed left in a folder; nobody may be writing into it."""
+    """Remove what killed writers left in a folder; call it only while nobody writes there."""
     for partial in folder.glob(".*.part"):
         if re.fullmatch(r"\.[0-9a-f]{32}\.part", partial.name):
             partial.unlink(missing_ok=True)

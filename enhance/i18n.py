@@ -1,4 +1,4 @@
-"""Sentences for people, which remember how they were made so that they can be translated."""
+"""Sentences for people that remember their template and values, so that they can be translated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Sentence(str):
-    """A sentence in English; `template` and `values` are what it was made of."""
+    """A sentence in English, made of `template` and `values`."""
 
     template: str
     values: dict[str, Any]
@@ -23,15 +23,15 @@ class Sentence(str):
 
 
 def say(template: str, /, **values: Any) -> Sentence:
-    """The template with its {fields} filled in, as `str.format` does it.
+    """The template with its {fields} filled in, as by `str.format`.
 
-    The template is the key of its translations: it must be a literal, and complete sentences.
-    A value may itself be a Sentence.
+    The template is the key to its translations, so it must be a literal and consist of complete
+    sentences. A value may itself be a Sentence.
     """
     return Sentence(template, values)
 
 
 def joined(separator: str, parts: Iterable[str]) -> Sentence:
-    """The parts one after another; those that are Sentences stay so. `separator` says nothing."""
+    """Join the parts; those that are Sentences remain translatable. separator: without words."""
     values = {f"part{number}": part for number, part in enumerate(parts)}
     return Sentence(separator.join(f"{{{name}}}" for name in values), values)

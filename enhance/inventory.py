@@ -1,4 +1,4 @@
-"""Every model that can be chosen: what it is, its licence, and whether it is on this machine."""
+"""All models that can be chosen, with their licences and whether they are on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from enhance.weights.files import WeightFile
 class Model(TypedDict):
     """A value of the option that `kind` names.
 
-    bundled: needs no download. present: can be used now. bytes: of its weights; 0 without any.
+    bundled: needs no download. present: can be used now. bytes: size of its weights; 0 if none.
     """
 
     kind: Kind
@@ -26,7 +26,7 @@ class Model(TypedDict):
 
 
 def inventory() -> Iterator[Model]:
-    """All of them, by kind, in the order in which the options list them."""
+    """All models by kind, in the order in which the options list them."""
     for kind in get_args(Kind):
         for model in models(kind):
             yield Model(

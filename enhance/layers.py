@@ -1,9 +1,9 @@
-"""A finished photo in layers: the picture without its restored faces, and each face beside it.
+"""Stores a finished photo as layers: the picture without its restored faces, and each face.
 
-So the strength of faces and background can be changed, and any of the faces left out and put in
-again, without a model. The layers of a photo are one npz archive without pickles behind a checksum;
-pixels lie in it as PNG, which is exact. An interpolated background is not stored, for it is made
-again from the photo in a moment.
+From the layers, the strength of faces and background can be changed and each face switched off and
+on without running a model. They are stored as a checksum followed by an npz archive without
+pickles, which holds pixels losslessly, most as PNG. An interpolated background is not stored,
+because making it anew from the photo takes only a moment.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ from numpy.typing import NDArray
 from enhance.errors import LayersDamaged, OptionsError
 from enhance.faces.geometry import CROP, Patch
 from enhance.i18n import say
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.photos import DECODER, encode
 from enhance.photos.deep import to_8_bit
 from enhance.pipeline import Enhanced
-from enhance.records import Limits, Options, Photo, Pixels, Report, Source, Views
+from enhance.records import Photo, Pixels, Report, Source, Views
 from enhance.upscaling.interpolation import clean_edges, lanczos, transparency
 from enhance.views import picture, views_of
 
-# As small as what zlib does by default with such pictures, in half the time.
+# For such pictures, as small as with zlib's defaults, in half the time.
 _FAST = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
@@ -39,7 +41,7 @@ _CHECKSUM = 4  # bytes
 
 @dataclass(frozen=True)
 class Assembled:
-    """A photo put together: its file's bytes and extension, the whole report, and its views."""
+    """A finished photo: its file's bytes and extension, the complete report, and its views."""
 
     data: bytes
     extension: str
@@ -48,9 +50,9 @@ class Assembled:
 
 
 def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool) -> Assembled:
-    """Put the layers together and encode them. viewed: make views too.
+    """Combine the layers and encode the result. viewed: make views too.
 
-    The canvas of `enhanced` is used up by it. Raises what encoding raises.
+    Overwrites the canvas of `enhanced`. Raises what encoding raises.
     """
     start = time.perf_counter()
     if enhanced.mended is not None:
@@ -72,7 +74,7 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
 
 
 def _composed(photo: Photo, enhanced: Enhanced, options: Options) -> Pixels:
-    """The canvas, faded towards plain enlargement, with the faces pasted; uses the canvas up."""
+    """The canvas blended with the interpolated photo, faces pasted; overwrites the canvas."""
     if options.background_weight < 1 and enhanced.report.background != "lanczos":
         plain = _plain(photo, enhanced.report.upscale)
         _fade(enhanced.canvas, plain, options.background_weight)
@@ -80,27 +82,28 @@ def _composed(photo: Photo, enhanced: Enhanced, options: Options) -> Pixels:
 
 
 def _plain(photo: Photo, upscale: int) -> Pixels:
-    """The photo only interpolated."""
+    """The photo enlarged by interpolation only."""
     return lanczos(clean_edges(photo.rgb, photo.alpha, upscale), upscale)
 
 
 def _fade(canvas: Pixels, plain: Pixels, weight: float) -> None:
-    """`canvas` brought towards `plain`, in place: 1 leaves it, 0 makes it `plain`."""
-    for ours, other in zip(canvas, plain, strict=True):  # row by row needs no second copy
+    """Blend `canvas` with `plain` in place. weight: 1 leaves it unchanged, 0 gives `plain`."""
+    for ours, other in zip(canvas, plain, strict=True):  # row by row, to need no second copy
         cv2.addWeighted(ours, weight, other, 1 - weight, 0, dst=ours)
 
 
 def has_layers(enhanced: Enhanced) -> bool:
-    """Whether a model did anything to the photo that could be undone."""
+    """Whether a model changed anything that could be undone."""
     return bool(enhanced.patches) or enhanced.report.background != "lanczos"
 
 
 def pack(enhanced: Enhanced) -> bytes:
-    """The layers of a photo, before they are put together.
+    """The layers of a photo as bytes. Call this before `assemble`.
 
-    About 1.8 MB a face; with a model's background 1 MB per output megapixel more (16 bits: 1.4),
-    and as much per megapixel of a photo that was repaired or toned.
-    The faces' pixels are as they are: of 16 bits PNG saves an eighth, for 50 ms a face.
+    They take about 1.8 MB per face, plus 1 MB per output megapixel if a model made the background
+    (1.4 MB with 16 bits), and as much per megapixel of a photo that was repaired or toned. The
+    faces' pixels are not compressed, because PNG would save only an eighth of their 16 bits, at
+    50 ms per face.
     """
     patches = enhanced.patches.values()
     parts: dict[str, Any] = {
@@ -123,8 +126,8 @@ def pack(enhanced: Enhanced) -> bytes:
 def separated(
     source: Source, layers: bytes, report: Report, limits: Limits, keep: Collection[int]
 ) -> tuple[bytes, bytes]:
-    """Pictures for a browser to lay over the photo: the background at full strength as JPEG, and
-    the faces in `keep` on a transparent ground as PNG; at most 4096 pixels long.
+    """Pictures that a browser lays over the photo: the background at full strength as JPEG, and the
+    faces in `keep` on a transparent background as PNG. Their longer side is at most 4096 pixels.
 
     Raises what `repaste` raises.
     """
@@ -132,7 +135,7 @@ def separated(
     canvas = enhanced.canvas
     if canvas.dtype == np.uint16:
         canvas = to_8_bit(canvas)
-    # The faces over black and over white tell their colours and how much of them covers.
+    # The faces' colours and opacity follow from pasting them over black and over white.
     over = [replace(enhanced, canvas=np.full_like(canvas, tone)).pasted() for tone in (0, 255)]
     cover = 255 - (over[1].astype(np.int16) - over[0]).max(axis=2, keepdims=True)
     colour = over[0].astype(np.float32) * 255 / np.maximum(cover, 1)
@@ -148,26 +151,28 @@ def repaste(
     limits: Limits,
     keep: Collection[int],
 ) -> Assembled:
-    """The photo again, with only those faces restored that are in `keep`; loads no model.
+    """Make the result again with only the faces in `keep` restored; loads no model.
 
-    source, options: those of the result; other weights may be asked for. layers, report: what
-    came with it. keep: indices into `report.faces` of faces that were restored. With all of them,
-    and the same weights, the bytes are the result's.
-    Its report has the seconds that pasting and encoding took now.
+    source, options: those of the result, but the weights in `options` may differ.
+    layers, report: those of the result.
+    keep: indices into `report.faces` of restored faces. With all of them and the same weights, the
+        bytes equal the result's.
 
-    Raises LayersDamaged when the layers cannot be read or belong to another photo, OptionsError
-    when a face in `keep` was not restored, PhotoError when the photo can no longer be read.
+    The new report has the seconds that pasting and encoding took this time.
+
+    Raises LayersDamaged if the layers cannot be read or belong to another photo, OptionsError if a
+    face in `keep` was not restored, PhotoError if the photo can no longer be read.
     """
     photo, enhanced = _restored(source, layers, report, limits, keep)
     done = assemble(photo, enhanced, options, viewed=True)
-    # The notes say already what the format cannot hold.
+    # The notes already say what the format cannot store.
     return replace(done, report=replace(done.report, notes=report.notes))
 
 
 def _restored(
     source: Source, layers: bytes, report: Report, limits: Limits, keep: Collection[int]
 ) -> tuple[Photo, Enhanced]:
-    """The photo, and what the models made of it, with only some of its faces."""
+    """The photo, and what the models made of it, with only the faces in `keep`."""
     canvas, mended, patches = _unpack(layers, report.name)
     photo = DECODER(source, limits)
     if mended is not None:
@@ -219,7 +224,7 @@ def _damaged(name: str) -> LayersDamaged:
 
 
 def _png(pixels: Pixels) -> NDArray[np.uint8]:
-    """Exact pixels of 8 or 16 bits; the channels' order is of no concern to PNG."""
+    """Encode pixels of 8 or 16 bits losslessly; the order of the channels does not matter."""
     ok, data = cv2.imencode(".png", pixels, _FAST)
     if not ok:
         raise OSError("OpenCV could not write the PNG")

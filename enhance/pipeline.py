@@ -20,20 +20,18 @@ from enhance.faces.colours import match_colours
 from enhance.faces.geometry import CROP, Matrix, Patch, align, face_matrix, paste
 from enhance.faces.sharpness import is_sharp
 from enhance.i18n import Sentence, say
+from enhance.limits import Limits
+from enhance.options import FaceChoice, Options, WorkingSize
 from enhance.photos.colour import SRGB, ColourSpace, colour_space, srgb_view
 from enhance.records import (
     Checkpoint,
     EngineInfo,
     Face,
-    FaceChoice,
     FloatArray,
-    Limits,
-    Options,
     Photo,
     Pixels,
     Report,
     Upscaled,
-    WorkingSize,
 )
 from enhance.repair.fill import fill
 from enhance.repair.mask import damage_mask, spare_faces

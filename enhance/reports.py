@@ -1,4 +1,4 @@
-"""What was done to a batch, for machines and spreadsheets: JSON and CSV."""
+"""Reports of a batch as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -36,17 +36,18 @@ _COLUMNS = (
 
 
 def record(outcome: Outcome) -> dict[str, Any]:
-    """Everything that is known of one photo, as plain data. `ok` tells the two kinds apart."""
+    """A photo's report or failure as plain data. `ok` tells the two apart."""
     return {"ok": isinstance(outcome, Report), **asdict(outcome)}
 
 
 def as_json(outcomes: Iterable[Outcome]) -> str:
-    """One list with a record per photo."""
+    """A JSON list with one record per photo."""
     return json.dumps([record(outcome) for outcome in outcomes], indent=2, ensure_ascii=False)
 
 
 def as_csv(outcomes: Iterable[Outcome]) -> str:
-    """One line per photo, with a header; begins with a mark by which Excel knows UTF-8."""
+    """One line per photo after a header; begins with a byte order mark, so that Excel expects
+    UTF-8."""
     text = io.StringIO()
     text.write("\ufeff")
     writer = csv.DictWriter(text, _COLUMNS)
@@ -81,7 +82,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    """Put an apostrophe before text that a spreadsheet would take for a formula."""
     if not isinstance(value, str):
         return value
     formula = value.startswith(("\t", "\r")) or value.lstrip().startswith(("=", "+", "-", "@"))

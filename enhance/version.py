@@ -1,3 +1,3 @@
-"""The version of this package, where its build, its front and the server can read it."""
+"""The version of this package, in a module that its build can read without importing others."""
 
 VERSION = "0.1.0"

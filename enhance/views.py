@@ -1,4 +1,4 @@
-"""Photos and results as a browser shows them, made from pixels that are in memory."""
+"""Pictures with which a browser shows photos and results, made from pixels in memory."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SHOWN_PIXELS = 40_000_000  # larger pictures are shown as a smaller copy
 
 
 def views_of(photo: Photo, canvas: Pixels, extension: str) -> Views:
-    """The views of a photo's result. canvas: its pixels, extension: its file's."""
+    """The views of a photo's result. canvas: its pixels; extension: that of its file."""
     return Views(
         thumbnail=picture(canvas, photo, side=_THUMBNAIL_SIDE),
         shown=None if _showable(f"_.{extension}", canvas) else picture(canvas, photo),
-        # A draft's photo is a small copy already.
+        # The pixels of a draft's photo are a small copy, not those of its file.
         before=None
         if _showable(photo.name, photo.rgb) and not photo.draft
         else picture(photo.rgb, photo),
@@ -33,13 +33,13 @@ def views_of(photo: Photo, canvas: Pixels, extension: str) -> Views:
 def picture(
     pixels: Pixels, photo: Photo, side: int = _SHOWN_SIDE, format: str = "JPEG", quality: int = 88
 ) -> bytes:
-    """Pixels in the photo's colour space, RGB or RGBA, as a file of at most `side` pixels."""
+    """Encode RGB or RGBA pixels in the photo's colour space, shrunk to at most `side` pixels."""
     scale = side / max(pixels.shape[:2])
-    if scale < 1 and pixels.shape[2] == 3:  # others need Pillow, which weighs colours by opacity
+    if scale < 1 and pixels.shape[2] == 3:  # RGBA needs Pillow, which weights colours by opacity
         height, width = pixels.shape[:2]
         pixels = shrink(pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
     image = Image.fromarray(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
-    if photo.grey:  # its profile is one for grey
+    if photo.grey:  # its profile is a grey one
         image = image.convert("LA" if image.mode == "RGBA" else "L")
     image.thumbnail((side, side), reducing_gap=2)
     file = io.BytesIO()

@@ -7,7 +7,9 @@ import numpy as np
 from PIL import Image
 
 from enhance.build import load_enhancer
-from enhance.records import Limits, Options, Photo, Pixels, Setup
+from enhance.limits import Limits
+from enhance.options import Options, Setup
+from enhance.records import Photo, Pixels
 from scripts import DOCS
 from scripts.make_samples import SAMPLES
 

@@ -10,7 +10,9 @@ from PIL import Image
 from benchmarks.photos import Rgb
 from enhance.build import ResidentModels, load_enhancer
 from enhance.engines.local import LocalEngine
-from enhance.records import Limits, Setup, Source
+from enhance.limits import Limits
+from enhance.options import Setup
+from enhance.records import Source
 
 Save = Callable[..., Source]
 

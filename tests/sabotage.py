@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from enhance.limits import Limits
 from enhance.photos import decode
-from enhance.records import Limits, Photo, Source
+from enhance.records import Photo, Source
 
 
 def crash(source: Source) -> None:

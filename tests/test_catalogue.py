@@ -12,7 +12,7 @@ import pytest
 
 from enhance import build
 from enhance.catalogue import MODELS, Kind, ModelSpec, models, option_values, weight_files
-from enhance.records import Options
+from enhance.options import Options
 from enhance.weights.files import WeightFile
 
 ROOT = Path(__file__).parents[1]

@@ -19,7 +19,9 @@ from enhance.build import load_enhancer
 from enhance.engines.base import Engine
 from enhance.engines.local import LocalEngine
 from enhance.engines.ray import RayEngine
-from enhance.records import Failure, Limits, Options, Result, Setup, Source
+from enhance.limits import Limits
+from enhance.options import Options, Setup
+from enhance.records import Failure, Result, Source
 from tests.conftest import Save
 from tests.pictures import deep_png
 

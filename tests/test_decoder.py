@@ -21,9 +21,11 @@ from enhance.build import ResidentModels
 from enhance.engines.local import LocalEngine
 from enhance.errors import PhotoError, UnreadablePhoto
 from enhance.i18n import Sentence
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.photos import Decoder, decode, size_of
 from enhance.pipeline import Enhancer
-from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
+from enhance.records import EngineInfo, Failure, Photo, Result, Source
 from enhance.web.language import CHINESE
 from tests.conftest import Save
 from tests.pictures import deep_png

@@ -15,7 +15,7 @@ import pytest
 from huggingface_hub import metadata_load
 
 from enhance import cli
-from enhance.records import Limits
+from enhance.limits import Limits
 from scripts import draw_architecture
 
 ROOT = Path(__file__).parents[1]

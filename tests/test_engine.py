@@ -13,17 +13,10 @@ from benchmarks.photos import astronaut
 from enhance.build import ResidentModels
 from enhance.engines.base import prepare
 from enhance.engines.local import LocalEngine, LocalRun
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import (
-    Checkpoint,
-    EngineInfo,
-    Failure,
-    Limits,
-    Options,
-    Photo,
-    Result,
-    Source,
-)
+from enhance.records import Checkpoint, EngineInfo, Failure, Photo, Result, Source
 from enhance.weights.files import PackagedFile
 from tests.conftest import Save
 

@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 
 from enhance.estimates import Estimator, readable
-from enhance.records import EngineInfo, Face, Options, Report
+from enhance.options import Options
+from enhance.records import EngineInfo, Face, Report
 
 INFO = EngineInfo("cpu", "fp32", 1e-4)
 PHOTO = [(1000, 500)]

@@ -15,8 +15,10 @@ from gradio_client import Client, handle_file
 from benchmarks.photos import hopper
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
+from enhance.limits import Limits
+from enhance.options import Options, Setup
 from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import Checkpoint, Failure, Limits, Options, Photo, Result, Setup
+from enhance.records import Checkpoint, Failure, Photo, Result
 from enhance.web.batches.store import BatchStore
 from tests.conftest import Save
 from tests.server import running

@@ -11,9 +11,10 @@ import pytest
 
 from benchmarks.photos import Damage, astronaut, degrade, hopper
 from enhance.engines.local import LocalEngine
+from enhance.options import Options
 from enhance.photos import decode, encode
 from enhance.photos.colour import colour_space
-from enhance.records import Options, Photo, Result, Source
+from enhance.records import Photo, Result, Source
 from tests.pictures import (
     DEEP,
     PHOTO,

@@ -29,7 +29,8 @@ from enhance.jobs.object_store import Store
 from enhance.jobs.remote_manifest import FOLDER, Bucket
 from enhance.jobs.sources import Shard, below
 from enhance.jobs.walk import list_local, walk
-from enhance.records import Failure, Limits, Result
+from enhance.limits import Limits
+from enhance.records import Failure, Result
 from tests.test_manifest import result
 
 SMALL = np.ascontiguousarray(astronaut()[::16, ::16])

@@ -16,11 +16,11 @@ ROOT = Path(__file__).parents[1]
 
 # From the ground up. A package's name stands for all modules in it, which may import one another.
 FLOORS = (
-    {"enhance.files", "enhance.i18n", "enhance.version"},
+    {"enhance.files", "enhance.i18n", "enhance.limits", "enhance.version"},
     {"enhance.errors"},
     {"enhance.weights"},
     {"enhance.catalogue"},
-    {"enhance.records"},
+    {"enhance.options", "enhance.records"},
     {"enhance.networks", "enhance.photos"},
     {"enhance.faces", "enhance.upscaling"},
     {"enhance.repair"},
@@ -53,6 +53,8 @@ TORCHLESS = (
     "enhance.layers",
     "enhance.photos",
     "enhance.pipeline",
+    "enhance.limits",
+    "enhance.options",
     "enhance.records",
     "enhance.repair.fill",
     "enhance.repair.mask",

@@ -15,9 +15,11 @@ from PIL import Image, ImageCms
 
 from benchmarks.photos import Rgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
+from enhance.limits import Limits
+from enhance.options import OutputFormat
 from enhance.photos import decode, encode, output_stem, size_of
 from enhance.photos.formats import video_bits
-from enhance.records import Limits, OutputFormat, Photo, Source
+from enhance.records import Photo, Source
 from tests.pictures import (
     DEEP,
     PHOTO,

@@ -13,7 +13,9 @@ from benchmarks.photos import Damage, Rgb, astronaut, degrade, group
 from enhance.engines.local import LocalEngine
 from enhance.errors import LayersDamaged, OptionsError, UnreadablePhoto
 from enhance.layers import repaste, separated
-from enhance.records import Limits, Options, Result, Source
+from enhance.limits import Limits
+from enhance.options import Options
+from enhance.records import Result, Source
 from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, deep_png, file_of, rgb_profile
 

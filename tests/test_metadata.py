@@ -17,10 +17,11 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image, PngImagePlugin
 
+from enhance.options import Metadata, OutputFormat
 from enhance.photos import decode, encode
 from enhance.photos.location import without_location
 from enhance.photos.metadata import photoshop_block
-from enhance.records import Metadata, OutputFormat, Photo, Source
+from enhance.records import Photo, Source
 from tests.pictures import DEEP, PHOTO, XMP, exif, file_of, iptc
 from tests.pictures import SRGB_PROFILE as ICC
 

@@ -9,8 +9,10 @@ from benchmarks.photos import Damage, Rgb, astronaut, degrade, group, hopper
 from enhance import pipeline
 from enhance.build import ResidentModels
 from enhance.errors import Cancelled, PhotoTooLarge
+from enhance.limits import Limits
+from enhance.options import Options, Setup
 from enhance.pipeline import Detector, Enhanced, Enhancer, Restorer
-from enhance.records import Checkpoint, EngineInfo, Face, Limits, Options, Photo, Setup
+from enhance.records import Checkpoint, EngineInfo, Face, Photo
 from enhance.upscaling.interpolation import lanczos, transparency
 
 PORTRAIT = degrade(hopper(), Damage(down=3))

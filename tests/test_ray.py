@@ -23,21 +23,13 @@ from benchmarks.photos import Damage, astronaut, degrade
 from enhance.build import ResidentModels, load_enhancer
 from enhance.engines.choice import open_engine
 from enhance.engines.local import LocalEngine
-from enhance.engines.plan import Plan
 from enhance.engines.ray import RayEngine
+from enhance.engines.replicas import Plan
 from enhance.errors import OptionsError
+from enhance.limits import Limits
+from enhance.options import Options, Setup
 from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import (
-    Checkpoint,
-    EngineInfo,
-    Failure,
-    Limits,
-    Options,
-    Photo,
-    Result,
-    Setup,
-    Source,
-)
+from enhance.records import Checkpoint, EngineInfo, Failure, Photo, Result, Source
 from enhance.weights.files import PackagedFile
 from tests.conftest import Save
 from tests.server import ROOT

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from enhance.errors import EnhanceError, OptionsError
-from enhance.records import Face, Options, Photo, Source
+from enhance.options import Options
+from enhance.records import Face, Photo, Source
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ from benchmarks.reference import (
 )
 from enhance.build import ResidentModels
 from enhance.faces.geometry import Patch, align, face_matrix, paste
-from enhance.records import Face, FloatArray, Options, Setup
+from enhance.options import Options, Setup
+from enhance.records import Face, FloatArray
 from enhance.upscaling.interpolation import lanczos
 
 UPSCALE = 2

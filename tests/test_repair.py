@@ -19,10 +19,12 @@ from enhance.build import ResidentModels
 from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled
 from enhance.layers import repaste
+from enhance.limits import Limits
 from enhance.networks.damage import DamageNet
+from enhance.options import Options
 from enhance.photos.colour import colour_space
 from enhance.pipeline import Enhancer
-from enhance.records import EngineInfo, Face, Limits, Mask, Options, Photo
+from enhance.records import EngineInfo, Face, Mask, Photo
 from enhance.repair import detect
 from enhance.repair.fill import fill
 from enhance.repair.mask import damage_mask, spare_faces

@@ -18,7 +18,7 @@ from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.faces.geometry import CROP, align, face_matrix
 from enhance.faces.sharpness import is_sharp, working_edge
 from enhance.files import sha256
-from enhance.records import Setup
+from enhance.options import Setup
 
 DAMAGE = Damage(blur=3, down=4)
 

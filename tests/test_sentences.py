@@ -18,7 +18,7 @@ import enhance.errors
 from enhance.engines.base import failure
 from enhance.errors import EnhanceError, NotSaved, PhotoTooLarge
 from enhance.i18n import Sentence, joined, say
-from enhance.records import Options
+from enhance.options import Options
 from enhance.web.language import CATALOGUE, CHINESE
 
 ROOT = Path(__file__).parents[1]

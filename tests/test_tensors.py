@@ -13,7 +13,7 @@ from benchmarks.photos import astronaut
 from enhance.build import ResidentModels
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
 from enhance.networks.resident import Device, ResidentNet
-from enhance.records import Setup
+from enhance.options import Setup
 
 
 class FullDevice(Device):

@@ -13,7 +13,7 @@ from enhance.build import ResidentModels
 from enhance.errors import Cancelled, OutOfMemory
 from enhance.networks.resident import Device, ResidentNet
 from enhance.networks.rrdbnet import RRDBNet
-from enhance.records import Setup
+from enhance.options import Setup
 from enhance.upscaling import upscalers
 from enhance.upscaling.interpolation import lanczos
 from enhance.upscaling.tiles import tiles

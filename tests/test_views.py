@@ -11,7 +11,8 @@ from PIL import Image
 
 from benchmarks.photos import astronaut
 from enhance.engines.local import LocalEngine
-from enhance.records import Options, Photo, Pixels, Result, Views
+from enhance.options import Options
+from enhance.records import Photo, Pixels, Result, Views
 from enhance.views import picture, views_of
 from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, rgb_profile

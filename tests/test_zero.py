@@ -29,7 +29,9 @@ import spaces
 del sys.modules["torch"]
 from enhance.build import load_enhancer
 from enhance.engines.choice import open_engine
-from enhance.records import Limits, Options, Result, Setup, Source
+from enhance.limits import Limits
+from enhance.options import Options, Setup
+from enhance.records import Result, Source
 
 limits = Limits(max_output_pixels=500_000)
 engine = open_engine(lambda: load_enhancer(Setup(device="cpu", precision="fp32"), limits), limits)

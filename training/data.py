@@ -16,8 +16,8 @@ import numpy as np
 from tqdm import tqdm
 
 from enhance.build import ResidentModels
+from enhance.options import Setup
 from enhance.pipeline import Upscaler
-from enhance.records import Setup
 from training.degrade import degrade
 from training.photos import Image, training_photos
 

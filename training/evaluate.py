@@ -24,8 +24,8 @@ from benchmarks.tables import Row, Table, show
 from enhance.build import ResidentModels, srvgg_upscaler
 from enhance.networks.resident import Device
 from enhance.networks.upstream import prepare
+from enhance.options import Setup
 from enhance.pipeline import Upscaler
-from enhance.records import Setup
 from enhance.upscaling.interpolation import lanczos
 from training.data import taught, teacher
 from training.photos import Image, held_out_photos

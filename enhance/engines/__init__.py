@@ -1,1 +1,1 @@
-"""Where the work runs. Every engine has the same contract, see `enhance.engines.base`."""
+"""Engines: where the work runs. All keep the contract in `enhance.engines.base`."""

@@ -1,6 +1,6 @@
 """The contract of every engine: photos in, finished records out, one by one.
 
-Everything else (page, API, command line) folds over a `Run`.
+Page, API and command line all iterate over a `Run`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Protocol, TypeVar
 from enhance.errors import EnhanceError
 from enhance.i18n import say
 from enhance.layers import assemble, has_layers, pack
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.photos import DECODER, Decoder, output_stem
 from enhance.pipeline import Enhanced
-from enhance.records import EngineInfo, Failure, Limits, Options, Photo, Result, Source
+from enhance.records import EngineInfo, Failure, Photo, Result, Source
 from enhance.upscaling.interpolation import shrink
 
 T = TypeVar("T")
@@ -28,10 +30,10 @@ _DRAFT_QUALITY = 85
 
 
 class Run(Iterator[Result | Failure], Protocol):
-    """The records of one batch, each as soon as it is finished.
+    """Yields the records of one batch, each as soon as it is finished.
 
-    They come in the order of the photos if the engine has one enhancer; `index` says which
-    photo it is.
+    An engine with a single enhancer yields them in the order of the photos; `index` says which
+    photo a record belongs to.
     """
 
     def close(self) -> None:
@@ -42,35 +44,35 @@ class Engine(Protocol):
     """One or more resident enhancers behind one method."""
 
     def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> Run:
-        """Enhance the photos; one record per source, a failure never harms its neighbours.
+        """Enhance the photos: one record per source; a failed photo never affects the others.
 
-        Lazy: at most a couple of photos are in memory, however long the batch. viewed: for a page;
-        the results carry views, and layers with which faces can be left out later (see
-        `enhance.layers`).
+        Lazy: only a few photos are in memory at a time, however long the batch.
+        viewed: the results are for a page, so they carry views and the layers that let faces be
+            switched off later (see `enhance.layers`).
         """
         ...
 
     @property
     def replicas(self) -> int:
-        """How many photos it works on at the same time."""
+        """How many photos the engine works on at the same time."""
         ...
 
     @property
     def info(self) -> EngineInfo | None:
-        """What `load` gives; None while the models are not loaded. Never waits."""
+        """What `load` returns; None until the models are loaded. Never blocks."""
         ...
 
     def load(self) -> EngineInfo:
-        """Load the models, unless they are loaded; raises what loading raises."""
+        """Load the models if they are not loaded yet; raises what loading raises."""
         ...
 
     def close(self) -> None:
-        """Stop all runs and let the models go."""
+        """Stop all runs and free the models."""
         ...
 
 
 def failure(index: int, name: str, error: BaseException) -> Failure:
-    """The record of a photo whose work raised `error`: a sentence that names the photo."""
+    """The record of a photo for which `error` was raised, with a sentence that names the photo."""
     if isinstance(error, EnhanceError):
         reason = error.sentence
         if f"“{name}”" not in reason:
@@ -89,7 +91,7 @@ def failure(index: int, name: str, error: BaseException) -> Failure:
 def prepare(
     source: Source, options: Options, limits: Limits, decoder: Decoder = DECODER
 ) -> tuple[Photo, Options]:
-    """The decoded photo, and how to enhance it: for a draft, a shrunk one, at little cost.
+    """Decode a photo and say how to enhance it; a draft is shrunk and given cheap options.
 
     Raises what decoding raises.
     """
@@ -117,7 +119,7 @@ def prepare(
 
 
 def ahead(items: Iterable[T], count: int) -> Iterator[T]:
-    """The same items, but each is given only after so many behind it have been taken."""
+    """Prefetch: yield the same items, each only after the next `count` have been taken."""
     waiting: deque[T] = deque()
     for item in items:
         waiting.append(item)
@@ -138,7 +140,7 @@ def finish(
     done = assemble(photo, enhanced, options, viewed=viewed)
     report = done.report
     if photo.draft:
-        report = replace(report, notes=())  # they belong to the full version
+        report = replace(report, notes=())  # the full version will report them
     suffix = "draft" if photo.draft else "enhanced"
     filename = f"{output_stem(photo.name)}_{suffix}.{done.extension}"
     return Result(index, photo.name, filename, done.data, report, done.views, layers)

@@ -9,24 +9,24 @@ from enhance.engines.base import Engine
 from enhance.engines.local import LocalEngine
 from enhance.errors import OptionsError
 from enhance.i18n import say
+from enhance.limits import Limits
 from enhance.pipeline import Enhancer
-from enhance.records import Limits
 
 
 def open_engine(
     load: Callable[[], Enhancer], limits: Limits, environment: Mapping[str, str] = os.environ
 ) -> Engine:
-    """The engine in this process, or with ENHANCE_ENGINE=ray a pool of ENHANCE_REPLICAS (a number,
-    or `auto`) on Ray. `load` makes an enhancer, in whatever process needs one.
+    """An engine in this process or, with ENHANCE_ENGINE=ray, a pool on Ray with ENHANCE_REPLICAS
+    replicas (a number or `auto`). `load` makes an enhancer in any process that needs one.
 
-    On a Space with ZeroGPU (SPACES_ZERO_GPU) the local engine works on GPUs that are lent to it.
-    Raises OptionsError for other values, or when Ray is not installed or not there.
+    On a Space with ZeroGPU (SPACES_ZERO_GPU) the local engine uses the GPUs that are lent to it.
+    Raises OptionsError for other values, and if Ray is not installed or cannot be reached.
     """
     kind = environment.get("ENHANCE_ENGINE", "local")
     if kind == "local" and environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"):
         from enhance.engines.zero import LentEnhancer
 
-        lent = LentEnhancer(load)  # now, as ZeroGPU wants to know of it before the page is served
+        lent = LentEnhancer(load)  # now: ZeroGPU must know of it before the page is served
         return LocalEngine(lambda: lent, limits)
     if kind == "local":
         return LocalEngine(load, limits)

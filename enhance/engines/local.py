@@ -13,18 +13,11 @@ from typing import Protocol, TypeVar
 from enhance.engines.base import ahead, failure, finish, prepare
 from enhance.errors import Cancelled, TookTooLong
 from enhance.i18n import say
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.photos import DECODER, Decoder
 from enhance.pipeline import Enhanced
-from enhance.records import (
-    Checkpoint,
-    EngineInfo,
-    Failure,
-    Limits,
-    Options,
-    Photo,
-    Result,
-    Source,
-)
+from enhance.records import Checkpoint, EngineInfo, Failure, Photo, Result, Source
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -40,22 +33,23 @@ class Resident(Protocol):
 
 
 class LocalEngine:
-    """Photos flow through three threads: one decodes, one owns the model, the caller's finishes.
+    """Photos flow through three threads: one decodes, one owns the model, and the caller's own
+    thread pastes the faces and encodes.
 
-    So the next photo is decoded and the last one pasted and encoded while the model works on the
-    present one, and the model needs no lock. The decoding itself is done by a worker process.
+    While the model works on one photo, the next is decoded and the previous one finished, and the
+    model needs no lock. The decoding itself is done by a worker process.
 
-    The model's thread serves all runs photo by photo, in the order in which they ask: concurrent
-    runs take turns. A run asks for photo k + 1 when its caller waits for photo k, not sooner. So
-    at most two photos of a run are ahead in that thread, one at work and one behind it, and a run
-    that comes later waits for no more than those two of each run before it.
+    The model's thread serves all runs photo by photo in the order of their requests, so concurrent
+    runs take turns. A run requests photo k + 1 only when its caller waits for photo k. At any time
+    it therefore has at most two photos in that thread, one in progress and one waiting, and a new
+    run waits for at most two photos of each earlier run.
     """
 
     def __init__(
         self, load: Callable[[], Resident], limits: Limits, decoder: Decoder = DECODER
     ) -> None:
         """load: makes the enhancer; called in the model's thread when it is first needed.
-        decoder: which may serve other engines too."""
+        decoder: may be shared with other engines."""
         self._load_enhancer = load
         self._limits = limits
         self._enhancer: Resident | None = None
@@ -63,7 +57,7 @@ class LocalEngine:
         self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decode")
         self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._closed = Event()
-        decoder.start()  # while the models are loaded
+        decoder.start()  # its workers start while the models are being loaded
 
     def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> LocalRun:
         """See `Engine.run`."""
@@ -130,9 +124,9 @@ class LocalRun:
                     yield finish(index, *future.result(), viewed=self._viewed)
                 except (Cancelled, CancelledError):
                     return
-                except (Exception, SystemExit) as error:  # what would end a thread ends a photo
+                except (Exception, SystemExit) as error:  # fails this photo, not the whole run
                     yield failure(index, source.name, error)
-        except RuntimeError:  # a closed engine's threads take no more work
+        except RuntimeError:  # a closed engine's thread pools accept no more work
             if not self._engine._closed.is_set():
                 raise
         finally:
@@ -156,7 +150,7 @@ class LocalRun:
         return photo, options, replace(enhanced, report=replace(enhanced.report, seconds=stages))
 
     def _deadline(self, name: str) -> Checkpoint:
-        """A checkpoint that also stops the photo when it has been at the model for too long."""
+        """A checkpoint that also stops the photo when it has kept the model busy for too long."""
         most = self._engine._limits.max_seconds
         end = time.monotonic() + most
 
@@ -181,5 +175,5 @@ class LocalRun:
 
 
 def _submit(thread: ThreadPoolExecutor, work: Callable[[A], T], argument: A) -> Future[T]:
-    """Let a thread do the work in the caller's context: what it logs tells for which request."""
+    """Run `work` in a thread, but in the caller's context, so that log lines name the request."""
     return thread.submit(copy_context().run, work, argument)

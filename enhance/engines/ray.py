@@ -1,8 +1,8 @@
-"""A pool of resident enhancers on Ray, on this machine or on a cluster.
+"""A pool of resident enhancers on Ray, on this machine or a cluster.
 
-Plain actors, not Ray Serve: the queue, its fairness and the way back to the caller exist already,
-and Serve's own would stand between a photo and the answer to "stop this one". Each actor holds a
-whole LocalEngine, so that a photo becomes the same bytes as there.
+Plain actors rather than Ray Serve: we already have a fair queue and a way to return results, and
+Serve's own queue would keep "stop" from reaching the photo it is meant for. Each actor holds a
+whole LocalEngine, so the results are identical byte for byte.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from threading import Condition, Event, Thread
 from typing import Any
 
-# Before ray is imported: it reports its use to its makers unless told not to.
+# Before ray is imported: by default it sends usage statistics to its developers.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import numpy as np
@@ -28,25 +28,27 @@ from ray.exceptions import RayError, RayTaskError
 
 from enhance.engines.base import failure
 from enhance.engines.local import LocalEngine, LocalRun
-from enhance.engines.plan import Plan
+from enhance.engines.replicas import Plan
 from enhance.errors import EnhanceError, OptionsError, ReplicaLost
 from enhance.i18n import say
+from enhance.limits import Limits
+from enhance.options import Options
 from enhance.photos import read
 from enhance.pipeline import Enhancer
-from enhance.records import EngineInfo, Failure, Limits, Options, Result, Source
+from enhance.records import EngineInfo, Failure, Result, Source
 
 log = logging.getLogger(__name__)
 
-_TRIES = 3  # a photo whose replica was lost goes to another one, at most twice
-_PAUSE = 1.0  # seconds before a replica that could not be started is tried again
+_TRIES = 3  # a photo whose replica was lost is given to another one, at most twice
+_PAUSE = 1.0  # seconds before another attempt to start a replica
 
 Answer = tuple[Result | Failure, "np.ndarray[Any, Any]", "np.ndarray[Any, Any] | None"]
-"""A record without its bytes; the bytes of the result and of its layers, which travel as arrays
-because those are not copied into messages."""
+"""A record without its bytes, then the bytes of the result and of its layers. Those are arrays
+because Ray does not copy arrays into its messages."""
 
 
 class Replica:
-    """One resident enhancer in a process of its own, somewhere in the cluster."""
+    """A resident enhancer in its own process, somewhere in the cluster."""
 
     def __init__(self, load: Callable[[], Enhancer], limits: Limits) -> None:
         self._engine = LocalEngine(load, limits)
@@ -60,13 +62,13 @@ class Replica:
     def enhance(
         self, task: int, data: bytes, source: Source, options: Options, viewed: bool
     ) -> Answer | None:
-        """Enhance one photo, whose file holds `data`; None when it was stopped."""
+        """Enhance one photo, given its file's contents `data`; None if it was stopped."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "photo"
             path.write_bytes(data)
             run = self._engine.run([replace(source, path=path)], options, viewed=viewed)
             self._at_work = task, run
-            if self._stopped == task:  # it came sooner than the photo
+            if self._stopped == task:  # `stop` was called before the work began
                 run.close()
             record = next(run, None)
             self._at_work = None
@@ -87,7 +89,7 @@ class Replica:
 
 @dataclass(eq=False)
 class _Task:
-    """A photo on its way through the pool. data: its file's bytes in Ray's object store."""
+    """A photo in the pool. data: the bytes of its file, in Ray's object store."""
 
     number: int
     run: RayRun
@@ -98,18 +100,18 @@ class _Task:
 
 
 class RayEngine:
-    """Photos of all runs wait in one line; whichever replica is free takes the next one.
+    """Photos of all runs wait in one queue; whichever replica is free takes the next one.
 
-    A run has one photo more in the pool than there are replicas. So none is ever idle, and who
-    comes late waits for little.
+    A run keeps one photo more in the pool than there are replicas. This keeps every replica busy
+    while a run that starts later does not wait long.
     """
 
     def __init__(
         self, load: Callable[[], Enhancer], limits: Limits, replicas: int | None = None
     ) -> None:
-        """Connects to the cluster that RAY_ADDRESS names, else starts Ray on this machine.
+        """Connect to the cluster that RAY_ADDRESS names, or start Ray on this machine.
 
-        load: makes the enhancer, in each replica. replicas: how many; None: as many as there is
+        load: makes the enhancer, in each replica. replicas: how many; None for as many as there is
         room for, see `Plan`.
 
         Raises OptionsError when Ray cannot be reached or started.
@@ -130,7 +132,7 @@ class RayEngine:
         self._plan = Plan.of_cluster(replicas)
         self._changed = Condition()
         self._line: deque[_Task] = deque()
-        self._at_work: dict[_Task, Any] = {}  # and the actor that works on it
+        self._at_work: dict[_Task, Any] = {}  # the actor that works on each task
         self._actors: set[Any] = set()
         self._threads: list[Thread] = []
         self._info: EngineInfo | None = None
@@ -199,7 +201,7 @@ class RayEngine:
             self._changed.notify()
 
     def _drop(self, run: RayRun) -> None:
-        """Take a run's photos out of the line, and stop those that are worked on."""
+        """Remove a run's photos from the queue, and stop those in progress."""
         with self._changed:
             self._line = deque(task for task in self._line if task.run is not run)
             at_work = [(t, actor) for t, actor in self._at_work.items() if t.run is run]
@@ -207,7 +209,7 @@ class RayEngine:
             actor.stop.remote(task.number)
 
     def _serve(self) -> None:
-        """One replica's thread: keep an actor alive and give it photo after photo."""
+        """The thread of one replica: keep an actor alive and give it photo after photo."""
         while (actor := self._healthy()) is not None:
             while (task := self._next(actor)) is not None:
                 try:
@@ -221,7 +223,7 @@ class RayEngine:
                         )
                     )
                     if self._info is None and answer and isinstance(answer[0], Result):
-                        self._info = ray.get(actor.load.remote())  # at the second attempt
+                        self._info = ray.get(actor.load.remote())  # loaded at a later attempt
                 except RayTaskError as error:
                     self._done(task, failure(task.index, task.source.name, error.cause))
                 except RayError as error:
@@ -235,9 +237,9 @@ class RayEngine:
                 self._actors.discard(actor)
 
     def _healthy(self) -> Any:
-        """A new actor with its models loaded; None when the engine is closed.
+        """A new actor with its models loaded; None if the engine is closed.
 
-        When the models cannot be loaded the actor stays all the same: each photo says why.
+        An actor whose models cannot be loaded is returned all the same: each photo says why.
         """
         while True:
             with self._changed:
@@ -330,7 +332,7 @@ class RayRun:
 
     @property
     def closed(self) -> bool:
-        """Whether nobody waits for further records."""
+        """Whether nobody is waiting for further records."""
         return self._stop.is_set() or self._engine._closed
 
     def close(self) -> None:
@@ -340,7 +342,7 @@ class RayRun:
         self.deliver(None)
 
     def deliver(self, record: Result | Failure | None) -> None:
-        """Take a finished record; None ends the run."""
+        """Accept a finished record; None ends the run."""
         self._finished.put(record)
 
 

@@ -1,7 +1,7 @@
 """GPUs that Hugging Face's ZeroGPU lends for one photo at a time.
 
-There the server has no GPU. A function that is marked with `spaces.GPU` runs in a fork of it that
-has one, and loses it when it returns. `spaces` is installed on such Spaces, and nowhere else.
+On ZeroGPU the server itself has no GPU. A function wrapped in `spaces.GPU` runs in a fork of the
+server that has one until the function returns. `spaces` is installed only on such Spaces.
 """
 
 from __future__ import annotations
@@ -11,27 +11,29 @@ from collections.abc import Callable
 import spaces
 
 from enhance.errors import EnhanceError
+from enhance.options import Options
 from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import Checkpoint, EngineInfo, Options, Photo
+from enhance.records import Checkpoint, EngineInfo, Photo
 
-# Nothing can be timed before a GPU is lent. The guess becomes better with every photo.
+# Nothing can be timed before a GPU is lent; estimates based on this guess improve with every photo.
 _INFO = EngineInfo("cuda", "fp16", pixel_seconds=1e-6)
 
 
 class LentEnhancer:
-    """An `Enhancer` that works on a GPU only while it has a photo."""
+    """An `Enhancer` that holds a GPU only while it works on a photo."""
 
     info = _INFO
 
     def __init__(self, load: Callable[[], Enhancer]) -> None:
-        """load: makes the enhancer; called on the first GPU that is lent, and kept as long as
-        ZeroGPU keeps its fork."""
+        """load: makes the enhancer; called on the first GPU that is lent. The enhancer lives as
+        long as ZeroGPU keeps the fork."""
         self._load = load
         self._enhancer: Enhancer | None = None
         self._lent = spaces.GPU(self._work)
 
     def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
-        """As `Enhancer.__call__`, but stops before a photo only: a fork hears nothing."""
+        """As `Enhancer.__call__`, but a stop takes effect only before a photo: nothing reaches a
+        running fork."""
         checkpoint()
         enhanced = self._lent(photo, options)
         if isinstance(enhanced, EnhanceError):
@@ -39,7 +41,8 @@ class LentEnhancer:
         return enhanced
 
     def _work(self, photo: Photo, options: Options) -> Enhanced | EnhanceError:
-        """In the fork. What is raised there arrives as the name of its class; so it is returned."""
+        """Runs in the fork. Errors are returned, because of a raised one only its class's name
+        would arrive."""
         try:
             if self._enhancer is None:
                 self._enhancer = self._load()

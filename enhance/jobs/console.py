@@ -1,4 +1,4 @@
-"""What the command tells the person, or the program, that started it."""
+"""What the command prints: progress, finished photos, failures and totals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from enhance.records import Failure, Result
 
 @dataclass
 class Counts:
-    """How the photos of one run ended. left_out: kinds of `Listed`, see there."""
+    """How many photos of a run ended in which way. left_out: by kind of `Listed`, see there."""
 
     done: int = 0
     skipped: int = 0
@@ -25,9 +25,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class Show:
-    """Lines on standard output, for people or as JSON; failures and progress on standard error.
+    """Prints lines to standard output, for people or as JSON; failures and progress to standard
+    error.
 
-    out: where the results go, in the person's words.
+    out: the destination of the results, as the user wrote it.
     """
 
     out: str
@@ -35,7 +36,7 @@ class Show:
     quiet: bool = False
 
     def bar(self, unit: str, total: int | None = None, doing: str | None = None) -> tqdm[Any]:
-        """A progress bar with rate and expected time; in a log file a line now and then."""
+        """A progress bar with rate and time left; in a log file, a line every ten seconds or so."""
         return tqdm(
             desc=doing,
             total=total,
@@ -46,7 +47,7 @@ class Show:
         )
 
     def skipped(self, index: int, source: str, name: str, file: PathOrUrl) -> None:
-        """A photo was done before."""
+        """A photo was done in an earlier run."""
         if self.json:
             known = {"file": str(file), "name": name, "source": source}
             self._say({"ok": True, "index": index, **known, "skipped": True})
@@ -70,7 +71,7 @@ class Show:
             tqdm.write(f"failed: {record.reason}", file=sys.stderr)
 
     def end(self, total: int, counts: Counts, seconds: float) -> None:
-        """All photos are over."""
+        """The run is over: print the totals."""
         rate = counts.done / seconds if seconds else 0.0
         if self.json:
             times = {"seconds": round(seconds, 2), "photos_per_second": round(rate, 2)}

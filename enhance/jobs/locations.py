@@ -1,4 +1,4 @@
-"""From what a person wrote, a path or a URL, to the photos there, or to where results go."""
+"""Opens what the user wrote, a path or a URL: the photos there, or the folder for results."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from enhance.jobs.manifest_lines import Results
 from enhance.jobs.object_store import Store
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.sources import Photos, Shard, below, stored
-from enhance.records import Limits
+from enhance.limits import Limits
 
 
 def find_folder(text: str) -> Path | Store:
-    """A local folder, or one in a store. Raises ValueError with a sentence when it is neither."""
+    """A folder, local or in an object store. Raises ValueError with a sentence if it is neither."""
     if "://" not in text:
         return Path(text)
     protocol = text.partition("://")[0].rpartition("::")[2]
@@ -32,7 +32,7 @@ def find_folder(text: str) -> Path | Store:
         raise ValueError(
             f"{protocol}:// needs a package that is not installed: pip install {package}."
         ) from error
-    except Exception as error:  # of each file system's own kind
+    except Exception as error:  # each file system raises errors of its own
         raise ValueError(f"{text} cannot be opened: {error}.") from error
     return Path(root) if isinstance(files, LocalFileSystem) else Store(files, root)
 
@@ -44,10 +44,10 @@ def open_photos(
     tick: Callable[[], object],
     limits: Limits,
 ) -> Photos:
-    """The photos of a shard in a folder and those in it, but not in that of the results.
+    """A shard of the photos in a folder and its subfolders, except the folder of the results.
 
-    tick: called for each photo that is found. Raises OSError when the folder cannot be read,
-    ValueError with a sentence if the results would lie among the photos.
+    tick: called for each photo found. Raises OSError if the folder cannot be read, ValueError with
+    a sentence if the results would be mixed with the photos.
     """
     mixed = "OUT must not be SRC, nor a folder that SRC lies in: results are no photos to enhance."
     if isinstance(source, Path):
@@ -62,5 +62,5 @@ def open_photos(
 
 
 def open_results(folder: Path | Store) -> Results:
-    """Where results go. Raises OSError."""
+    """Open the folder for results. Raises OSError."""
     return Manifest(folder) if isinstance(folder, Path) else Bucket(folder)

@@ -1,10 +1,10 @@
-"""What is done already in a folder of results, remembered beyond the process that did it.
+"""A manifest in a folder of results, so that later runs know what is already done.
 
-`.enhance.jsonl` in that folder gets one line of JSON per photo, appended when its result is there
-under its final name. A process may be killed at any moment: at worst a photo was finished and its
-line was not, and that photo is made once more; a line that was torn counts as none. Several
-processes may work into one folder: each saves while it holds the lock beside the manifest, and
-has read by then what the others wrote.
+`.enhance.jsonl` in that folder gets one line of JSON per photo, appended once the result has its
+final name. A process may be killed at any moment. At worst a photo's result is complete but its
+line is missing, and the photo is done once more; a torn line is ignored. Several processes may
+write to one folder: each saves while it holds the lock beside the manifest, after reading what the
+others have appended.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ _CHUNK = 1 << 20  # bytes of the manifest that are read at once
 
 
 class Manifest:
-    """The results in a local folder and the folders in it; see `Results`.
+    """The results in a local folder and its subfolders; see `Results`.
 
-    One thread uses it, any number of processes may.
+    Not thread-safe, but any number of processes may use the same folder.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Opens what is there or begins anew; the folder is made if need be. Raises OSError."""
+        """Open the folder's manifest; creates what does not exist. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._file = (folder / NAME).open("a+b", buffering=0)
-        # Without the fallback it raises OSError where a file system has no locks.
+        # No fallback: raise OSError on a file system without locks.
         self._lock = FileLock(folder / LOCK, fallback_to_soft=False)
-        self._read = 0  # bytes of the file that are known
+        self._read = 0  # bytes of the file that have been read
         self._ledger = Ledger()
-        self._ready: Path | None = None  # the folder that was written into last
+        self._ready: Path | None = None  # the folder that was last written to
         with self._locked():
             self._make_ready(folder)
 
@@ -84,7 +84,8 @@ class Manifest:
             yield
 
     def _make_ready(self, folder: Path) -> None:
-        """Make the folder, without leftovers; whoever holds the lock is the only one who writes."""
+        """Create the folder and remove leftovers. Call it with the lock held, so that nobody else
+        is writing."""
         if folder != self._ready:
             folder.mkdir(parents=True, exist_ok=True)
             remove_partial(folder)
@@ -92,13 +93,13 @@ class Manifest:
 
     def _append(self, added: bytes) -> None:
         self._file.seek(0, os.SEEK_END)
-        if self._file.tell() > self._read:  # a torn line stands at the end
+        if self._file.tell() > self._read:  # the file ends with a torn line
             added = b"\n" + added
         self._file.write(added)
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """Read the whole lines that were added since the last time."""
+        """Read the complete lines that were added since the last call."""
         if os.fstat(self._file.fileno()).st_size <= self._read:
             return
         self._file.seek(self._read)

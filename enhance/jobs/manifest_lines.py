@@ -1,4 +1,4 @@
-"""What the lines of a manifest say, kept on the disk and not in memory, however many they are."""
+"""The lines of a manifest, and an index of them on disk, so that memory does not grow with them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
 from enhance.records import Failure, Result
 
 PathOrUrl: TypeAlias = Path | str
-"""Where a result lies: a path, or a URL."""
+"""The location of a result."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A photo as it is now, and what is wanted of it: equal jobs have equal results.
+    """A photo in its present state, and the options for it. Equal jobs have equal results.
 
-    source: absolute path, or URL. size: in bytes. version: what changes when the photo does: time
-    of change in nanoseconds, or the store's own mark (ETag). 0 and "" when there is no file.
-    wanted: anything that tells one set of options from another. sha256: of the photo, as far as it
-    was read; it is written down, not compared.
+    source: absolute path or URL.
+    size: in bytes; 0 if there is no file.
+    version: something that changes with the photo: its modification time in nanoseconds, or the
+        store's ETag; "" if there is no file.
+    wanted: anything that distinguishes one set of options from another.
+    sha256: hash of the photo if it could be read; recorded, but not compared.
     """
 
     source: str
@@ -35,58 +37,59 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """The last result of a source: a file, relative to the folder of results, of so many bytes."""
+    """The latest result of a source. file: path relative to the folder of results."""
 
     file: str
     bytes: int
 
 
 class Results(Protocol):
-    """Where results go, and what is known of those that are there already."""
+    """The folder that results are saved in, with a record of those it already holds."""
 
     def find(self, job: Job) -> PathOrUrl | None:
-        """The result of a job that is done, if it still lies there as it was written."""
+        """The result of a job, if there is one and its file still has the size it was given."""
 
     def save(self, job: Job, result: Result) -> PathOrUrl:
-        """Write a result under its `filename`, a relative path, and remember it.
+        """Write a result under its `filename`, a relative path, and record it.
 
-        Never over the result of another photo: then a number is added to its name. Raises OSError.
+        Never overwrites the result of another photo, but adds a number to the name instead. Raises
+        OSError.
         """
         ...
 
     def fail(self, job: Job, failure: Failure) -> None:
-        """Remember why there is no result; the photo will be tried again. Raises OSError."""
+        """Record why there is no result; a later run tries the photo again. Raises OSError."""
 
     def close(self) -> None:
-        """Write down what is not written yet and let go. Any number of times. Raises OSError."""
+        """Write what is still pending and close. May be called repeatedly. Raises OSError."""
 
 
 def line(job: Job, **outcome: object) -> bytes:
-    """The line of a manifest for a job that is over."""
+    """The line of a manifest for a job that has ended."""
     return json.dumps({**vars(job), **outcome}).encode() + b"\n"
 
 
 class Ledger:
-    """The last result of each source, and which source each result's name belongs to."""
+    """The latest result of each source, and the source that each result's name belongs to."""
 
     def __init__(self) -> None:
         self._rows = scratch(
             "CREATE TABLE done (source BLOB PRIMARY KEY, size INTEGER, version TEXT, wanted TEXT,"
             " file BLOB, bytes INTEGER) WITHOUT ROWID;"
-            # A name without case: so it is for some file systems.
+            # Case-folded names, because some file systems ignore case.
             "CREATE TABLE owners (name BLOB PRIMARY KEY, source BLOB) WITHOUT ROWID;"
         )
 
     def read(self, lines: Iterable[bytes]) -> None:
-        """Remember what the lines say; one that is torn, or tells of no result, says nothing."""
+        """Add these lines; those that are torn or have no result are ignored."""
         for text in lines:
             try:
                 self._remember(json.loads(text))
             except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-                continue  # torn by a crash, and ended by whoever wrote next
+                continue  # torn by a crash; the next writer ended the line
 
     def find(self, job: Job) -> Done | None:
-        """The result of this job, if its source had no other one since."""
+        """The result of this job, unless its source has got a different one since."""
         row = self._rows.execute(
             "SELECT file, bytes FROM done"
             " WHERE source = ? AND size = ? AND version = ? AND wanted = ?",
@@ -95,11 +98,11 @@ class Ledger:
         return Done(as_text(row[0]), row[1]) if row else None
 
     def free(self, name: str, source: str) -> str:
-        """The relative path, or one with a number if another source's result has it."""
+        """The relative path `name`, with a number added if another source's result has it."""
         return next(one for one in numbered(name) if self._owner(one) in (None, as_bytes(source)))
 
     def close(self) -> None:
-        """Forget everything."""
+        """Delete the tables."""
         self._rows.close()
 
     def _owner(self, name: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""What lies in a store that fsspec knows (S3, Google Cloud Storage, ...), page by page."""
+"""Folders in an object store that fsspec supports (S3, Google Cloud Storage, ...)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fsspec import AbstractFileSystem
 
 from enhance.jobs.walk import Listed
 
-# What stores call the mark, or else the time, that changes with a file's content.
+# Names under which stores give an ETag or hash of a file's content, or else its time of change.
 _VERSIONS = (
     "ETag",
     "etag",
@@ -26,9 +26,9 @@ _VERSIONS = (
 
 
 class Store:
-    """A folder in a store: everything below `root`, which is a path as the file system writes it.
+    """A folder in a store. root: its path in the form that the file system uses.
 
-    Everything raises OSError, whatever the store's own library raises. Threads may share it.
+    All methods raise OSError, whatever the store's library raises. Thread-safe.
     """
 
     def __init__(self, files: AbstractFileSystem, root: str) -> None:
@@ -39,32 +39,32 @@ class Store:
         )  # without a user's name or password
 
     def path(self, name: str) -> str:
-        """Where a relative name lies, as the file system writes it."""
+        """The path of a relative name, in the form that the file system uses."""
         return f"{self.root}/{name}"
 
     def list(self, folder: str) -> Iterator[Listed]:
-        """What lies in a folder (relative, "" is the root), as the store gives it.
+        """The entries of a folder (a relative path, "" for the root), as the store lists them.
 
-        S3 gives everything below it instead, a thousand at a time: so neither a folder with a
-        million photos nor a million folders is too much.
+        On S3 it is everything below the folder instead, fetched a thousand at a time, so a folder
+        with a million photos is no problem, and neither are a million folders.
         """
         with as_os_error():
             if "s3" in _protocols(self.files):
                 yield from self._pages(folder)
                 return
             path = self.path(folder) if folder else self.root
-            self.files.invalidate_cache()  # it may know what was there long ago
+            self.files.invalidate_cache()  # the cached listing may be old
             for info in self.files.ls(path, detail=True):
                 name = info["name"].rstrip("/")[len(self.root) :].lstrip("/")
-                if name and name != folder:  # some list the folder itself
+                if name and name != folder:  # some stores list the folder itself
                     if info["type"] == "directory":
                         yield Listed(name, "folder")
                     else:
                         yield _listed(name, info)
-            self.files.invalidate_cache()  # else it keeps every folder
+            self.files.invalidate_cache()  # otherwise it would keep every folder in memory
 
     def read(self, name: str) -> bytes:
-        """The whole of a file."""
+        """The contents of a file."""
         with as_os_error():
             return self.files.cat_file(self.path(name))
 
@@ -74,13 +74,13 @@ class Store:
             self.files.get_file(self.path(name), target)
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a file there, in one step where the store can (S3, GCS, Azure)."""
+        """Write a file, atomically where the store can (S3, GCS, Azure)."""
         path = self.path(name)
         with as_os_error():
             try:
                 self.files.pipe_file(path, data)
             except FileNotFoundError:
-                if not self.files.exists(self.root):  # no bucket is made by a slip of the pen
+                if not self.files.exists(self.root):  # a typing error must not create a bucket
                     raise
                 self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
                 self.files.pipe_file(path, data)
@@ -93,7 +93,7 @@ class Store:
             page = self.files.call_s3("list_objects_v2", self.files.req_kw, Bucket=bucket, **more)
             for info in page.get("Contents", ()):
                 name = info["Key"][beyond:]
-                if name and not name.endswith("/"):  # what consoles make to show a folder
+                if name and not name.endswith("/"):  # else a placeholder for an empty folder
                     yield _listed(name, {**info, "size": info["Size"]})
             if not page.get("IsTruncated"):
                 return
@@ -102,7 +102,7 @@ class Store:
 
 @contextmanager
 def as_os_error() -> Iterator[None]:
-    """What a store's library raises in the block is raised as an OSError that says the same."""
+    """Turn whatever a store's library raises in the block into an OSError with the same message."""
     try:
         yield
     except OSError:

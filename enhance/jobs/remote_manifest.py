@@ -1,9 +1,9 @@
-"""Results in a store such as S3, where nothing can be appended to or locked.
+"""Results in a store such as S3, where files can be neither appended to nor locked.
 
-The manifest is a folder of parts, `.enhance/<time>-<id>.jsonl`: each process writes parts of its
-own, line by line as in a local folder. A part is put anew with every hundred lines or few seconds,
-and at the end; after some thousand lines the next one is begun. When a process is killed, the
-photos since the last put are done once more, with the same bytes under the same names.
+The manifest is a folder of parts, `.enhance/<time>-<id>.jsonl`. Each process writes its own parts,
+with the same lines as in a local folder. A part is uploaded again every hundred lines or every few
+seconds, and at the end; after some thousand lines a new part is started. If a process is killed,
+the photos since its last upload are done once more, with the same bytes under the same names.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ FOLDER = ".enhance"
 
 log = logging.getLogger(__name__)
 
-_LINES = 100  # at most so many are not put yet
-_SECONDS = 5  # that lines wait, if more photos follow
-_PART = 4000  # lines
+_LINES = 100  # at most this many lines wait to be uploaded
+_SECONDS = 5  # after this time, the next line triggers an upload
+_PART = 4000  # lines per part
 
 
 class Bucket:
-    """The results below a store's root; see `Results`.
+    """The results in a folder of a store; see `Results`.
 
-    What other processes do meanwhile is not seen: let each have a shard of its own.
+    What other processes do at the same time is not seen, so each must have its own shard.
     """
 
     def __init__(self, store: Store) -> None:
-        """Reads what is there. Raises OSError, also when nothing can be written there."""
+        """Read the manifest. Raises OSError, also if the store is not writable."""
         self._store = store
         self._ledger = Ledger()
         self._sizes = scratch("CREATE TABLE sizes (name BLOB PRIMARY KEY, size) WITHOUT ROWID")
-        self._lock = Lock()  # of what follows
+        self._lock = Lock()  # guards the attributes below
         self._open = True
         self._begin_part()
         store.write(f"{FOLDER}/about.txt", b"What `python -m enhance` has done is in the parts.\n")
@@ -73,7 +73,7 @@ class Bucket:
         self._append(line(job, failed=failure.kind, reason=failure.reason))
 
     def close(self) -> None:
-        """See `Results.close`. Safe from any thread."""
+        """See `Results.close`. Thread-safe."""
         with self._lock:
             if self._open:
                 self._open = False
@@ -98,7 +98,7 @@ class Bucket:
                 return
             try:
                 self._put()
-            except OSError:  # the lines are not lost: they are put with the next ones
+            except OSError:  # the lines are not lost, but uploaded with the next ones
                 log.exception("a part of the manifest could not be written")
 
     def _put(self) -> None:

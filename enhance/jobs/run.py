@@ -1,4 +1,4 @@
-"""The loop of the command: what is not done yet goes to the engine, what comes back is saved."""
+"""The command's main loop: give the engine what is not done yet, save what comes back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from enhance.i18n import say
 from enhance.jobs.console import Counts, Show
 from enhance.jobs.manifest_lines import Job, PathOrUrl, Results
 from enhance.jobs.sources import Entry, Photos
-from enhance.records import Failure, Limits, Options, Result, Source
+from enhance.limits import Limits
+from enhance.options import Options
+from enhance.records import Failure, Result, Source
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ _AHEAD = 4  # photos that are fetched before the engine asks for them
 
 @dataclass(frozen=True)
 class _Task:
-    """A photo that is not done yet. `fetched` gives its file, and the job with that one's hash."""
+    """A photo that is not done yet. fetched: its file, and `job` with the file's hash added."""
 
     index: int
     entry: Entry
@@ -51,14 +53,14 @@ def work(
     overwrite: bool,
     show: Show,
 ) -> tuple[Counts, int]:
-    """Enhance what is not done yet, save it and tell of it.
+    """Enhance the photos that are not done yet; save and report the results.
 
-    wanted: see `Job`. limits: the engine's. overwrite: also what is done. Returns how the photos
-    ended, and the number of the signal that ended the work too early or 0.
+    wanted: see `Job`. limits: the engine's. overwrite: redo finished photos too. Returns the counts
+    and the number of the signal that stopped the work, or 0.
     """
     start, total = time.perf_counter(), len(photos.listing)
     counts = Counts(left_out=dict(photos.listing.left_out))
-    at_work: dict[int, _Task] = {}  # by their number among those that the engine was given
+    at_work: dict[int, _Task] = {}  # by the index that the engine gives them
     numbers = count()
 
     def to_do() -> Iterator[_Task]:
@@ -109,9 +111,9 @@ def work(
 
 @contextmanager
 def _signals(run: Run, results: Results) -> Iterator[list[int]]:
-    """While the block runs, SIGTERM and SIGINT end the run, after what can be finished soon.
+    """Within the block, SIGTERM and SIGINT end the run after a few seconds' grace.
 
-    Yields a list that gets the signal's number. A second signal ends the process at once.
+    Yields a list to which the signal's number is added. A second signal kills the process at once.
     """
     received: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -130,7 +132,8 @@ def _signals(run: Run, results: Results) -> Iterator[list[int]]:
         received.append(number)
         put_back()
         run.close()
-        # Loading, or a step of a large model, may take longer; what it works on is not lost.
+        # Loading models, or one step of a large one, may take longer. The photo in progress will
+        # be done by the next run.
         timer = threading.Timer(_GRACE, end, (128 + number,))
         timer.daemon = True
         timer.start()
@@ -149,7 +152,7 @@ def _fetch(photos: Photos, entry: Entry, job: Job, limits: Limits) -> tuple[Path
 
 
 def _hash(path: Path, limits: Limits) -> str:
-    """Of the photo's bytes; "" when they cannot be read or are too many: decoding will say so."""
+    """SHA-256 of the file; "" if it is unreadable or too large, which decoding will report."""
     try:
         readable = path.is_file() and path.stat().st_size <= limits.max_bytes
         return sha256(path) if readable else ""
@@ -166,7 +169,8 @@ def _unread(task: _Task, error: OSError) -> Failure:
 def _save(
     results: Results, task: _Task, job: Job, record: Result | Failure
 ) -> tuple[Result, PathOrUrl] | Failure:
-    """The record, its file named as it is now, and where that is; or why there is none."""
+    """Save a record. Returns the result with its final file name, and the location of the file; or
+    the failure."""
     if isinstance(record, Result):
         photo = PurePosixPath(task.entry.name)
         wanted = photo.with_name(record.filename)
@@ -178,6 +182,6 @@ def _save(
             record = failure(record.index, record.name, NotSaved.because(record.name, error))
     try:
         results.fail(job, record)
-    except OSError:  # the person is told of the failure all the same
+    except OSError:  # the failure is still shown to the user
         log.exception("a failure could not be recorded")
     return record

@@ -1,4 +1,4 @@
-"""Which photos there are to do, and how each is brought to this machine."""
+"""Lists the photos to do, and fetches them to this machine."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Protocol
 from enhance.jobs.object_store import Store
 from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
 from enhance.jobs.walk import Listed, list_local, stated, walk
+from enhance.limits import Limits
 from enhance.photos import EXTENSIONS, output_stem
-from enhance.records import Limits
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A photo as it was listed.
+    """A photo in a listing.
 
-    source: absolute path, or URL. name: what it is called, with the folders that its result will
-    lie in. size, version: see `Job`.
+    source: absolute path or URL. name: its relative path, which its result will have too. size,
+    version: see `Job`.
     """
 
     source: str
@@ -52,9 +52,9 @@ class Shard:
         return f"{self.number}/{self.count}"
 
     def holds(self, name: str) -> bool:
-        """Whether a photo is in this part; each is in exactly one, whatever else there is.
+        """Whether a photo is in this part. It depends on the photo's name only.
 
-        Photos whose results may want the same name (a.jpg and A.png) are always together.
+        Photos whose results could get the same name (a.jpg and A.png) are always in the same part.
         """
         if self.count == 1:
             return True
@@ -64,18 +64,18 @@ class Shard:
 
 
 class Listing:
-    """Photos in a fixed order, on the disk: as many as there are."""
+    """Photos in a fixed order, stored on disk because there may be very many."""
 
     def __init__(self) -> None:
-        self.found = 0  # photos, those that are not in the shard too
-        self.left_out: Counter[str] = Counter()  # kinds of folders that were not looked into
+        self.found = 0  # photos, including those outside the shard
+        self.left_out: Counter[str] = Counter()  # folders that were not listed, by kind
         self._rows = scratch(
             "CREATE TABLE photos (rank INTEGER, name BLOB, source BLOB UNIQUE, size INTEGER,"
             " version TEXT, PRIMARY KEY (rank, name, source)) WITHOUT ROWID;"
         )
 
     def add(self, entry: Entry, rank: int = 0) -> None:
-        """Add a photo, unless it is there; those of a lower rank come first, then by name."""
+        """Add a photo unless it is listed already. Photos are sorted by rank, then by name."""
         row = (rank, as_bytes(entry.name), as_bytes(entry.source), entry.size, entry.version)
         self._rows.execute("INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?)", row)
 
@@ -96,23 +96,23 @@ class Listing:
 
 
 class Photos(Protocol):
-    """Photos to do. `listing` says which; each is fetched when its turn comes."""
+    """The photos of a listing, each fetched when its turn comes."""
 
     listing: Listing
 
     def fetch(self, entry: Entry) -> Path:
-        """The photo's file on this machine. Raises OSError. Threads may call this."""
+        """The photo's file on this machine. Raises OSError. Thread-safe."""
         ...
 
     def release(self, path: Path) -> None:
-        """What `fetch` gave is not needed any more."""
+        """Discard a file that `fetch` returned."""
 
     def close(self) -> None:
-        """Nothing is needed any more."""
+        """Discard all files that `fetch` returned."""
 
 
 class LocalPhotos:
-    """Photos that lie on this machine; see `Photos`."""
+    """Photos on this machine; see `Photos`."""
 
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
@@ -129,7 +129,7 @@ class LocalPhotos:
 
 
 class RemotePhotos:
-    """Photos in a store, each in a temporary file while it is needed; see `Photos`."""
+    """Photos in an object store, each in a temporary file while it is needed; see `Photos`."""
 
     def __init__(self, store: Store, listing: Listing, limits: Limits) -> None:
         self.listing = listing
@@ -142,7 +142,7 @@ class RemotePhotos:
         handle, name = tempfile.mkstemp(dir=self._folder.name)
         os.close(handle)
         if entry.size > self._limits.max_bytes:
-            os.truncate(name, entry.size)  # takes no room: it is refused for its size, unread
+            os.truncate(name, entry.size)  # a sparse file, which is refused for its size unread
         else:
             self._store.fetch(entry.source[len(self._store.url) + 1 :], name)
         return Path(name)
@@ -157,7 +157,7 @@ class RemotePhotos:
 
 
 def named(paths: Iterable[Path]) -> LocalPhotos:
-    """The named files, and the photos directly inside the named folders, without those folders."""
+    """The given files, and the photos directly in the given folders; their names have no folder."""
     listing = Listing()
     for rank, path in enumerate(paths):
         is_folder = path.is_dir()
@@ -172,9 +172,9 @@ def named(paths: Iterable[Path]) -> LocalPhotos:
 
 
 def below(root: Path, shard: Shard, skip: Path | None, tick: Callable[[], object]) -> LocalPhotos:
-    """The photos of a shard in a local folder and all folders in it, but not in `skip`.
+    """A shard of the photos in a local folder and all its subfolders, except the folder `skip`.
 
-    tick: called for each photo. Raises OSError when the folder itself cannot be read.
+    tick: called for each photo. Raises OSError if the folder itself cannot be read.
     """
     root = root.absolute()
     left_out = None
@@ -191,7 +191,7 @@ def below(root: Path, shard: Shard, skip: Path | None, tick: Callable[[], object
 def stored(
     store: Store, shard: Shard, skip: str, tick: Callable[[], object], limits: Limits
 ) -> RemotePhotos:
-    """The same for a folder in a store. skip: the URL of a folder."""
+    """The same for a folder in a store. skip: the URL of a folder to leave out."""
     left_out = f"{skip[len(store.url) + 1 :]}/" if skip.startswith(f"{store.url}/") else "\0"
 
     def inside(folder: str) -> Iterator[Listed]:
@@ -225,5 +225,5 @@ def _is_photo(name: str) -> bool:
 
 
 def _is_visible(name: str) -> bool:
-    """Whether no folder in the path is hidden; in a store, one may also be called ".."."""
+    """Whether no part of the path is hidden; in a store, one may even be called ".."."""
     return "\0" not in name and not any(part.startswith(".") for part in name.split("/"))

@@ -1,4 +1,4 @@
-"""Tables that are too long for memory, in a database that nobody else sees."""
+"""Tables that are too large for memory, in a private temporary database."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sqlite3
 
 
 def scratch(schema: str) -> sqlite3.Connection:
-    """An empty database of this process alone; what does not fit its cache lies on the disk.
+    """An empty database, private to this process; what does not fit in its cache is on disk.
 
-    Threads may share it, statement by statement. It is gone when it is closed.
+    Threads may share it, one statement at a time. Closing it deletes it.
     """
     database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     database.executescript(f"PRAGMA journal_mode = OFF; {schema}")
@@ -16,10 +16,10 @@ def scratch(schema: str) -> sqlite3.Connection:
 
 
 def as_bytes(text: str) -> bytes:
-    """A name as `scratch` can keep it: names of files may hold bytes that are no text."""
+    """A file name in the form stored in the database: it may contain bytes that are not text."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def as_text(data: bytes) -> str:
-    """What `as_bytes` was given."""
+    """The inverse of `as_bytes`."""
     return data.decode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Folders in folders, however many."""
+"""Walks a tree of folders of any size."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Listed:
-    """Something in a folder.
+    """An entry of a folder.
 
-    name: relative to where the walk began, POSIX. linked: a link to a folder. size, version: of a
-    file, see `Job`.
+    name: POSIX path relative to the root of the walk. size, version: of a file, see `Job`.
     """
 
     name: str
@@ -29,9 +28,10 @@ class Listed:
 
 
 def walk(list_folder: Callable[[str], Iterator[Listed]]) -> Iterator[Listed]:
-    """Everything below "" but folders that can be read, in no order.
+    """Every entry below the root "", in no particular order; of folders, only those not entered.
 
-    list_folder: what lies in a folder; raises OSError. Only if "" cannot be read, this does too.
+    list_folder: lists a folder's entries, raising OSError if it cannot. An OSError from the root is
+    passed on; any other folder is logged and yielded as an "unreadable folder".
     """
     folders = scratch("CREATE TABLE folders (name BLOB)")
     name: str | None = ""
@@ -54,7 +54,8 @@ def walk(list_folder: Callable[[str], Iterator[Listed]]) -> Iterator[Listed]:
 
 
 def list_local(root: Path, folder: str) -> Iterator[Listed]:
-    """What lies in a local folder: for `walk`. Links to folders are not folders: no loops."""
+    """The entries of a local folder, for `walk`. Links to folders are not followed, so there are no
+    loops."""
     with os.scandir(root / folder) as found:
         for one in found:
             name = f"{folder}/{one.name}" if folder else one.name
@@ -71,7 +72,7 @@ def list_local(root: Path, folder: str) -> Iterator[Listed]:
 
 
 def stated(listed: Listed, path: Path) -> Listed:
-    """The same with the size and version of a local file, if there is one."""
+    """The same entry with the size and version of a local file, if that exists."""
     try:
         status = path.stat()
     except OSError:  # reading it will say why

@@ -1,1 +1,1 @@
-"""Network definitions that run fast and load upstream weights, and the device they run on."""
+"""Fast definitions of networks that load upstream weights, and the device that they run on."""

@@ -1,10 +1,10 @@
 """The GFPGAN network for inference (Wang et al. 2021): a U-Net steering a StyleGAN2 generator.
 
-The same function as `GFPGANv1Clean` of `gfpgan/archs/gfpganv1_clean_arch.py` on top of
-`gfpgan/archs/stylegan2_clean_arch.py`, with the stored noise instead of fresh noise. Upstream
-modulates a copy of every kernel for every face; here the features are modulated instead, so that
-all faces of a batch share one ordinary convolution, and what upstream convolves after enlarging it
-is convolved before (`DoublingConv`).
+The same function as `GFPGANv1Clean` in `gfpgan/archs/gfpganv1_clean_arch.py` on top of
+`gfpgan/archs/stylegan2_clean_arch.py`, with the stored noise instead of fresh noise, but faster.
+Upstream modulates a copy of every kernel for every face; here the features are modulated instead,
+so that all faces in a batch share one ordinary convolution. And where upstream enlarges features
+before convolving them, here they are convolved first (`DoublingConv`).
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _SLOPE = 0.2  # of the leaky ReLUs
-_GAIN = 2.0**0.5  # upstream multiplies the result of every style convolution by it
-_EPSILON = 1e-8  # upstream's, keeps the demodulation finite
-_WORTHWHILE = 16  # edge in pixels from which `DoublingConv` gains by its detour
+_GAIN = 2.0**0.5  # upstream multiplies the result of every style convolution by this
+_EPSILON = 1e-8  # as upstream; keeps the demodulation finite
+_WORTHWHILE = 16  # side in pixels from which the fast path of `DoublingConv` pays
 
 
 class DoublingConv(nn.Conv2d):
     """(n, inputs, h, w) → (n, outputs, 2h, 2w): bilinear doubling, then a 3×3 convolution.
 
-    Doubling puts zeros between the pixels and blurs with (1, 3, 3, 1) / 4 in each direction. The
-    blur can as well come after the convolution, which then meets three zeros in four pixels: a
-    transposed convolution, a quarter of the work. Only at the border the two orders differ.
-    Other devices take the plain way: this one was measured on CPUs only.
+    Bilinear doubling inserts zeros between the pixels and blurs with (1, 3, 3, 1) / 4 in each
+    direction. The blur can just as well come after the convolution, whose input then has three
+    zeros in four pixels: a transposed convolution with a quarter of the work. The two orders differ
+    only at the border. Other devices take the plain path, because this one was measured on CPUs
+    only.
     """
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
@@ -42,7 +43,7 @@ class DoublingConv(nn.Conv2d):
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 4
         blur = torch.outer(taps, taps).expand(self.out_channels, 1, 4, 4)
         out = F.conv2d(sparse, blur, self.bias, groups=self.out_channels)
-        # The border from its own two rows or columns, beyond which the convolution sees zeros.
+        # Recompute the border from two rows or columns; beyond it, the convolution sees zeros.
         top, bottom = _double(x[:, :, :2])[:, :, :2], _double(x[:, :, -2:])[:, :, -2:]
         left, right = _double(x[..., :2])[..., :2], _double(x[..., -2:])[..., -2:]
         out[:, :, :1] = F.conv2d(top, weight[:, :, 1:], self.bias, padding=(0, 1))
@@ -67,7 +68,7 @@ class ResBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = F.leaky_relu_(self.conv1(x), _SLOPE)
         if self.grow:
-            # Resampling and a 1×1 convolution commute: convolve where there are fewer pixels.
+            # Resampling and a 1×1 convolution commute, so convolve while there are fewer pixels.
             skip = _double(self.skip(x))
         else:
             skip = self.skip(_halve(x))
@@ -76,10 +77,10 @@ class ResBlock(nn.Module):
 
 
 class Modulation(nn.Module):
-    """A style vector (n, style) → the factors of the input channels, always in float32.
+    """A style vector (n, style) → factors for the input channels, always in float32.
 
-    The factors (n, inputs) are divided by the largest of each face, (n, 1), so that no style can
-    overflow half precision.
+    The factors (n, inputs) are divided by each face's largest one, (n, 1), so that no style can
+    overflow in half precision. Returns both.
     """
 
     def __init__(self, style: int, inputs: int) -> None:
@@ -96,8 +97,8 @@ class Modulation(nn.Module):
 class StyleConv(nn.Module):
     """x (n, inputs, h, w), style (n, style) → (n, outputs, h, w), or twice h and w.
 
-    noise: (1, 1, h', w'), already times the layer's noise strength.
-    power: (inputs, outputs), the kernel's squares summed over its extent.
+    noise: (1, 1, h', w'), already multiplied by the layer's noise strength.
+    power: (inputs, outputs), the kernel's squares summed over its height and width.
     """
 
     noise: Tensor
@@ -118,7 +119,7 @@ class StyleConv(nn.Module):
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         factors, largest = self.modulation(style)
         power = factors.square() @ self.power.float() + _EPSILON / largest.square()
-        # Where a kernel is all but zero the factor may exceed half precision; its product is 0.
+        # If a kernel is nearly zero, the factor may exceed half precision; the product is 0 anyway.
         demodulation = (_GAIN * torch.rsqrt(power)).clamp_max(torch.finfo(x.dtype).max)
         x = x * factors[:, :, None, None].to(x.dtype)
         out: Tensor = self.conv(x)
@@ -130,7 +131,7 @@ class StyleConv(nn.Module):
 class ToRGB(nn.Module):
     """x (n, inputs, h, w), style (n, style) → (n, 3, h, w) in float32.
 
-    A 1×1 convolution without demodulation, as a product of matrices, one for each face.
+    A 1×1 convolution without demodulation, computed as one matrix product per face.
     """
 
     def __init__(self, inputs: int, style: int) -> None:
@@ -148,7 +149,7 @@ class ToRGB(nn.Module):
 
 
 class Condition(nn.Module):
-    """Features (n, features, h, w) → scale or shift of half the generator's channels."""
+    """Features (n, features, h, w) → scale or shift for half of the generator's channels."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -161,7 +162,7 @@ class Condition(nn.Module):
 
 
 class Level(nn.Module):
-    """One doubling of the U-Net's way up, and of the generator that it steers."""
+    """One doubling in the U-Net's decoder, and in the generator that it steers."""
 
     def __init__(self, inputs: int, outputs: int, style: int, size: int) -> None:
         super().__init__()
@@ -194,7 +195,7 @@ def _halve(x: Tensor) -> Tensor:
 class GFPGAN(nn.Module):
     """RGB (n, 3, s, s) in -1..1, in the network's own precision → the same in float32, not clamped.
 
-    channels: those of the generator at 4, 8, ... s pixels; the U-Net has half of them.
+    channels: channels of the generator at 4, 8, ... s pixels; the U-Net has half as many.
     """
 
     def __init__(self, channels: tuple[int, ...], style: int) -> None:
@@ -220,8 +221,8 @@ class GFPGAN(nn.Module):
     def from_state(cls, state: Mapping[str, Tensor]) -> GFPGAN:
         """The network with a copy of the weights in a checkpoint's state dict ("params_ema").
 
-        Raises KeyError, IndexError or RuntimeError when they are those of another network, also of
-        a GFPGAN built without input_is_latent or different_w.
+        Raises KeyError, IndexError or RuntimeError if they are another network's, or those of a
+        GFPGAN built without input_is_latent or different_w.
         """
         decoder = "stylegan_decoder"
         ours = {"constant": state[f"{decoder}.constant_input.weight"]}
@@ -281,7 +282,7 @@ class GFPGAN(nn.Module):
             features = down(features)
             skips.append(features)
         features = F.leaky_relu_(self.last(features), _SLOPE)
-        # Upstream flattens in the order channel, row, column.
+        # Flattened in the order channel, row, column, as upstream does.
         styles = self.to_styles(features.flatten(1)).view(n, -1, self.style).unbind(1)
 
         x = self.conv(self.constant.expand(n, -1, -1, -1), styles[0])

@@ -1,4 +1,4 @@
-"""Arrays to tensors and back; which device, which precision; running out of memory."""
+"""Runs networks: chooses device and precision, converts arrays, handles running out of memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
 from enhance.i18n import say
-from enhance.records import Checkpoint, FloatArray, Pixels, Setup
+from enhance.options import Setup
+from enhance.records import Checkpoint, FloatArray, Pixels
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Device:
-    """Where networks run and in which precision ("fp32", "bf16" or "fp16")."""
+    """The device that networks run on, and their precision ("fp32", "bf16" or "fp16")."""
 
     torch_device: torch.device
     precision: str
@@ -38,9 +39,9 @@ class Device:
 
     @classmethod
     def of(cls, setup: Setup) -> Device:
-        """Resolve "auto": the fastest device there is, the precision that it does well.
+        """Resolve "auto" to the fastest device, and to the precision that suits it best.
 
-        Raises EnhanceError when the wanted device is not there.
+        Raises EnhanceError if the requested device does not exist.
         """
         name = setup.device
         if name == "auto":
@@ -54,7 +55,7 @@ class Device:
         return cls(torch.device(name), precision)
 
     def settle(self, net: Net) -> Net:
-        """The net on this device, in this precision, ready for inference."""
+        """Move the net to this device and precision, ready for inference."""
         net.requires_grad_(False).eval()
         return net.to(self.torch_device, _DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -87,8 +88,8 @@ class ResidentNet:
     def __call__(self, pixels: FloatArray) -> FloatArray:
         """(n, h, w, c) float32 → (n, h', w', c') float32, both in main memory.
 
-        What overflows in half precision is done once more in fp32. Raises ModelFailed when there
-        are still values that are no numbers.
+        If values overflow in half precision, the network runs again in fp32. Raises ModelFailed if
+        there are infinities or NaNs even then.
         """
         result = self._run(pixels)
         if _finite(result):
@@ -111,10 +112,10 @@ class ResidentNet:
         return self.device.fetch(self._net(self.device.put(pixels)))
 
     def shrinking(self, size: int, smallest: int, attempt: Callable[[int], T]) -> T:
-        """`attempt(size)`, at half the size each time the device runs out of memory, at last on
-        the CPU.
+        """Call `attempt(size)`; halve the size whenever the device runs out of memory, down to
+        `smallest`, then start over on the CPU.
 
-        Raises OutOfMemory when even that does not suffice.
+        Raises OutOfMemory if even that fails.
         """
         try:
             return _shrinking(size, smallest, attempt)
@@ -122,14 +123,15 @@ class ResidentNet:
             if self.device.type == "cpu":
                 raise
         log.warning("the device's memory does not suffice, going on with the CPU")
-        # Not in bf16, which would round the weights for good.
+        # Not in bf16, which would round the weights permanently.
         with self._moved(Device(torch.device("cpu"), "fp32")):
             release()
             return _shrinking(size, smallest, attempt)
 
     @contextmanager
     def interruptible(self, checkpoint: Checkpoint) -> Iterator[None]:
-        """Call `checkpoint` before every convolution: on a CPU one tile can take a minute."""
+        """Call `checkpoint` before every convolution, because on a CPU one tile can take a
+        minute."""
         convolutions = [m for m in self._net.modules() if isinstance(m, nn.Conv2d)]
         hooks = [m.register_forward_pre_hook(lambda *_: checkpoint()) for m in convolutions]
         try:
@@ -140,7 +142,8 @@ class ResidentNet:
 
     @contextmanager
     def _moved(self, device: Device) -> Iterator[None]:
-        """The network elsewhere for a while, or for good if it cannot be brought back."""
+        """Move the network for the duration of the block. If the usual device then has no memory
+        for it, it stays on the CPU."""
         usual = self.device
         try:
             with _memory_errors():
@@ -159,15 +162,15 @@ class ResidentNet:
 
 
 def _finite(values: FloatArray) -> bool:
-    """Whether all values are numbers; their sum is not, if one is not."""
+    """Whether all values are finite; if one is not, then neither is their sum."""
     with np.errstate(invalid="ignore"):
         return bool(np.isfinite(values.sum(dtype=np.float64)))
 
 
 def _shrinking(size: int, smallest: int, attempt: Callable[[int], T]) -> T:
-    """`attempt(size)`, at half the size each time the device runs out of memory.
+    """Call `attempt(size)`; halve the size whenever the device runs out of memory.
 
-    Raises OutOfMemory when even `smallest` does not fit.
+    Raises OutOfMemory if even `smallest` does not fit.
     """
     while True:
         try:
@@ -183,7 +186,7 @@ def _shrinking(size: int, smallest: int, attempt: Callable[[int], T]) -> T:
 
 
 def release() -> None:
-    """Give cached device memory back."""
+    """Return cached memory to the device."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
@@ -211,7 +214,8 @@ def _has(device: str) -> bool:
 
 
 def _best_precision(device: str) -> str:
-    """What the device does at full speed; not timed, so that load cannot change the pixels."""
+    """The precision at which the device is fastest. Looked up, not timed, so that the machine's
+    load cannot change the results."""
     if device == "cuda":
         return "fp16" if torch.cuda.get_device_capability() >= (7, 0) else "fp32"
     if device == "mps":
@@ -223,6 +227,6 @@ def _best_precision(device: str) -> str:
 
 
 def free_gpu_bytes() -> int:
-    """Memory of this process's first GPU that nobody uses. Raises RuntimeError without a GPU."""
+    """Free memory of this process's first GPU. Raises RuntimeError without a GPU."""
     free, _ = torch.cuda.mem_get_info()
     return free

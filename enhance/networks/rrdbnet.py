@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 _SLOPE = 0.2  # of the leaky ReLUs
-_RESIDUAL = 0.2  # share of a block's result that is added to its input
+_RESIDUAL = 0.2  # fraction of a block's result that is added to its input
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
@@ -17,7 +17,7 @@ def _conv(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 class ResidualDenseBlock(nn.Module):
-    """Five convolutions, each seeing the results of all before it."""
+    """Five convolutions, each of which sees the results of all previous ones."""
 
     def __init__(self, features: int, growth: int) -> None:
         super().__init__()
@@ -70,9 +70,9 @@ class RRDBNet(nn.Module):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> RRDBNet:
-        """The network of scale 2 or 4 that a state dict is of, with its weights.
+        """The network of scale 2 or 4 for a state dict, with its weights.
 
-        Raises KeyError, IndexError or RuntimeError when it is of another one.
+        Raises KeyError, IndexError or RuntimeError if the state dict is another network's.
         """
         features, inputs = state["conv_first.weight"].shape[:2]
         growth = state["body.0.rdb1.conv1.weight"].shape[0]

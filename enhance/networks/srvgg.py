@@ -13,7 +13,7 @@ class SRVGGNetCompact(nn.Module):
     """RGB (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`; not clamped.
 
     The same function and state-dict keys as `basicsr.archs.srvgg_arch.SRVGGNetCompact` with
-    act_type="prelu". A pixel sees `reach` pixels in each direction, no more.
+    act_type="prelu". reach: how many pixels the receptive field extends in each direction.
     """
 
     def __init__(self, features: int = 64, convolutions: int = 32, scale: int = 4) -> None:
@@ -28,9 +28,9 @@ class SRVGGNetCompact(nn.Module):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> SRVGGNetCompact:
-        """The network that a state dict is of, with its weights.
+        """The network for a state dict, with its weights.
 
-        Raises LookupError, ValueError or RuntimeError when it is of another one.
+        Raises LookupError, ValueError or RuntimeError if the state dict is another network's.
         """
         last = max(int(name.split(".")[1]) for name in state)  # a file may have them in any order
         features = state["body.0.weight"].shape[0]

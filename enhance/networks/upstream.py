@@ -1,7 +1,7 @@
-"""Makes the upstream packages import beside today's torch and torchvision.
+"""Makes the upstream packages importable with current versions of torch and torchvision.
 
-`prepare()` must run before the first import of gfpgan, basicsr or facexlib. Each repair is a
-no-op where it is not needed.
+`prepare()` must run before the first import of gfpgan, basicsr or facexlib. Each repair does
+nothing where it is not needed.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import types
 
 import torch
 
-# Kept alive: the operators are gone when the library object is.
+# Kept alive, because the operators disappear with the library object.
 _libraries: list[torch.library.Library] = []
 
 
 def prepare() -> None:
-    """Apply both repairs; safe to call any number of times."""
+    """Apply both repairs. May be called any number of times."""
     _declare_torchvision_operators()
     _restore_functional_tensor()
 
 
 def _declare_torchvision_operators() -> None:
-    """Let torchvision import next to a torch it was not compiled for.
+    """Make torchvision importable beside a torch that it was not compiled for.
 
-    Such a torchvision cannot load its extension and then stops at
-    "operator torchvision::nms does not exist", because it registers shape functions for operators
-    that nobody declared. Declaring them suffices: nothing here calls either of the two.
+    Such a torchvision cannot load its extension and fails with "operator torchvision::nms does not
+    exist", because it registers shape functions for operators that were never declared. Declaring
+    them is enough, as nothing here calls either of them.
     """
     if "torchvision" in sys.modules or _extension_loads():
         return
@@ -39,10 +39,10 @@ def _declare_torchvision_operators() -> None:
 
 
 def _extension_loads() -> bool:
-    """Whether torchvision's compiled part works with this torch (loads it if so)."""
+    """Whether torchvision's extension works with this torch (loads it if so)."""
     spec = importlib.util.find_spec("torchvision")
     if spec is None or not spec.submodule_search_locations:
-        return True  # no torchvision, nothing to repair
+        return True  # without torchvision there is nothing to repair
     if _libraries or hasattr(torch.ops.torchvision, "nms"):
         return True
     for folder in spec.submodule_search_locations:
@@ -58,7 +58,8 @@ def _extension_loads() -> bool:
 
 
 def _restore_functional_tensor() -> None:
-    """basicsr 1.4.2 imports `torchvision.transforms.functional_tensor`, gone since 0.17."""
+    """Provide `torchvision.transforms.functional_tensor`, removed in torchvision 0.17 and still
+    imported by basicsr 1.4.2."""
     name = "torchvision.transforms.functional_tensor"
     if name in sys.modules or importlib.util.find_spec("torchvision") is None:
         return

@@ -1,15 +1,15 @@
-"""Photos in and out of files: decode to pixels, encode back, and carry what is not pixels.
+"""Photo files: decode them to pixels, encode pixels, and preserve everything that is not pixels.
 
-Pillow (with pillow-heif) reads and writes; tifffile, OpenCV and a small PNG writer step in where a
-file has 16 bits a channel, which Pillow would cut to 8. Files that somebody sent are read by
-`DECODER`, in worker processes; `decode` and `size_of` are what happens there.
+Pillow (with pillow-heif) reads and writes most files; tifffile, OpenCV and a small PNG writer
+handle 16 bits per channel, which Pillow would reduce to 8. Files from users are read by `DECODER`
+in worker processes, which call `decode` and `size_of`.
 """
 
-from enhance.photos.decoder import DECODER, Decoder
 from enhance.photos.decoding import decode, read, size_of
 from enhance.photos.encoding import encode
 from enhance.photos.formats import EXTENSIONS, browser_shows
 from enhance.photos.names import output_stem
+from enhance.photos.worker_pool import DECODER, Decoder
 
 __all__ = [
     "DECODER",

@@ -1,7 +1,7 @@
-"""Colours between a photo's own space, as its ICC profile says, and sRGB, which the models know.
+"""Converts colours between a photo's own space, given by its ICC profile, and the models' sRGB.
 
-A photo stays in its own space from file to file. Only what a model looks at goes to sRGB, and what
-the model makes of it comes back; what sRGB cannot hold goes round the model.
+A photo stays in its own colour space from input to output. Only what a model sees is converted to
+sRGB, and the model's output is converted back. Colours outside sRGB's gamut bypass the model.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from PIL import Image, ImageCms
 Array = NDArray[Any]
 
 _LEVELS = 65_536
-_SAME = 1 / 255  # a space that differs from sRGB by no more than this is sRGB
-_MAX_STEPS = 16  # of a table of several steps
+_SAME = 1 / 255  # a space that differs from sRGB by no more than this counts as sRGB
+_MAX_STEPS = 16  # elements in a multi-process-element tag
 _BAND = 2_000_000  # pixels converted at once
-# Linear sRGB → XYZ as profiles have it, relative to the white of D50 (IEC 61966-2-1, Bradford).
+# Linear sRGB → XYZ as in profiles, relative to the D50 white point (IEC 61966-2-1, Bradford).
 _SRGB_TO_XYZ = np.array(
     [
         [0.4360747, 0.3850649, 0.1430804],
@@ -34,23 +34,23 @@ _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 class ColourSpace(Protocol):
-    """How colours of a photo become sRGB and back. All arrays: (..., 3) float32 in 0..1."""
+    """Converts a photo's colours to sRGB and back. All arrays: (..., 3) float32 in 0..1."""
 
     def to_srgb(self, pixels: Array) -> Array:
-        """Colours of the photo in sRGB, clipped to what that can hold."""
+        """Convert the photo's colours to sRGB, clipped to its gamut."""
         ...
 
     def from_srgb(self, pixels: Array) -> Array:
-        """Colours of sRGB in the photo's space."""
+        """Convert sRGB colours to the photo's space."""
         ...
 
     def beyond(self, pixels: Array) -> Array | None:
-        """What is to be added to `from_srgb(to_srgb(pixels))` to get `pixels`; None if nothing."""
+        """What must be added to `from_srgb(to_srgb(pixels))` to get `pixels`; None if nothing."""
         ...
 
 
 class _Srgb:
-    """A photo that is in sRGB: nothing is to be done."""
+    """The space of a photo that is in sRGB already."""
 
     def to_srgb(self, pixels: Array) -> Array:
         return pixels
@@ -66,7 +66,7 @@ SRGB: ColourSpace = _Srgb()
 
 
 class _Convertible:
-    """What both kinds of profiles share."""
+    """Base class of the two kinds of profiles."""
 
     def to_srgb(self, pixels: Array) -> Array:
         raise NotImplementedError
@@ -80,9 +80,9 @@ class _Convertible:
 
 
 class _Matrix(_Convertible):
-    """A profile of one curve per channel and a matrix.
+    """A profile with one curve per channel and a matrix.
 
-    curves: (3, 65536), channel value → light, rising. to_xyz: (3, 3), light → XYZ of D50.
+    curves: (3, 65536), channel value → linear light, rising. to_xyz: (3, 3), light → D50 XYZ.
     """
 
     def __init__(self, curves: Array, to_xyz: Array) -> None:
@@ -99,12 +99,14 @@ class _Matrix(_Convertible):
 
 
 class _Conversion:
-    """Curves, matrix, inverse curves. Tables instead of powers: exact to 16 bits, and fast."""
+    """Applies curves, a matrix and inverse curves. Tables instead of powers: fast, and accurate to
+    16 bits."""
 
     def __init__(self, start: Array, matrix: Array, end: Array) -> None:
         self._light = start.astype(np.float32)
         self._matrix = matrix.T.astype(np.float32)
-        # Indexed by the root of light: eyes, curves and 16 bits are finest in the dark.
+        # Indexed by the square root of light, for more entries in the dark, where eyes and curves
+        # are most sensitive.
         light = np.linspace(0, 1, _LEVELS) ** 2
         values = np.linspace(0, 1, _LEVELS)
         self._values = np.stack([np.interp(light, c, values) for c in end]).astype(np.float32)
@@ -124,12 +126,12 @@ def _looked_up(tables: Array, pixels: Array) -> Array:
 
 
 class _Tables(_Convertible):
-    """Any other profile, through Little CMS, which has only 8 bits here."""
+    """Any other profile, applied by Little CMS, which Pillow offers with 8 bits only."""
 
     def __init__(
         self, mode: str, there: ImageCms.ImageCmsTransform, back: ImageCms.ImageCmsTransform
     ) -> None:
-        """mode: "RGB" or "L", of the photo."""
+        """mode: the photo's, "RGB" or "L". there, back: transforms to sRGB and from it."""
         self._mode = mode
         self._to = there
         self._from = back
@@ -149,13 +151,13 @@ class _Tables(_Convertible):
 
 @functools.lru_cache(maxsize=8)
 def colour_space(icc: bytes | None, grey: bool = False) -> ColourSpace:
-    """The space that a profile describes, or sRGB where there is no profile.
+    """The colour space that a profile describes; sRGB if there is no profile.
 
-    grey: the photo has one channel; its profile may be one for grey pictures. A profile that leads
-    to other spaces but not back (as some scanners') counts as sRGB too: such a photo is safest
-    left as it is.
+    grey: the photo has one channel, so its profile may be a grey one. A profile that converts to
+    other spaces but not back, like that of some scanners, counts as sRGB too, because it is safest
+    to leave such a photo's colours as they are.
 
-    Raises ValueError when the profile is damaged or for other kinds of pictures.
+    Raises ValueError if the profile is damaged or for other kinds of pictures.
     """
     if icc is None:
         return SRGB
@@ -173,7 +175,7 @@ def colour_space(icc: bytes | None, grey: bool = False) -> ColourSpace:
 
 
 def srgb_view(pixels: Array, space: ColourSpace) -> Array:
-    """A whole photo, (h, w, 3) uint8 or uint16, in sRGB, of the same dtype."""
+    """Convert a whole photo, (h, w, 3) uint8 or uint16, to sRGB of the same dtype."""
     if space is SRGB:
         return pixels
     top = np.iinfo(pixels.dtype).max
@@ -186,9 +188,9 @@ def srgb_view(pixels: Array, space: ColourSpace) -> Array:
 
 
 def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """A CMYK or Lab picture in sRGB, through its profile where it has one.
+    """Convert a CMYK or Lab picture to sRGB, using its profile if it has one.
 
-    Raises ValueError when the profile cannot be used.
+    Raises ValueError if the profile cannot be used.
     """
     try:
         if image.mode == "LAB":
@@ -204,7 +206,7 @@ def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
 
 
 def _profile(icc: bytes) -> ImageCms.ImageCmsProfile:
-    """Raises OSError for what Little CMS would take for ever to go through."""
+    """Open a profile. Raises OSError for one that Little CMS would take for ever to process."""
     try:
         tags = _tags(icc)
     except struct.error as error:
@@ -223,16 +225,16 @@ def _is_srgb(space: ColourSpace, kind: bytes) -> bool:
 
 
 def _tags(icc: bytes) -> list[tuple[bytes, memoryview]]:
-    view = memoryview(icc)  # a profile may name the same bytes many times
+    view = memoryview(icc)  # no copies: many tags may refer to the same bytes
     (count,) = struct.unpack_from(">I", icc, 128)
     entries = (struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100)))
     return [(name, view[start : start + size]) for name, start, size in entries]
 
 
 def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> _Matrix:
-    """Raises KeyError, ValueError or struct.error when the profile is of another kind."""
+    """Parse a matrix profile. Raises KeyError, ValueError or struct.error for any other kind."""
     if b"A2B0" in tags:
-        raise ValueError("tables come first")
+        raise ValueError("tables come first")  # a profile's tables take precedence over its matrix
     if kind == b"GRAY":
         return _Matrix(np.stack([_curve(tags[b"kTRC"])] * 3), _SRGB_TO_XYZ)
     columns = [_numbers(tags[name][8:20]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
@@ -241,7 +243,7 @@ def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> _Matrix:
 
 
 def _tables(icc: bytes, mode: str) -> ColourSpace:
-    """Raises PyCMSError or OSError when the profile is damaged."""
+    """The space of any other profile. Raises PyCMSError or OSError if the profile is damaged."""
     own, srgb = _profile(icc), ImageCms.createProfile("sRGB")
     intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
     there = ImageCms.buildTransform(own, srgb, mode, "RGB", intent)
@@ -257,7 +259,8 @@ def _numbers(body: memoryview) -> tuple[float, ...]:
 
 
 def _curve(tag: memoryview) -> Array:
-    """Channel value → light at 65536 values. Raises ValueError when it does not rise."""
+    """A curve, channel value → linear light, at 65536 values. Raises ValueError if it does not
+    rise."""
     if bytes(tag[:4]) == b"para":
         (kind,) = struct.unpack_from(">H", tag, 8)
         count = (1, 3, 4, 5, 7)[kind] if kind < 5 else 0

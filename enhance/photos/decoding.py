@@ -1,4 +1,4 @@
-"""From a file to a photo."""
+"""Decodes a file to a photo."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.i18n import Sentence, say
+from enhance.limits import Limits
 from enhance.photos.colour import colour_space, printed_as_srgb
 from enhance.photos.deep import is_deep, read_deep, read_deep_tiff, size_of_grey_alpha
 from enhance.photos.formats import load, open_image, pictures, size_in_header, video_bits
@@ -30,21 +31,21 @@ from enhance.photos.metadata import (
     tags_of,
 )
 from enhance.photos.orientation import orientation_of, turn
-from enhance.records import Limits, Photo, Pixels, Source
+from enhance.records import Photo, Pixels, Source
 
 log = logging.getLogger(__name__)
 
-_UNDECODED = 128  # what the decoder leaves where a JPEG's data is missing
-_LINE = 16  # pixels, the height of a line of blocks; the first has garbage where data is missing
+_UNDECODED = 128  # the value of pixels for which a JPEG's data is missing
+_LINE = 16  # pixels, height of a row of blocks; the first incomplete row contains garbage
 _NOTHING = np.empty((0, 0, 3), np.uint8)  # until the pixels are decoded
 
 
 def decode(source: Source, limits: Limits = Limits()) -> Photo:
     """Read a photo: upright RGB pixels and everything that must survive into the output.
 
-    Animated and multi-page files give their first picture, CMYK and Lab become sRGB, of a JPEG
-    that was cut off the part that is left is read; `notes` says so. Size limits are checked
-    against the file's header, before any pixel is decoded.
+    Of an animated or multi-page file only the first picture is read, CMYK and Lab are converted to
+    sRGB, and a truncated JPEG is read as far as it goes; `notes` says so. Size limits are checked
+    against the file's header before any pixel is decoded.
 
     Raises UnreadablePhoto, UnsupportedPhoto or PhotoTooLarge, each naming the photo.
     """
@@ -63,7 +64,7 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
 
 @contextmanager
 def clear_failures(name: str) -> Iterator[None]:
-    """Whatever a decoder raises in the block becomes a PhotoError that names the photo."""
+    """Turn whatever a decoder raises in the block into a PhotoError that names the photo."""
     try:
         yield
     except PhotoError:
@@ -89,7 +90,7 @@ def clear_failures(name: str) -> Iterator[None]:
 
 
 def too_costly(name: str) -> UnsupportedPhoto:
-    """The error about a file that takes more than a photo of its size may."""
+    """The error for a file that takes more time or memory than a photo of its size may."""
     return UnsupportedPhoto(
         say(
             "“{name}” was not opened: that takes far more time or memory than a photo of its size "
@@ -161,7 +162,7 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
         notes.append(say("Read with 8 bits per channel; the photo has {bits}.", bits=bits))
     orientation = orientation_of(tags_of(image))
     if kind == "PNG":
-        image.load()  # in this format, blocks may follow the pixels
+        image.load()  # in a PNG, metadata may follow the pixels
     icc = image.info.get("icc_profile") or None
     blocks = Photo(
         name=name,
@@ -189,13 +190,13 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
         if image.mode in ("CMYK", "LAB"):
             image, icc = _as_srgb(image, icc, notes), None
         pixels = _pixels(image)
-        if kind != "TIFF":  # these Pillow turns itself
+        if kind != "TIFF":  # Pillow turns TIFFs itself
             pixels = turn(pixels, orientation)
     return _filled(blocks, pixels, icc, notes)
 
 
 def _decode_deep_grey_alpha(name: str, data: bytes, limits: Limits) -> Photo:
-    """A TIFF of two channels of 16 bits, which Pillow does not open."""
+    """Decode a TIFF with two 16-bit channels, which Pillow cannot open."""
     size = size_of_grey_alpha(io.BytesIO(data))
     _check_size(name, size, limits)
     tags = Image.Exif()
@@ -208,7 +209,7 @@ def _decode_deep_grey_alpha(name: str, data: bytes, limits: Limits) -> Photo:
 
 
 def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Sentence]) -> Photo:
-    """The photo with its pixels, (h, w) or (h, w, 1 to 4), and its profile, if that is usable."""
+    """The photo with its pixels, (h, w) or (h, w, 1 to 4), and its profile if that is usable."""
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     alpha = pixels[..., -1] if pixels.shape[2] in (2, 4) else None
     colour = pixels if alpha is None else pixels[..., :-1]
@@ -248,7 +249,7 @@ def _pixels(image: Image.Image) -> Pixels:
 
 
 def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Image.Image:
-    """A CMYK or Lab picture in sRGB."""
+    """Convert a CMYK or Lab picture to sRGB."""
     notes.append(
         say("Converted from CMYK to sRGB.")
         if image.mode == "CMYK"
@@ -266,7 +267,7 @@ def _unusable_profile() -> Sentence:
 
 
 def _what_is_missing(image: Image.Image) -> Sentence:
-    """About a JPEG that was cut off. Raises ValueError when nothing of it could be read."""
+    """A note about a truncated JPEG. Raises ValueError if nothing of it could be read."""
     empty = (np.asarray(image) == _UNDECODED).reshape(image.height, -1).all(axis=1)
     rows = 0 if empty.all() else image.height - int(np.argmin(empty[::-1]))
     if rows <= _LINE and rows < image.height:

@@ -1,4 +1,5 @@
-"""Photos with 16 bits a channel, which Pillow would cut to 8; and TIFF of 8 bits, alike."""
+"""Reads and writes photos with 16 bits per channel, which Pillow would reduce to 8; also writes
+8-bit TIFFs."""
 
 from __future__ import annotations
 
@@ -29,21 +30,21 @@ from enhance.records import Photo, Pixels
 
 _PNG_BAND = 64_000_000  # bytes compressed at once
 _PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → colour type
-# Values of TIFF tags: what 0 means, one plane per channel, colours multiplied by their alpha.
+# Values of TIFF tags: the meaning of 0, one plane per channel, colours premultiplied by alpha.
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _SEPARATE = 2
 _PREMULTIPLIED = 1
-_WITHOUT_HELP = {1, 8, 32946}  # compressions that tifffile reads alone: none and deflate
+_WITHOUT_HELP = {1, 8, 32946}  # compressions that tifffile reads by itself: none and deflate
 _MAX_CHANNELS = 8
 
 
 def to_8_bit(pixels: Pixels) -> Pixels:
-    """uint16 rounded to the nearest uint8."""
+    """uint16 pixels rounded to uint8."""
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def is_deep(image: Image.Image, data: bytes) -> bool:
-    """Whether the file holds 16 bits a channel, whatever Pillow's mode says."""
+    """Whether the file has 16 bits per channel, whatever Pillow's mode says."""
     if image.format == "PNG":
         return data[24] == 16  # the bit depth in the IHDR chunk
     if image.format == "TIFF":
@@ -57,9 +58,9 @@ def is_deep(image: Image.Image, data: bytes) -> bool:
 
 
 def read_deep(image: Image.Image, data: bytes) -> Pixels:
-    """The pixels, upright: uint16, (h, w) or (h, w, 2 to 4).
+    """The upright pixels: uint16, (h, w) or (h, w, 2 to 4).
 
-    Raises ValueError when they cannot be read as they should.
+    Raises ValueError if they cannot be read correctly.
     """
     orientation = orientation_of(tags_of(image))
     if image.format == "TIFF":
@@ -74,15 +75,15 @@ def read_deep(image: Image.Image, data: bytes) -> Pixels:
 
 def _read_png(data: bytes) -> Pixels:
     pixels = _opencv(data)
-    if data[25] == _PNG_KINDS[2]:  # grey with alpha, which OpenCV makes colour
+    if data[25] == _PNG_KINDS[2]:  # grey with alpha, which OpenCV converts to colour
         pixels = pixels[..., [0, 3]]
     return pixels
 
 
 def size_of_grey_alpha(file: Path | IO[bytes]) -> tuple[int, int]:
-    """(width, height) of a TIFF of two channels of 16 bits, which Pillow does not open.
+    """(width, height) of a TIFF with two 16-bit channels, which Pillow cannot open.
 
-    Raises UnidentifiedImageError when it is another one, TiffFileError when it is none.
+    Raises UnidentifiedImageError for any other TIFF, TiffFileError if the file is not a TIFF.
     """
     with tifffile.TiffFile(file, is_lsm=False) as tiff:
         page = cast(tifffile.TiffPage, tiff.pages[0])
@@ -94,7 +95,7 @@ def size_of_grey_alpha(file: Path | IO[bytes]) -> tuple[int, int]:
 def read_deep_tiff(data: bytes, size: tuple[int, int], orientation: int) -> Pixels:
     """The first picture of a 16-bit TIFF; see `read_deep`.
 
-    size: (width, height), upright or not, that is not too large.
+    size: (width, height), in either orientation, that has passed the size check.
     """
     with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
         page = cast(tifffile.TiffPage, file.pages[0])
@@ -106,10 +107,10 @@ def read_deep_tiff(data: bytes, size: tuple[int, int], orientation: int) -> Pixe
         if page.compression in _WITHOUT_HELP:
             pixels = page.asarray()
             pixels = turn(np.moveaxis(pixels, 0, -1) if planes else pixels, orientation)
-        elif planes:  # these OpenCV gets wrong
+        elif planes:  # OpenCV decodes these wrongly
             raise ValueError("planes in a compression that cannot be read")
         else:
-            pixels = _opencv(data)  # turns TIFFs itself
+            pixels = _opencv(data)  # which turns TIFFs upright itself
         if pixels.dtype != np.uint16 or pixels.ndim not in (2, 3):
             raise ValueError("not a 16-bit picture")
         pixels = pixels.reshape(*pixels.shape[:2], -1)
@@ -133,14 +134,14 @@ def _opencv(data: bytes) -> Pixels:
 
 
 def _divided(pixels: Pixels) -> Pixels:
-    """Colours that were multiplied by their alpha (the last channel), as they were before."""
+    """Undo the premultiplication of colours by alpha (the last channel)."""
     colour, alpha = pixels[..., :-1].astype(np.float32), pixels[..., -1:]
     colour *= np.float32(65535) / np.maximum(alpha, 1)
     return np.concatenate([np.rint(colour.clip(0, 65535)).astype(np.uint16), alpha], axis=2)
 
 
 def write_deep_png(pixels: Pixels, photo: Photo) -> bytes:
-    """pixels: uint16, (h, w) or (h, w, 2 to 4)."""
+    """Encode a PNG. pixels: uint16, (h, w) or (h, w, 2 to 4)."""
     height, width = pixels.shape[:2]
     rows = pixels.reshape(height, -1)
     channels = rows.shape[1] // width
@@ -159,7 +160,7 @@ def write_deep_png(pixels: Pixels, photo: Photo) -> bytes:
     step = max(1, _PNG_BAND // rows[0].nbytes)
     for top in range(0, height, step):
         band = rows[top : top + step].astype(">u2").view(np.uint8)
-        # Each byte less the one a pixel before it, filter 1 of the format.
+        # PNG's filter 1: subtract from each byte the corresponding byte of the previous pixel.
         filtered = np.ones((len(band), band.shape[1] + 1), np.uint8)
         filtered[:, 1:] = band
         filtered[:, 1 + 2 * channels :] -= band[:, : -2 * channels]
@@ -173,7 +174,7 @@ def _chunk(tag: bytes, body: bytes) -> bytes:
 
 
 def write_tiff(pixels: Pixels, photo: Photo) -> bytes:
-    """pixels: uint8 or uint16, (h, w) or (h, w, 2 to 4)."""
+    """Encode a TIFF. pixels: uint8 or uint16, (h, w) or (h, w, 2 to 4)."""
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     exif = Image.Exif()
     exif.load(photo.exif or b"")
@@ -202,7 +203,7 @@ _BYTES, _TEXT, _UNDEFINED = 1, 2, 7  # types of TIFF tags
 
 
 def _text_tags(tags: Image.Exif) -> Iterator[Tag]:
-    """Title, camera, dates and author of an EXIF block in tifffile's form."""
+    """Title, camera, dates and author from an EXIF block, in the form that tifffile expects."""
     for tag in KEPT_TIFF_TAGS:
         value = tags.get(tag)
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""From enhanced pixels to a file."""
+"""Encodes enhanced pixels as a file."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from enhance.i18n import Sentence, say
+from enhance.options import Metadata, OutputFormat
 from enhance.photos.deep import to_8_bit, write_deep_png, write_tiff
 from enhance.photos.location import without_location
 from enhance.photos.metadata import photoshop_block
-from enhance.records import Metadata, OutputFormat, Photo, Pixels
+from enhance.records import Photo, Pixels
 
 
 @dataclass(frozen=True)
 class _Writer:
-    """What an output format can hold.
+    """What an output format can store.
 
-    side: its largest width or height. blocks: the fields of a photo beside its pixels, and the most
-    bytes of each.
+    side: the largest width or height. blocks: the fields of a `Photo` besides its pixels, and the
+    most bytes of each.
     """
 
     extension: str
@@ -36,7 +37,7 @@ class _Writer:
 _ANY = 2**31
 _WEB = {"icc": _ANY, "exif": _ANY, "xmp": _ANY}
 _WRITERS = {
-    # One segment each, less its heads; a profile may have 255 of them.
+    # One segment each, minus its headers; a profile may take 255 segments.
     "JPEG": _Writer(
         "jpg",
         65_500,
@@ -50,7 +51,7 @@ _WRITERS = {
     "HEIF": _Writer("heic", 16_384, _WEB),
     "AVIF": _Writer("avif", 65_535, _WEB),
 }
-# What "same" means for formats that are not written as such.
+# The output format for "same" where the input format is never written.
 _SAME = {"MPO": "JPEG", "GIF": "PNG"}
 _BLOCK_NAMES = {"icc": "ICC profile", "exif": "EXIF", "xmp": "XMP", "iptc": "IPTC"}
 
@@ -63,11 +64,11 @@ def encode(
     quality: int,
     metadata: Metadata = "keep",
 ) -> tuple[bytes, str, tuple[Sentence, ...]]:
-    """Write pixels as a file that carries the photo's profile, metadata and resolution.
+    """Encode pixels as a file that carries the photo's profile, metadata and resolution.
 
-    canvas: RGB (height, width, 3), uint8 or uint16; alpha: (height, width) of that dtype or None.
+    canvas: RGB (height, width, 3), uint8 or uint16. alpha: (height, width) of that dtype, or None.
     metadata: "no-location" leaves out where the photo was taken, "strip" all EXIF, XMP and IPTC.
-    Returns the bytes, the file name's extension and notes about what the format could not hold.
+    Returns the bytes, the file name extension, and notes about what the format could not store.
     """
     notes: list[Sentence] = []
     kind = _SAME.get(photo.format, photo.format) if wanted == "same" else wanted.upper()
@@ -106,7 +107,7 @@ def encode(
 
 
 def _holdable(photo: Photo, kind: str, notes: list[Sentence]) -> Photo:
-    """The photo without what the format cannot hold."""
+    """The photo without what the format cannot store."""
     room = _WRITERS[kind].blocks
     for field, name in _BLOCK_NAMES.items():
         block = getattr(photo, field)
@@ -167,7 +168,7 @@ def _write(kind: str, pixels: Pixels, photo: Photo, quality: int) -> bytes:
 
 
 def _iptc_segment(iptc: bytes | None) -> bytes:
-    """IPTC as a whole segment of a JPEG, as Photoshop invented it."""
+    """IPTC as a complete JPEG segment, in Photoshop's format."""
     if not iptc:
         return b""
     body = b"Photoshop 3.0\0" + photoshop_block(iptc)

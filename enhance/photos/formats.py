@@ -1,4 +1,4 @@
-"""The file formats that photos come in, and opening them."""
+"""The file formats of photos, and how they are opened."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from PIL import Image, UnidentifiedImageError
 
 from enhance.photos.deep import size_of_grey_alpha
 
-Image.init()  # every plugin: opening by a list of formats needs them registered
+Image.init()  # register every plugin, which opening with a list of formats requires
 pillow_heif.register_heif_opener()
-Image.MAX_IMAGE_PIXELS = None  # `Limits` decides, from the header, before a pixel is decoded
+Image.MAX_IMAGE_PIXELS = None  # `Limits` applies instead, before any pixel is decoded
 
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF")
-"""Pillow names of the formats that are decoded (JPEG covers MPO); all else is refused unopened."""
+"""Pillow's names of the formats that are decoded (JPEG includes MPO); no other file is opened."""
 
 EXTENSIONS = [
     ".jpg",
@@ -36,13 +36,13 @@ EXTENSIONS = [
     ".hif",
     ".avif",
 ]
-"""File name endings of those formats, for file pickers and folder walks."""
+"""File name extensions of those formats, for file pickers and folder walks."""
 
 _END_OF_JPEG = b"\xff\xd9"
 
 
 def open_image(data: bytes) -> Image.Image:
-    """The image in a file, its header read, its pixels not decoded yet."""
+    """Open an image file: its header is read, its pixels are not decoded yet."""
     return Image.open(io.BytesIO(data), formats=READABLE)
 
 
@@ -56,12 +56,12 @@ def size_in_header(path: Path) -> tuple[int, int]:
 
 
 def pictures(image: Image.Image, data: bytes) -> int:
-    """How many pictures are in `open_image(data)`; 1 where damage hides it."""
+    """How many pictures `open_image(data)` contains; 1 if the file is too damaged to tell."""
     with suppress(Exception):
-        if image.format == "TIFF":  # which Pillow takes far longer to count
+        if image.format == "TIFF":  # Pillow takes far longer to count these
             with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
                 return len(file.pages)
-        if image.format == "GIF":  # counting goes through all of them
+        if image.format == "GIF":  # counting moves through all of them, so use another image
             with open_image(data) as another:
                 return int(getattr(another, "n_frames", 1))
         return int(getattr(image, "n_frames", 1))
@@ -69,10 +69,10 @@ def pictures(image: Image.Image, data: bytes) -> int:
 
 
 def load(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
-    """Decode the pixels of `open_image(data)`; also says whether the file was complete.
+    """Decode the pixels of `open_image(data)`. Returns the image and whether the file was complete.
 
-    Of a JPEG that ends too early everything up to its end is decoded, the rest is grey; the image
-    is another one then. Any other damage raises what the decoder raises.
+    A truncated JPEG is decoded as far as it goes and the rest is grey; the returned image is then a
+    new one. For any other damage, raises what the decoder raises.
     """
     try:
         image.load()
@@ -86,7 +86,7 @@ def load(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
 
 
 def video_bits(image: Image.Image, data: bytes) -> int:
-    """Bits a channel of a HEIC or AVIF, of which only 8 are read; 8 for all other formats."""
+    """Bits per channel of a HEIC or AVIF, of which only 8 are read; 8 for all other formats."""
     if image.format == "HEIF":
         return int(image.info.get("bit_depth", 8))
     at = data.find(b"av1C") + 6 if image.format == "AVIF" else 0
@@ -95,5 +95,5 @@ def video_bits(image: Image.Image, data: bytes) -> int:
 
 
 def browser_shows(path: Path) -> bool:
-    """Whether every current browser can display a file of this name."""
+    """Whether all current browsers can display a file with this extension."""
     return path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif")

@@ -1,4 +1,4 @@
-"""Where a photo was taken, taken out of its EXIF, XMP and IPTC."""
+"""Removes the location, where a photo was taken, from its EXIF, XMP and IPTC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xml.parsers import expat
 from enhance.photos.ifd import EXIF_PREFIX, GPS_IFD, Ifd
 from enhance.records import Photo
 
-# XMP properties that tell a location, whatever prefix their namespaces have.
+# XMP properties that reveal a location, with any namespace prefix.
 _XMP_LOCATION = re.compile(
     r"(?:.*:)?(?:GPS\w*|City|State|Country|CountryCode|Location|LocationCreated|LocationShown)"
 )
@@ -20,9 +20,9 @@ _IPTC_LOCATION = (26, 27, 90, 92, 95, 100, 101)  # datasets of record 2
 
 
 def without_location(photo: Photo) -> Photo:
-    """The photo with nothing in EXIF, XMP or IPTC that tells where it was taken.
+    """The photo with nothing in EXIF, XMP or IPTC that reveals where it was taken.
 
-    A block that cannot be understood is left out as a whole.
+    A block that cannot be parsed is removed as a whole.
     """
     return replace(
         photo,
@@ -41,7 +41,7 @@ def _without_position(exif: bytes) -> bytes | None:
             ifd.remove(entry)
             if start != ifd.start:
                 Ifd(body, ifd.order, start).erase()
-        if ifd.find(GPS_IFD) is not None:  # no program writes two
+        if ifd.find(GPS_IFD) is not None:  # a second one, which no program writes
             return None
     except (ValueError, struct.error):
         return None
@@ -59,15 +59,15 @@ def _xmp_without_location(xmp: bytes) -> bytes | None:
 
 
 class _LocationRemover:
-    """Takes what tells a location out of XMP, in one pass."""
+    """Removes what reveals a location from XMP, in one pass."""
 
     def __init__(self, xmp: bytes) -> None:
         self._xmp = xmp
         self._kept: list[bytes] = []
-        self._done = 0  # all bytes before are kept or left out
-        self._depth = 0  # elements that are open, from one that tells a location on
-        self._ends = False  # such an element ends where the parser goes on
-        self._tag = False  # a tag that starts at `_done` has attributes that tell a location
+        self._done = 0  # everything before this offset has been either kept or removed
+        self._depth = 0  # depth inside an element that reveals a location; 0 outside
+        self._ends = False  # such an element ends at the parser's next position
+        self._tag = False  # the tag that starts at `_done` has attributes that reveal a location
         self._parser = expat.ParserCreate()
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
@@ -75,7 +75,7 @@ class _LocationRemover:
         self._parser.StartDoctypeDeclHandler = self._doctype
 
     def rest(self) -> bytes:
-        """The packet without it. Raises ExpatError or ValueError when it is no XMP."""
+        """The packet without the location. Raises ExpatError or ValueError if it is not XMP."""
         self._parser.Parse(self._xmp, True)
         self._reach(len(self._xmp))
         return b"".join([*self._kept, self._xmp[self._done :]])
@@ -133,7 +133,7 @@ def _iptc_without_location(iptc: bytes) -> bytes | None:
 
 
 def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """(record, data set, its bytes with their head) of each IPTC data set."""
+    """(record, data set number, its bytes with their header) of each IPTC data set."""
     at, end = 0, len(iptc.rstrip(b"\0"))  # TIFF pads with zeros
     while at < end:
         if len(iptc) < at + 5:

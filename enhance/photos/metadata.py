@@ -1,6 +1,6 @@
-"""What a photo's file says beside its pixels: EXIF, XMP and IPTC, read and edited as bytes.
+"""Reads a photo's metadata, EXIF, XMP and IPTC, and edits it as bytes.
 
-Editing in place keeps everything else where it was: camera makers' notes break when moved.
+It is edited in place so that nothing else moves, because camera makers' notes break when moved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from enhance.photos.orientation import ORIENTATION
 
 XMP_TAG, IPTC_TAG, ICC_TAG = 700, 33723, 34675
 KEPT_TIFF_TAGS = (269, 270, 271, 272, 305, 306, 315, 316, 33432, *range(40091, 40096))
-"""Tags of a TIFF that tell of the photo, not of the file: title, camera, dates, author."""
+"""TIFF tags that describe the photo rather than the file: title, camera, dates, author."""
 
 _PHOTOSHOP_TAG = 34377
 _IPTC_RESOURCE = 0x0404  # among the resources of a Photoshop block
@@ -30,7 +30,7 @@ def tags_of(image: Image.Image) -> Image.Exif:
 
 
 def read_exif(image: Image.Image) -> bytes | None:
-    """The EXIF block of an opened photo, made upright; None when it has none."""
+    """The EXIF block of an opened photo, with its orientation reset; None if it has none."""
     exif = tags_of(image)
     if image.format == "TIFF":
         return exif_of_tiff(exif)
@@ -44,7 +44,7 @@ def read_exif(image: Image.Image) -> bytes | None:
 
 
 def exif_of_tiff(tags: Image.Exif) -> bytes | None:
-    """The EXIF block hidden among the tags of a TIFF, which also describe its layout."""
+    """An EXIF block from those tags of a TIFF that do not describe its layout."""
     blocks = sub_blocks(tags)
     kept = {tag: tags[tag] for tag in KEPT_TIFF_TAGS if tag in tags}
     if not kept and not blocks:
@@ -56,13 +56,13 @@ def exif_of_tiff(tags: Image.Exif) -> bytes | None:
 
 
 def read_xmp(image: Image.Image) -> bytes | None:
-    """The XMP packet of an opened photo, made upright; None when it has none."""
+    """The XMP packet of an opened photo, with its orientation reset; None if it has none."""
     xmp = image.info.get("xmp")
     return _upright_xmp(xmp) if isinstance(xmp, bytes) and xmp else None
 
 
 def read_iptc(image: Image.Image, data: bytes) -> bytes | None:
-    """The IPTC data sets of `data`, opened as `image`; None when it has none."""
+    """The IPTC data sets of the file `data`, opened as `image`; None if it has none."""
     if image.format == "TIFF":
         return iptc_of_tiff(data)
     blocks = image.info.get("photoshop")
@@ -75,24 +75,24 @@ def iptc_of_tiff(data: bytes) -> bytes | None:
     try:
         ifd = Ifd.first(bytearray(data))
         iptc, blocks = (ifd.content(tag) for tag in (IPTC_TAG, _PHOTOSHOP_TAG))
-    except (ValueError, struct.error):  # a BigTIFF, or damaged
+    except (ValueError, struct.error):  # a BigTIFF, or a damaged file
         return None
     return iptc or _resource(blocks, _IPTC_RESOURCE)
 
 
 def photoshop_block(iptc: bytes) -> bytes:
-    """The IPTC data sets as the one resource of a Photoshop block, as JPEG holds them."""
+    """The IPTC data sets as the only resource of a Photoshop block, as stored in a JPEG."""
     head = b"8BIM" + struct.pack(">HHI", _IPTC_RESOURCE, 0, len(iptc))
     return head + iptc + b"\0" * (len(iptc) % 2)
 
 
 def sub_blocks(tags: Image.Exif) -> dict[int, dict[int, Any]]:
-    """The camera settings and the position of an EXIF block, which has them in lists apart."""
+    """The camera settings and the location of an EXIF block, which are in lists of their own."""
     return {ifd: block for ifd in (EXIF_IFD, GPS_IFD) if (block := dict(tags.get_ifd(ifd)))}
 
 
 def add_sub_blocks(tiff: bytes, blocks: dict[int, dict[int, Any]]) -> bytes:
-    """A TIFF with blocks of tags appended, and a new main list that says where they stand."""
+    """A TIFF with lists of tags appended, and a new main list that points to them."""
     data = bytearray(tiff)
     ifd = Ifd.first(data)
     order = ifd.order
@@ -113,16 +113,16 @@ def add_sub_blocks(tiff: bytes, blocks: dict[int, dict[int, Any]]) -> bytes:
 def _written(block: dict[int, Any], magic: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
     written = TiffImagePlugin.ImageFileDirectory_v2(magic + bytes(4))
     for tag, value in block.items():
-        if isinstance(value, str):  # as it was read; Pillow itself would write ASCII only
+        if isinstance(value, str):  # encoded as it was decoded; Pillow would write ASCII only
             written[tag] = value.encode("latin-1")
             written.tagtype[tag] = TiffTags.ASCII
-        elif not isinstance(value, dict):  # a list of its own, of no use to people
+        elif not isinstance(value, dict):  # a dict is a nested list of tags, of no use to people
             written[tag] = value
     return written
 
 
 def _upright(exif: bytes) -> bytes | None:
-    """Orientation 1 and no thumbnail, which would show the old picture and lie on its side."""
+    """Set the orientation to 1 and drop the thumbnail, which would show the old photo sideways."""
     body = bytearray(exif.removeprefix(EXIF_PREFIX))
     try:
         ifd = Ifd.first(body)
@@ -145,7 +145,7 @@ def _resource(block: bytes, wanted: int) -> bytes | None:
     at = 0
     while block[at : at + 4] == b"8BIM" and len(block) >= at + 7:
         (code,) = struct.unpack_from(">H", block, at + 4)
-        at += 6 + (block[at + 6] // 2 + 1) * 2  # its name: length byte, text, even in all
+        at += 6 + (block[at + 6] // 2 + 1) * 2  # skip the name: a length byte and text, padded
         if len(block) < at + 4:
             break
         (size,) = struct.unpack_from(">I", block, at)

@@ -1,4 +1,4 @@
-"""Photos the right way up."""
+"""Turns photos upright."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 from enhance.records import Pixels
 
 ORIENTATION = 0x0112
-"""The EXIF and TIFF tag that says how the pixels must be turned to be seen."""
+"""The EXIF and TIFF tag that says how the pixels must be turned for display."""
 
 _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda a: a[:, ::-1],
@@ -24,12 +24,12 @@ _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
 
 
 def orientation_of(tags: Image.Exif) -> int:
-    """1 to 8, as EXIF counts; 1 means upright."""
+    """The EXIF orientation, 1 to 8; 1 means upright."""
     value = tags.get(ORIENTATION, 1)
     return value if value in _TURNS else 1
 
 
 def turn(pixels: Pixels, orientation: int) -> Pixels:
-    """The pixels (h, w[, c]) turned the way they should be seen."""
+    """The pixels (h, w[, c]) turned upright."""
     turned = _TURNS.get(orientation)
     return np.ascontiguousarray(turned(pixels)) if turned else pixels

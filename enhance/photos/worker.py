@@ -1,7 +1,7 @@
-"""What runs in a worker process: requests come, and each file is decoded under limits of its own.
+"""What runs in a worker process: it answers requests, decoding each file under its own limits.
 
-The other end is `enhance.photos.decoder`. Nothing here may import torch or Gradio, for a worker is
-to start in a fraction of a second.
+`enhance.photos.worker_pool` is the other end. Nothing here may import torch or Gradio, so that a
+worker starts in a fraction of a second.
 """
 
 from __future__ import annotations
@@ -33,32 +33,33 @@ from enhance.photos.decoding import size_of
 with suppress(ImportError):  # on Windows, where there are no workers
     import resource
 
-# What decoding a file may take. The work grows with the pixels, as the header tells them, and with
-# the bytes of the file, which entropy coding reads one by one. The fixed part lets a header be read
-# that needs room for the picture (animated WebP). Intact photos of 4 to 24 megapixels, in 18 forms,
-# needed up to 13 % of the time and 43 % of the memory: a machine may be some times slower.
+# The resources that decoding a file may use. They grow with the number of pixels in its header, and
+# with the bytes of the file, which entropy decoding reads one by one. The fixed part is for headers
+# that can only be read with memory for the whole picture (animated WebP). Intact photos of 4 to 24
+# megapixels in 18 formats needed up to 13 % of the time and 43 % of the memory, so a machine may be
+# several times slower.
 _SECONDS, _SECONDS_PER_MEGAPIXEL, _SECONDS_PER_MEGABYTE = 3, 0.1, 0.5
 _BYTES, _BYTES_PER_PIXEL, _BYTES_PER_BYTE = 1_000_000_000, 48, 4
 
-_MOST_PIXELS = 10**9  # more are refused anyway
+_MOST_PIXELS = 10**9  # larger photos are refused anyway
 
 OUT_OF_MEMORY = errno.ENOMEM
-"""The exit code of a worker that has come to its limit of memory."""
+"""The exit code of a worker that has reached its memory limit."""
 
-_THREADS = 4  # of a decoder, whatever the machine has: each takes address space
-_GROWTH = 256_000_000  # bytes; a worker that has kept so much makes room for a new one
-_MESSAGES = 20  # that are logged about one file, of so many characters each
+_THREADS = 4  # per decoder, however many cores there are, because each takes address space
+_GROWTH = 256_000_000  # bytes; a worker that has kept this much memory ends and is replaced
+_MESSAGES = 20  # log messages per file, each of at most this many characters:
 _CHARACTERS = 2_000
 
 
 def main(handle: int) -> None:
-    """Answer requests that come through a socket until its other end is closed, or too much of
-    this process's memory is in use.
+    """Answer requests from a socket until its other end is closed, or until this process has kept
+    too much memory.
 
-    It says `ready` before each request, which is a pickled (function, path, arguments, patience).
-    An answer begins with the lengths of the arrays in it; then comes a pickled (value, error,
-    messages for the log) without their bytes, which follow in a file in memory for each.
-    patience: the seconds of real time that every file may take.
+    The worker sends `ready` before each request. A request is a pickled (function, path, arguments,
+    patience), where patience is the wall time in seconds that any file may take. An answer begins
+    with the lengths of the arrays in it. Then comes a pickled (value, error, log messages) without
+    the bytes of the arrays, which follow as one in-memory file each.
     """
     threading.Thread(target=_end_with_server, args=(handle,), daemon=True).start()
     cv2.setNumThreads(_THREADS)
@@ -78,7 +79,7 @@ def main(handle: int) -> None:
 def _answer(connection: Connection, messages: _Messages) -> None:
     """Answer one request."""
     request = connection.recv_bytes()
-    function, path, arguments, patience = pickle.loads(request)  # noqa: S301, the server made it
+    function, path, arguments, patience = pickle.loads(request)  # noqa: S301, from the server
     value = error = None
     try:
         _limit(path, patience)
@@ -93,17 +94,17 @@ def _answer(connection: Connection, messages: _Messages) -> None:
 
 
 def _end_with_server(handle: int) -> None:
-    """End at once when the server has ended, in whatever way."""
+    """Exit as soon as the server has ended, however it ended."""
     poll = select.poll()
-    poll.register(handle, 0)  # tells of the end only
+    poll.register(handle, 0)  # no events but hang-up and errors, which are always reported
     poll.poll()
     os._exit(0)
 
 
 def _limit(path: Path, patience: float) -> None:
-    """Give this process what decoding a file may take; the kernel ends it when it takes more."""
+    """Limit this process to what decoding a file may use; the kernel ends it if it uses more."""
     spent, space = time.process_time(), _address_space()
-    length = path.stat().st_size if path.exists() else 0  # the function says that it is gone
+    length = path.stat().st_size if path.exists() else 0  # the function will report a missing file
 
     def allow(pixels: int) -> None:
         seconds = _SECONDS + _SECONDS_PER_MEGAPIXEL * pixels / 1e6
@@ -114,19 +115,19 @@ def _limit(path: Path, patience: float) -> None:
             memory = _BYTES + _BYTES_PER_PIXEL * pixels + _BYTES_PER_BYTE * length
             _set_limit(resource.RLIMIT_AS, space + memory)
 
-    allow(0)  # reading the header is decoding, too
+    allow(0)  # reading the header needs limits too
     if size := size_of(path):
         allow(min(math.prod(size), _MOST_PIXELS))
 
 
 def _set_limit(kind: int, value: int) -> None:
-    """The limit that is in force, within the one that was there when the process started."""
+    """Set a soft limit, at most the hard limit that the process started with."""
     _, most = resource.getrlimit(kind)
     resource.setrlimit(kind, (value if most == resource.RLIM_INFINITY else min(value, most), most))
 
 
 def _address_space() -> int:
-    """Bytes that this process has mapped; 0 where the system does not tell."""
+    """Bytes of this process's address space; 0 if the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
@@ -147,14 +148,14 @@ def _send(connection: Connection, answer: object) -> None:
 
 
 def _file_in_memory() -> IO[bytes]:
-    """A file without a name. Not `multiprocessing.shared_memory`, which Docker gives 64 MB."""
+    """An unnamed file. Not `multiprocessing.shared_memory`, which has only 64 MB in Docker."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("pixels"), "r+b")
     return tempfile.TemporaryFile()
 
 
 class _Messages(logging.Handler):
-    """Keeps what is logged for the server, whose log it belongs to; no flood of it."""
+    """Collects log messages, up to a limit, to be logged by the server."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,6 +168,6 @@ class _Messages(logging.Handler):
             self._kept.append((record.name, record.levelno, text))
 
     def taken(self) -> list[tuple[str, int, str]]:
-        """(logger, level, message) since the last call."""
+        """The (logger, level, message) triples since the last call."""
         kept, self._kept = self._kept, []
         return kept

@@ -1,1 +1,1 @@
-"""Photos made larger: by interpolation, or by a network tile by tile."""
+"""Enlarges photos, by interpolation or with a network tile by tile."""

@@ -1,4 +1,4 @@
-"""Pixels made larger or smaller without a model."""
+"""Enlarges and shrinks pixels without a model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def lanczos(pixels: Pixels, upscale: int) -> Pixels:
 
 
 def transparency(alpha: Pixels, upscale: int) -> Pixels:
-    """`alpha` (h, w) enlarged without the ripples beside edges, which would show as a halo."""
+    """`alpha` (h, w) enlarged without ringing beside edges, which would show as a halo."""
     if upscale == 1:
         return alpha
     around = np.ones((3, 3), np.uint8)
@@ -34,8 +34,8 @@ def transparency(alpha: Pixels, upscale: int) -> Pixels:
 def clean_edges(rgb: Pixels, alpha: Pixels | None, upscale: int) -> Pixels:
     """`rgb` (h, w, 3) with its invisible pixels coloured like the nearest visible ones.
 
-    So that what is hidden does not shine through at the edges when the picture is enlarged; at
-    upscale 1 nothing can.
+    Otherwise hidden colours would bleed into the edges when the picture is enlarged. At upscale 1
+    that cannot happen, and nothing is changed.
     """
     if alpha is None or upscale == 1 or alpha.all() or not alpha.any():
         return rgb
@@ -48,5 +48,5 @@ def clean_edges(rgb: Pixels, alpha: Pixels | None, upscale: int) -> Pixels:
 
 
 def shrink(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """`pixels` (h, w) or (h, w, c) averaged down to `size` (width, height)."""
+    """`pixels` (h, w) or (h, w, c) shrunk to `size` (width, height) by averaging."""
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

@@ -1,7 +1,7 @@
-"""What a model must leave as it is in the photo: colours and brightness of larger areas.
+"""Keeps a photo's low frequencies, the colours and brightness of larger areas, unchanged.
 
-Networks shift colours now and then, and at times paint a smear where there was nothing. Both are
-low frequencies, and those are as good in the photo as they can be.
+Networks sometimes shift colours, or paint a smear where there was nothing. Both errors are low
+frequencies, for which the photo itself is the best source.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import numpy as np
 
 from enhance.records import FloatArray, Pixels
 
-_SIGMA = 8.0  # photo pixels; coarser than this a photo's colours stay its own
+_SIGMA = 8.0  # photo pixels; colours coarser than this are taken from the photo
 _SHRINK = 4  # colours are compared at a quarter of the photo's size
-_TOLERANCE = 1 / 255  # a difference that nobody sees is left as it is
+_TOLERANCE = 1 / 255  # smaller differences are invisible and left as they are
 _BAND = 4_000_000  # values corrected at once
 
 
 def keep_low_frequencies(canvas: Pixels, rgb: Pixels) -> None:
     """Give an enlarged photo the low frequencies of the photo, in place.
 
-    canvas: (s·h, s·w, 3), rgb: (h, w, 3), both uint8 or both uint16. Where they differ by no more
-    than one grey level of 8 bits the canvas stays as it is, to the bit; larger differences, such
-    as shifted colours or a smear in plain dark cloth, are brought down to that.
+    canvas: (s·h, s·w, 3), rgb: (h, w, 3), both uint8 or both uint16. Where they differ by at most
+    one 8-bit grey level, the canvas stays exactly as it is; larger differences, such as shifted
+    colours or a smear in plain dark cloth, are reduced to one level.
     """
     size = tuple(-(-side // _SHRINK) for side in rgb.shape[1::-1])
     top = np.iinfo(rgb.dtype).max

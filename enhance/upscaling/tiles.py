@@ -1,4 +1,4 @@
-"""Cut a large image into overlapping windows, pure arithmetic."""
+"""Cuts a large image into overlapping tiles; pure arithmetic."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ Area = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Tile:
-    """A window of the image and the part of it whose result is kept.
+    """A window of the image, and the part of it whose result is kept.
 
-    window: what the model sees. core: the kept part, in image pixels.
+    window: what the model sees. core: the part that is kept. Both in image pixels.
     """
 
     window: Area
     core: Area
 
     def core_in_window(self, scale: int) -> Area:
-        """Where the core lies in the model's output for the window, at `scale`."""
+        """The core in the model's output for the window, at `scale`."""
         return tuple(  # type: ignore[return-value]
             slice((c.start - w.start) * scale, (c.stop - w.start) * scale)
             for w, c in zip(self.window, self.core, strict=True)
         )
 
     def core_in_output(self, scale: int) -> Area:
-        """Where the core lies in the whole output, at `scale`."""
+        """The core in the whole output, at `scale`."""
         rows, columns = self.core
         return (
             slice(rows.start * scale, rows.stop * scale),

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from enhance.networks.resident import ResidentNet, unit
+from enhance.options import WorkingSize
 from enhance.photos.colour import SRGB, ColourSpace
-from enhance.records import Checkpoint, FloatArray, Pixels, Upscaled, WorkingSize
+from enhance.records import Checkpoint, FloatArray, Pixels, Upscaled
 from enhance.upscaling.interpolation import lanczos
 from enhance.upscaling.low_frequencies import keep_low_frequencies
 from enhance.upscaling.tiles import Area, Tile, tiles, whole

@@ -1,4 +1,4 @@
-"""How much real detail a photo holds, and how far it may be shrunk without losing any."""
+"""Measures how far a blurry photo can be shrunk without losing real detail."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import cv2
 
 from enhance.records import FloatArray
 
-# Shrinking by a factor is allowed up to this gain of energy into the band that it takes away. On
-# photos that were enlarged by the factor the gain is at most the limit, with grain or a print
-# raster over them too; on sharp photos it is from 0.23 (2) and 0.18 (3) up to 1.7.
+# (factor, limit): shrinking by a factor is allowed if the energy slope of the band that it removes
+# is at most the limit. Photos that were enlarged by the factor stay within the limit, even with
+# grain or a print raster over them; sharp photos have slopes from 0.23 (factor 2) and 0.18 (factor
+# 3) up to 1.7.
 _WORKING_SCALES = ((3, 0.13), (2, 0.2))
 _BLOCK = 12  # pixels; energy is compared in squares of this size
-_EVEN = 0.4  # deviation of the squares' energy over its mean; less is noise alone, or nothing
-_SMALLEST_SIDE = 48  # below it there are too few squares to compare
+_EVEN = 0.4  # relative deviation of the squares' energy; below this there is only noise, or nothing
+_SMALLEST_SIDE = 48  # pixels; in smaller pictures there are too few squares to compare
 
 
 def working_scale(rgb: FloatArray) -> int:
-    """By how much an upscaled, soft picture (h, w, 3; 0..1) can be shrunk: 3, 2 or 1 (not at all).
+    """The factor by which a blurry, upscaled picture (h, w, 3; 0..1) can be shrunk: 3, 2 or 1.
 
-    Real detail in a band of frequencies grows where the next coarser band is strong: an edge is
-    one at every scale. Grain, noise and print raster lie everywhere alike. So the slope of fine
-    over coarse energy tells detail from noise, which only raises its intercept.
+    Real detail in one frequency band is strong where the next coarser band is strong, because an
+    edge is an edge at every scale. Grain, noise and print raster are evenly spread. So the slope of
+    fine over coarse energy measures detail, while noise only raises the intercept.
     """
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     if min(grey.shape) < _SMALLEST_SIDE:
@@ -32,7 +33,7 @@ def working_scale(rgb: FloatArray) -> int:
 
 
 def _energy_slope(grey: FloatArray, scale: int) -> float:
-    """How much the energy that shrinking by `scale` loses grows with that of the octave below."""
+    """The slope of the energy lost by shrinking by `scale` over the energy of the octave below."""
     height, width = (side // (2 * scale) * 2 * scale for side in grey.shape)
     small = _shrunk(grey[:height, :width], scale)
     smaller = _shrunk(small, 2)

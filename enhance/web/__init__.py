@@ -1,1 +1,1 @@
-"""The server: its page, its API, and the batches of its visitors."""
+"""The web server: its page, its API and its visitors' batches."""

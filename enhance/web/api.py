@@ -1,6 +1,6 @@
 """The named endpoints, for `gradio_client`, `@gradio/client` and plain HTTP.
 
-Their types are not postponed (`from __future__ import annotations`): Gradio reads them.
+This module does without `from __future__ import annotations`, because Gradio reads the types.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from gradio.events import api
 
 from enhance.errors import EnhanceError
 from enhance.inventory import Model, inventory
-from enhance.records import Options, Source
+from enhance.options import Options
+from enhance.records import Source
 from enhance.reports import record
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
@@ -24,22 +25,23 @@ from enhance.web.page.settings import Settings
 from enhance.web.server.health import Health, health
 
 QUEUE = "api"
-"""The endpoints that use the model have this concurrency id. Not the page's: a batch of the API
-would hold that until its end."""
+"""Concurrency id of the endpoints that use the model. It is not the page's, because an API batch
+would hold that until it is finished."""
 
 MOST_AT_ONCE = 8
-"""Requests that are served at once. The engine gives each a photo in turn, so one more means
-that all wait longer for their next; each also holds a thread and two decoded photos."""
+"""Requests that are served at once. The engine takes a photo from each in turn, so with every
+further request all wait longer for their next photo; each also holds a thread and two decoded
+photos."""
 
 Event = tuple[str | None, dict[str, Any]]
-"""The enhanced file, if there is one, and the report."""
+"""The enhanced file, or None, and the report."""
 
 
 class Api:
-    """Endpoints over the same batches as the page."""
+    """Endpoints that share the page's batches."""
 
     def __init__(self, batches: BatchStore, settings: Settings) -> None:
-        """Adds the endpoints to the current `gr.Blocks`. settings: the page's; its widgets are
+        """Add the endpoints to the current `gr.Blocks`. settings: the page's; its widgets become
         the endpoints' parameters, with their names, ranges and defaults."""
         self._batches = batches
         self._settings = settings
@@ -88,8 +90,8 @@ class Api:
         except EnhanceError as error:
             raise _refusal(str(error)) from error
         entries = batch.records()
-        # Asynchronous, so that a client's cancel arrives here in the midst of a photo: the thread
-        # is left alone, and what it works on stops before its next tile.
+        # Asynchronous, so that a client's cancel arrives here while a photo is in progress: the
+        # thread is abandoned, and the photo stops before its next tile.
         try:
             while True:
                 entry = await to_thread.run_sync(next, entries, None, abandon_on_cancel=True)
@@ -102,7 +104,7 @@ class Api:
             batch.abandon()
 
     async def _start(self, sources: list[Source], options: Options, request: gr.Request) -> Batch:
-        """A new batch; it is abandoned when its client cancels before it has begun."""
+        """Start a batch; abandon it if its client cancels while it is being started."""
         session, number = str(request.session_hash), request.headers[REQUEST_HEADER]
         starting = asyncio.ensure_future(
             to_thread.run_sync(self._batches.start, sources, options, session, number)
@@ -131,10 +133,10 @@ def _abandon(started: asyncio.Future[Batch]) -> None:
 
 
 def _refusal(sentence: str) -> gr.Error:
-    """An answer, not a fault of the server: the log need not have where it was raised."""
+    """The error to raise. It is an answer, not a server fault, so no traceback is logged."""
     return gr.Error(sentence, print_exception=False)
 
 
 def _text(documented: Any) -> str:
-    """A docstring in one line."""
+    """A docstring on one line."""
     return " ".join((inspect.getdoc(documented) or "").split())

@@ -1,12 +1,12 @@
-"""Which language a visitor reads, and everything that is said to them in it.
+"""The visitor's language, and the translation of everything the page says.
 
-What handlers send is translated here, for the language of the request. The widgets' own texts are
-translated in the browser, before Gradio draws them: see `PageInChinese`. `gr.I18n` would leave
-"zh" and "zh-HK" in English, for which Gradio has no texts, and the page's title; and its markers
-would stand in place of the labels in the API's description.
+What handlers send is translated here, into the language of the request. The widgets' own texts are
+translated in the browser before Gradio draws them: see `PageInChinese`. `gr.I18n` would leave the
+page's title in English, and everything for "zh" and "zh-HK", for which Gradio has no texts; and its
+markers would replace the labels in the API's description.
 
-The translations are in `enhance/locale`, a catalogue as gettext has them. It is read as it is
-written: no compiled copy could be out of date.
+The translations are a gettext catalogue in `enhance/locale`. The .po file itself is read, so no
+compiled copy can be out of date.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def _read(catalogue: Path) -> dict[str, str]:
 
 
 CHINESE = _read(CATALOGUE)
-"""Chinese by English. The key is a text of the page, or the template of a sentence."""
+"""English to Chinese. The keys are texts of the page and templates of sentences."""
 
 
 def language_of(request: gr.Request | None) -> Language:
-    """The language of whoever sent the request; English where nothing is known."""
+    """The language that the request's sender prefers; English if unknown."""
     return preferred(request.headers.get("accept-language", "")) if request else "en"
 
 
@@ -50,7 +50,7 @@ def preferred(accepted: str) -> Language:
     for place, item in enumerate(accepted.lower().split(",")):
         tag, _, parameters = item.partition(";")
         language = tag.strip().partition("-")[0]
-        # What is named first wins among equals.
+        # Among equal qualities, the first one wins.
         rank = _quality(parameters) - place * 1e-6
         if rank > 0:
             best[language] = max(rank, best.get(language, 0))
@@ -68,7 +68,7 @@ def _quality(parameters: str) -> float:
 
 
 def translated(said: str, language: Language) -> str:
-    """A sentence, or a text of the page, in that language; in English without translation."""
+    """A sentence, or a text of the page, in that language; in English if it has no translation."""
     if language == "en":
         return str(said)
     if not isinstance(said, Sentence):
@@ -78,9 +78,12 @@ def translated(said: str, language: Language) -> str:
 
 
 def toast(said: str, language: Language, duration: float | None = 10) -> gr.Error:
-    """The error to raise so that the page shows it, for so many seconds; None: until closed."""
-    # Gradio draws errors as HTML, and what is said may name a photo.
-    # An answer, not a fault of the server: the log need not have where it was raised.
+    """The error to raise so that the page shows `said`.
+
+    duration: for how many seconds; None until it is closed.
+    """
+    # Escaped, because Gradio renders errors as HTML and the sentence may contain a photo's name.
+    # No traceback in the log, because this is an answer and not a server fault.
     sentence = html.escape(translated(said, language))
     return gr.Error(sentence, duration, print_exception=False)
 
@@ -90,12 +93,12 @@ def _translated_value(value: Any, language: Language) -> Any:
 
 
 def text(english: str) -> str:
-    """The same text: marks the text of a widget for the catalogue, as `say` marks sentences."""
+    """Returns its argument; marks a widget's text for extraction, as `say` marks sentences."""
     return english
 
 
 def _script() -> bytes:
-    """Translates what Gradio will draw, and lets Gradio's own texts be Chinese too."""
+    """A script that translates what Gradio will draw, and makes Gradio choose its own Chinese."""
     chinese = json.dumps(CHINESE).replace("<", "\\u003c")
     return f"""<script>
 (() => {{
@@ -113,7 +116,7 @@ def _script() -> bytes:
 
 
 class PageInChinese:
-    """ASGI middleware: adds a script to the page of those who read Chinese."""
+    """ASGI middleware that adds a translating script to the page for visitors who read Chinese."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What the server writes about its work: for which request, and nothing that a visitor sent."""
+"""The server's log: each line names its request, and contains nothing that a visitor sent."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ T = TypeVar("T")
 Format = Literal["text", "json"]
 
 REQUEST_HEADER = "x-request-id"
-"""Each request has it when it comes to the app, and each answer."""
+"""Header with the request's id, set on each request before the app sees it and on each response."""
 
-_KEPT = 4000  # characters of the beginning and of the end, for what is written at once
+_KEPT = 4000  # characters kept at the beginning and at the end of one message
 _CONTROL = re.compile(r"[^\S \t\n]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _INNER_LINE = re.compile(r"\n(?=.)")
 _TEXT = "%(asctime)s %(levelname)s %(name)s [%(request)s] %(message)s"
@@ -32,10 +32,10 @@ _request = ContextVar("request", default="-")
 
 
 def start_log(form: str, files: Path) -> None:
-    """Log to standard error from now on; Gradio's tracebacks go there too.
+    """Log to standard error from now on, including Gradio's tracebacks.
 
-    form: a `Format`; "json" is one object a line. files: the folder of uploads and results, whose
-    names are left out. Raises OptionsError for another form.
+    form: a `Format`; "json" writes one object per line. files: the folder of uploads and results;
+    paths in it are left out of the log. Raises OptionsError for another form.
     """
     if form not in get_args(Format):
         raise OptionsError(
@@ -50,12 +50,12 @@ def start_log(form: str, files: Path) -> None:
         else logging.Formatter(_TEXT)
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each request it sends
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request that it sends
     sys.stderr = Cleaned(sys.stderr, private)  # type: ignore[assignment]
 
 
 def about(request: str, items: Iterator[T]) -> Iterator[T]:
-    """The same items; what is logged while one is made bears the request's id."""
+    """Yield the same items; what is logged while one is made carries the request's id."""
     while True:
         token = _request.set(request)
         try:
@@ -68,13 +68,14 @@ def about(request: str, items: Iterator[T]) -> Iterator[T]:
 
 
 class Private(logging.Filter):
-    """Gives a record the id of its request, and takes from it what a visitor sent."""
+    """Adds the id of its request to a log record, and removes from it what a visitor sent."""
 
     def __init__(self, files: Path) -> None:
         """files: see `start_log`."""
         super().__init__()
-        # Sentences have names in such quotes; a path ends with its line, whatever is in it. The
-        # others are what Gradio and pydantic say of a path or a value that they refuse.
+        # In sentences, names are in these quotes. A path extends to the end of its line, whatever
+        # it contains. The other patterns are Gradio's and pydantic's messages about a path or value
+        # that they reject.
         self._names = re.compile(
             rf"“[^”]*”|{re.escape(str(files))}[^\n]*"
             r"|(?s:Cannot move .*? to the gradio cache dir)|input_value=[^\n]*"
@@ -82,9 +83,9 @@ class Private(logging.Filter):
         self._tracebacks = logging.Formatter()
 
     def clean(self, text: str) -> str:
-        """The text without names of photos, paths of uploads, and the middle of what is long.
+        """The text without names of photos and paths of uploads; long text loses its middle.
 
-        What comes after its first line cannot be taken for a line of the log's own.
+        Further lines are marked, so that none can pass for a line of the log itself.
         """
         left_out = len(text) - 2 * _KEPT
         if left_out > 0:
@@ -93,7 +94,7 @@ class Private(logging.Filter):
         return _INNER_LINE.sub("\n| ", text)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Change the record; none is left out."""
+        """Clean the record; always returns True, so every record is logged."""
         record.request = _request.get()
         record.msg, record.args = self.clean(record.getMessage()), None
         if record.exc_info:
@@ -103,14 +104,14 @@ class Private(logging.Filter):
 
 
 class Cleaned:
-    """A stream for what is not logged but written, such as Gradio's tracebacks, line by line."""
+    """A stream that cleans what is printed rather than logged, such as Gradio's tracebacks."""
 
     def __init__(self, stream: TextIO, private: Private) -> None:
         self._stream = stream
         self._private = private
 
     def write(self, text: str) -> int:
-        """Write what may be written of the text; returns the length of the whole."""
+        """Write the cleaned text; returns the length of the original."""
         self._stream.write(self._private.clean(text))
         return len(text)
 

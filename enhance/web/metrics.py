@@ -1,4 +1,4 @@
-"""What an operator watches, counted since the server's start, in the format of Prometheus."""
+"""Metrics for operators, counted since the server started, in the Prometheus format."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 
 
 class Metrics:
-    """Numbers alone: nothing of a photo or a person. Safe from any thread."""
+    """Only numbers, nothing about a photo or a person. Thread-safe."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a further number for each, the time of its first count
+        disable_created_metrics()  # they would add to each metric the time of its first count
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._photos = Counter(
@@ -49,15 +49,15 @@ class Metrics:
         )
 
     def watch(self, name: str, about: str, value: Callable[[], float]) -> None:
-        """Add a number that is read whenever it is asked for."""
+        """Add a gauge whose value is read whenever the metrics are requested."""
         Gauge(name, about, registry=self.registry).set_function(value)
 
     def waited(self, seconds: float) -> None:
-        """Count the wait of a batch."""
+        """Record how long a batch waited for the work on its first photo."""
         self._waits.observe(max(0.0, seconds))
 
     def count(self, record: Result | Failure) -> None:
-        """Count a photo that is finished."""
+        """Count a finished or failed photo."""
         if isinstance(record, Failure):
             self._failures.labels(record.kind).inc()
             return

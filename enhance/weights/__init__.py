@@ -1,1 +1,1 @@
-"""Files of model weights: bundled or downloaded, verified before they are read."""
+"""Model weight files, bundled or downloaded, verified before they are read."""

@@ -1,7 +1,7 @@
-"""Weight files downloaded on request: resumed, from a mirror where need be, and verified.
+"""Downloads weight files on request: resumed if interrupted, from mirrors if need be, and verified.
 
-httpx carries the bytes. huggingface_hub would keep nothing of a download that is stopped, could not
-go on at another address, and would write whatever a server sends before anybody checks it.
+Uses httpx. huggingface_hub would keep nothing of an interrupted download, could not resume it at
+another address, and would write whatever a server sends without checking it first.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
-_PAUSES = (1.0, 2.0, 4.0)  # seconds between tries at one address
-_GAIN = 1 << 20  # a try that brought so many bytes is no failure: slow lines must get there too
+_PAUSES = (1.0, 2.0, 4.0)  # seconds between attempts at one address
+_GAIN = 1 << 20  # an attempt that gained this many bytes is no failure, so slow lines succeed too
 _TIMEOUT = httpx.Timeout(30, connect=10)
-_PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that may be gone at the next try
+_PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that may be temporary
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -41,24 +41,24 @@ class _Interrupted(Exception):
 
 
 class _Refused(Exception):
-    """This address does not give the file; the next one may."""
+    """This address does not serve the file; the next one may."""
 
 
 class _Wrong(_Refused):
-    """This address gives another file."""
+    """This address serves a different file."""
 
 
 def fetch(
     file: WeightFile, progress: Progress | None = None, *, pauses: Sequence[float] = _PAUSES
 ) -> Path:
-    """The verified file, downloaded into `weights_folder()` unless it is there.
+    """The path of the verified file, downloaded into `weights_folder()` if it is missing.
 
-    progress: called with the bytes done and in all, while another process downloads the file too.
-    What it raises ends the call; the bytes received stay for the next call to go on from.
-    pauses: seconds between tries at one address.
+    progress: called with the bytes received and the total, also while another process is
+        downloading the file. If it raises, the download ends, and the next call resumes it.
+    pauses: seconds between attempts at one address.
 
-    Raises WeightsMissing when no address could be reached or the file could not be saved,
-    WeightsInvalid when an address gave another file and none the right one.
+    Raises WeightsMissing if no address could be reached or the file could not be saved,
+    WeightsInvalid if an address served a different file and none served the right one.
     """
     if found := locate(file):  # before anything is written: the folder may be read-only
         return found
@@ -90,7 +90,7 @@ class _Download:
 
     @property
     def part(self) -> Path:
-        """What was received so far, by whichever process and from whichever address."""
+        """The bytes received so far, by any process and from any address."""
         return self.target.with_name(f"{self.target.name}.part")
 
     @property
@@ -103,7 +103,7 @@ class _Download:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other processes and threads from downloading the same file."""
+        """Keep other processes and threads from downloading the file at the same time."""
         lock = FileLock(self.target.with_name(f"{self.target.name}.lock"))
         while True:
             try:
@@ -117,7 +117,7 @@ class _Download:
             lock.release()
 
     def run(self) -> Path:
-        """Try the addresses one after another. Raises WeightsMissing, WeightsInvalid, OSError."""
+        """Try one address after another. Raises WeightsMissing, WeightsInvalid or OSError."""
         refusals: dict[str, _Refused] = {}
         with httpx.Client(
             follow_redirects=True,
@@ -139,9 +139,9 @@ class _Download:
         raise self._failure(refusals)
 
     def _complete(self, client: httpx.Client, address: str) -> None:
-        """Bring `part` to the whole, verified file; goes on where it or an earlier call stopped.
+        """Complete and verify `part`, resuming where this or an earlier call stopped.
 
-        Raises _Refused when this address cannot do it.
+        Raises _Refused if that fails with this address.
         """
         inherited = self.received > 0
         waits = iter(self.pauses)
@@ -156,7 +156,7 @@ class _Download:
                 if pause is None:
                     raise _Refused(_why(error)) from error
                 if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-                    waits = iter(())  # one more try, then a mirror: each may take long to fail
+                    waits = iter(())  # one more attempt, then a mirror, as each may take long
                 time.sleep(pause)
                 continue
             except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -166,17 +166,17 @@ class _Download:
             self.part.unlink()
             if not inherited:
                 raise _Wrong(say("its SHA-256 does not match"))
-            inherited = False  # the bytes found at the start may be at fault: once more without
+            inherited = False  # the bytes of an earlier call may be wrong: start afresh once
 
     def _receive(self, client: httpx.Client, address: str) -> None:
-        """Append to `part` what it lacks; never more than the file's size."""
+        """Append the missing bytes to `part`, never beyond the file's size."""
         start, size = self.received, self.file.size
         if start >= size:
             return
         headers = {"Range": f"bytes={start}-"} if start else {}
         with client.stream("GET", address, headers=headers) as response:
             done = _offset(response, start, size)
-            if shutil.disk_usage(self.part.parent).free < size - start:  # before it is full
+            if shutil.disk_usage(self.part.parent).free < size - start:  # rather than fill the disk
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             with self.part.open("ab" if done else "wb") as out:
                 self.report(done, size)
@@ -222,23 +222,23 @@ class _Download:
 
 
 def _why(error: Exception) -> str:
-    """What it says, as a Sentence if it has one; else its kind."""
+    """The error's message, a Sentence if it has one; otherwise the name of its class."""
     return next(
         (said for said in error.args if isinstance(said, str) and said), type(error).__name__
     )
 
 
 def _require_https(request: httpx.Request) -> None:
-    """Called for each request, those of redirects included."""
+    """Called for every request, including redirects."""
     url = request.url
     if url.scheme != "https" and not (url.scheme == "http" and url.host in _LOOPBACK):
         raise _Refused(say("it leads to {url}, which is not an https address", url=str(url)))
 
 
 def _offset(response: httpx.Response, start: int, size: int) -> int:
-    """At which byte of the file the response's body begins.
+    """The offset in the file at which the response's body begins.
 
-    Raises _Interrupted or _Refused when the body is not the file of `size` bytes.
+    Raises _Interrupted or _Refused if the body is not from the file of `size` bytes.
     """
     status, headers = response.status_code, response.headers
     if status in _PASSING:

@@ -1,4 +1,4 @@
-"""Files of model weights, in installed packages or to download, and what their bytes must be."""
+"""Describes weight files, in installed packages or to download, with their sizes and hashes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _HUB = "https://huggingface.co"
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A weight file to download: where it may come from and what its bytes must be.
+    """A weight file to download: its sources, and the size and SHA-256 of its contents.
 
-    `urls` has the official address first, then mirrors on Hugging Face, written as its own file
-    system writes them: hf://owner/repo/path or hf://datasets/owner/repo/path. Mirrors are uploads
-    of third parties: only the hash vouches for what comes from any address.
+    `urls` has the official address first, then mirrors on Hugging Face in the notation of
+    huggingface_hub's file system: hf://owner/repo/path or hf://datasets/owner/repo/path. Mirrors
+    are third-party uploads, so whatever the source, only the hash proves that a file is right.
     """
 
     filename: str
@@ -29,7 +29,7 @@ class WeightFile:
     sha256: str
 
     def addresses(self) -> tuple[str, ...]:
-        """`urls` as web addresses. HF_ENDPOINT names another Hugging Face server."""
+        """`urls` as web addresses. HF_ENDPOINT may name another Hugging Face server."""
         return tuple(_resolve(url) for url in self.urls)
 
 
@@ -47,8 +47,8 @@ def _resolve(url: str) -> str:
 class PackagedFile:
     """A weight file inside an installed package.
 
-    distribution: None for this package itself. path is relative to it: as a distribution's RECORD
-    lists it, or beside this module.
+    distribution: None for this package itself. path: relative, as in the distribution's RECORD, or
+    for this package to the folder of this module.
     """
 
     distribution: str | None
@@ -58,9 +58,9 @@ class PackagedFile:
     licence: str
 
     def read(self) -> bytes:
-        """The file's bytes, verified.
+        """The file's verified contents.
 
-        Raises WeightsMissing when the package is absent, WeightsInvalid when the bytes differ.
+        Raises WeightsMissing if the package is not installed, WeightsInvalid if the hash is wrong.
         """
         package = self.distribution or "enhance"
         try:

@@ -1,4 +1,4 @@
-"""Read convolution weights out of ncnn's `.param` / `.bin` pair.
+"""Reads convolution weights from a pair of ncnn files, `.param` and `.bin`.
 
 The `.param` text lists the layers; the `.bin` holds, for each Convolution in that order, a 4-byte
 tag (0x01306B47: fp16 follows; 0: fp32), the weights padded to 4 bytes, then the fp32 bias.
@@ -21,7 +21,7 @@ _FP32 = 0
 def read_convolutions(param: str, blob: bytes) -> list[tuple[Tensor, Tensor]]:
     """(weight, bias) of every convolution in file order, float32; weight (out, in, k, k).
 
-    Raises WeightsInvalid when the two do not fit together to the last byte.
+    Raises WeightsInvalid if the two files do not match exactly.
     """
     found = []
     at = 0
@@ -57,9 +57,9 @@ def read_convolutions(param: str, blob: bytes) -> list[tuple[Tensor, Tensor]]:
 
 
 def load_convolutions(net: nn.Module, convolutions: list[tuple[Tensor, Tensor]]) -> None:
-    """Put the convolutions into the net's Conv2d modules, in order.
+    """Copy the convolutions into the net's Conv2d modules, in order.
 
-    Raises WeightsInvalid when their number or shapes differ.
+    Raises WeightsInvalid if their number or shapes differ.
     """
     modules = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
     shapes = [tuple(m.weight.shape) for m in modules]

@@ -1,4 +1,4 @@
-"""Weight files that lie on this machine, used only when their SHA-256 is the expected one."""
+"""Finds weight files on this machine; only those with the expected SHA-256 are used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def weights_folder() -> Path:
-    """Where downloads go: ENHANCE_WEIGHTS_DIR, or "weights" in the user's cache folder."""
+    """The folder for downloads: ENHANCE_WEIGHTS_DIR, or "weights" in the user's cache folder."""
     named = os.environ.get("ENHANCE_WEIGHTS_DIR")
     if named:
         return Path(named).expanduser().absolute()
@@ -25,12 +25,13 @@ def weights_folder() -> Path:
 
 
 def locate(file: WeightFile, explicit: Path | None = None) -> Path | None:
-    """The file on this machine with size and SHA-256 verified, or None. Never downloads.
+    """The path of the file on this machine, size and SHA-256 verified, or None. Never downloads.
 
-    explicit: a file, or a folder that has it, looked at before `weights_folder()`.
+    explicit: a file, or a folder with the file, which is tried before `weights_folder()`.
 
-    A hash is computed once: a record in `weights_folder()` says which path, size and times of
-    change were verified. Where that cannot be written, it is kept until the process ends.
+    A hash is computed only once: a record in `weights_folder()` says which path, size and
+    modification times were verified. If that folder is not writable, the hash is remembered until
+    the process ends.
     """
     paths = [weights_folder() / file.filename]
     if explicit is not None:
@@ -39,9 +40,9 @@ def locate(file: WeightFile, explicit: Path | None = None) -> Path | None:
 
 
 def remember(path: Path, file: WeightFile) -> None:
-    """Record that this is the file, as long as nobody changes it."""
+    """Record that this path holds the right file, valid until the file changes."""
     record = _record(file)
-    with suppress(OSError):  # a read-only folder costs a hash at each start, no more
+    with suppress(OSError):  # in a read-only folder the only cost is a hash at each start
         record.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(record, os.fsencode(_state(path, file)))
 
@@ -66,7 +67,7 @@ def _is_verified(path: Path, file: WeightFile) -> bool:
 
 
 def _state(path: Path, file: WeightFile) -> str:
-    """What changes when the file does. A copy can keep the mtime, but not the ctime."""
+    """Text that changes when the file does. A copy can keep the mtime, but not the ctime."""
     stat = path.stat()
     return f"{file.sha256} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {path.absolute()}\n"
 
@@ -83,5 +84,5 @@ def _remembered(file: WeightFile) -> bytes | None:
 
 @lru_cache(maxsize=64)
 def _sha256_of(path: Path, state: str) -> str:
-    """`sha256`, remembered until the file's state is another."""
+    """`sha256`, cached until the file's state changes."""
     return sha256(path)

@@ -20,7 +20,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from enhance.records import Options
+from enhance.options import Options
 from tests.server import SAMPLES, Server, running
 from tests.web.api_photos import IN_STEPS, QUICK, SLOW, WORK, results, square
 

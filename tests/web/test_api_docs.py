@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from enhance.records import Failure, Options, Report
+from enhance.options import Options
+from enhance.records import Failure, Report
 from tests.node import node_modules, run
 from tests.server import ROOT, SAMPLES, Server
 

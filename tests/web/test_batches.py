@@ -18,9 +18,11 @@ from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
 from enhance.estimates import Estimator
+from enhance.limits import Limits
+from enhance.options import Options, Setup
 from enhance.photos import Decoder, output_stem, size_of
 from enhance.pipeline import Enhancer
-from enhance.records import Limits, Options, Photo, Setup, Source
+from enhance.records import Photo, Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.queue import SILENT_SECONDS
 from enhance.web.batches.sizes import known_size

@@ -28,7 +28,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from enhance.records import Limits
+from enhance.limits import Limits
 from enhance.web.server import bodies
 from enhance.web.server import middleware as guard
 from enhance.web.server.middleware import MAX_LOGINS_PER_MINUTE, Guard

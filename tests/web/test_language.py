@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from enhance.catalogue import Kind, option_values
 from enhance.i18n import joined, say
-from enhance.records import FaceChoice, OutputFormat
+from enhance.options import FaceChoice, OutputFormat
 from enhance.web.language import CHINESE, Language, language_of, translated
 from enhance.web.page.presets import PRESETS
 from tests.server import Server

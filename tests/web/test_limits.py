@@ -21,7 +21,9 @@ from app import accounts, limits, whole_number
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import Busy, NoRoom, OptionsError, TooManyPhotos
-from enhance.records import Failure, Limits, Options, Result, Setup, Source
+from enhance.limits import Limits
+from enhance.options import Options, Setup
+from enhance.records import Failure, Result, Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk import used_bytes
 from enhance.web.batches.queue import SILENT_SECONDS, BatchQueue

@@ -1,1 +1,1 @@
-"""Batches of photos that outlive the requests that work on them. Nothing here knows Gradio."""
+"""Batches of photos, which outlive the requests that work on them. Nothing here imports Gradio."""

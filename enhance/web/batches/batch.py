@@ -1,7 +1,7 @@
-"""A batch of one person: what was sent, what is finished, where it lies.
+"""One person's batch: the photos, their results so far and the files of both.
 
-A batch outlives the requests that work on it, so that work can be done in turns and results can
-be looked at later. Its files lie in a folder with an unguessable name.
+A batch outlives the requests that work on it, so that batches can take turns and results can be
+viewed later. Its files are in a folder with an unguessable name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from enhance.errors import NotSaved
 from enhance.estimates import Estimator
 from enhance.files import numbered, write_bytes
 from enhance.layers import repaste, separated
-from enhance.records import Failure, Limits, Options, Report, Result, Source, Views
+from enhance.limits import Limits
+from enhance.options import Options
+from enhance.records import Failure, Report, Result, Source, Views
 from enhance.reports import Outcome
 from enhance.web.log import about
 from enhance.web.metrics import Metrics
@@ -31,16 +33,17 @@ log = logging.getLogger(__name__)
 State = Literal["waiting", "running", "done", "failed", "stopped"]
 
 WantsDraft = Callable[[tuple[int, int], Options], bool]
-"""Whether a photo of a size takes so long that a quick preview should come first."""
+"""Whether a photo of this size takes so long that a quick preview should be shown first."""
 
 
 @dataclass
 class Version:
-    """One way in which a photo was enhanced.
+    """One result of enhancing a photo; enhancing it again adds another version.
 
-    shown: what a browser displays at full size. restorable: the faces (indices in the report) that
-    can be taken out and in again, with what lies in `layers`. over: pictures of background and
-    faces that a browser lays over the photo, made when they are asked for.
+    shown: the picture that a browser displays at full size.
+    restorable: the faces (indices in the report) that can be switched off and on, from `layers`.
+    over: pictures of the background and the faces that a browser lays over the photo; made on
+        demand.
     """
 
     options: Options
@@ -57,7 +60,7 @@ class Version:
 class Entry:
     """One photo of a batch. `before` and `draft` are files that a browser can show.
 
-    failure: why the last attempt failed. Versions of earlier attempts stay.
+    failure: why the last attempt failed. Versions from earlier attempts are kept.
     """
 
     source: Source
@@ -72,17 +75,17 @@ class Entry:
 
     @property
     def version(self) -> Version | None:
-        """The version that counts: the one that is shown and downloaded."""
+        """The chosen version, which is shown and downloaded."""
         return self.versions[self.chosen] if self.versions else None
 
     @property
     def thumbnail(self) -> Path | None:
-        """A small picture of the result, or of its quick preview."""
+        """A small picture of the result, or the quick preview."""
         return self.version.thumbnail if self.version else self.draft
 
     @property
     def outcome(self) -> Outcome | None:
-        """The report of the version that counts, or why there is none."""
+        """The report of the chosen version, or the failure if there is none."""
         return self.version.report if self.version else self.failure
 
 
@@ -95,7 +98,7 @@ class _Job:
 
 @dataclass
 class Batch:
-    """Photos on their way through the engine; results are saved into `folder` as they come."""
+    """Photos on their way through the engine; results are saved in `folder` as they arrive."""
 
     key: str
     session: str
@@ -105,12 +108,12 @@ class Batch:
     engine: Engine
     metrics: Metrics
     estimator: Estimator
-    request: str  # the id of the request that made it, for the log
-    viewed: bool  # by a person, who wants previews and faces to switch
+    request: str  # id of the request that made the batch, for the log
+    viewed: bool  # on the page, which needs previews and layers
     wants_draft: WantsDraft | None = None
     looked_at: Entry | None = None
     touched: float = field(default_factory=time.monotonic)
-    options_at_work: Options = field(init=False)  # those that `begin` was called with last
+    options_at_work: Options = field(init=False)  # from the last call of `begin`
     _begun: float = 0.0
     _run: Run | None = None
     _jobs: list[_Job] = field(default_factory=list)
@@ -129,12 +132,12 @@ class Batch:
 
     @property
     def remaining(self) -> list[Entry]:
-        """The entries that are still to be worked on."""
+        """The entries that are not finished yet."""
         return [entry for entry in self.entries if entry.state in ("waiting", "running")]
 
     @property
     def stopped(self) -> list[Entry]:
-        """The entries that a stop left over."""
+        """The entries that were not finished when the batch was stopped."""
         return [entry for entry in self.entries if entry.state == "stopped"]
 
     def begin(self, entries: list[Entry], options: Options) -> None:
@@ -155,9 +158,9 @@ class Batch:
             self._begun = time.monotonic()
 
     def records(self) -> Iterator[Entry]:
-        """Yield each entry as soon as it is finished, and before that when its preview is there.
+        """Yield each entry when its preview, if any, is ready, and again when it is finished.
 
-        May be abandoned and called again: it goes on with the rest.
+        The generator may be dropped; calling this again goes on with the rest.
         """
         return about(self.request, self._work())
 
@@ -165,7 +168,7 @@ class Batch:
         jobs = self._jobs
         for record in self._run or ():
             if self._jobs is not jobs:
-                return  # left in the midst of this photo, and begun again
+                return  # `begin` was called again while this photo was in progress
             self.touched = time.monotonic()
             job = jobs[record.index]
             if job is jobs[0]:
@@ -181,13 +184,13 @@ class Batch:
 
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""
-        if run := self._run:  # another thread may abandon it meanwhile
+        if run := self._run:  # read once: another thread may call `abandon` meanwhile
             run.close()
 
     def abandon(self) -> None:
-        """Stop, and count what is not finished as stopped: nobody works on it any more."""
+        """Stop, and mark what is not finished as stopped: nothing works on it any more."""
         self.stop()
-        self._run = None  # it holds the last photo's pixels
+        self._run = None  # frees the last photo's pixels
         for entry in self.remaining:
             entry.state = "done" if entry.versions else "stopped"
 
@@ -200,9 +203,10 @@ class Batch:
         weight: float | None = None,
         background_weight: float | None = None,
     ) -> None:
-        """Make the shown version again without a model: only these faces, or other strengths.
+        """Make the chosen version anew without running a model: other faces or other strengths.
 
-        What is None stays as it is. Raises EnhanceError, also when the result cannot be saved.
+        Arguments that are None change nothing. keep: the faces (indices in the report) to restore.
+        Raises EnhanceError, also if the result cannot be saved.
         """
         version = entry.version
         assert version is not None and version.layers is not None
@@ -216,11 +220,11 @@ class Batch:
         with self._saving(entry):
             blob = version.layers.read_bytes()
             done = repaste(entry.source, blob, version.report, options, limits, kept)
-            # Under another path: browsers keep what they loaded.
+            # Under a new path, because browsers cache what they have loaded.
             self._picture(version, self._save(version.file.name, done.data), done.views)
             version.report = done.report
         version.options = options
-        if keep is not None and version.over:  # one of them shows other faces
+        if keep is not None and version.over:  # these pictures show the previous faces
             old |= {*version.over}
             version.over = None
         for path in old - {version.file, version.shown, version.thumbnail}:
@@ -228,7 +232,7 @@ class Batch:
         self.touched = time.monotonic()
 
     def lay_over(self, entry: Entry, limits: Limits) -> None:
-        """Have `over` of the shown version. Raises EnhanceError as `change` does."""
+        """Make `over` of the chosen version if need be. Raises EnhanceError as `change` does."""
         version = entry.version
         assert version is not None and version.layers is not None
         self.touched = time.monotonic()
@@ -243,7 +247,7 @@ class Batch:
 
     @contextmanager
     def _saving(self, entry: Entry) -> Iterator[None]:
-        """An error of the disk as a sentence that names the photo."""
+        """Turn an OSError in the block into a NotSaved that names the photo."""
         try:
             yield
         except OSError as error:
@@ -251,24 +255,24 @@ class Batch:
             raise NotSaved.because(entry.source.name, error) from error
 
     def archive(self) -> list[tuple[Path, str]]:
-        """The results so far, each with a name that is unique in an archive."""
-        self.touched = time.monotonic()  # as it takes a while to send
-        files: dict[str, tuple[Path, str]] = {}  # by their names without case
+        """The files of the results so far, each with a name that is unique in the archive."""
+        self.touched = time.monotonic()  # sending the archive takes a while
+        files: dict[str, tuple[Path, str]] = {}  # by case-folded name
         for path in (entry.version.file for entry in self.finished if entry.version):
             name = next(one for one in numbered(path.name) if one.casefold() not in files)
             files[name.casefold()] = path, name
         return list(files.values())
 
     def outcomes(self) -> list[Outcome]:
-        """What became of each photo that was worked on."""
+        """The outcome of every photo that has one."""
         return [entry.outcome for entry in self.entries if entry.outcome]
 
     def index(self, entry: Entry) -> int:
-        """Which photo of the batch an entry is, from 0."""
+        """The position of an entry in the batch, from 0."""
         return next(i for i, other in enumerate(self.entries) if other is entry)
 
     def _mark_running(self) -> None:
-        """The photos that the engine has begun with already."""
+        """Mark the photos that the engine has begun with."""
         for entry in self.remaining[: self.engine.replicas]:
             entry.state = "running"
 
@@ -297,7 +301,7 @@ class Batch:
                 log.exception("a result could not be saved")
                 record = failure(record.index, record.name, NotSaved.because(record.name, error))
         with self._taking:
-            if self._jobs is jobs:  # saving took a while; who began again gets the photo anew
+            if self._jobs is jobs:  # else `begin` was called while this was saved; it is made anew
                 self._finish(job.entry, record, version)
                 self._mark_running()
 
@@ -324,19 +328,19 @@ class Batch:
         return version
 
     def _picture(self, version: Version, file: Path, views: Views | None) -> None:
-        """Let a version have this file and these views."""
+        """Set a version's file and the pictures that show it."""
         thumbnail = self._save("thumbnail.jpg", views.thumbnail) if views else file
         shown = self._save("shown.jpg", views.shown) if views and views.shown else file
         version.file, version.shown, version.thumbnail = file, shown, thumbnail
 
     def _show_source(self, entry: Entry, views: Views | None) -> None:
-        """Show the photo itself, or a copy where browsers cannot."""
+        """Set `before` to the photo itself, or to a copy if browsers cannot show it."""
         if not entry.versions:
             before = views.before if views else None
             entry.before = self._save("before.jpg", before) if before else entry.source.path
 
     def _save(self, name: str, data: bytes) -> Path:
-        """Each file has a folder of its own, so that it keeps its name."""
+        """Save a file in a folder of its own, so that it keeps its name."""
         folder = self.folder / str(next(self._serial))
         folder.mkdir()
         return write_bytes(folder / name, data)

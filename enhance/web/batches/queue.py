@@ -1,4 +1,4 @@
-"""Whose turn it is at the model: the queue in which the batches of the page wait."""
+"""The queue in which the page's batches wait for their turn at the model."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class _Waiting:
 
 
 class BatchQueue:
-    """Keys of batches in the order of their turns. Safe from any thread.
+    """Keys of batches in the order of their turns. Thread-safe.
 
-    Gradio's queue lets as many batches work as there are models. This queue stands beside it and
-    knows what Gradio's does not tell: whether anyone is waiting, so that a turn should end, and who
-    is ahead of whom.
+    Gradio's queue admits as many batches at once as there are models. This queue stands beside it
+    for what Gradio's does not tell: whether anyone is waiting, so that a turn should end, and which
+    batches are ahead of a given one.
     """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """most: how many may wait; further ones are refused. clock: seconds, never backwards."""
+        """most: how many batches may wait; more are refused. clock: monotonic seconds."""
         self._most = most
         self._clock = clock
         self._entries: dict[str, _Waiting] = {}
@@ -41,36 +41,36 @@ class BatchQueue:
         self._lock = threading.Lock()
 
     def check(self, client: str) -> None:
-        """Raise Busy if the queue is full, or holds too many batches of that client."""
+        """Raise Busy if the queue is full or holds too many batches of this client."""
         with self._lock:
             self._check(client)
 
     def join(self, key: str, client: str) -> None:
-        """Join the end of the queue. client: an address. Raises Busy as `check` does."""
+        """Join the end of the queue. client: its address. Raises Busy as `check` does."""
         with self._lock:
             self._check(client)
             self._entries[key] = _Waiting(client, self._clock())
 
     def rejoin(self, key: str, client: str) -> None:
-        """Go back to the end of the queue after a turn; a batch that has begun is never refused."""
+        """Return to the end of the queue after a turn; a batch that has begun is never refused."""
         with self._lock:
             self._entries[key] = _Waiting(client, self._clock())
 
     def seen(self, key: str) -> bool:
-        """Note that the page has polled; whether the batch is still waiting."""
+        """Note that the batch's page has polled. Returns whether the batch is still waiting."""
         with self._lock:
             if waiting := self._waiting().get(key):
                 waiting.seen = self._clock()
             return waiting is not None
 
     def leave(self, key: str) -> None:
-        """Leave the queue; no error if it is not in it."""
+        """Leave the queue; does nothing if the batch is not in it."""
         with self._lock:
             self._entries.pop(key, None)
 
     @contextmanager
     def turn(self, key: str) -> Iterator[None]:
-        """While the batch is served."""
+        """Wrap the block in which the batch is served."""
         self.leave(key)
         with self._lock:
             self._served.append(key)
@@ -82,7 +82,7 @@ class BatchQueue:
 
     @property
     def someone_waits(self) -> bool:
-        """Whether the one that is served should hand over."""
+        """Whether another batch is waiting, so that the one being served should end its turn."""
         with self._lock:
             return bool(self._waiting())
 
@@ -91,7 +91,8 @@ class BatchQueue:
         return key in self._served
 
     def ahead(self, key: str) -> list[str] | None:
-        """Who will be served before this batch, first the one that is now; None: not waiting."""
+        """The batches being served and those to be served before this one, in that order; None if
+        this one is not waiting."""
         with self._lock:
             waiting = list(self._waiting())
             if key not in waiting:
@@ -119,7 +120,8 @@ class BatchQueue:
             )
 
     def _waiting(self) -> dict[str, _Waiting]:
-        """Who waits, without those whose page no longer polls. Call it with the lock held."""
+        """The waiting batches, after dropping those whose page no longer polls. Call it with the
+        lock held."""
         oldest = self._clock() - SILENT_SECONDS
         for key in [key for key, one in self._entries.items() if one.seen < oldest]:
             del self._entries[key]

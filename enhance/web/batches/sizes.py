@@ -1,4 +1,4 @@
-"""What photos measure, read from each file once, however often it is asked for."""
+"""Width and height of photos, read once per file however often they are asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from enhance.photos import DECODER
 
 @dataclass(frozen=True)
 class _File:
-    """A file as it was when it was looked at; it may have several paths."""
+    """Identifies the contents of a file, which may have several paths."""
 
     path: Path = field(compare=False)
     device: int
@@ -21,10 +21,10 @@ class _File:
 
 
 def known_size(path: Path) -> tuple[int, int] | None:
-    """(width, height) of a photo, or None when it is no readable image."""
+    """(width, height) of a photo, or None if it is not a readable image."""
     try:
         status = path.stat()
-    except (OSError, ValueError):  # the latter of a path that no file can have
+    except (OSError, ValueError):  # ValueError: a path that no file can have
         return None
     return _size(_File(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
 

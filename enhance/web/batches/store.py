@@ -1,4 +1,4 @@
-"""The batches of all people at this server: begun, found again, deleted when old or too many."""
+"""All batches of this server: started, found again, and deleted when old or short of disk space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from enhance.engines.base import Engine
 from enhance.errors import NoRoom, TooManyPhotos
 from enhance.estimates import Estimator
 from enhance.i18n import say
-from enhance.records import Limits, Options, Source
+from enhance.limits import Limits
+from enhance.options import Options
+from enhance.records import Source
 from enhance.web.batches.batch import Batch, Entry, WantsDraft
 from enhance.web.batches.disk import delete, delete_old, used_bytes
 from enhance.web.batches.queue import SILENT_SECONDS, BatchQueue
@@ -27,7 +29,7 @@ from enhance.web.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-_UPLOAD_SECONDS = 600  # how long an upload may wait for its batch when there is no room
+_UPLOAD_SECONDS = 600  # how long an upload without a batch is kept when disk space is short
 
 NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
 
@@ -38,10 +40,10 @@ class BatchStore:
     def __init__(
         self, engine: Engine, root: Path, limits: Limits, *, keep_seconds: float = 6 * 3600
     ) -> None:
-        """root: folder below which this server makes one for its results. keep_seconds: how long
-        after the last work on a batch its files stay."""
+        """root: folder of the uploads, in which this server makes one for its results.
+        keep_seconds: how long a batch's files are kept after it was last touched."""
         root.mkdir(parents=True, exist_ok=True)
-        delete_old(root.glob("results-*"), 4 * keep_seconds)  # by servers that were killed
+        delete_old(root.glob("results-*"), 4 * keep_seconds)  # left by servers that were killed
         self.engine = engine
         self.limits = limits
         self.queue = BatchQueue(limits.max_waiting)
@@ -54,7 +56,7 @@ class BatchStore:
         self._batches: dict[str, Batch] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self.full = False  # as of the last look at the disk
+        self.full = False  # when disk usage was last measured
         self._used = 0
         for name, what, value in (
             ("enhance_ready", "1 when the models are loaded.", lambda: bool(engine.info)),
@@ -74,9 +76,10 @@ class BatchStore:
         viewed: bool = False,
         wants_draft: WantsDraft | None = None,
     ) -> Batch:
-        """A new batch of a browser session, its work not yet begun. request: its id, for the log.
+        """Start a batch for a browser session; work begins when its records are consumed.
 
-        Raises TooManyPhotos or NoRoom when the limits or the disk do not allow it.
+        request: id of the HTTP request, for the log. Raises TooManyPhotos or NoRoom if the limits
+        or the disk do not allow the batch.
         """
         if len(sources) > self.limits.max_photos:
             raise TooManyPhotos(
@@ -117,21 +120,21 @@ class BatchStore:
         return batch
 
     def get(self, key: object) -> Batch | None:
-        """The batch of that id, unless it has expired. key: whatever a browser sends as such."""
+        """The batch with this key; None if it has expired. key: unchecked, as a browser sent it."""
         return self._batches.get(key) if isinstance(key, str) else None
 
     def alive(self) -> list[Batch]:
-        """The batches that are being worked on or wait for it."""
+        """The batches with photos in progress or waiting."""
         with self._lock:
             return [batch for batch in self._batches.values() if batch.remaining]
 
     @property
     def waiting(self) -> int:
-        """How many photos, of all people, are not finished."""
+        """How many photos in all batches are not finished."""
         return sum(len(batch.remaining) for batch in self.alive())
 
     def leave(self, session: str) -> None:
-        """The session's page was closed: stop its work."""
+        """Stop the work of a session whose page was closed."""
         with self._lock:
             left = [batch for batch in self._batches.values() if batch.session == session]
         for batch in left:
@@ -139,7 +142,7 @@ class BatchStore:
             batch.abandon()
 
     def expire(self) -> None:
-        """Delete what nobody has worked on for `keep_seconds`."""
+        """Delete batches that have not been touched for `keep_seconds`."""
         oldest = time.monotonic() - self._keep_seconds
         with self._lock:
             gone = [batch for batch in self._batches.values() if batch.touched < oldest]
@@ -151,8 +154,8 @@ class BatchStore:
             delete(batch.folder)
 
     def make_room(self) -> bool:
-        """Whether the disk in use is within its limit, if need be without the oldest finished
-        batches, which are deleted."""
+        """Delete finished batches, oldest first, until disk usage is within its limit. Returns
+        whether that was achieved."""
         while True:
             self._used = used_bytes(self._uploads, self._root)
             if self._used <= self.limits.max_disk_bytes:
@@ -167,7 +170,7 @@ class BatchStore:
             delete(oldest.folder)
 
     def sweep(self, kept: Collection[Path] = ()) -> None:
-        """Delete what is too old or too much: batches, and uploads that no batch came to use.
+        """Delete batches and unused uploads that are too old or exceed the disk limit.
 
         kept: folders among the uploads that must stay.
         """
@@ -180,7 +183,7 @@ class BatchStore:
             self._delete_uploads(_UPLOAD_SECONDS)
 
     def _abandon_forgotten(self) -> None:
-        """Batches of the page that have lost their place in the line, and nobody works on."""
+        """Abandon the page's batches that have lost their place in the queue and are not served."""
         oldest = time.monotonic() - SILENT_SECONDS
         for batch in self.alive():
             waits = self.queue.served(batch.key) or self.queue.ahead(batch.key) is not None
@@ -192,7 +195,7 @@ class BatchStore:
         delete_old(uploads, seconds)
 
     def sweep_every(self, seconds: float, kept: Collection[Path] = ()) -> None:
-        """Sweep again and again in a thread of its own, until `close`."""
+        """Call `sweep` at this interval in a background thread, until `close`."""
 
         def sweep() -> None:
             while not self._closed.wait(seconds):
@@ -204,7 +207,7 @@ class BatchStore:
         threading.Thread(target=sweep, name="sweep", daemon=True).start()
 
     def close(self, uploads: Collection[Path] = ()) -> None:
-        """Stop all work and delete all results, and these folders of uploads."""
+        """Stop all work, and delete all results and the given folders of uploads."""
         self._closed.set()
         with self._lock:
             left = list(self._batches.values())
@@ -215,15 +218,15 @@ class BatchStore:
             delete(folder)
 
     def _entry(self, source: Source, target: Path) -> Entry:
-        # The upload may be swept before its turn has come; the batch's own link lives with it.
+        # The upload may be deleted before the photo's turn; this link lives as long as the batch.
         path = _link(source.path, target.with_suffix(source.path.suffix))
         return Entry(Source(path, source.name), known_size(path), path)
 
 
 def _link(path: Path, target: Path) -> Path:
-    """`target` as another name of the file, or a copy where the disk has no such thing.
+    """Make `target` a hard link to the file, or a copy where links are not supported.
 
-    `path` itself when neither works: reading it will say why.
+    Returns `path` itself when neither works: reading it will say why.
     """
     for make in (target.hardlink_to, lambda source: shutil.copyfile(source, target)):
         with suppress(OSError):

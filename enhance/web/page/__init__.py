@@ -1,1 +1,1 @@
-"""The page: widgets, and what happens when somebody uses them."""
+"""The page: its widgets and their handlers."""

@@ -1,4 +1,4 @@
-"""What the page says of a batch at its top: how far it is, how long it takes."""
+"""The headline above a batch: its progress and the time left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enhance.web.batches.store import BatchStore
 
 
 def headline(batch: Batch, batches: BatchStore) -> str:
-    """One sentence about the batch, to be shown above its photos. batches: who else is there."""
+    """One sentence about the batch, to be shown above its photos. batches: all on the server."""
     total, left = len(batch.entries), batch.remaining
     ahead = batches.queue.ahead(batch.key)
     if left and ahead:
@@ -61,7 +61,7 @@ def headline(batch: Batch, batches: BatchStore) -> str:
 
 
 def _seconds_left(batch: Batch, batches: BatchStore) -> float:
-    """Until a batch is finished, if all who are here take turns."""
+    """Seconds until a batch is finished if it takes turns with all other batches."""
     own = _seconds(batch, batch.remaining, batches)
     others = (other for other in batches.alive() if other is not batch)
     theirs = sum(min(own, _seconds(other, other.remaining, batches)) for other in others)
@@ -69,7 +69,7 @@ def _seconds_left(batch: Batch, batches: BatchStore) -> float:
 
 
 def _until_next(ahead: list[str], batches: BatchStore) -> float:
-    """Until the next photo of each of these batches is done."""
+    """Seconds until the next photo of each of these batches is done."""
     before = filter(None, map(batches.get, ahead))
     photos = sum(_seconds(batch, batch.remaining[:1], batches) for batch in before)
     return photos / batches.engine.replicas

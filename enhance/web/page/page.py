@@ -1,4 +1,4 @@
-"""The page: drop photos, watch each one appear enhanced."""
+"""The page: drop in photos and watch each one appear enhanced."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import gradio as gr
 
 from enhance.errors import EnhanceError
 from enhance.i18n import say
+from enhance.options import Options
 from enhance.photos import EXTENSIONS
-from enhance.records import Options, Source
+from enhance.records import Source
 from enhance.web.batches.batch import Batch, Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
@@ -22,21 +23,21 @@ from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.widgets import Sent, Shown, browser_state, paths_of
 
 MODEL_QUEUE = "model"
-"""Every turn at the model has this concurrency id; as many at once as the engine has models."""
+"""Concurrency id of all turns at the model; as many run at once as the engine has models."""
 
-_TICK = 2  # seconds between two looks at the line while waiting in it
-_STARTS = 4  # batches that are begun at once; the headers of their photos are read
+_TICK = 2  # seconds between two polls of the queue while a batch waits in it
+_STARTS = 4  # batches that are started at once; starting one reads the headers of its photos
 
 CSS = """
 #gallery .grid-wrap { min-height: 120px; max-height: 300px; }
 #gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)); }
-#gallery .thumbnail-item { content-visibility: auto; } /* of hundreds, only what is seen */
+#gallery .thumbnail-item { content-visibility: auto; } /* render only those in view */
 #gallery .caption-label { inset: auto 0 0 0; max-width: none; padding: 2px 6px;
   font-size: var(--text-xs); border-radius: 0; }
 .gradio-container { max-width: 1400px !important; margin: auto; }
 #samples .gallery-item img { object-fit: cover; }
 """
-# On a phone the results lie below the settings: go there.
+# On a phone the results are below the settings, so scroll down to them.
 _TO_RESULTS = """(...values) => {
   const status = document.querySelector('#status');
   if (status.getBoundingClientRect().top > innerHeight * 0.8) status.scrollIntoView();
@@ -47,13 +48,13 @@ _TO_RESULTS = """(...values) => {
 class Page:
     """Widgets and their handlers over `batches`.
 
-    Work is done in turns: a click on Enhance makes a batch and draws a ticket; each ticket queues
-    for the model and enhances photos until the batch is finished or someone else waits, then
-    draws another. So nobody waits for the whole of another's batch.
+    Batches take turns. A click on Enhance makes a batch and draws a ticket. Each ticket queues for
+    the model, then photos are enhanced until the batch is finished or another batch is waiting; in
+    that case a new ticket is drawn. So nobody waits for the whole of someone else's batch.
     """
 
     def __init__(self, page: gr.Blocks, batches: BatchStore, samples: list[Path]) -> None:
-        """Draws into `page`, whose context is open. samples: photos offered for a try."""
+        """Draw into `page`, whose context is open. samples: photos offered to try the page with."""
         self._batches = batches
         self._samples = samples
         self._draw()
@@ -105,7 +106,7 @@ class Page:
                 self.choices = SettingsPanel(self._batches.estimator)
             with gr.Column(scale=7, min_width=320):
                 self.results = ResultsPanel(self._batches)
-        # Kept by the browser: Gradio forgets the State of a page that it has not heard of for long.
+        # Kept in the browser, because Gradio discards the State of a page that is silent for long.
         self.key = gr.Textbox(visible=False)
         self.ticket = gr.State(0)
         self.clock = gr.Timer(_TICK, active=False)
@@ -121,7 +122,7 @@ class Page:
         page.load(self._offer, self.last_key, self.reopen, **quick)
         page.load(self._limits, None, self.limits, **quick)
         self.samples.click(self._take_sample, self.samples, self.files, **quick)
-        # Queued, because a State changed outside the queue does not fire its change event.
+        # Queued, because changing a State outside the queue does not fire its change event.
         starts: dict[str, Any] = private | {
             "show_progress": "hidden",
             "concurrency_limit": _STARTS,
@@ -145,13 +146,13 @@ class Page:
             self._turn,
             [self.key, self.ticket],
             everything,
-            postprocess=False,  # values are made ready here, once, not again with every photo
+            postprocess=False,  # values are prepared here once, rather than again for every photo
             concurrency_id=MODEL_QUEUE,
             concurrency_limit=self._batches.engine.replicas,
             show_progress="hidden",
             **private,
         )
-        turn.failure(self._give_up, self.key, everything, **quick)  # refused or broken
+        turn.failure(self._give_up, self.key, everything, **quick)  # refused, or an error
         self.clock.tick(self._wait, self.key, self.results.status, postprocess=False, **quick)
         self.stop.click(self._stop, self.key, everything, postprocess=False, **quick)
 
@@ -170,7 +171,7 @@ class Page:
         sources = [Source.of(path) for path in paths_of(files)]
         options = self._options(language, values)
         try:
-            self._batches.queue.check(_client(request))  # before a batch takes time and disk
+            self._batches.queue.check(_client(request))  # before the batch costs time and disk
             batch = self._batches.start(
                 sources,
                 options,
@@ -191,12 +192,12 @@ class Page:
         }
 
     def _resume(self, request: gr.Request, key: str, ticket: int) -> Shown:
-        """Draw a ticket for what a stop left over."""
+        """Draw a ticket for the photos that were not finished when the batch was stopped."""
         batch, _ = self._found(key, request)
         return self._work_on(batch, batch.stopped, batch.options, ticket, request)
 
     def _again(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
-        """Draw a ticket for the photo that is looked at, with other options."""
+        """Draw a ticket to enhance the selected photo again with other options."""
         batch, language = self._found(key, request)
         entries = [batch.looked_at] if batch.looked_at else []
         return self._work_on(batch, entries, self._options(language, values), ticket, request)
@@ -239,7 +240,7 @@ class Page:
                 )
                 if queue.someone_waits and entry.state != "running":
                     break
-            # Without the gallery: the last values of a turn are sent whole, not as a difference.
+            # Without the gallery: Gradio sends the last values of a turn whole, not as a diff.
             last = self.results.downloads(batch)
             if batch.remaining:
                 queue.rejoin(key, _client(request))
@@ -251,7 +252,7 @@ class Page:
         }
 
     def _give_up(self, request: gr.Request, key: str) -> Shown:
-        """The batch got no further turn: keep what is finished, offer the rest."""
+        """End a batch that gets no further turn: keep its results, offer to continue."""
         batch, language = self._found(key, request)
         self._batches.queue.leave(key)
         batch.abandon()
@@ -262,7 +263,7 @@ class Page:
         }
 
     def _stop(self, request: gr.Request, key: str) -> Shown:
-        """Stop at once, or before the next tile of the photo in work."""
+        """Stop at once, or before the next tile if a photo is being processed."""
         batch, language = self._found(key, request)
         if not self._batches.queue.served(key):
             return self._give_up(request, key)
@@ -270,7 +271,7 @@ class Page:
         return self.results.progress(batch, language, say("Stopping …"))
 
     def _wait(self, request: gr.Request, key: str) -> Any:
-        """Who is ahead in the line, while the batch waits in it."""
+        """Update the status with how many are ahead, while the batch waits in the queue."""
         batch = self._batches.get(key)
         if batch is None or not self._batches.queue.seen(key):
             return gr.skip()
@@ -287,12 +288,12 @@ class Page:
         return translated(sentence, language_of(request))
 
     def _offer(self, key: str | None) -> Any:
-        """Whether the last batch of this browser can still be shown."""
+        """Show the button for this browser's last batch if that can still be opened."""
         batch = self._batches.get(key or "")
         return gr.update(visible=bool(batch and batch.finished))
 
     def _reopen(self, request: gr.Request, key: str) -> Shown:
-        """Show the last batch of this browser; what was left over can go on."""
+        """Show this browser's last batch; if it was stopped, it can be continued."""
         batch, language = self._found(key, request)
         batch.session = str(request.session_hash)
         return {
@@ -303,7 +304,7 @@ class Page:
         }
 
     def _buttons(self, batch: Batch) -> Shown:
-        """Enhance, Stop and Continue, as the batch's state asks for."""
+        """Update the buttons to the batch's state."""
         working = bool(batch.remaining)
         waiting = self._batches.queue.ahead(batch.key) is not None
         return {

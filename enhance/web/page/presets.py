@@ -1,8 +1,8 @@
-"""Ready-made choices for common photos: names for people over the real options."""
+"""Presets: named sets of options for common kinds of photos."""
 
 from __future__ import annotations
 
-from enhance.records import Options
+from enhance.options import Options
 from enhance.web.language import text
 
 PRESETS: dict[str, Options] = {
@@ -30,5 +30,5 @@ ABOUT = {
 
 
 def preset_of(options: Options) -> str:
-    """The preset that these options are, or "custom"."""
+    """The name of the preset with exactly these options, or "custom"."""
     return next((name for name, preset in PRESETS.items() if preset == options), "custom")

@@ -1,4 +1,4 @@
-"""The panel of results: progress, gallery, the viewer, downloads."""
+"""The results panel: progress, gallery, viewer and downloads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from enhance.web.page.widgets import Shown
 
 
 def batch_of(batches: BatchStore, key: str, language: Language) -> Batch:
-    """The batch of a key; raises gr.Error when it has expired."""
+    """The batch with this key; raises gr.Error if it has expired."""
     batch = batches.get(key)
     if batch is None:
         raise toast("These results have expired. Enhance the photos again.", language)
@@ -29,10 +29,10 @@ def batch_of(batches: BatchStore, key: str, language: Language) -> Batch:
 
 
 class ResultsPanel:
-    """Widgets and their handlers over one batch at a time, that of the `key`."""
+    """Widgets and their handlers for the batch whose key the page holds."""
 
     def __init__(self, batches: BatchStore) -> None:
-        """Draws into the current column."""
+        """Draw into the current column."""
         self._batches = batches
         self.status = status_widget()
         self.gallery = gr.Gallery(
@@ -66,11 +66,11 @@ class ResultsPanel:
 
     @property
     def widgets(self) -> list[Any]:
-        """Everything that `shown` and `cleared` may change."""
+        """All widgets that `shown` and `cleared` may change."""
         return [self.status, self.gallery, self.viewer, self.again, *self._downloads]
 
     def connect(self, page: gr.Blocks, key: gr.Textbox) -> None:
-        """Wire what looks at results without the model."""
+        """Wire the handlers that need no model."""
         quick: dict[str, Any] = {
             "api_visibility": "private",
             "queue": False,
@@ -82,7 +82,7 @@ class ResultsPanel:
         self.gallery.select(self._look, key, self.viewer, **latest)
         self.viewer.select(self._look, key, self.viewer, **latest)
         self.viewer.input(self._compare, key, [self.viewer, self.gallery], **latest)
-        # One at a time for everybody: a photo put together again takes memory.
+        # One at a time for all visitors, because reassembling a photo takes much memory.
         for event, handler, trigger_mode in (
             (self.viewer.edit, self._switch_face, "multiple"),
             (self.viewer.expand, self._lay_over, "once"),
@@ -101,18 +101,18 @@ class ResultsPanel:
             )
 
     def cleared(self, batch: Batch, language: Language) -> Shown:
-        """A batch that has nothing to show yet."""
+        """Show a batch that has no results yet."""
         shown = self.progress(batch, language)
         shown |= {self.gallery: [], self.viewer: _nothing(language)}
         return shown | {button: gr.update(interactive=False) for button in self._downloads}
 
     def progress(self, batch: Batch, language: Language, said: str = "") -> Shown:
-        """The headline, or something else that is said in its place, and the table of photos."""
+        """Show the headline, or `said` in its place, and the table of photos."""
         said = said or headline(batch, self._batches)
         return {self.status: progress(batch, said, language)}
 
     def shown(self, batch: Batch, language: Language) -> Shown:
-        """A batch as it stands, for an event that does not postprocess."""
+        """Show the current state of a batch, for an event with postprocess=False."""
         if batch.looked_at is None and batch.pictured:
             batch.looked_at = batch.pictured[0]
         return {
@@ -122,7 +122,7 @@ class ResultsPanel:
         }
 
     def downloads(self, batch: Batch) -> Shown:
-        """The buttons that work once there is a result."""
+        """Enable the download buttons once there is a result."""
         names = ("enhanced_photos.zip", "report.csv", "report.json")
         ready = bool(batch.finished)
         return {
@@ -154,7 +154,7 @@ class ResultsPanel:
         return _view(batch, language)
 
     def _compare(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
-        """Put other versions of the photo side by side; the right one is the one that counts."""
+        """Compare other versions of the photo; the one on the right becomes the chosen one."""
         language = language_of(request)
         batch = batch_of(self._batches, key, language)
         entry = batch.looked_at
@@ -166,7 +166,7 @@ class ResultsPanel:
         return _view(batch, language), self._pictures(batch, language)
 
     def _switch_face(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
-        """Take a restored face out, or put it in again."""
+        """Switch a restored face off or on."""
         sent = _sent(event)
 
         def switch(batch: Batch, entry: Entry, version: Version) -> None:
@@ -180,13 +180,13 @@ class ResultsPanel:
         return self._on_layers(request, key, switch)
 
     def _lay_over(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
-        """Have the pictures with which the browser shows other strengths at once."""
+        """Make the pictures with which the browser previews other strengths instantly."""
         return self._on_layers(
             request, key, lambda batch, entry, _: batch.lay_over(entry, self._batches.limits)
         )
 
     def _weigh(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
-        """Other strengths of faces and background."""
+        """Apply other strengths of faces and background."""
         sent = _sent(event)
 
         def weigh(batch: Batch, entry: Entry, _: Version) -> None:
@@ -202,7 +202,7 @@ class ResultsPanel:
     def _on_layers(
         self, request: gr.Request, key: str, act: Callable[[Batch, Entry, Version], None]
     ) -> tuple[Any, Any]:
-        """Do something with the layers of the photo that is looked at, if they were kept."""
+        """Call `act` on the selected photo if it has layers."""
         language = language_of(request)
         batch = batch_of(self._batches, key, language)
         entry = batch.looked_at
@@ -215,12 +215,12 @@ class ResultsPanel:
 
 
 def _sent(event: gr.EventData) -> dict[str, Any]:
-    """What a widget says of its event; anything may come from elsewhere than the widget."""
+    """The data of a widget's event; unchecked, as anyone can send such an event."""
     return event._data if isinstance(event._data, dict) else {}
 
 
 def _share(value: object) -> float | None:
-    """A number from the browser."""
+    """A number from the browser; None for anything else."""
     return float(value) if isinstance(value, int | float) else None
 
 
@@ -233,7 +233,7 @@ def _words(language: Language) -> dict[str, str]:
 
 
 def _view(batch: Batch, language: Language) -> dict[str, Any]:
-    """What the viewer shows of the photo that is looked at."""
+    """The viewer's value for the selected photo."""
     entry = batch.looked_at
     if entry is None or entry.thumbnail is None:
         return _nothing(language)
@@ -301,16 +301,16 @@ def _settings_of(version: Version) -> str:
 
 
 def _file(path: Path | None) -> dict[str, Any]:
-    """A file as a gallery takes it.
+    """A file in the form that a gallery expects.
 
-    Without the mark of a file's record, for which Gradio would look at every file of the gallery on
-    the disk again with every photo. It serves them all the same, from their folder.
+    It lacks the marker of Gradio's FileData, with which Gradio would check every file of the
+    gallery on the disk again for every photo. The files are served all the same.
     """
     assert path is not None
     return {"path": str(path), "url": _url(path), "orig_name": path.name}
 
 
 def _url(path: Path | None) -> str:
-    """Relative, so that it holds behind any proxy."""
+    """The file's URL, relative so that it works behind any proxy."""
     assert path is not None
     return f"gradio_api/file={quote(str(path))}"

@@ -1,4 +1,4 @@
-"""The options as widgets: one place that says what each is called, for the page and the API."""
+"""The options as widgets: their names, ranges and labels, shared by the page and the API."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import gradio as gr
 from enhance.catalogue import Kind, models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import say
-from enhance.records import UPSCALES, Options
+from enhance.options import UPSCALES, Options
 from enhance.web.language import text
 
 DEFAULTS = Options()
 
 
 class Settings:
-    """The widgets of every option, drawn where this is made; `names` and `widgets` correspond."""
+    """A widget for each option, drawn on construction; `names` and `widgets` correspond."""
 
     def __init__(self) -> None:
         upscale = gr.Slider(
@@ -212,9 +212,9 @@ class Settings:
         return [getattr(options, name) for name in self._by_name]
 
     def options(self, *values: Any) -> Options:
-        """Options from the widgets' values, in their order; whole numbers may come as 2.0.
+        """Options from the widgets' values, in their order; whole numbers may arrive as 2.0.
 
-        Raises OptionsError when one is out of range, or of another kind.
+        Raises OptionsError if a value is out of range or of the wrong type.
         """
         named = dict(zip(self._by_name, values, strict=True))
         for name, widget in self._by_name.items():
@@ -244,7 +244,8 @@ class Settings:
 
 
 def _choices(kind: Kind, **others: str) -> list[tuple[str, str]]:
-    """Labels and values of an option whose values are models. others: labels of other values."""
+    """(label, value) pairs of an option whose values are models. others: labels of the values that
+    are not models."""
     labels = others | {model.name: str(model.label) for model in models(kind)}
     return [(labels[value], value) for value in option_values(kind)]
 

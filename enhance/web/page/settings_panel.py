@@ -1,6 +1,6 @@
-"""The panel of choices: presets with their cost, the options, the models they need.
+"""The settings panel: presets with their cost, the options, and the models that they need.
 
-What someone chose is remembered in the browser.
+The browser remembers the settings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from enhance.choices import required_weights
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator, readable
 from enhance.i18n import say
-from enhance.records import Options
+from enhance.options import Options
 from enhance.web.batches.sizes import known_size
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.presets import ABOUT, LABELS, PRESETS, preset_of
@@ -27,15 +27,15 @@ from enhance.weights.files import WeightFile
 from enhance.weights.verified import locate
 
 _PROGRESS = gr.Progress()
-_SLOW = 8  # seconds; a photo that takes longer is shown as a quick preview first
-_READERS = 2  # of photos' headers at once: the other threads serve the rest of the page
+_SLOW = 8  # seconds; a photo that takes longer gets a quick preview first
+_READERS = 2  # photos whose headers are read at once; more would block the rest of the page
 
 
 class SettingsPanel:
-    """Widgets and their handlers; `settings.options` makes sense of the options' values."""
+    """Widgets and their handlers; `settings.options` turns the widgets' values into options."""
 
     def __init__(self, estimator: Estimator) -> None:
-        """Draws into the current column."""
+        """Draw into the current column."""
         self._estimator = estimator
         self._readers = CapacityLimiter(_READERS)
         self.preset = gr.Radio(
@@ -58,7 +58,7 @@ class SettingsPanel:
         self.remembered = browser_state("settings", None)
 
     def wants_draft(self, size: tuple[int, int], options: Options) -> bool:
-        """Whether a photo takes so long that a quick preview should come first."""
+        """Whether a photo takes so long that a quick preview should be shown first."""
         return (self._estimator.seconds([size], options) or 0) > _SLOW
 
     def connect(self, page: gr.Blocks, files: gr.File, estimate: gr.Markdown) -> None:
@@ -80,7 +80,7 @@ class SettingsPanel:
         self.preset.input(self._take_preset, self.preset, self.settings.widgets, **quick).then(
             **changed
         )
-        # Only a person's input: a preset changes many widgets, and not all at the same moment.
+        # Only a person's input, because a preset changes many widgets, not all at the same moment.
         gr.on(
             [files.change, *(widget.input for widget in remembered)],
             trigger_mode="always_last",
@@ -96,7 +96,7 @@ class SettingsPanel:
         )
 
     def _restore(self, remembered: object) -> list[Any]:
-        """The settings of the last visit, unless they do not fit this version."""
+        """The settings of the last visit, if they are valid in this version."""
         known = remembered if isinstance(remembered, dict) else {}
         try:
             options = self.settings.options(*map(known.get, self.settings.names))
@@ -110,7 +110,7 @@ class SettingsPanel:
         return self.settings.values(PRESETS[name])
 
     async def _changed(self, request: gr.Request, files: Sent, drafts: bool, *values: Any) -> Shown:
-        """Show what the choice costs and lacks, and remember it."""
+        """Show the cost and the missing models of the current settings, and remember them."""
         sizes = await to_thread.run_sync(_sizes, paths_of(files), limiter=self._readers)
         count = len(files or ())
         return await to_thread.run_sync(
@@ -140,7 +140,7 @@ class SettingsPanel:
         }
 
     def _cost(self, count: int, sizes: list[tuple[int, int]], options: Options) -> str:
-        """What the work will cost, before anyone commits to it."""
+        """How long the work will take, before it is started."""
         if not count:
             return ""
         self._estimator.wait()
@@ -157,7 +157,7 @@ class SettingsPanel:
         )
 
     def _presets(self, sizes: list[tuple[int, int]], options: Options, language: Language) -> Any:
-        """The presets, each with its cost for these photos."""
+        """The presets, each labelled with its time for these photos."""
         name = preset_of(options)
         choices = []
         for key, label in LABELS.items():
@@ -170,7 +170,7 @@ class SettingsPanel:
         return gr.update(choices=choices, value=name, info=translated(ABOUT[name], language))
 
     def _missing_models(self, options: Options, language: Language) -> Shown:
-        """Which of the chosen models are not on this machine, and their licences."""
+        """List the chosen models that are not on this machine, with their licences."""
         missing = _missing(options)
         if not missing:
             return {self.models: "", self.fetch: gr.update(visible=False)}

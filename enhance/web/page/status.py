@@ -1,7 +1,6 @@
-"""The progress bar and the table of photos: one HTML widget filled in the browser from records.
+"""The progress bar and the table of photos: one HTML widget, filled in the browser from plain data.
 
-Because Gradio sends only what changed in the value, an update costs the same in a batch of any
-size.
+Gradio sends only what changed in the value, so an update costs the same in a batch of any size.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ _TEMPLATE = """
 """
 _FILL = """
 const find = (selector) => element.querySelector(selector);
-// Rows are laid out as grids, whereupon browsers forget that this is a table: hence the roles.
+// The rows are grids, and browsers then no longer treat this as a table: hence the roles.
 const make = (tag, role) => Object.assign(document.createElement(tag), { role });
 const cells = (row, tag, role) => {
   while (row.children.length < 3) row.append(make(tag, role));
   return row.children;
 };
-// Only what is new: the browser lays out again what was set, be it the same as before.
+// Only set what is new: browsers redo the layout even if the text is the same as before.
 const put = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
 };
@@ -78,8 +77,8 @@ table { display: block; border: 0 !important; font-size: var(--text-sm);
         color: var(--body-text-color); }
 thead, tbody { display: block; }
 thead { position: sticky; top: 0; z-index: 1; background: var(--background-fill-secondary); }
-/* Of hundreds of rows a browser lays out only those that are seen. A real table it would lay out
-   as a whole with every change of the page. */
+/* Only the rows in view are laid out. A real table would be laid out as a whole with every change
+   of the page. */
 tr { display: grid; grid-template-columns: minmax(0, 5fr) minmax(70px, 2fr) minmax(0, 13fr);
      border: 0 !important; content-visibility: auto; contain-intrinsic-size: auto 33px; }
 th, td { text-align: left; padding: 6px 10px; overflow-wrap: anywhere; border: 0 !important; }
@@ -121,7 +120,7 @@ def idle(headline: str, language: Language) -> dict[str, Any]:
 
 
 def progress(batch: Batch, headline: str, language: Language) -> dict[str, Any]:
-    """A batch as it stands."""
+    """The current state of a batch."""
     left = len(batch.remaining)
     percent = round(100 * (1 - left / len(batch.entries)))
     return _value(headline, percent, [_row(entry, language) for entry in batch.entries], language)
@@ -158,7 +157,7 @@ def _row(entry: Entry, language: Language) -> dict[str, str]:
 
 
 def details(entry: Entry, language: Language) -> str:
-    """Why the last attempt at a photo failed; what was done to the version that counts."""
+    """Why the last attempt at a photo failed, if it did, and what was done in the chosen one."""
     said = [translated(entry.failure.reason, language)] if entry.failure else []
     if entry.version:
         said.append(_done(entry.version.report, language))
@@ -168,7 +167,7 @@ def details(entry: Entry, language: Language) -> str:
 
 
 def _done(report: Report, language: Language) -> str:
-    """Faces, sizes, seconds."""
+    """What was done to a photo: number of faces, sizes, seconds."""
     count = len(report.faces)
     faces = say("1 face") if count == 1 else say("{count} faces", count=count)
     (width, height), (new_width, new_height) = report.source_size, report.output_size

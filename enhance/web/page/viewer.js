@@ -1,31 +1,31 @@
-// The viewer of one photo: before and after, with a line between them that can be moved.
+// The viewer of one photo: before and after, with a divider between them that can be moved.
 //
-// Gradio runs this once, with `element`, `props`, `trigger` and `watch`. Its template holds no
-// data on purpose: Gradio would run a ${…} in a photo's name as JavaScript, and redraw the widget
+// Gradio runs this once, with `element`, `props`, `trigger` and `watch`. The template deliberately
+// holds no data: Gradio would run a ${…} in a photo's name as JavaScript, and redraw the widget
 // with each value. So everything is set here, as text and attributes, never as markup.
 
 const part = (name) => element.querySelector("." + name);
 const root = part("viewer"), stage = part("stage"), picture = part("picture");
 const divider = part("divider"), faces = part("faces"), position = part("position");
-const STEP = 1.25; // of the keys and buttons that zoom
-const SLACK = 4; // pixels that a hand moves while it only clicks
+const STEP = 1.25; // zoom factor of the keys and buttons
+const SLACK = 4; // pixels that a pointer may move during a click
 
 let value = {}; // what is shown now, as Python sent it
 let words = {};
-let turn = 0; // counts the values that came, so that a slow picture cannot overtake a newer one
-let wanted = 0; // the photo asked for, which may be some presses ahead of the one shown
+let turn = 0; // counts the values received, so that a slow picture cannot replace a newer one
+let wanted = 0; // the photo requested, which may be some key presses ahead of the one shown
 const images = {}; // "before" and "after": the <img> that is shown
 
-// How it is looked at. This stays when the value changes.
+// The view, which stays the same when the value changes.
 let scale = null; // CSS pixels per pixel of the picture; null: as large as fits
 let centre = [0.5, 0.5]; // what is in the middle of the stage, in fractions of the picture
-let split = 0.5; // where the line is, as a fraction of what is visible of the picture
+let split = 0.5; // position of the divider, as a fraction of the visible part of the picture
 let outlined = false;
-let weighing = false; // the strengths are shown, to be changed
+let weighing = false; // the strength sliders are open
 
 const clamp = (number, low, high) => Math.min(Math.max(number, low), high);
 
-/** Where the picture lies on the stage, in CSS pixels; `from` and `to` bound what is visible. */
+/** The picture's position on the stage, in CSS pixels; `from` and `to` bound what is visible. */
 function frame() {
   const room = [stage.clientWidth, stage.clientHeight];
   const pixels = [value.width, value.height];
@@ -42,7 +42,7 @@ function frame() {
   return { room, fit, size, sides, corner, from, to, roams };
 }
 
-/** Put everything where it belongs. */
+/** Lay out the picture, the divider and the labels. */
 function draw() {
   if (!value.after || !stage.clientWidth) return; // hidden: the observer of its size draws later
   const { room, fit, size, sides, corner, from, to, roams } = frame();
@@ -60,7 +60,7 @@ function draw() {
   divider.setAttribute("aria-valuenow", percent);
   divider.setAttribute("aria-valuetext", `${percent}%`);
 
-  // Each label stays in its part of the picture, and goes when the part is too narrow for it.
+  // Each label stays in its part of the picture, and is hidden if that is too narrow for it.
   const [left, right] = [part("left"), part("right")];
   left.style.transform = `translate(${from[0] + 8}px, ${from[1] + 8}px)`;
   right.style.transform = `translate(${to[0] - 8 - right.offsetWidth}px, ${from[1] + 8}px)`;
@@ -95,7 +95,7 @@ function fit() {
   draw();
 }
 
-/** 100 %: of the first face, which is what people look for, or of what is in the middle. */
+/** Zoom to 100 %, on the first face, which is what people look for, or else on the middle. */
 function actual() {
   const box = scale === null && value.faces[0]?.box;
   const point = box ? [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2] : centre;
@@ -145,7 +145,7 @@ function showStrengths(on) {
   if (weighing && !value.layers.length) trigger("expand", {});
 }
 
-/** The sliders as Python has them, and the layers to mix. */
+/** Set the sliders to Python's values, and load the layers to mix. */
 function drawStrengths() {
   const can = Object.keys(sliders).filter((name) => value[name] !== null);
   part("strength").hidden = !can.length;
@@ -170,7 +170,7 @@ function say(label) {
 part("strengths").addEventListener("input", (event) => {
   say(event.target.closest("label"));
   const [, background, restored] = part("layers").children;
-  if (!restored) return; // not there yet: the slider is obeyed when it is released
+  if (!restored) return; // not loaded yet: the slider takes effect when it is released
   background.style.opacity = value.background_weight === null ? 1 : inputOf(sliders.background_weight).value;
   restored.style.opacity = inputOf(sliders.weight).value;
   part("layers").hidden = false;
@@ -218,7 +218,7 @@ async function show(next) {
   root.classList.remove("waiting");
 
   if (next.index !== value.index || next.name !== value.name) scale = null;
-  else if (scale !== null) scale *= value.width / next.width; // as large on the screen as it was
+  else if (scale !== null) scale *= value.width / next.width; // the same size on the screen
   value = next;
   wanted = next.index;
   place("after", after);
@@ -251,7 +251,7 @@ function translate() {
   part("full").title = words.full_screen;
 }
 
-/** All that is said about the photo around the picture. */
+/** Set all texts and controls around the picture. */
 function describe() {
   const { left, right, choices } = value.versions;
   const several = choices.length > 1;
@@ -288,7 +288,7 @@ function fill(select, choices, chosen) {
   select.value = chosen;
 }
 
-/** One toggle a face. The buttons are kept, and with them the focus, when their state changes. */
+/** One toggle per face. Buttons are reused when their state changes, so that focus is kept. */
 function drawFaces() {
   while (faces.children.length > value.faces.length) faces.lastChild.remove();
   while (faces.children.length < value.faces.length) {
@@ -316,10 +316,10 @@ function drawFaces() {
   showFaces(outlined);
 }
 
-// --- Hands ---
+// --- Mouse and touch ---
 
-const pointers = new Map(); // what touches the stage: id → spot
-let grip = null; // what the pointers hold, since when
+const pointers = new Map(); // the pointers on the stage: id → spot
+let grip = null; // what the pointers are dragging, and since when
 
 const middle = () => {
   const spots = [...pointers.values()];
@@ -345,12 +345,12 @@ stage.addEventListener("pointerdown", (event) => {
 
 stage.addEventListener("pointermove", (event) => {
   if (!pointers.has(event.pointerId)) return;
-  if (!event.buttons) return release(event); // let go where we were not told
+  if (!event.buttons) return release(event); // it was released outside
   pointers.set(event.pointerId, spotOf(event));
   const spot = middle();
   if (!grip.moving && Math.hypot(spot[0] - grip.spot[0], spot[1] - grip.spot[1]) < SLACK) return;
   grip.moving = true;
-  // Captured only now: a press that does not move is a click on what lies under it.
+  // Captured only now, because a press without movement is a click on what lies under it.
   stage.setPointerCapture(event.pointerId);
   const { from, to, roams } = frame();
   const line = grip.line || (pointers.size === 1 && !roams);
@@ -366,7 +366,7 @@ for (const end of ["pointerup", "pointercancel", "pointerleave"]) {
 }
 
 stage.addEventListener("wheel", (event) => {
-  if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
+  if (!event.ctrlKey && !event.metaKey) return; // let the page scroll
   event.preventDefault();
   zoom(frame().size * Math.exp(-clamp(event.deltaY, -60, 60) / 150), spotOf(event));
 }, { passive: false });
@@ -383,13 +383,13 @@ divider.addEventListener("keydown", (event) => {
   const share = { ArrowLeft: split - 0.02, ArrowRight: split + 0.02, Home: 0, End: 1 }[event.key];
   if (share === undefined) return;
   event.preventDefault();
-  event.stopPropagation(); // these keys are the photos' elsewhere
+  event.stopPropagation(); // outside, these keys switch photos
   moveLine(share);
 });
 
 root.addEventListener("keydown", (event) => {
   if (!value.after || event.target.closest("select, input")) return;
-  if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own
+  if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own shortcuts
   const action = {
     ArrowLeft: () => go(-1),
     ArrowRight: () => go(1),

@@ -1,15 +1,15 @@
-"""The viewer of enhanced photos: before and after, zoom, faces that can be switched, keys.
+"""The viewer of enhanced photos: before and after, zoom, face switches, keyboard control.
 
-One HTML widget, drawn in the browser by `viewer.js` from plain values. Five events come back,
-each with an object whose fields a listener reads from its `gr.EventData`:
+One HTML widget, drawn in the browser by `viewer.js` from plain values. It sends five events, each
+with an object whose fields a listener reads from its `gr.EventData`:
 
-- `select` `{index}`: another photo is asked for, by its index among them (from 0);
-- `edit` `{face, on}`: a face, by its index in `View.faces`, is to be restored or left as it is;
-- `input` `{left, right}`: other versions are to be compared, by their keys;
-- `expand` `{}`: the strengths are to be changed, for which `View.layers` is needed;
-- `release` `{weight, background_weight}`: those that a person has chosen, in 0..1.
+- `select` `{index}`: show another photo, by its index (from 0);
+- `edit` `{face, on}`: show a face, by its index in `View.faces`, restored or as in the photo;
+- `input` `{left, right}`: compare other versions, by their keys;
+- `expand` `{}`: the strength sliders were opened, for which `View.layers` is needed;
+- `release` `{weight, background_weight}`: the strengths that were chosen, in 0..1.
 
-Zoom, place and line stay in the browser: they survive a new value of the same photo.
+Zoom, position and divider are kept in the browser and survive a new value for the same photo.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import gradio as gr
 from enhance.web.language import text
 
 BEFORE = "before"
-"""The key of the photo as it was, among the versions to compare."""
+"""The key of the original photo, among the versions to compare."""
 
 WORDS = {
     "viewer": text("Photo viewer"),
@@ -55,7 +55,7 @@ WORDS = {
         "Your photo appears here as soon as it is done: before on the left, after on the right."
     ),
 }
-"""Every word of the widget, in English."""
+"""All texts of the widget, in English."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,19 @@ class Outline:
     """left, top, right, bottom as fractions 0..1 of the picture"""
     label: str
     on: bool = True
-    """the restored face is shown, not the one of the photo"""
+    """the restored face is shown rather than the original one"""
     can: bool = True
-    """it was restored, so it can be switched"""
+    """the face was restored, so it can be switched"""
 
 
 @dataclass(frozen=True)
 class View:
-    """A photo, its result, and what can be done with them. URLs are of the same origin."""
+    """A photo, its result, and what can be done with them. URLs are same-origin."""
 
     name: str
     caption: str
     index: int
-    """which of the photos it is, from 0"""
+    """position of the photo among all photos, from 0"""
     count: int
     before: str
     """URL"""
@@ -95,15 +95,16 @@ class View:
     choices: tuple[tuple[str, str], ...] = ()
     """(key, label) of each version of the result"""
     download: str = ""
-    """URL; none: no link"""
+    """URL; empty for no link"""
     filename: str = ""
-    """of the download"""
+    """file name of the download"""
     weight: float | None = None
-    """strength of the restored faces, 0..1; None: it cannot be changed"""
+    """strength of the restored faces, 0..1; None if it cannot be changed"""
     background_weight: float | None = None
     """strength of the cleaned background, likewise"""
     layers: tuple[str, ...] = ()
-    """URLs, from below: the photo, the cleaned background, the faces; none: ask for them"""
+    """URLs from bottom to top: the photo, the cleaned background, the faces; empty until requested
+    with `expand`"""
     draft: bool = False
     """`after` is a quick preview"""
 
@@ -122,7 +123,7 @@ def viewer_widget() -> gr.HTML:
 
 
 def view(photo: View, words: dict[str, str] | None = None) -> dict[str, Any]:
-    """The widget's value for a photo: plain data. words: translations of `WORDS`, by key."""
+    """The widget's value for a photo, as plain data. words: translations of `WORDS`, by key."""
     value = asdict(photo)
     value["versions"] = {
         "left": value.pop("left"),

@@ -1,4 +1,4 @@
-"""What the parts of the page share about Gradio's widgets and events."""
+"""Helpers for Gradio's widgets and events, shared by the parts of the page."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 import gradio as gr
 
 Shown = dict[Any, Any]
-"""What an event changes: widget → value; the widgets that are not in it stay as they are."""
+"""What an event changes: a new value for each widget in it; other widgets stay as they are."""
 
 Sent = list[dict[str, Any]] | None
-"""Uploaded files as Gradio has checked them, for an event that does not preprocess: that would
-leave an empty file for each."""
+"""Uploaded files, checked by Gradio, as an event with preprocess=False receives them. (With
+preprocessing, Gradio would create an empty file for each.)"""
 
 
 def paths_of(files: Sent) -> list[Path]:
-    """Where uploaded files lie."""
+    """The paths of uploaded files."""
     return [Path(file["path"]) for file in files or ()]
 
 
 def browser_state(name: str, default: Any) -> gr.BrowserState:
-    """Something that this browser remembers between visits."""
-    # Gradio encrypts it; the key only has to stay the same, as what is remembered is no secret.
+    """A state that the browser keeps between visits."""
+    # Gradio encrypts it. The contents are no secret; the key only has to stay the same.
     key = "photo-enhancer"
     return gr.BrowserState(default, storage_key=f"enhance-{name}", secret=key)

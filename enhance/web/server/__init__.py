@@ -1,1 +1,1 @@
-"""What stands around page and API: middleware, limits, and addresses for operators."""
+"""The server around the page and the API: middleware, rate limits and routes for operators."""

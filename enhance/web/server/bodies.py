@@ -1,4 +1,4 @@
-"""What the bodies of requests may hold, checked as they arrive and before Gradio sees them."""
+"""Checks request bodies as they arrive, before Gradio sees them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from starlette.types import Message, Receive
 from enhance.i18n import Sentence, say
 
 BODY_SECONDS = 30
-"""How long the body of a request that is no upload may take to arrive."""
+"""How long the body of a request may take to arrive, uploads excepted."""
 
-# What such a body may hold: so much anyway, and so much for each photo that a batch may have. A
-# photo with a name of 255 letters has 1.8 KB and 10 values, seldom a third of that.
+# How large such a body may be: a fixed part, and a part for each photo that a batch may have. A
+# photo with a name of 255 letters takes 1.8 KB and 10 values; most take less than a third of that.
 _BODY, _BODY_PER_PHOTO = 64 * 1024, 2 * 1024
 _VALUES, _VALUES_PER_PHOTO = 1000, 20
-# Whoever has too many photos is told so by the page and the API, kindly; not much later, by this.
+# The page and the API explain when a batch has too many photos; only far beyond that is a request
+# refused here.
 _FILES_PER_PHOTO = 2
 
 TOO_LARGE = say("This request is too large. Send fewer photos at once.")
 
 
 class Refused(MultiPartException):
-    """A request that is not served; `status` is the answer's.
+    """A request is refused, with the HTTP status `status`.
 
-    Of this kind, because then Gradio deletes what it has read of an upload, and says the message.
+    Derived from MultiPartException, because Gradio then deletes what it has read of an upload and
+    passes the message on.
     """
 
     def __init__(self, status: int, sentence: Sentence) -> None:
@@ -38,16 +40,16 @@ class Refused(MultiPartException):
 
 
 class Parts:
-    """Counts the files of an upload as it comes, whatever it is cut into."""
+    """Counts the files of an upload as it arrives, however it is split into chunks."""
 
     def __init__(self, content_type: str) -> None:
         boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
         self._line = b"--" + boundary
         self._tail = b""
-        self._seen = -2  # the first one is the request itself; the last line ends the last file
+        self._seen = -2  # one file is counted with the request; the last boundary begins none
 
     def further(self, body: bytes) -> int:
-        """How many files, besides the first, begin or end here."""
+        """How many files beyond the first this chunk adds."""
         joined = self._tail + body
         self._tail = joined[max(0, len(joined) - len(self._line) + 1) :]
         before = max(0, self._seen)
@@ -56,7 +58,10 @@ class Parts:
 
 
 async def read(receive: Receive, most_photos: int) -> Receive:
-    """The whole body, which may name uploaded files, but no addresses to fetch files from."""
+    """Read and check the whole body; it may name uploaded files, but no URLs to fetch.
+
+    Returns a `receive` that delivers the body to the app. Raises Refused.
+    """
     most = _BODY + _BODY_PER_PHOTO * most_photos
     body = bytearray()
     with anyio.move_on_after(BODY_SECONDS) as patience:
@@ -73,7 +78,7 @@ async def read(receive: Receive, most_photos: int) -> Receive:
     try:
         sent = json.loads(body)
     except (ValueError, RecursionError):
-        sent = None  # a form, or what Gradio will refuse itself
+        sent = None  # a form, or something that Gradio itself will refuse
     _check(sent, most_photos)
     unread = [{**message, "body": bytes(body)}]
 
@@ -84,7 +89,7 @@ async def read(receive: Receive, most_photos: int) -> Receive:
 
 
 def _check(sent: Any, most_photos: int) -> None:
-    """Refuse plain data that is too much, or names a file that lies elsewhere."""
+    """Refuse JSON data that has too many values or files, or names a file by URL."""
     left, values, files = [sent], 0, 0
     while left:
         item = left.pop()

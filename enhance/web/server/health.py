@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from enhance.choices import resolve
-from enhance.records import Options
+from enhance.options import Options
 from enhance.version import VERSION
 from enhance.web.batches.store import BatchStore
 
 
 class Health(TypedDict):
-    """`model` is the face model that `restorer=auto` takes. It, `device` and `precision` are null
-    while the models are loading. waiting: photos, of all people, that are not finished yet."""
+    """model: the face model that `restorer=auto` uses. It, `device` and `precision` are null while
+    the models are loading. waiting: unfinished photos in all batches."""
 
     status: Literal["ok", "loading"]
     ready: bool
@@ -24,7 +24,7 @@ class Health(TypedDict):
 
 
 def health(batches: BatchStore) -> Health:
-    """The present state; never waits."""
+    """The current state; never blocks."""
     info = batches.engine.info
     return Health(
         status="ok" if info else "loading",

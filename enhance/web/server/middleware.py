@@ -1,7 +1,7 @@
-"""What stands in front of the page and the API: safe headers, no foreign files, no floods.
+"""Middleware in front of the page and the API: safe headers, no fetching of URLs, no floods.
 
-Gradio bounds one uploaded file. This bounds a request and a client, and refuses what Gradio
-would do for anybody: fetch an address of the internet and hand it on.
+Gradio limits the size of one uploaded file. This limits a request and a client, and refuses what
+Gradio would do for anyone: fetch a URL from the internet and pass its contents on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.i18n import say
-from enhance.records import Limits
+from enhance.limits import Limits
 from enhance.web.batches.store import NO_ROOM
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
@@ -27,11 +27,12 @@ UPLOAD = "/gradio_api/upload"
 LOGIN = "/login"
 MAX_LOGINS_PER_MINUTE = 20
 
-# The icon is made in any size that is asked for; the app's manifest asks for these.
+# Gradio renders the icon in any size that is requested; the app's manifest requests these.
 _ICON, _ICON_SIZES = "/pwa_icon/", ("", "192", "512")
-# Parts of Gradio that this app does not use, and that would take or fetch files for anybody.
+# Parts of Gradio that this app does not use and that would accept or fetch files for anyone.
 _CLOSED = ("/gradio_api/proxy=", "/gradio_api/process_recording", "/gradio_api/component_server")
-# What only a proxy may say; the last one nobody, as Gradio's own proxy is not in use.
+# Headers that are believed only from a proxy; x-gradio-server never, as Gradio's own proxy is not
+# in use.
 _PROXYS = (b"x-forwarded-", b"x-gradio-server", REQUEST_HEADER.encode())
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -40,7 +41,7 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware; see the module."""
+    """ASGI middleware; see the module's docstring."""
 
     def __init__(
         self,
@@ -50,9 +51,9 @@ class Guard:
         behind_proxy: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """full: whether there is no room for uploads. behind_proxy: the last address in
-        X-Forwarded-For is the client's; a proxy that can be trusted wrote it, and the other
-        X-Forwarded headers. clock: seconds, never backwards."""
+        """full: whether there is no disk space for uploads. behind_proxy: a trusted proxy sets the
+        X-Forwarded headers, so the last address in X-Forwarded-For is the client's. clock:
+        monotonic seconds."""
         self._app = app
         self._limits = limits
         self._full = full
@@ -94,12 +95,12 @@ class Guard:
         if refusals:
             language = preferred(Headers(scope=scope).get("accept-language", ""))
             sentence = translated(refusals[0].sentence, language)
-            headers = {"Connection": "close"}  # the rest of the body is not read
+            headers = {"Connection": "close"}  # because the rest of the body is not read
             answer = JSONResponse({"detail": sentence}, refusals[0].status, headers)
             await answer(scope, receive, send_safely)
 
     async def _checked(self, scope: Scope, receive: Receive) -> Receive:
-        """What the app is to read instead of `receive`. Raises Refused, also while it reads."""
+        """The `receive` for the app. Raises Refused, and so may what it returns."""
         path = scope["path"].rstrip("/")
         _, _, file = path.partition("/gradio_api/file")
         _, _, icon = path.partition(_ICON)
@@ -116,7 +117,7 @@ class Guard:
         return await read(receive, self._limits.max_photos)
 
     def _metered(self, scope: Scope, receive: Receive, client: str) -> Receive:
-        """An upload's body, which ends with a refusal when it becomes too much."""
+        """A `receive` for an upload; it raises Refused once the body exceeds a limit."""
         most = self._limits.max_request_bytes
         too_large = Refused(
             413,
@@ -156,21 +157,21 @@ class Guard:
         return receive_metered
 
     def _believed(self, scope: Scope) -> Scope:
-        """The request as the rest may believe it: from whom it comes, and under which address.
+        """The request with only trustworthy headers and the client's address.
 
-        Gradio believes every header, and shows one visitor what another one's said.
+        Gradio trusts every header, and would let one visitor's headers affect what others see.
         """
         unproven = (b"x-gradio-server",) if self._behind_proxy else _PROXYS
         headers = [header for header in scope["headers"] if not header[0].startswith(unproven)]
         believed = {**scope, "headers": headers}
         forwarded = Headers(scope=believed).getlist("x-forwarded-for")
-        if forwarded:  # what stands further left may come from the client itself
+        if forwarded:  # addresses further left may come from the client itself
             believed["client"] = (forwarded[-1].rpartition(",")[2].strip(), 0)
         return believed
 
 
 def _numbered(scope: Scope) -> tuple[Scope, str]:
-    """The request with an id of its own, or its proxy's, by which the log tells of it."""
+    """The request with its id for the log: the one that a proxy gave it, or a new one."""
     given = Headers(scope=scope).get(REQUEST_HEADER, "")
     if re.fullmatch(r"[\w.-]{8,64}", given, re.ASCII):
         return scope, given

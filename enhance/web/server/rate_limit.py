@@ -1,7 +1,7 @@
-"""How much a client may have in a minute.
+"""Rate limits per client and minute.
 
-The library `limits` counts exactly only with an entry for each unit, here each byte; its sliding
-counter lets almost twice as much pass within a minute.
+The `limits` library counts exactly only with an entry for each unit, here each byte; its sliding
+window counter lets almost twice the limit through within a minute.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MINUTE = 60
 
 @dataclass
 class Rate:
-    """At most so much in any minute, for each client."""
+    """At most `most` units within any minute, for each client."""
 
     most: int
     clock: Callable[[], float]
@@ -25,7 +25,7 @@ class Rate:
     _sums: dict[str, int] = field(default_factory=lambda: defaultdict(int), init=False)
 
     def take(self, client: str, amount: int = 1) -> bool:
-        """Whether the client may have that much more now; it is counted if so."""
+        """Count `amount` if the client's limit allows it. Returns whether it does."""
         now = self.clock()
         self._forget(now)
         if self._sums[client] + amount > self.most:
@@ -36,7 +36,7 @@ class Rate:
         return True
 
     def _forget(self, now: float) -> None:
-        """What lies more than a minute back, of all clients: nothing grows for ever."""
+        """Drop what is more than a minute old, for all clients, so that nothing grows for ever."""
         for client in list(self._sums):
             taken = self._taken[client]
             while taken and taken[0][0] <= now - _MINUTE:

@@ -1,4 +1,4 @@
-"""Addresses outside the page and the API: a batch's archive and report, the server's state."""
+"""Routes beside the page and the API: a batch's archive and report, health and metrics."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from enhance.web.server.health import health
 
 
 def routes(batches: BatchStore) -> list[BaseRoute]:
-    """Whoever knows a batch's unguessable key, and is logged in, may have its results. The state
-    is anybody's: load balancers and Prometheus cannot log in, and it tells of nobody."""
+    """Results are for anyone who is logged in and knows the batch's unguessable key. Health and
+    metrics are public: load balancers and Prometheus cannot log in, and neither reveals anything
+    about a person."""
 
     def batch_of(request: Request) -> Batch:
         if not _logged_in(request):
@@ -28,9 +29,9 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         return batch
 
     def archive(request: Request) -> Response:
-        """Photo by photo from the disk: no archive is ever held in memory or on the disk."""
+        """Streamed from the disk photo by photo; the archive itself is never stored anywhere."""
         batch = batch_of(request)
-        stream = ZipStream(sized=True)  # stored, not compressed: photos do not shrink
+        stream = ZipStream(sized=True)  # stored, not compressed, as photos would not shrink
         for path, name in batch.archive():
             stream.add_path(path, name)
         stream.add(as_json(batch.outcomes()), "report.json")
@@ -52,7 +53,7 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
             headers=_attachment("report.json"),
         )
 
-    # Without waiting for a free thread: whoever does not answer at once is taken for dead.
+    # Async, so that these need no free thread: a server that is slow to answer is taken for dead.
     async def alive(request: Request) -> Response:
         return JSONResponse(health(batches))
 
@@ -75,7 +76,7 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
 
 
 def _logged_in(request: Request) -> bool:
-    """Whether Gradio knows whoever asks, or asks nobody to log in."""
+    """Whether the visitor is logged in, or the app needs no login."""
     app = request.app
     if app.auth is None:
         return True

@@ -1,10 +1,11 @@
-"""Photos are decoded in worker processes, so that a file that does harm costs one photo.
+"""Photos are decoded in worker processes, so that a harmful file costs only one photo.
 
-A damaged or hostile file can crash a decoder, keep it busy for hours or make it take all memory.
+A damaged or hostile file can crash a decoder, keep it busy for hours or make it use all memory.
 Here that ends a worker, which is replaced; `enhance.photos.worker` sets the limits.
 
-Plain subprocesses rather than `multiprocessing`, or pebble and other pools that build on it: those
-import the caller's main module into each worker. That would be Gradio, or a script's second run.
+Plain subprocesses are used rather than `multiprocessing`, or pools that build on it such as pebble,
+because those import the caller's main module in each worker. It would import Gradio, or run a
+user's script a second time.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ from typing import Any, TypeVar
 
 from enhance.errors import EnhanceError, PhotoError, UnreadablePhoto
 from enhance.i18n import say
+from enhance.limits import Limits
 from enhance.photos.decoding import decode, size_of, too_costly
 from enhance.photos.worker import OUT_OF_MEMORY
-from enhance.records import Limits, Photo, Source
+from enhance.records import Photo, Source
 
 T = TypeVar("T")
 
@@ -39,26 +41,26 @@ log = logging.getLogger(__name__)
 
 _MAIN = "import sys; sys.path[:] = sys.argv[2:]; import enhance.photos.worker as worker; "
 _MAIN += "worker.main(int(sys.argv[1]))"
-# Both threads and arenas take address space, which is limited.
+# Threads and malloc arenas both take address space, which is limited.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
 _START_SECONDS = 120
-_STUCK_SECONDS = 1800  # its own limits end a worker sooner, unless something keeps it from running
+_STUCK_SECONDS = 1800  # a worker's own limits end it sooner, unless something keeps it from running
 _NO_ANSWER = 1
 _AT_ITS_LIMIT = {-getattr(signal, name, 0) for name in ("SIGXCPU", "SIGALRM", "SIGKILL")}
 _AT_ITS_LIMIT.add(OUT_OF_MEMORY)
 
 
 class Decoder:
-    """Decodes photos in worker processes, each of which does one after another."""
+    """Decodes photos in worker processes, each of which handles one photo at a time."""
 
     def __init__(self, workers: int = 2, patience: float = 60) -> None:
-        """workers: at most so many, started when they are needed. patience: seconds of real time
-        that a small photo may take; see `enhance.photos.worker`."""
+        """workers: the most that run at once; they are started when needed. patience: seconds of
+        wall time that a small photo may take; see `enhance.photos.worker`."""
         self._patience = patience
-        self._free: LifoQueue[_Worker | None] = LifoQueue()  # None: one that is to be started
+        self._free: LifoQueue[_Worker | None] = LifoQueue()  # None: a worker yet to be started
         for _ in range(workers):
             self._free.put(None)
-        self._answered = False  # whether there ever was a worker that could work
+        self._answered = False  # whether any worker was ever ready
         self._told = False
 
     def __call__(self, source: Source, limits: Limits) -> Photo:
@@ -73,10 +75,11 @@ class Decoder:
             return None
 
     def run(self, function: Callable[..., T], source: Source, *arguments: Any) -> T:
-        """Call a function of a module in a worker; it may return photos, numbers and bytes.
+        """Call a module's function in a worker; it may return photos, numbers and bytes.
 
-        source: the photo that it reads. Raises what it raises, which must be EnhanceErrors;
-        UnsupportedPhoto when it takes more than this photo may; UnreadablePhoto when it crashes.
+        source: the photo that it reads. Raises what the function raises, which must be
+        EnhanceErrors; UnsupportedPhoto if it exceeds the limits for this photo; UnreadablePhoto if
+        it crashes.
         """
         worker, fit = self._free.get(), False
         try:
@@ -104,18 +107,19 @@ class Decoder:
         return result
 
     def start(self) -> None:
-        """Start a worker in the background, if there is none, so that it waits for the photo."""
+        """Start a free worker in the background if it is not running, so that photos need not
+        wait for it."""
         with suppress(Empty):
             worker = self._free.get_nowait()
             try:
                 worker = worker or _Worker()
-            except OSError:  # the first photo will say so
+            except OSError:  # will be reported with the first photo
                 pass
             finally:
                 self._free.put(worker)
 
     def close(self) -> None:
-        """End the workers that are idle. They also end when this process does, however it ends."""
+        """End the idle workers. They also end with this process, however that ends."""
         for worker in [self._free.get() for _ in range(self._free.qsize())]:
             if worker:
                 worker.close()
@@ -124,7 +128,7 @@ class Decoder:
     def _without_worker(
         self, function: Callable[..., T], source: Source, arguments: Any, reason: OSError
     ) -> T:
-        """Where there never was a worker, do without; where there is none now, the photo fails."""
+        """Decode in this process if no worker could ever be started; otherwise fail the photo."""
         why = reason.strerror or str(reason)
         if self._answered:
             raise UnreadablePhoto(
@@ -137,18 +141,18 @@ class Decoder:
 
 
 DECODER = Decoder()
-"""The workers of this process, whatever engines it has. Nobody needs to close it."""
+"""The workers of this process, shared by all its engines. It need not be closed."""
 
 
 class _Ended(Exception):
-    """A worker ended before it answered. code: as in `subprocess`."""
+    """A worker ended before it answered. code: its exit code, as in `subprocess`."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
 
     def failure(self, name: str) -> PhotoError:
-        """What it means for the photo."""
+        """The error for the photo that the worker was reading."""
         if self.code in _AT_ITS_LIMIT:
             return too_costly(name)
         return UnreadablePhoto(
@@ -161,7 +165,7 @@ class _Ended(Exception):
 
 
 class _Worker:
-    """One worker process. Raises OSError when it cannot be started."""
+    """One worker process. Creating it raises OSError if the process cannot be started."""
 
     def __init__(self) -> None:
         if os.name != "posix":
@@ -170,7 +174,7 @@ class _Worker:
         self._connection = Connection(ours.detach())
         try:
             with theirs:
-                self._process = subprocess.Popen(  # noqa: S603, nothing of it comes from outside
+                self._process = subprocess.Popen(  # noqa: S603, no argument comes from outside
                     [sys.executable, "-I", "-c", _MAIN, str(theirs.fileno()), *_path()],
                     env=os.environ | _ENVIRONMENT,
                     stdin=subprocess.DEVNULL,
@@ -185,11 +189,12 @@ class _Worker:
 
     @property
     def pid(self) -> int:
-        """The number of its process."""
+        """The process ID."""
         return self._process.pid
 
     def is_ready(self) -> bool:
-        """Wait until it takes a photo; False when it has ended, as it does when it has grown."""
+        """Wait until the worker accepts a photo. False if it has ended, as it does once its memory
+        has grown too much."""
         try:
             self._receive(_START_SECONDS)
         except (EOFError, OSError):
@@ -203,9 +208,9 @@ class _Worker:
     def ask(
         self, function: Callable[..., T], path: Path, arguments: Any, patience: float
     ) -> tuple[T, EnhanceError | None]:
-        """What the function returns or raises. Only when it is ready.
+        """What the function returns or raises. Call this only once `is_ready` has returned True.
 
-        Raises _Ended when the worker ends before that.
+        Raises _Ended if the worker ends before it answers.
         """
         try:
             self._connection.send_bytes(pickle.dumps((function, path, arguments, patience)))
@@ -215,7 +220,7 @@ class _Worker:
             result, error, messages = _Answer(body, buffers=arrays).load()
         except (EOFError, OSError) as reason:
             raise _Ended(self.close()) from reason
-        except Exception as reason:  # what a worker sends that was taken over may raise anything
+        except Exception as reason:  # a compromised worker may send anything
             self.close()
             raise _Ended(_NO_ANSWER) from reason
         for logger, level, message in messages:
@@ -223,13 +228,14 @@ class _Worker:
         return result, error
 
     def close(self) -> int:
-        """End it, whatever it does; returns its exit code."""
+        """Kill the process; returns its exit code."""
         self._connection.close()
         self._process.kill()
         return self._process.wait()
 
     def _receive(self, seconds: float) -> bytes:
-        """Raises EOFError or OSError when the worker has ended, or sends nothing for so long."""
+        """Receive one message. Raises EOFError or OSError if the worker has ended or sends nothing
+        for this long."""
         if not self._connection.poll(seconds):
             raise TimeoutError("it does not answer")
         return self._connection.recv_bytes()
@@ -243,7 +249,7 @@ class _Worker:
 
 
 class _Answer(pickle.Unpickler):
-    """An answer, in which nothing but photos, errors and sentences is made."""
+    """Unpickles an answer, but creates only photos, errors and sentences."""
 
     _MODULES = ("enhance.errors", "enhance.records", "enhance.i18n")
     _ARRAYS = ("numpy._core.numeric", "_frombuffer"), ("numpy", "dtype")
@@ -260,5 +266,5 @@ class _Answer(pickle.Unpickler):
 
 
 def _path() -> list[str]:
-    """Where this process looks for modules; a worker would look elsewhere."""
+    """This process's module search path, which a worker would not have by itself."""
     return [folder or str(Path.cwd()) for folder in sys.path]

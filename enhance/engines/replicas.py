@@ -1,4 +1,4 @@
-"""How many replicas a cluster has room for, and what each of them gets."""
+"""How many replicas a cluster has room for, and the resources that each gets."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any
 
 import ray
 
-_THREADS = 4  # of a replica on CPUs: few enough for many photos, enough for one
-_GPU_BYTES = 6 * 2**30  # of a replica on a GPU: its models, and a tile of 512 pixels in work
+_THREADS = 4  # per replica on CPUs: enough for one photo, few enough for many replicas
+_GPU_BYTES = 6 * 2**30  # per replica on a GPU: its models, and the work on a tile of 512 pixels
 
-_remote: Any = ray.remote  # its types know only what is decorated where it is defined
+_remote: Any = ray.remote  # its type hints cover only use as a decorator
 
 
 @dataclass(frozen=True)
 class Plan:
-    """replicas: how many. cpus, gpus: for each; on CPUs it has as many threads as CPUs."""
+    """The number of replicas, and the CPUs and GPUs for each; one without a GPU runs one thread
+    per CPU."""
 
     replicas: int
     cpus: int
@@ -24,11 +25,11 @@ class Plan:
 
     @classmethod
     def of(cls, cpus: Sequence[int], gpu_bytes: Sequence[int], wanted: int | None) -> Plan:
-        """cpus: of each node. gpu_bytes: free memory of each GPU of the cluster. wanted: number of
-        replicas; None: as many as there is room for.
+        """cpus: CPUs of each node. gpu_bytes: free memory of each GPU in the cluster. wanted: how
+        many replicas; None for as many as there is room for.
 
-        With GPUs, replicas share one as far as their memory allows; else each gets a group of one
-        node's CPUs.
+        If there are GPUs, replicas share each as far as its memory allows; otherwise each replica
+        gets a group of CPUs on one node.
         """
         if gpu_bytes:
             sharing = max(1, min(gpu_bytes) // _GPU_BYTES)
@@ -36,21 +37,22 @@ class Plan:
             return cls(replicas, 1, 1 / max(sharing, -(-replicas // len(gpu_bytes))))
         if wanted:
             return cls(wanted, max(1, min(max(cpus), sum(cpus) // wanted)), 0)
-        group = max(1, min([_THREADS, *filter(None, cpus)]))  # a head may be there with none
+        group = max(1, min([_THREADS, *filter(None, cpus)]))  # a head node may have no CPUs
         return cls(sum(node // group for node in cpus), group, 0)
 
     @classmethod
     def of_cluster(cls, wanted: int | None) -> Plan:
-        """For the cluster that this process is connected to."""
+        """The plan for the cluster that this process is connected to."""
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         gpus = int(sum(node.get("GPU", 0) for node in nodes))
         probe = _remote(num_gpus=1, num_cpus=0)(_free_gpu_bytes)
-        gpu_bytes = ray.get([probe.remote() for _ in range(gpus)])  # at once: each on its own
+        gpu_bytes = ray.get([probe.remote() for _ in range(gpus)])  # all at once: one per GPU
         return cls.of([int(node.get("CPU", 0)) for node in nodes], gpu_bytes, wanted)
 
     def actor(self, kind: type) -> Any:
-        """An actor class of Ray for `kind`, with these resources, which can be told to stop."""
-        # A lost actor is not restarted by Ray: its photo goes to whoever is free first.
+        """A Ray actor class for `kind` with these resources. Two calls may run at once, so that
+        "stop" reaches an actor that is busy."""
+        # Ray does not restart a lost actor: its photo goes to the first replica that is free.
         resources = {"num_cpus": self.cpus, "num_gpus": self.gpus}
         return _remote(**resources, max_restarts=0, max_concurrency=2)(kind)
 

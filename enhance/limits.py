@@ -1,0 +1,32 @@
+"""How large photos, batches and requests may be, and how much work a server accepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper limits for a photo, a batch and a server, each a whole number from 1.
+
+    max_bytes, max_pixels: size of a photo, checked before it is decoded.
+    max_output_pixels: size of its result.
+    max_seconds: model time for one photo; by default more than any photo within the other limits
+        takes on a small CPU.
+    max_photos: photos in a batch.
+    max_waiting: batches in the queue.
+    max_disk_bytes: uploads and results together.
+    max_request_bytes: size of one request.
+    max_uploads_per_minute, max_upload_bytes_per_minute: from one client address.
+    """
+
+    max_bytes: int = 100_000_000
+    max_pixels: int = 64_000_000
+    max_output_pixels: int = 300_000_000
+    max_seconds: int = 4 * 3600
+    max_photos: int = 500
+    max_waiting: int = 64
+    max_disk_bytes: int = 50_000_000_000
+    max_request_bytes: int = 4_000_000_000
+    max_uploads_per_minute: int = 1200
+    max_upload_bytes_per_minute: int = 8_000_000_000

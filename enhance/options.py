@@ -1,0 +1,138 @@
+"""What can be chosen: which models to load (`Setup`) and how to enhance a photo (`Options`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from enhance.catalogue import option_values
+from enhance.errors import OptionsError
+from enhance.i18n import Sentence, say
+
+FaceChoice = Literal["all", "largest", "center"]
+OutputFormat = Literal["same", "jpeg", "png", "webp"]
+Metadata = Literal["keep", "no-location", "strip"]
+WorkingSize = Literal["auto", "full"]
+FaceColours = Literal["photo", "model"]
+Switch = Literal["off", "auto"]
+UPSCALES = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What to load. Changing it reloads the models."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    weights: Path | None = None  # a weight file, or a folder that is searched first
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to enhance a photo. Changing it reloads nothing.
+
+    upscale: final size relative to the photo: 1, 2, 3 or 4.
+    restorer: the face model; "none" leaves faces to the background upscaler, "auto" takes the
+        best one whose weights are on this machine.
+    weight: 0 keeps the photo's own faces, 1 takes the restored ones; values between blend them.
+    background: "lanczos" (instant), "compact" (clean, seconds on a CPU), "realesrgan" (sharp,
+        slow on a CPU), "realesr-general-x4v3" (nearly as sharp, much faster),
+        "realesrgan-x2plus"; "auto" depends on the device.
+    background_weight: 0 keeps the background as it is, 1 takes the cleaned one; values between
+        blend them.
+    working_size: "auto" lets "realesrgan" process blurry parts of a photo at a half or a third of
+        their size, "full" does not.
+    face_colours: "photo" keeps the photo's colours in restored faces, "model" takes the model's.
+    repair: "auto" finds scratches, creases, dust and specks, and fills them in.
+    repair_sensitivity: 0 repairs only what is certainly damage, 1 what is likely to be.
+    tone: "auto" undoes the fading and the cast of old prints; clean photos stay as they are.
+    tone_strength: 0 leaves the colours as they are, 1 undoes their fading completely.
+    faces: which faces are restored.
+    only_restore_blurred: leave faces that are already sharp as they are.
+    detector, masker: "retinaface-r50" and "parsenet" are what GFPGAN itself uses.
+    face_threshold: the lowest detector score that counts as a face, 0..1.
+    min_face: smallest face to restore, in pixels of the photo (shorter side of its box).
+    tile: side of the square tiles that the background model works on, in photo pixels.
+    format: "same" keeps the photo's own format.
+    quality: JPEG/WebP/HEIC/AVIF quality, 1..100.
+    metadata: "keep" keeps EXIF, XMP and IPTC, "no-location" removes where the photo was taken,
+        "strip" removes all of it.
+    """
+
+    upscale: int = 2
+    restorer: str = "auto"
+    weight: float = 1.0
+    background: str = "auto"
+    background_weight: float = 1.0
+    working_size: WorkingSize = "auto"
+    face_colours: FaceColours = "photo"
+    repair: Switch = "off"
+    repair_sensitivity: float = 0.5
+    tone: Switch = "off"
+    tone_strength: float = 1.0
+    faces: FaceChoice = "all"
+    only_restore_blurred: bool = False
+    detector: str = "retinaface-mobilenet"
+    masker: str = "feather"
+    face_threshold: float = 0.8
+    min_face: int = 16
+    tile: int = 512
+    format: OutputFormat = "same"
+    quality: int = 95
+    metadata: Metadata = "keep"
+
+    def __post_init__(self) -> None:
+        def require(ok: bool, sentence: Sentence) -> None:
+            if not ok:
+                raise OptionsError(sentence)
+
+        require(
+            self.upscale in UPSCALES,
+            say("upscale must be 1, 2, 3 or 4, not {value}.", value=self.upscale),
+        )
+        for name, allowed in (
+            ("restorer", option_values("restorer")),
+            ("background", option_values("background")),
+            ("working_size", get_args(WorkingSize)),
+            ("face_colours", get_args(FaceColours)),
+            ("repair", get_args(Switch)),
+            ("tone", get_args(Switch)),
+            ("faces", get_args(FaceChoice)),
+            ("detector", option_values("detector")),
+            ("masker", option_values("masker")),
+            ("format", get_args(OutputFormat)),
+            ("metadata", get_args(Metadata)),
+        ):
+            value = getattr(self, name)
+            require(
+                value in allowed,
+                say(
+                    "{name} must be one of {allowed}, not {value!r}.",
+                    name=name,
+                    allowed=", ".join(allowed),
+                    value=value,
+                ),
+            )
+        for name in ("weight", "background_weight", "repair_sensitivity", "tone_strength"):
+            value = getattr(self, name)
+            require(
+                0 <= value <= 1,
+                say("{name} must be between 0 and 1, not {value}.", name=name, value=value),
+            )
+        require(
+            0 < self.face_threshold < 1,
+            say("face_threshold must be between 0 and 1, not {value}.", value=self.face_threshold),
+        )
+        require(
+            self.min_face >= 1,
+            say("min_face must be at least 1 pixel, not {value}.", value=self.min_face),
+        )
+        require(
+            32 <= self.tile <= 4096,
+            say("tile must be between 32 and 4096, not {value}.", value=self.tile),
+        )
+        require(
+            1 <= self.quality <= 100,
+            say("quality must be between 1 and 100, not {value}.", value=self.quality),
+        )

@@ -35,8 +35,8 @@ def weights_path(model: ModelSpec, explicit: Path | None) -> Path:
     if path is None:
         raise WeightsMissing(
             say(
-                "The weights of {name} ({megabytes:.0f} MB) are not on this machine. Press "
-                "Download on the page, or run: python -m enhance fetch {name}",
+                "The weights of {name} ({megabytes:.0f} MB) are not on this machine. "
+                "Whoever runs it can download them with: python -m enhance fetch {name}",
                 name=model.name,
                 megabytes=model.weights.size / 1e6,
             )

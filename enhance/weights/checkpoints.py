@@ -28,8 +28,8 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise WeightsMissing(
             say(
-                "The weight file {path} could not be read: {reason}.",
-                path=path,
+                "The weight file {file} could not be read: {reason}.",
+                file=path.name,
                 reason=error.strerror or str(error),
             )
         ) from error
@@ -40,8 +40,8 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # foreign bytes make the unpickler raise almost anything
         raise WeightsInvalid(
             say(
-                "{path} is not a weight file, is damaged, or contains code, which is never run.",
-                path=path,
+                "{file} is not a weight file, is damaged, or contains code, which is never run.",
+                file=path.name,
             )
         ) from error
     return _tensors(content, path)
@@ -53,7 +53,7 @@ def _tensors(content: object, path: Path) -> dict[str, Tensor]:
     found = content if isinstance(content, dict) else {}
     if not found or not all(isinstance(value, Tensor) for value in found.values()):
         raise WeightsInvalid(
-            say("{path} is a PyTorch file, but it contains no weights.", path=path)
+            say("{file} is a PyTorch file, but it contains no weights.", file=path.name)
         )
     # Training on several GPUs leaves this prefix: facexlib's RetinaFace has it.
     return {str(name).removeprefix("module."): value for name, value in found.items()}

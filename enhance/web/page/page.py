@@ -50,10 +50,14 @@ class Page:
     draws another. So nobody waits for the whole of another's batch.
     """
 
-    def __init__(self, page: gr.Blocks, batches: BatchStore, samples: list[Path]) -> None:
-        """Draws into `page`, whose context is open. samples: photos offered for a try."""
+    def __init__(
+        self, page: gr.Blocks, batches: BatchStore, samples: list[Path], may_download: bool
+    ) -> None:
+        """Draws into `page`, whose context is open. samples: photos offered for a try.
+        may_download: whether visitors may have the server download weights."""
         self._batches = batches
         self._samples = samples
+        self._may_download = may_download
         self._draw()
         self._connect(page)
 
@@ -100,7 +104,7 @@ class Page:
                     self.reopen = gr.Button(
                         text("Show my last batch"), visible=False, elem_id="reopen"
                     )
-                self.choices = SettingsPanel(self._batches.estimator)
+                self.choices = SettingsPanel(self._batches.estimator, self._may_download)
             with gr.Column(scale=7, min_width=320):
                 self.results = ResultsPanel(self._batches)
         # Kept by the browser: Gradio forgets the State of a page that it has not heard of for long.

@@ -24,9 +24,9 @@ from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels
 from enhance.inventory import inventory
-from enhance.networks.upstream import prepare
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Face, Limits, Options, Photo, Setup
+from enhance.upstream import prepare
 
 UPSCALE = 4
 DAMAGES = {

@@ -35,9 +35,9 @@ from enhance.catalogue import MODELS, weight_files
 from enhance.files import sha256
 from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
-from enhance.networks.upstream import prepare
 from enhance.pipeline import Upscaler
 from enhance.records import Face, Limits, Options, Photo, Setup, WorkingSize
+from enhance.upstream import prepare
 from enhance.web.page.presets import PRESETS
 from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
 from enhance.weights.ncnn import load_convolutions, read_convolutions

@@ -6,7 +6,7 @@ import torch
 
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
-from enhance.networks.upstream import prepare
+from enhance.upstream import prepare
 
 prepare()
 

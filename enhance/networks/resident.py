@@ -18,6 +18,7 @@ from enhance.records import Checkpoint, FloatArray, Pixels, Setup
 
 log = logging.getLogger(__name__)
 
+_CPU = torch.device("cpu")
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -26,10 +27,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Device:
-    """Where networks run and in which precision ("fp32", "bf16" or "fp16")."""
+    """Where networks run and in which precision ("fp32", "bf16" or "fp16").
+
+    memory_format: channels-last is the faster for convolutions, but some networks cannot have it.
+    """
 
     torch_device: torch.device
     precision: str
+    memory_format: torch.memory_format = torch.channels_last
 
     @property
     def type(self) -> str:
@@ -56,13 +61,13 @@ class Device:
     def settle(self, net: Net) -> Net:
         """The net on this device, in this precision, ready for inference."""
         net.requires_grad_(False).eval()
-        return net.to(self.torch_device, _DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return net.to(self.torch_device, _DTYPES[self.precision], memory_format=self.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def put(self, pixels: FloatArray) -> Tensor:
-        """(n, h, w, c) float32 → (n, c, h, w) channels-last in this precision."""
+        """(n, h, w, c) float32 → (n, c, h, w) in this precision."""
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         return batch.to(
-            self.torch_device, _DTYPES[self.precision], memory_format=torch.channels_last
+            self.torch_device, _DTYPES[self.precision], memory_format=self.memory_format
         )
 
     @staticmethod
@@ -123,15 +128,15 @@ class ResidentNet:
                 raise
         log.warning("the device's memory does not suffice, going on with the CPU")
         # Not in bf16, which would round the weights for good.
-        with self._moved(Device(torch.device("cpu"), "fp32")):
+        with self._moved(replace(self.device, torch_device=_CPU, precision="fp32")):
             release()
             return _shrinking(size, smallest, attempt)
 
     @contextmanager
     def interruptible(self, checkpoint: Checkpoint) -> Iterator[None]:
-        """Call `checkpoint` before every convolution: on a CPU one tile can take a minute."""
-        convolutions = [m for m in self._net.modules() if isinstance(m, nn.Conv2d)]
-        hooks = [m.register_forward_pre_hook(lambda *_: checkpoint()) for m in convolutions]
+        """Call `checkpoint` before each larger layer: on a CPU one tile can take a minute."""
+        layers = [m for m in self._net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+        hooks = [m.register_forward_pre_hook(lambda *_: checkpoint()) for m in layers]
         try:
             yield
         finally:
@@ -151,7 +156,7 @@ class ResidentNet:
                 self._move(usual)
             except torch.OutOfMemoryError:
                 log.warning("the device has no memory for the network itself: it stays on the CPU")
-                self._move(Device(torch.device("cpu"), "fp32"))
+                self._move(replace(usual, torch_device=_CPU, precision="fp32"))
 
     def _move(self, device: Device) -> None:
         device.settle(self._net)

@@ -99,14 +99,16 @@ class SettingsPanel:
             api_visibility="private",
         )
 
-    def _restore(self, remembered: object) -> list[Any]:
-        """The settings of the last visit, unless they do not fit this version."""
+    def _restore(self, request: gr.Request, remembered: object) -> list[Any]:
+        """The settings of the last visit, unless they do not fit this version; and the models
+        that are in the models folder by now."""
+        language = language_of(request)
         known = remembered if isinstance(remembered, dict) else {}
         try:
             options = self.settings.options(*map(known.get, self.settings.names))
         except EnhanceError:
-            return [gr.skip(), *(gr.skip() for _ in self.settings.widgets)]
-        return [bool(known.get("drafts")), *self.settings.values(options)]
+            return [gr.skip(), *self.settings.updates(None, language)]
+        return [bool(known.get("drafts")), *self.settings.updates(options, language)]
 
     def _take_preset(self, name: str) -> list[Any]:
         if name not in PRESETS:

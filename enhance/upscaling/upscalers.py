@@ -17,6 +17,7 @@ from enhance.upscaling.tiles import Area, Tile, tiles, whole
 from enhance.upscaling.working_size import working_scale
 
 _SMALLEST_TILE = 32
+_LANCZOS_REACH = 4  # pixels on each side that interpolation looks at
 _REGION_TILES = 2  # tiles along the side of a region that has one working size
 _FADE = 16  # photo pixels on each side of the border between regions of different working sizes
 
@@ -101,7 +102,9 @@ class TiledNet:
         def run(size: int) -> None:
             for region in regions:
                 k = region.shrink
-                overlap, multiple = self._overlap * k, self._multiple * k
+                interpolates = upscale * k > self._scale
+                overlap = (self._overlap + (_LANCZOS_REACH if interpolates else 0)) * k
+                multiple = self._multiple * k
                 for part in tiles(
                     height, width, size * k, overlap, area=region.area, multiple=multiple
                 ):

@@ -133,12 +133,12 @@ FAMILIES: dict[str, Callable[[], nn.Module]] = {
 # Where a tile differs from the whole photo by more than a grey level, by how many, and why.
 UNLIKE = {
     "ATD": 3,  # sorts all pixels into categories, which attend to one another
-    "CRAFT": 5,  # attention over stripes as long as the picture
-    "DCTLSA": 14,  # windows, and means over the whole picture
+    "CRAFT": 5,  # attention in windows, which begin elsewhere in a tile
+    "DCTLSA": 14,  # attention in windows, which begin elsewhere in a tile
     "GRL": 20,  # attention over stripes as long as the picture
     "HVICIDNet": 3,  # attention between channels over the whole picture
     "IPT": 80,  # attention between all patches of the picture
-    "OmniSR": 4,  # attention between channels over the whole picture
+    "OmniSR": 4,  # means over the whole picture
     "RGT": 3,  # attention over a summary of the whole picture
     "RealCUGAN": 3,  # means over the whole picture
     "Restormer": 4,  # attention between channels over the whole picture

@@ -138,6 +138,7 @@ UNLIKE = {
     "GRL": 20,  # attention over stripes as long as the picture
     "HVICIDNet": 3,  # attention between channels over the whole picture
     "IPT": 80,  # attention between all patches of the picture
+    "MPRNet": 8,  # means over the whole picture
     "OmniSR": 4,  # means over the whole picture
     "RGT": 3,  # attention over a summary of the whole picture
     "RealCUGAN": 3,  # means over the whole picture

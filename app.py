@@ -40,7 +40,8 @@ from enhance.weights.download import fetch
 log = logging.getLogger("enhance")
 
 ASSETS = Path(__file__).parent / "assets"
-
+LISTEN_ADDRESS = "127.0.0.1"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 SESSIONS = 50  # sessions that Gradio remembers, at 0.1 MB each; the page needs nothing in them
 SWEEP_SECONDS = 60
@@ -102,8 +103,25 @@ def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str
     return pairs
 
 
-def build_page(batches: BatchStore) -> gr.Blocks:
-    """The page and the API, which share the batches."""
+def may_download(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the page offers to download weights: when ENHANCE_ALLOW_DOWNLOAD says so, else only
+    where visitors sit at this machine, reached neither through a proxy nor through a tunnel."""
+    allowed = environment.get("ENHANCE_ALLOW_DOWNLOAD")
+    if allowed:
+        return allowed == "1"
+    public = behind_proxy(environment) or environment.get("GRADIO_SHARE", "").lower() == "true"
+    address = environment.get("GRADIO_SERVER_NAME", LISTEN_ADDRESS)
+    return address in LOOPBACK and not public
+
+
+def behind_proxy(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a trusted proxy stands between clients and this server; on a Space one does."""
+    on_space = "1" if environment.get("SPACE_ID") else "0"
+    return environment.get("ENHANCE_TRUSTED_PROXY", on_space) == "1"
+
+
+def build_page(batches: BatchStore, may_download: bool) -> gr.Blocks:
+    """The page and the API, which share the batches. may_download: see `may_download`."""
     hour = 3600
 
     def leave(request: gr.Request) -> None:
@@ -111,7 +129,7 @@ def build_page(batches: BatchStore) -> gr.Blocks:
 
     with gr.Blocks(title=text("Photo enhancer"), delete_cache=(hour, 6 * hour)) as page:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
-        Api(batches, Page(page, batches, samples).settings)
+        Api(batches, Page(page, batches, samples, may_download).settings)
         page.unload(leave)
     # The page refuses a batch with an explanation long before this; the limit is for the API too.
     most = 2 * batches.limits.max_waiting
@@ -165,16 +183,15 @@ def main() -> None:
         finally:
             batches.estimator.loading_ended()
 
-    page = build_page(batches)
-    on_space = "1" if os.environ.get("SPACE_ID") else "0"  # which is reached through a proxy
+    page = build_page(batches, may_download())
     guard = Middleware(
         Guard,
         limits=allowed,
         full=lambda: batches.full,
-        behind_proxy=os.environ.get("ENHANCE_TRUSTED_PROXY", on_space) == "1",
+        behind_proxy=behind_proxy(),
     )
     page.launch(
-        server_name=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        server_name=os.environ.get("GRADIO_SERVER_NAME", LISTEN_ADDRESS),
         server_port=port,
         prevent_thread_lock=True,
         auth=auth,

@@ -25,10 +25,10 @@ from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels
 from enhance.inventory import inventory
 from enhance.limits import Limits
-from enhance.networks.upstream import prepare
 from enhance.options import Options, Setup
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Face, Photo
+from enhance.upstream import prepare
 
 UPSCALE = 4
 DAMAGES = {

@@ -36,10 +36,10 @@ from enhance.files import sha256
 from enhance.limits import Limits
 from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
-from enhance.networks.upstream import prepare
 from enhance.options import Options, Setup, WorkingSize
 from enhance.pipeline import Upscaler
 from enhance.records import Face, Photo
+from enhance.upstream import prepare
 from enhance.web.page.presets import PRESETS
 from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
 from enhance.weights.ncnn import load_convolutions, read_convolutions

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TypeAlias, TypeVar
+from math import lcm
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
-from enhance.catalogue import MODELS, Kind, ModelSpec
+from enhance.catalogue import Kind, ModelSpec
+from enhance.catalogue import models as rows
 from enhance.choices import resolve, weights_path
 from enhance.errors import OptionsError, WeightsInvalid
 from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
@@ -23,19 +26,24 @@ from enhance.faces.restore import FaceNet, RealESRGANFaces
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.networks.damage import DamageNet
+from enhance.networks.described import Described, rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
-from enhance.networks.resident import Device, ResidentNet
+from enhance.networks.resident import Device, ResidentNet, release
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
-from enhance.networks.upstream import prepare
 from enhance.options import Options, Setup
 from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo
 from enhance.repair.detect import DamageDetector
 from enhance.upscaling.upscalers import Lanczos, TiledNet
+from enhance.upstream import prepare
 from enhance.weights.checkpoints import load_checkpoint
-from enhance.weights.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, PackagedFile
+from enhance.weights.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, ModelFile, PackagedFile
+from enhance.weights.foreign import read_model, read_state
 from enhance.weights.ncnn import load_convolutions, read_convolutions
+
+if TYPE_CHECKING:
+    from enhance.weights.foreign import Descriptor
 
 log = logging.getLogger(__name__)
 
@@ -45,17 +53,24 @@ _RRDB_OVERLAP = 64
 # By device and reach: with larger tiles the layers fall out of a CPU's cache, and 576 takes twice
 # as long as 256.
 _SRVGG_TILE = {("cpu", 18): 256}
+# Context for networks of which nothing is known, and blocks at which their windows of attention
+# begin in a tile as in the whole photo.
+_FOREIGN_OVERLAP = 64
+_FOREIGN_MULTIPLE = 16
 _TRIAL = 48  # edge of the picture that warms the models up and tells how fast they are
 
 T = TypeVar("T")
 
 
 class ResidentModels:
-    """Models by name, each loaded once, when first asked for. Not thread-safe."""
+    """Models by name, each loaded once, when first asked for. Not thread-safe.
+
+    Of those in the models folder only the last is kept: there may be hundreds.
+    """
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._loaded: dict[str, object] = {}
+        self._loaded: dict[ModelSpec, object] = {}
         self.runs_on = Device.of(setup)
         self.device = self.runs_on.type
         self.precision = self.runs_on.precision
@@ -78,12 +93,21 @@ class ResidentModels:
         return self._resident(_UPSCALERS, "background", name)
 
     def _resident(self, loaders: dict[str, Loader[T]], kind: Kind, name: str) -> T:
-        model = MODELS.get(name)
-        if model is None or model.kind != kind:
+        model = next((row for row in rows(kind) if row.name == name), None)
+        if model is None:
             raise OptionsError(say("There is no {kind} called {name!r}.", kind=kind, name=name))
-        if name not in self._loaded:
-            self._loaded[name] = loaders[model.architecture](self, model)
-        return self._loaded[name]  # type: ignore[return-value]
+        if model not in self._loaded:
+            if isinstance(model.weights, ModelFile):
+                self._forget(kind)
+            self._loaded[model] = loaders[model.architecture](self, model)
+        return self._loaded[model]  # type: ignore[return-value]
+
+    def _forget(self, kind: Kind) -> None:
+        """Give back what the last model of the models folder takes."""
+        for model in list(self._loaded):
+            if model.kind == kind and isinstance(model.weights, ModelFile):
+                del self._loaded[model]
+        release()
 
     @cached_property
     def damage_detector(self) -> DamageDetector:
@@ -99,6 +123,10 @@ class ResidentModels:
         load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
         return ResidentNet(net, self.runs_on)
 
+    def described(self, model: ModelSpec) -> Descriptor:
+        """A model as spandrel reads it. Raises WeightsError."""
+        return read_model(weights_path(model, self._setup.weights))
+
     @contextmanager
     def state(self, model: ModelSpec) -> Iterator[dict[str, Tensor]]:
         """The tensors of a model's weights by name, on the CPU.
@@ -107,6 +135,8 @@ class ResidentModels:
         """
         if isinstance(model.weights, PackagedFile):
             state = safetensors.torch.load(model.weights.read())
+        elif isinstance(model.weights, ModelFile):
+            state = read_state(model.weights.path)
         else:
             state = load_checkpoint(weights_path(model, self._setup.weights))
         try:
@@ -123,23 +153,21 @@ def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
     return FaceNet(model.name, ResidentNet(net, models.runs_on))
 
 
-def _restoreformer(models: ResidentModels, model: ModelSpec) -> Restorer:
-    prepare()
-    from gfpgan.archs.restoreformer_arch import RestoreFormer
-
-    net = RestoreFormer()
-    with models.state(model) as state:
-        net.load_state_dict(state)
-    # Always fp32: its codebook's distances tie in half precision and other codes are chosen.
-    device = replace(models.runs_on, precision="fp32")
-    return FaceNet(model.name, ResidentNet(_First(net), device))
+def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
+    """RestoreFormer and its like, which are networks around a codebook."""
+    net = _First(models.described(model).model)
+    # Always fp32: the codebook's distances tie in half precision and other codes are chosen.
+    device = replace(models.runs_on, precision="fp32", memory_format=torch.contiguous_format)
+    return FaceNet(model.name, ResidentNet(net, device))
 
 
 def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
     if isinstance(model.weights, PackagedFile):
         return TiledNet(model.name, models.x4plus, scale=4, overlap=_RRDB_OVERLAP, adapts=True)
-    with models.state(model) as state:
-        net = RRDBNet.from_state(state)
+    found = models.described(model)
+    net = rrdbnet_of(found)
+    if net is None:
+        return _tiled(models, model, found)
     resident = ResidentNet(net, models.runs_on)
     return TiledNet(
         model.name,
@@ -147,7 +175,28 @@ def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
         scale=net.scale,
         overlap=_RRDB_OVERLAP,
         multiple=net.block,
-        adapts=net.scale == 4,
+        keeps_colours=found.purpose == "SR",
+    )
+
+
+def _spandrel(models: ResidentModels, model: ModelSpec) -> Upscaler:
+    return _tiled(models, model, models.described(model))
+
+
+def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upscaler:
+    """spandrel's network over tiles."""
+    device = replace(models.runs_on, memory_format=torch.contiguous_format)
+    if not {"fp32": True, "fp16": found.supports_half, "bf16": found.supports_bfloat16}[
+        device.precision
+    ]:
+        device = replace(device, precision="fp32")
+    return TiledNet(
+        model.name,
+        ResidentNet(Described(found), device),
+        scale=found.scale,
+        overlap=_FOREIGN_OVERLAP,
+        multiple=lcm(_FOREIGN_MULTIPLE, found.size_requirements.multiple_of),
+        keeps_colours=found.purpose == "SR",
     )
 
 
@@ -196,13 +245,14 @@ Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]
 # How a model of each architecture is made.
 _RESTORERS: dict[str, Loader[Restorer]] = {
     "gfpgan": _gfpgan,
-    "restoreformer": _restoreformer,
+    "spandrel": _face_net,
     "rrdbnet": lambda models, _: RealESRGANFaces(models.x4plus),
 }
 _UPSCALERS: dict[str, Loader[Upscaler]] = {
     "interpolation": lambda *_: Lanczos(),
     "rrdbnet": _rrdbnet,
     "srvgg": _srvgg,
+    "spandrel": _spandrel,
 }
 _DETECTORS: dict[str, Loader[Detector]] = {
     "retinaface-mobilenet": lambda *_: RetinaFaceMobileNet(),

@@ -1,7 +1,7 @@
 """Every model as data: what it is called, what it costs, where its weights are.
 
 A further model is a row of the table; one of another architecture also needs a loader in
-`enhance.build`. Rows may be added while the server runs: whoever needs a model looks it up here.
+`enhance.build`. Files in the models folder become rows whenever models are listed.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from enhance.weights.files import (
     COMPACT,
     RETINAFACE_MOBILENET,
     X4PLUS_BIN,
+    ModelFile,
     PackagedFile,
     WeightFile,
 )
+from enhance.weights.folder import Identity, identified
 
 Kind = Literal["restorer", "background", "detector", "masker"]
 """The option whose value a model is."""
@@ -41,7 +43,7 @@ class ModelSpec:
     label: str
     about: str
     architecture: str
-    weights: WeightFile | PackagedFile | None
+    weights: WeightFile | PackagedFile | ModelFile | None
     licence: str
     cost: float = 0.0
     auto: tuple[str, ...] = ()
@@ -121,7 +123,7 @@ _TABLE = (
         name="restoreformer",
         label="RestoreFormer",
         about=say("RestoreFormer: restores faces with a transformer."),
-        architecture="restoreformer",
+        architecture="spandrel",
         weights=WeightFile(
             filename="RestoreFormer.pth",
             urls=(
@@ -275,15 +277,17 @@ MODELS = {model.name: model for model in _TABLE}
 
 
 def models(kind: Kind) -> list[ModelSpec]:
-    """The models of a kind, in the order of the table."""
-    return [model for model in MODELS.values() if model.kind == kind]
+    """The models of a kind, in the order of the table, then those of the models folder."""
+    _refresh()
+    return [model for model in list(MODELS.values()) if model.kind == kind]
 
 
 def option_values(kind: Kind) -> list[str]:
     """What the option of that kind may be: names of models, and "auto" or "none" where it may."""
-    automatic = ["auto"] if any(model.auto for model in models(kind)) else []
+    rows = models(kind)
+    automatic = ["auto"] if any(model.auto for model in rows) else []
     without = ["none"] if kind == "restorer" else []
-    return [*automatic, *(model.name for model in models(kind)), *without]
+    return [*automatic, *(model.name for model in rows), *without]
 
 
 def weight_files(names: Iterable[str] | None = None) -> dict[str, WeightFile]:
@@ -291,3 +295,43 @@ def weight_files(names: Iterable[str] | None = None) -> dict[str, WeightFile]:
     chosen = MODELS if names is None else names
     files = {name: MODELS[name].weights for name in chosen if name in MODELS}
     return {name: file for name, file in files.items() if isinstance(file, WeightFile)}
+
+
+# The architectures that have a loader of their own, by spandrel's names.
+_OWN_LOADERS = {"GFPGAN": "gfpgan", "ESRGAN": "rrdbnet", "Compact": "srvgg"}
+_X4PLUS_PARAMETERS = 16_700_000  # at a cost of 1; the more parameters, the more a pixel takes
+
+
+def _refresh() -> None:
+    """Make a row of each usable file in the models folder, and drop those of files that are gone.
+
+    Their names have an extension, so none is that of a row of the table.
+    """
+    rows = {file.path.name: _row(file, what) for file, what in identified().items()}
+    for name, model in list(MODELS.items()):
+        if isinstance(model.weights, ModelFile) and name not in rows:
+            MODELS.pop(name, None)
+    MODELS.update(rows)
+
+
+def _row(file: ModelFile, what: Identity) -> ModelSpec:
+    if what.faces:
+        about = say("{architecture}: restores faces.", architecture=what.architecture)
+    elif what.scale == 1:
+        about = say("{architecture}: restores photos.", architecture=what.architecture)
+    else:
+        about = say(
+            "{architecture}: enlarges photos {scale} times.",
+            architecture=what.architecture,
+            scale=what.scale,
+        )
+    return ModelSpec(
+        kind="restorer" if what.faces else "background",
+        name=file.path.name,
+        label=file.path.name,
+        about=about,
+        architecture=_OWN_LOADERS.get(what.architecture, "spandrel"),
+        weights=file,
+        licence=say("that of whoever made this file; not known here"),
+        cost=30_000 if what.faces else what.parameters / _X4PLUS_PARAMETERS,
+    )

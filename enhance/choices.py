@@ -9,7 +9,7 @@ from enhance.catalogue import Kind, ModelSpec, models, weight_files
 from enhance.errors import WeightsMissing
 from enhance.i18n import say
 from enhance.options import Options
-from enhance.weights.files import WeightFile
+from enhance.weights.files import ModelFile, WeightFile
 from enhance.weights.verified import locate
 
 
@@ -26,17 +26,19 @@ def is_present(model: ModelSpec, explicit: Path | None = None) -> bool:
 
 
 def weights_path(model: ModelSpec, explicit: Path | None) -> Path:
-    """The verified file of a model whose weights are downloaded.
+    """The file of a model: the verified one if its weights are downloaded.
 
     Raises WeightsMissing, saying how to get it. Never downloads.
     """
+    if isinstance(model.weights, ModelFile):
+        return model.weights.path
     assert isinstance(model.weights, WeightFile)
     path = locate(model.weights, explicit)
     if path is None:
         raise WeightsMissing(
             say(
-                "The weights of {name} ({megabytes:.0f} MB) are not on this machine. Press "
-                "Download on the page, or run: python -m enhance fetch {name}",
+                "The weights of {name} ({megabytes:.0f} MB) are not on this machine. "
+                "Whoever runs it can download them with: python -m enhance fetch {name}",
                 name=model.name,
                 megabytes=model.weights.size / 1e6,
             )

@@ -1,5 +1,5 @@
 """The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`, `... run SRC -o OUT` for folder
-trees and object stores, and `... fetch MODEL...`."""
+trees and object stores, `... fetch MODEL...` and `... models`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from enhance.choices import required_weights
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
+from enhance.inventory import inventory
 from enhance.jobs.console import Show
 from enhance.jobs.locations import find_folder, open_photos, open_results
 from enhance.jobs.object_store import Store
@@ -44,6 +45,7 @@ from enhance.pipeline import Enhancer
 from enhance.version import VERSION
 from enhance.weights.download import fetch
 from enhance.weights.files import WeightFile
+from enhance.weights.folder import models_folder, refused
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["fetch"]:
         return _fetch(arguments[1:])
+    if arguments[:1] == ["models"]:
+        return _models(arguments[1:])
     if arguments[:1] == ["run"]:
         parser = _run_parser()
         wanted = parser.parse_args(arguments[1:])
@@ -132,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="enhance",
         description="Restore faces and enlarge photos.",
         epilog="Folder trees and object stores: %(prog)s run --help. Models: "
-        "%(prog)s fetch --help.",
+        "%(prog)s models, %(prog)s fetch --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
@@ -318,6 +322,23 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print one JSON object per photo, then the counts")
     add("-q", "--quiet", action="store_true", help="print failures only")
     add("-v", "--verbose", action="store_true", help="log every step")
+
+
+def _models(arguments: Sequence[str]) -> int:
+    """`models`: list all models, and the files in the models folder that cannot be used."""
+    argparse.ArgumentParser(
+        prog="enhance models",
+        description="List the models that the options can name. Files of your own belong into "
+        f"{models_folder()} (ENHANCE_MODELS_DIR).",
+    ).parse_args(arguments)
+    for model in inventory():
+        size = f"{model['bytes'] / 1e6:.0f} MB" if model["bytes"] else ""
+        there = "" if model["present"] else f"not here: enhance fetch {model['name']}"
+        print(f"{model['kind']:11}{model['name']:27}{size:>7}  {model['about']} {there}".rstrip())
+        print(f"{'':47}Licence: {model['licence']}")
+    for error in refused().values():
+        print(f"Not used: {error}", file=sys.stderr)
+    return 0
 
 
 def _fetch(arguments: Sequence[str]) -> int:

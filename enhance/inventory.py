@@ -7,13 +7,13 @@ from typing import TypedDict, get_args
 
 from enhance.catalogue import Kind, models
 from enhance.choices import is_present
-from enhance.weights.files import WeightFile
+from enhance.weights.files import PackagedFile
 
 
 class Model(TypedDict):
     """A value of the option that `kind` names.
 
-    bundled: needs no download. present: can be used now. bytes: size of its weights; 0 if none.
+    bundled: comes with the packages. present: can be used now. bytes: of its weights; 0 if none.
     """
 
     kind: Kind
@@ -35,6 +35,6 @@ def inventory() -> Iterator[Model]:
                 about=model.about,
                 licence=model.licence,
                 bytes=model.weights.size if model.weights else 0,
-                bundled=not isinstance(model.weights, WeightFile),
+                bundled=model.weights is None or isinstance(model.weights, PackagedFile),
                 present=is_present(model),
             )

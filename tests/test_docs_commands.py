@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import s3fs
+import torch
 from PIL import Image
 
+from enhance.networks.srvgg import SRVGGNetCompact
 from tests.test_docs import PAGES, ROOT, read
 from tests.test_s3 import address, s3
 
@@ -41,6 +43,9 @@ def folder(tmp_path: Path) -> Path:
     for name in ("holiday", "scans", "archive/deep", "SRC", "data/scans"):
         (tmp_path / name).mkdir(parents=True)
         shutil.copy(photo, tmp_path / name / "a.jpg")
+    (tmp_path / "models").mkdir()
+    own = SRVGGNetCompact(features=8, convolutions=1, scale=2)
+    torch.save(own.state_dict(), tmp_path / "models" / "4xMyUpscaler.pth")
     return tmp_path
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 # From the ground up. A package's name stands for all modules in it, which may import one another.
 FLOORS = (
-    {"enhance.files", "enhance.i18n", "enhance.limits", "enhance.version"},
+    {"enhance.files", "enhance.i18n", "enhance.limits", "enhance.upstream", "enhance.version"},
     {"enhance.errors"},
     {"enhance.weights"},
     {"enhance.catalogue"},

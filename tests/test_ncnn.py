@@ -7,7 +7,7 @@ import torch
 from benchmarks.photos import astronaut
 from enhance.errors import WeightsInvalid
 from enhance.networks.rrdbnet import RRDBNet
-from enhance.networks.upstream import prepare
+from enhance.upstream import prepare
 from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
 from enhance.weights.ncnn import load_convolutions, read_convolutions
 

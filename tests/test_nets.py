@@ -9,7 +9,7 @@ import torch
 
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
-from enhance.networks.upstream import prepare
+from enhance.upstream import prepare
 
 prepare()
 
@@ -39,28 +39,25 @@ def test_rrdbnet_at_scale_2_equals_basicsrs() -> None:
 NETS = [
     SRVGGNetCompact(features=8, convolutions=3, scale=2),
     SRVGGNetCompact(features=4, convolutions=12, scale=4),
-    RRDBNet(features=8, blocks=2, growth=4, scale=2),
-    RRDBNet(features=8, blocks=1, growth=4, scale=4),
 ]
 
 
 @pytest.mark.parametrize("net", NETS)
 @torch.inference_mode()
-def test_a_state_says_how_its_network_is_built(net: SRVGGNetCompact | RRDBNet) -> None:
+def test_a_state_says_how_its_network_is_built(net: SRVGGNetCompact) -> None:
     items = list(net.state_dict().items())
     x = torch.rand(1, 3, 8, 12)
     for seed in range(20):  # safetensors gives them in another order every time
-        again = type(net).from_state(dict(random.Random(seed).sample(items, len(items))))
+        again = SRVGGNetCompact.from_state(dict(random.Random(seed).sample(items, len(items))))
         assert again.scale == net.scale
         assert torch.equal(again(x), net(x))
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_the_state_of_another_network_is_refused(net: SRVGGNetCompact | RRDBNet) -> None:
-    state = net.state_dict()
-    other = RRDBNet if isinstance(net, SRVGGNetCompact) else SRVGGNetCompact
+def test_the_state_of_another_network_is_refused(net: SRVGGNetCompact) -> None:
     with pytest.raises((LookupError, ValueError, RuntimeError)):
-        other.from_state(state)
+        SRVGGNetCompact.from_state(RRDBNet(features=8, blocks=1, growth=4).state_dict())
+    state = net.state_dict()
     del state[next(reversed(state))]
     with pytest.raises((LookupError, ValueError, RuntimeError)):
-        type(net).from_state(state)
+        SRVGGNetCompact.from_state(state)

@@ -23,10 +23,10 @@ from benchmarks.photos import degrade as damage
 from benchmarks.tables import Row, Table, show
 from enhance.build import ResidentModels, srvgg_upscaler
 from enhance.networks.resident import Device
-from enhance.networks.upstream import prepare
 from enhance.options import Setup
 from enhance.pipeline import Upscaler
 from enhance.upscaling.interpolation import lanczos
+from enhance.upstream import prepare
 from training.data import taught, teacher
 from training.photos import Image, held_out_photos
 

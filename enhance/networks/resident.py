@@ -19,6 +19,7 @@ from enhance.records import Checkpoint, FloatArray, Pixels
 
 log = logging.getLogger(__name__)
 
+_CPU = torch.device("cpu")
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -27,10 +28,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Device:
-    """The device that networks run on, and their precision ("fp32", "bf16" or "fp16")."""
+    """The device that networks run on, and their precision ("fp32", "bf16" or "fp16").
+
+    memory_format: channels-last is faster for convolutions, but some networks cannot use it.
+    """
 
     torch_device: torch.device
     precision: str
+    memory_format: torch.memory_format = torch.channels_last
 
     @property
     def type(self) -> str:
@@ -57,13 +62,13 @@ class Device:
     def settle(self, net: Net) -> Net:
         """Move the net to this device and precision, ready for inference."""
         net.requires_grad_(False).eval()
-        return net.to(self.torch_device, _DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return net.to(self.torch_device, _DTYPES[self.precision], memory_format=self.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def put(self, pixels: FloatArray) -> Tensor:
-        """(n, h, w, c) float32 → (n, c, h, w) channels-last in this precision."""
+        """(n, h, w, c) float32 → (n, c, h, w) in this precision."""
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         return batch.to(
-            self.torch_device, _DTYPES[self.precision], memory_format=torch.channels_last
+            self.torch_device, _DTYPES[self.precision], memory_format=self.memory_format
         )
 
     @staticmethod
@@ -124,16 +129,15 @@ class ResidentNet:
                 raise
         log.warning("the device's memory does not suffice, going on with the CPU")
         # Not in bf16, which would round the weights permanently.
-        with self._moved(Device(torch.device("cpu"), "fp32")):
+        with self._moved(replace(self.device, torch_device=_CPU, precision="fp32")):
             release()
             return _shrinking(size, smallest, attempt)
 
     @contextmanager
     def interruptible(self, checkpoint: Checkpoint) -> Iterator[None]:
-        """Call `checkpoint` before every convolution, because on a CPU one tile can take a
-        minute."""
-        convolutions = [m for m in self._net.modules() if isinstance(m, nn.Conv2d)]
-        hooks = [m.register_forward_pre_hook(lambda *_: checkpoint()) for m in convolutions]
+        """Call `checkpoint` before each larger layer: on a CPU one tile can take a minute."""
+        layers = [m for m in self._net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+        hooks = [m.register_forward_pre_hook(lambda *_: checkpoint()) for m in layers]
         try:
             yield
         finally:
@@ -154,7 +158,7 @@ class ResidentNet:
                 self._move(usual)
             except torch.OutOfMemoryError:
                 log.warning("the device has no memory for the network itself: it stays on the CPU")
-                self._move(Device(torch.device("cpu"), "fp32"))
+                self._move(replace(usual, torch_device=_CPU, precision="fp32"))
 
     def _move(self, device: Device) -> None:
         device.settle(self._net)

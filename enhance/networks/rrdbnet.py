@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -48,10 +46,10 @@ class RRDB(nn.Module):
 
 
 class RRDBNet(nn.Module):
-    """RGB (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`, 2 or 4; not clamped.
+    """RGB (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`, 1, 2 or 4; not clamped.
 
-    The same function and state-dict keys as `basicsr.archs.rrdbnet_arch.RRDBNet`. At scale 2 the
-    network works on blocks of 2×2 pixels, so h and w must be even.
+    The same function and state-dict keys as `basicsr.archs.rrdbnet_arch.RRDBNet`. At scales 2
+    and 1 the network works on blocks of 2×2 and 4×4 pixels: h and w must be multiples of that.
     """
 
     def __init__(
@@ -67,19 +65,6 @@ class RRDBNet(nn.Module):
         self.conv_up2 = _conv(features, features)
         self.conv_hr = _conv(features, features)
         self.conv_last = _conv(features, 3)
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> RRDBNet:
-        """The network of scale 2 or 4 for a state dict, with its weights.
-
-        Raises KeyError, IndexError or RuntimeError if the state dict is another network's.
-        """
-        features, inputs = state["conv_first.weight"].shape[:2]
-        growth = state["body.0.rdb1.conv1.weight"].shape[0]
-        blocks = sum(name.endswith("rdb1.conv1.weight") for name in state)
-        net = cls(features, blocks, growth, scale=2 if inputs > 3 else 4)
-        net.load_state_dict(state)
-        return net
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.conv_first(F.pixel_unshuffle(x, self.block) if self.block > 1 else x)

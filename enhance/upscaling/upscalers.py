@@ -18,6 +18,7 @@ from enhance.upscaling.tiles import Area, Tile, tiles, whole
 from enhance.upscaling.working_size import working_scale
 
 _SMALLEST_TILE = 32
+_LANCZOS_REACH = 4  # pixels on each side that interpolation looks at
 _REGION_TILES = 2  # tiles along the side of a region that has one working size
 _FADE = 16  # photo pixels on each side of the border between regions of different working sizes
 
@@ -50,9 +51,10 @@ class TiledNet:
 
     net: (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`. overlap: context on each side of a
     tile, in the pixels that the network sees; it must cover what the network looks at for seams to
-    be invisible. multiple: the network takes only heights and widths that are multiples of it.
-    largest_tile: larger ones are slower. adapts: the network may work on soft parts of the photo
-    at a smaller size.
+    be invisible. multiple: the network takes only heights and widths that are multiples of it, or
+    divides the picture into such blocks. largest_tile: larger ones are slower. adapts: the network
+    may work on soft parts of the photo at a smaller size. keeps_colours: the network should not
+    change colour and brightness of larger areas, so the photo's are kept.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class TiledNet:
         multiple: int = 1,
         largest_tile: int | None = None,
         adapts: bool = False,
+        keeps_colours: bool = True,
     ) -> None:
         self.name = name
         self.precision: str | None = net.device.precision
@@ -74,6 +77,7 @@ class TiledNet:
         self._multiple = multiple
         self._largest_tile = largest_tile
         self._adapts = adapts
+        self._keeps_colours = keeps_colours
 
     def __call__(
         self,
@@ -99,15 +103,19 @@ class TiledNet:
         def run(size: int) -> None:
             for region in regions:
                 k = region.shrink
+                interpolates = upscale * k > self._scale
+                overlap = (self._overlap + (_LANCZOS_REACH if interpolates else 0)) * k
+                multiple = self._multiple * k
                 for part in tiles(
-                    height, width, size * k, self._overlap * k, area=region.area, multiple=k
+                    height, width, size * k, overlap, area=region.area, multiple=multiple
                 ):
                     big = self._enlarge(rgb, part, upscale, space, k)
                     region.blend(canvas, big, part, upscale)
 
         with self._net.interruptible(checkpoint):
             self._net.shrinking(tile, _SMALLEST_TILE, run)
-        keep_low_frequencies(canvas, rgb)
+        if self._keeps_colours:
+            keep_low_frequencies(canvas, rgb)
         return Upscaled(canvas, _mean_working_size(regions))
 
     def _enlarge(
@@ -122,9 +130,12 @@ class TiledNet:
         missing = [(0, -side % (self._multiple * shrink)) for side in window.shape[:2]]
         window = np.pad(space.to_srgb(window), [*missing, (0, 0)], mode="edge")
         if shrink == 1:
-            big = self._net(window[None])[0][part.core_in_window(self._scale)]
-            # Cores begin at whole photo pixels, so averaging areas tile by tile leaves no seam.
-            big = _resized(big, self._scale, upscale)
+            big = self._net(window[None])[0]
+            if upscale > self._scale:  # interpolation looks beyond the core
+                big = _resized(big, self._scale, upscale)[part.core_in_window(upscale)]
+            else:
+                # Cores begin at whole photo pixels: averaging areas tile by tile leaves no seam.
+                big = _resized(big[part.core_in_window(self._scale)], self._scale, upscale)
         else:
             small = _resized(window, shrink, 1)
             big = _resized(self._net(small[None])[0], self._scale, upscale * shrink)

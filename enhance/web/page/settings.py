@@ -10,9 +10,18 @@ from enhance.catalogue import Kind, models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import say
 from enhance.options import UPSCALES, Options
-from enhance.web.language import text
+from enhance.web.language import Language, text, translated
 
 DEFAULTS = Options()
+
+# Labels of the values that are no models.
+_OTHERS: dict[Kind, dict[str, str]] = {
+    "restorer": {"auto": text("Best available"), "none": text("Do not restore faces")},
+    "background": {"auto": text("Automatic")},
+    "detector": {},
+    "masker": {},
+}
+_FOLDER_KINDS: tuple[Kind, ...] = ("restorer", "background")  # that files in the folder can be
 
 
 class Settings:
@@ -28,7 +37,7 @@ class Settings:
             info=text("How many times larger the result is."),
         )
         restorer = gr.Dropdown(
-            _choices("restorer", auto=text("Best available"), none=text("Do not restore faces")),
+            _choices("restorer"),
             value=DEFAULTS.restorer,
             label=text("Faces"),
             info=text("The model that restores faces."),
@@ -42,7 +51,7 @@ class Settings:
             info=text("0 keeps the original faces, 1 uses the restored ones."),
         )
         background = gr.Dropdown(
-            _choices("background", auto=text("Automatic")),
+            _choices("background"),
             value=DEFAULTS.background,
             label=text("Background"),
             info=text("How everything around the faces is enlarged."),
@@ -196,6 +205,9 @@ class Settings:
             "quality": quality,
             "metadata": metadata,
         }
+        # Options say what a model may be, with the models folder as it is then.
+        for kind in _FOLDER_KINDS:
+            self._by_name[kind].preprocess = _as_sent  # type: ignore[method-assign]
 
     @property
     def widgets(self) -> list[Any]:
@@ -210,6 +222,15 @@ class Settings:
     def values(self, options: Options) -> list[Any]:
         """The widgets' values for these options."""
         return [getattr(options, name) for name in self._by_name]
+
+    def updates(self, options: Options | None, language: Language) -> list[Any]:
+        """What the widgets become on a page that has just been opened: the values of these
+        options, or as they are, and the models that there are now."""
+        values = {name: {"value": getattr(options, name)} for name in self._by_name if options}
+        models: dict[str, Any] = {
+            name: {"choices": _choices(name, language)} for name in _FOLDER_KINDS
+        }
+        return [gr.update(**values.get(name, {}), **models.get(name, {})) for name in self._by_name]
 
     def options(self, *values: Any) -> Options:
         """Options from the widgets' values, in their order; whole numbers may arrive as 2.0.
@@ -243,11 +264,14 @@ class Settings:
         return Options(**named)
 
 
-def _choices(kind: Kind, **others: str) -> list[tuple[str, str]]:
-    """(label, value) pairs of an option whose values are models. others: labels of the values that
-    are not models."""
-    labels = others | {model.name: str(model.label) for model in models(kind)}
-    return [(labels[value], value) for value in option_values(kind)]
+def _choices(kind: Kind, language: Language = "en") -> list[tuple[str, str]]:
+    """Labels and values of an option whose values are models, as they are now."""
+    labels = _OTHERS[kind] | {model.name: model.label for model in models(kind)}
+    return [(translated(labels[value], language), value) for value in option_values(kind)]
+
+
+def _as_sent(payload: Any) -> Any:
+    return payload
 
 
 def _within(value: object, slider: gr.Slider) -> bool:

@@ -5,6 +5,7 @@ The browser remembers the settings.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from enhance.weights.download import fetch
 from enhance.weights.files import WeightFile
 from enhance.weights.verified import locate
 
+log = logging.getLogger(__name__)
+
 _PROGRESS = gr.Progress()
 _SLOW = 8  # seconds; a photo that takes longer gets a quick preview first
 _READERS = 2  # photos whose headers are read at once; more would block the rest of the page
@@ -34,8 +37,9 @@ _READERS = 2  # photos whose headers are read at once; more would block the rest
 class SettingsPanel:
     """Widgets and their handlers; `settings.options` turns the widgets' values into options."""
 
-    def __init__(self, estimator: Estimator) -> None:
-        """Draw into the current column."""
+    def __init__(self, estimator: Estimator, may_download: bool) -> None:
+        """Draw into the current column. may_download: whether missing models can be downloaded."""
+        self._may_download = may_download
         self._estimator = estimator
         self._readers = CapacityLimiter(_READERS)
         self.preset = gr.Radio(
@@ -95,14 +99,16 @@ class SettingsPanel:
             api_visibility="private",
         )
 
-    def _restore(self, remembered: object) -> list[Any]:
-        """The settings of the last visit, if they are valid in this version."""
+    def _restore(self, request: gr.Request, remembered: object) -> list[Any]:
+        """The settings of the last visit, if they are valid in this version, and the models that
+        are in the models folder now."""
+        language = language_of(request)
         known = remembered if isinstance(remembered, dict) else {}
         try:
             options = self.settings.options(*map(known.get, self.settings.names))
         except EnhanceError:
-            return [gr.skip(), *(gr.skip() for _ in self.settings.widgets)]
-        return [bool(known.get("drafts")), *self.settings.values(options)]
+            return [gr.skip(), *self.settings.updates(None, language)]
+        return [bool(known.get("drafts")), *self.settings.updates(options, language)]
 
     def _take_preset(self, name: str) -> list[Any]:
         if name not in PRESETS:
@@ -191,7 +197,7 @@ class SettingsPanel:
         )
         return {
             self.models: "\n".join(translated(line, language) for line in lines),
-            self.fetch: gr.update(visible=True, value=translated(label, language)),
+            self.fetch: gr.update(visible=self._may_download, value=translated(label, language)),
         }
 
     def _fetch(
@@ -202,6 +208,11 @@ class SettingsPanel:
     ) -> Shown:
         """Download what is missing, because someone pressed the button."""
         language = language_of(request)
+        if not self._may_download:
+            raise toast(
+                say("Models cannot be downloaded from this page. Ask whoever runs the server."),
+                language,
+            )
         options = self.settings.options(*values)
         for file in _missing(options).values():
             shown = -1
@@ -215,7 +226,11 @@ class SettingsPanel:
             try:
                 fetch(file, show)
             except EnhanceError as error:
-                raise toast(error.sentence, language, duration=None) from error
+                log.error("%s", error)  # with the folder, which is not the visitor's business
+                reason = say(
+                    "{file} could not be downloaded. The server's log says why.", file=file.filename
+                )
+                raise toast(reason, language, duration=None) from error
         return self._missing_models(options, language)
 
 

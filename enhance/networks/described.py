@@ -1,0 +1,42 @@
+"""Networks that spandrel describes, and ours in place of its where ours are faster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from enhance.networks.rrdbnet import RRDBNet
+from enhance.weights.ncnn import load_convolutions
+
+if TYPE_CHECKING:
+    from enhance.weights.foreign import Descriptor
+
+
+class Described(nn.Module):
+    """spandrel's network with the padding that it needs: RGB (n, 3, h, w) → (n, 3, s·h, s·w), all
+    in 0..1, of any height and width."""
+
+    def __init__(self, found: Descriptor) -> None:
+        super().__init__()
+        self.net = found.model
+        self._found = found
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Some make tensors of their own in fp32, such as masks: all are brought to one precision.
+        with torch.autocast(x.device.type, x.dtype, enabled=x.dtype != torch.float32):
+            out: Tensor = self._found(x)
+        return out
+
+
+def rrdbnet_of(found: Descriptor) -> RRDBNet | None:
+    """Our network with the weights of an ESRGAN, or None for variants that ours cannot be."""
+    built = found.model.hyperparameters
+    if built["plus"] or found.scale * (built["shuffle_factor"] or 1) != 4:
+        return None
+    net = RRDBNet(built["num_filters"], built["num_blocks"], scale=found.scale)
+    theirs = (m for m in found.model.modules() if isinstance(m, nn.Conv2d))
+    pairs = [(m.weight, m.bias) for m in theirs if m.bias is not None]
+    load_convolutions(net, pairs)  # both in the order of use
+    return net

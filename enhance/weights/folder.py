@@ -1,0 +1,119 @@
+"""The folder into which people drop models that they have.
+
+What a file is, is found out once: by reading all of it. It is remembered until the file changes,
+in the weights folder too, so that listing needs neither torch nor the files' content.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from enhance.errors import EnhanceError, WeightsError
+from enhance.files import write_bytes
+from enhance.weights.files import ModelFile
+from enhance.weights.verified import weights_folder
+
+log = logging.getLogger(__name__)
+
+_SUFFIXES = (".pth", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What spandrel says of a model. architecture: its name there. faces: it restores faces."""
+
+    architecture: str
+    faces: bool
+    scale: int
+    parameters: int
+
+
+_lock = threading.Lock()
+_known: dict[ModelFile, Identity] = {}
+_refused: dict[ModelFile, WeightsError] = {}
+
+
+def models_folder() -> Path:
+    """ENHANCE_MODELS_DIR, or "models" beside the weights folder."""
+    named = os.environ.get("ENHANCE_MODELS_DIR")
+    return Path(named).expanduser().absolute() if named else weights_folder().with_name("models")
+
+
+def identified() -> dict[ModelFile, Identity]:
+    """The usable models that lie in the folder now, by name. New files are read."""
+    files = _files()
+    with _lock:
+        new = [file for file in files if file not in _known and file not in _refused]
+        if new and (remembered := _remembered()):
+            _known.update((file, remembered[file]) for file in new if file in remembered)
+        for file in new:
+            if file not in _known:
+                _identify(file)
+        return {file: _known[file] for file in files if file in _known}
+
+
+def refused() -> dict[str, EnhanceError]:
+    """Why each of the other files in the folder cannot be used, by file name."""
+    identified()
+    return {file.path.name: _refused[file] for file in _files() if file in _refused}
+
+
+def _files() -> list[ModelFile]:
+    found = []
+    with suppress(OSError), os.scandir(models_folder()) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.endswith(_SUFFIXES) and name.isprintable() and not name.startswith("."):
+                with suppress(OSError):  # it may just have been removed
+                    if entry.is_file():
+                        stat = entry.stat()
+                        file = ModelFile(Path(entry.path), stat.st_size, stat.st_mtime_ns)
+                        found.append(file)
+    return sorted(found, key=lambda file: file.path.name.casefold())
+
+
+def _identify(file: ModelFile) -> None:
+    """Find out what a file is, and remember it."""
+    from enhance.weights.foreign import read_model  # imports torch: not needed for known files
+
+    try:
+        model = read_model(file.path)
+    except WeightsError as error:
+        log.warning("%s", error)
+        _refused[file] = error
+        return
+    _known[file] = Identity(
+        architecture=model.architecture.id,
+        faces=model.purpose == "FaceSR",
+        scale=model.scale,
+        parameters=sum(parameter.numel() for parameter in model.model.parameters()),
+    )
+    rows = [
+        [str(file.path), file.size, file.changed, asdict(identity)]
+        for file, identity in _known.items()
+    ]
+    with suppress(OSError):  # a read-only folder costs a look into each file at each start
+        _record().parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(_record(), json.dumps(rows).encode())
+
+
+def _record() -> Path:
+    return weights_folder() / "models.json"
+
+
+def _remembered() -> dict[ModelFile, Identity]:
+    """What earlier processes found; nothing where the record is not there or of another form."""
+    try:
+        rows = json.loads(_record().read_bytes())
+        return {
+            ModelFile(Path(path), size, changed): Identity(**identity)
+            for path, size, changed, identity in rows
+        }
+    except (OSError, ValueError, TypeError):
+        return {}

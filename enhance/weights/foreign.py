@@ -1,0 +1,83 @@
+"""Models of all architectures that spandrel knows, from files that nobody vouches for.
+
+spandrel says what a file is. The file is read here, not by it: without running code.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from torch import Tensor, nn
+
+from enhance.errors import WeightsInvalid
+from enhance.i18n import Sentence, say
+from enhance.upstream import prepare
+from enhance.weights.checkpoints import read_checkpoint, tensors
+
+if TYPE_CHECKING:
+    from spandrel import ArchRegistry, ImageModelDescriptor
+
+    Descriptor: TypeAlias = ImageModelDescriptor[nn.Module]
+
+log = logging.getLogger(__name__)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The named tensors of a file, out of whatever its training wrapped around them.
+
+    Raises WeightsMissing when it cannot be read, WeightsInvalid when it holds no weights.
+    """
+    prepare()
+    from spandrel import canonicalize_state_dict
+
+    content = read_checkpoint(path)
+    return tensors(canonicalize_state_dict(content) if isinstance(content, dict) else None, path)
+
+
+def read_model(path: Path) -> Descriptor:
+    """The model in a file: RGB (n, 3, h, w) → (n, 3, s·h, s·w), on the CPU.
+
+    Raises as `read_state`, and WeightsInvalid when the architecture is unknown, its weights are
+    incomplete, or it is no model from colour picture to colour picture that can work on tiles.
+    """
+    state = read_state(path)
+    from spandrel import ImageModelDescriptor, ModelTiling, UnsupportedModelError
+
+    def refuse(sentence: Sentence) -> WeightsInvalid:
+        return WeightsInvalid(sentence)
+
+    try:
+        found = _architectures().load(state)
+    except UnsupportedModelError:
+        raise refuse(
+            say("{file} is of an architecture that is not known here.", file=path.name)
+        ) from None
+    except Exception as error:  # foreign shapes make constructors raise almost anything
+        log.info("%s: %r", path, error)
+        raise refuse(
+            say("{file} has other weights than its architecture needs.", file=path.name)
+        ) from error
+    if not isinstance(found, ImageModelDescriptor):
+        raise refuse(say("{file} needs a mask of what to paint anew.", file=path.name))
+    if (found.input_channels, found.output_channels) != (3, 3):
+        raise refuse(say("{file} is not a model for colour photos.", file=path.name))
+    if found.tiling is ModelTiling.INTERNAL:
+        raise refuse(say("{file} works on whole photos only, not on tiles.", file=path.name))
+    return found
+
+
+@cache
+def _architectures() -> ArchRegistry:
+    """Those of spandrel, and of spandrel_extra_arches where it is installed."""
+    from spandrel import MAIN_REGISTRY
+
+    try:
+        import spandrel_extra_arches
+    except ImportError:
+        return MAIN_REGISTRY
+    registry = MAIN_REGISTRY.copy()
+    registry.add(*spandrel_extra_arches.EXTRA_REGISTRY)
+    return registry

@@ -1,0 +1,65 @@
+"""Models that are dropped into the folder of a server that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from playwright.sync_api import Browser, expect
+
+from enhance.networks.srvgg import SRVGGNetCompact
+from tests.server import Server, running
+from tests.web.hands import SMALL, drop, finish
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "models").mkdir()
+    with running(folder) as one:
+        yield one
+
+
+def put(server: Server, name: str) -> None:
+    net = SRVGGNetCompact(features=8, convolutions=1, scale=2)
+    torch.save(net.state_dict(), server.log.parent / "models" / name)
+
+
+def test_the_api_takes_a_file_that_has_just_come(server: Server) -> None:
+    client = Client(server.url, verbose=False)
+    asked = {"restorer": "none", "background": "api.pth", "api_name": "/enhance"}
+    with pytest.raises(AppError, match="background must be one of"):
+        client.predict(handle_file(SMALL), **asked)
+    put(server, "api.pth")
+    file, report = client.predict(handle_file(SMALL), **asked)
+    assert Path(file).exists() and report["background"] == "api.pth"
+    names = {model["name"]: model for model in client.predict(api_name="/models")}
+    assert names["api.pth"]["present"] and not names["api.pth"]["bundled"]
+
+
+@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+def test_the_page_offers_it_when_it_is_opened_again(
+    server: Server, browser: Browser, locale: str
+) -> None:
+    name = f"{locale}.pth"
+    with browser.new_context(locale=locale) as context:
+        page = context.new_page()
+        page.goto(server.url)
+        page.wait_for_selector("#enhance")
+        put(server, name)
+        page.reload()
+        drop(page, SMALL)
+        page.locator("#advanced > button").click()
+        label = "Background" if locale == "en" else "背景"
+        background = page.locator("#advanced").get_by_label(label, exact=True)
+        expect(background).to_have_value("Automatic" if locale == "en" else "自动")
+        background.click()
+        page.get_by_role("option", name=name).click()
+        expect(background).to_have_value(name)
+        if locale == "en":
+            page.click("#enhance")
+            finish(page, 1)

@@ -24,7 +24,7 @@ check: $(VENV)/dev
 	$(EXTRACT)
 	$(UPDATE) --check
 
-# Collect what is said to people into the catalogue of translations; new texts there want theirs.
+# Collect the texts to be translated; then add the translations that are missing in the catalogue.
 texts: $(VENV)/dev
 	$(EXTRACT)
 	$(UPDATE) --previous

@@ -262,7 +262,7 @@ def test_where_no_worker_can_be_started_photos_are_decoded_here(
         decoder.start()
         for _ in range(3):
             assert decoder(photo, Limits()).size == (64, 64)
-    (said,) = [record.message for record in caplog.records if record.name.endswith("decoder")]
+    (said,) = [record.message for record in caplog.records if record.name.endswith("worker_pool")]
     assert said.startswith("photos are decoded in this process, as no other can be started: No su")
 
 

@@ -196,7 +196,7 @@ async function load(side, url) {
   try {
     await image.decode();
   } catch {
-    return null; // the person is told
+    return null; // the viewer says so
   }
   return image;
 }

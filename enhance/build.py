@@ -16,7 +16,6 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from enhance.catalogue import Kind, ModelSpec
 from enhance.catalogue import models as rows
 from enhance.choices import resolve, weights_path
 from enhance.errors import OptionsError, WeightsInvalid
@@ -24,6 +23,7 @@ from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.faces.mask import FeatherMasker, ParseNetMasker
 from enhance.faces.restore import FaceNet, RealESRGANFaces
 from enhance.i18n import say
+from enhance.model_spec import Kind, ModelSpec
 from enhance.networks.described import Described, rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release

@@ -16,7 +16,6 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from enhance.catalogue import Kind, ModelSpec
 from enhance.catalogue import models as rows
 from enhance.choices import resolve, weights_path
 from enhance.errors import OptionsError, WeightsInvalid
@@ -25,6 +24,7 @@ from enhance.faces.mask import FeatherMasker, ParseNetMasker
 from enhance.faces.restore import FaceNet, RealESRGANFaces
 from enhance.i18n import say
 from enhance.limits import Limits
+from enhance.model_spec import Kind, ModelSpec
 from enhance.networks.damage import DamageNet
 from enhance.networks.described import Described, rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
@@ -35,6 +35,7 @@ from enhance.options import Options, Setup
 from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo
 from enhance.repair.detect import DamageDetector
+from enhance.upscaling.tiles import largest_tile
 from enhance.upscaling.upscalers import Lanczos, TiledNet
 from enhance.upstream import prepare
 from enhance.weights.checkpoints import load_checkpoint
@@ -50,9 +51,6 @@ log = logging.getLogger(__name__)
 # How far RRDBNet looks: with this much context the result of a tile differs from the whole
 # photo's by at most one grey level.
 _RRDB_OVERLAP = 64
-# By device and reach: with larger tiles the layers fall out of a CPU's cache, and 576 takes twice
-# as long as 256.
-_SRVGG_TILE = {("cpu", 18): 256}
 # Context for networks of which nothing is known, and blocks at which their windows of attention
 # begin in a tile as in the whole photo.
 _FOREIGN_OVERLAP = 64
@@ -216,7 +214,7 @@ def srvgg_upscaler(name: str, state: Mapping[str, Tensor], device: Device) -> Up
         ResidentNet(net, device),
         scale=net.scale,
         overlap=net.reach,
-        largest_tile=_SRVGG_TILE.get((device.type, net.reach)),
+        largest_tile=largest_tile(device.type, net.reach),
     )
 
 

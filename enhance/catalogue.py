@@ -7,47 +7,17 @@ A further model is a row of the table; one of another architecture also needs a 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
 
 from enhance.i18n import say
+from enhance.model_spec import Kind, ModelSpec, spec_of
 from enhance.weights.files import (
     COMPACT,
     RETINAFACE_MOBILENET,
     X4PLUS_BIN,
     ModelFile,
-    PackagedFile,
     WeightFile,
 )
-from enhance.weights.folder import Identity, identified
-
-Kind = Literal["restorer", "background", "detector", "masker"]
-"""The option whose value a model is."""
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """A model: a row of the table.
-
-    name: the option's value; no two models have the same. label: what the page calls it.
-    architecture: which loader of `enhance.build` makes it. weights: None if it has none.
-    licence: of the weights, or of the code if there are none.
-    cost: what it takes per face (restorers) or per pixel of the photo (backgrounds), in input
-    pixels of the bundled ×4 network, measured on a CPU; the start of an estimate that learns.
-    auto: the types of devices on which "auto" may choose it: the first in the table that may, and
-    whose weights are there, is taken.
-    """
-
-    kind: Kind
-    name: str
-    label: str
-    about: str
-    architecture: str
-    weights: WeightFile | PackagedFile | ModelFile | None
-    licence: str
-    cost: float = 0.0
-    auto: tuple[str, ...] = ()
-
+from enhance.weights.folder import identified
 
 _GFPGAN = "https://github.com/TencentARC/GFPGAN/releases/download"
 _REALESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
@@ -297,41 +267,13 @@ def weight_files(names: Iterable[str] | None = None) -> dict[str, WeightFile]:
     return {name: file for name, file in files.items() if isinstance(file, WeightFile)}
 
 
-# The architectures that have a loader of their own, by spandrel's names.
-_OWN_LOADERS = {"GFPGAN": "gfpgan", "ESRGAN": "rrdbnet", "Compact": "srvgg"}
-_X4PLUS_PARAMETERS = 16_700_000  # at a cost of 1; the more parameters, the more a pixel takes
-
-
 def _refresh() -> None:
     """Make a row of each usable file in the models folder, and drop those of files that are gone.
 
     Their names have an extension, so none is that of a row of the table.
     """
-    rows = {file.path.name: _row(file, what) for file, what in identified().items()}
+    rows = {file.path.name: spec_of(file, what) for file, what in identified().items()}
     for name, model in list(MODELS.items()):
         if isinstance(model.weights, ModelFile) and name not in rows:
             MODELS.pop(name, None)
     MODELS.update(rows)
-
-
-def _row(file: ModelFile, what: Identity) -> ModelSpec:
-    if what.faces:
-        about = say("{architecture}: restores faces.", architecture=what.architecture)
-    elif what.scale == 1:
-        about = say("{architecture}: restores photos.", architecture=what.architecture)
-    else:
-        about = say(
-            "{architecture}: enlarges photos {scale} times.",
-            architecture=what.architecture,
-            scale=what.scale,
-        )
-    return ModelSpec(
-        kind="restorer" if what.faces else "background",
-        name=file.path.name,
-        label=file.path.name,
-        about=about,
-        architecture=_OWN_LOADERS.get(what.architecture, "spandrel"),
-        weights=file,
-        licence=say("that of whoever made this file; not known here"),
-        cost=30_000 if what.faces else what.parameters / _X4PLUS_PARAMETERS,
-    )

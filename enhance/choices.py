@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from enhance.catalogue import Kind, ModelSpec, models, weight_files
+from enhance.catalogue import models, weight_files
 from enhance.errors import WeightsMissing
 from enhance.i18n import say
+from enhance.model_spec import Kind, ModelSpec
 from enhance.options import Options
 from enhance.weights.files import ModelFile, WeightFile
 from enhance.weights.verified import locate

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypedDict, get_args
 
-from enhance.catalogue import Kind, models
+from enhance.catalogue import models
 from enhance.choices import is_present
+from enhance.model_spec import Kind
 from enhance.weights.files import PackagedFile
 
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from enhance import build
-from enhance.catalogue import MODELS, Kind, ModelSpec, models, option_values, weight_files
+from enhance.catalogue import MODELS, models, option_values, weight_files
+from enhance.model_spec import Kind, ModelSpec
 from enhance.options import Options
 from enhance.weights.files import WeightFile
 

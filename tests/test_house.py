@@ -19,6 +19,7 @@ FLOORS = (
     {"enhance.files", "enhance.i18n", "enhance.limits", "enhance.upstream", "enhance.version"},
     {"enhance.errors"},
     {"enhance.weights"},
+    {"enhance.model_spec"},
     {"enhance.catalogue"},
     {"enhance.options", "enhance.records"},
     {"enhance.networks", "enhance.photos"},

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# With larger tiles the layers of the compact network no longer fit a CPU's cache: 576 pixels take
+# twice as long as 256.
+_LARGEST = {("cpu", 18): 256}
+
 Area = tuple[slice, slice]
 """A rectangle of an image: (rows, columns)."""
 
@@ -75,3 +79,11 @@ def _spans(side: slice, tile: int) -> Iterator[tuple[int, int]]:
     count = -(-length // tile)
     for i in range(count):
         yield side.start + length * i // count, side.start + length * (i + 1) // count
+
+
+def largest_tile(device: str, reach: int) -> int | None:
+    """The tile side, in photo pixels, above which a network becomes slower; None: there is none.
+
+    device: "cpu", "cuda" or "mps". reach: of the network's receptive field, in pixels.
+    """
+    return _LARGEST.get((device, reach))

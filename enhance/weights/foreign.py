@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from torch import Tensor, nn
 
 from enhance.errors import WeightsInvalid
-from enhance.i18n import Sentence, say
+from enhance.i18n import say
 from enhance.upstream import prepare
 from enhance.weights.checkpoints import read_checkpoint, tensors
 
@@ -46,26 +46,25 @@ def read_model(path: Path) -> Descriptor:
     state = read_state(path)
     from spandrel import ImageModelDescriptor, ModelTiling, UnsupportedModelError
 
-    def refuse(sentence: Sentence) -> WeightsInvalid:
-        return WeightsInvalid(sentence)
-
     try:
         found = _architectures().load(state)
     except UnsupportedModelError:
-        raise refuse(
+        raise WeightsInvalid(
             say("{file} is of an architecture that is not known here.", file=path.name)
         ) from None
     except Exception as error:  # foreign shapes make constructors raise almost anything
         log.info("%s: %r", path, error)
-        raise refuse(
+        raise WeightsInvalid(
             say("{file} has other weights than its architecture needs.", file=path.name)
         ) from error
     if not isinstance(found, ImageModelDescriptor):
-        raise refuse(say("{file} needs a mask of what to paint anew.", file=path.name))
+        raise WeightsInvalid(say("{file} needs a mask of what to paint anew.", file=path.name))
     if (found.input_channels, found.output_channels) != (3, 3):
-        raise refuse(say("{file} is not a model for colour photos.", file=path.name))
+        raise WeightsInvalid(say("{file} is not a model for colour photos.", file=path.name))
     if found.tiling is ModelTiling.INTERNAL:
-        raise refuse(say("{file} works on whole photos only, not on tiles.", file=path.name))
+        raise WeightsInvalid(
+            say("{file} works on whole photos only, not on tiles.", file=path.name)
+        )
     return found
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from enhance.catalogue import Kind, models, option_values
+from enhance.catalogue import models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import say
+from enhance.model_spec import Kind
 from enhance.options import UPSCALES, Options
 from enhance.web.language import Language, text, translated
 

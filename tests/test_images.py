@@ -520,7 +520,7 @@ def test_a_jpeg_that_was_cut_off_gives_what_is_left(make: Make) -> None:
     assert photo.exif is not None
     (note,) = photo.notes
     assert "cut off" in note
-    share = int(note.split(" %")[0].split()[-1]) / 100
+    share = int(note.split("%")[0].split()[-1]) / 100
     rows = int(share * len(PHOTO))
     assert 0.1 < share < 0.9
     assert near(photo.rgb[: rows - 16], PHOTO[: rows - 16]) < 3

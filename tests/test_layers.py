@@ -260,7 +260,7 @@ def test_damaged_layers_are_recognised(pair: Done) -> None:
     for place in (0, 3, 4, len(layers) - 1, *places.tolist()):
         damaged.append(layers[:place] + bytes([layers[place] ^ 16]) + layers[place + 1 :])
     for blob in damaged:
-        with pytest.raises(LayersDamaged, match=r"“two\.png” is damaged. Enhance it again"):
+        with pytest.raises(LayersDamaged, match=r"faces of “two\.png” are damaged"):
             replace(pair, result=replace(pair.result, layers=blob)).again(0)
 
 

@@ -328,10 +328,16 @@ class Batch:
         return version
 
     def _picture(self, version: Version, file: Path, views: Views | None) -> None:
-        """Set a version's file and the pictures that show it."""
-        thumbnail = self._save("thumbnail.jpg", views.thumbnail) if views else file
-        shown = self._save("shown.jpg", views.shown) if views and views.shown else file
-        version.file, version.shown, version.thumbnail = file, shown, thumbnail
+        """Set a version's file and the pictures that show it; where those cannot be saved, the file
+        itself shows it."""
+        version.file = version.shown = version.thumbnail = file
+        try:
+            if views:
+                version.thumbnail = self._save("thumbnail.jpg", views.thumbnail)
+            if views and views.shown:
+                version.shown = self._save("shown.jpg", views.shown)
+        except OSError:
+            log.exception("a picture to look at could not be saved")
 
     def _show_source(self, entry: Entry, views: Views | None) -> None:
         """Set `before` to the photo itself, or to a copy if browsers cannot show it."""

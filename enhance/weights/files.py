@@ -134,6 +134,6 @@ DAMAGE = PackagedFile(
     None,
     "damage.safetensors",
     575960,
-    "0f03e98db4af375afd260907bd499cdf15eae65b28d07d612da1e3e1eb0df0cf",
+    "dc84272a46d0c74531886f86f5fff23aaa5ad3af6f762ecbae5e96b536507ecf",
     "MIT",
 )

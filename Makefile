@@ -15,7 +15,7 @@ run: $(VENV)/app
 
 test: check
 	sh tests/ensure_programs.sh
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/dev
 	$(VENV)/bin/ruff check .

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +17,10 @@ from enhance.options import Setup
 from enhance.records import Source
 
 Save = Callable[..., Source]
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Without an address Ray joins the cluster that it finds in this folder: another worker's.
+    os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix=f"ray-{worker}-")
 
 
 @pytest.fixture(scope="session")

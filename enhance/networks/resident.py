@@ -129,7 +129,7 @@ class ResidentNet:
                 raise
         log.warning("the device's memory does not suffice, going on with the CPU")
         # Not in bf16, which would round the weights permanently.
-        with self._moved(replace(self.device, torch_device=_CPU, precision="fp32")):
+        with self._moved(Device(_CPU, "fp32", self.device.memory_format)):
             release()
             return _shrinking(size, smallest, attempt)
 

@@ -129,7 +129,7 @@ class ResidentNet:
                 raise
         log.warning("the device's memory does not suffice, going on with the CPU")
         # Not in bf16, which would round the weights permanently.
-        with self._moved(Device(_CPU, "fp32", self.device.memory_format)):
+        with self._moved(_cpu_like(self.device)):
             release()
             return _shrinking(size, smallest, attempt)
 
@@ -158,11 +158,16 @@ class ResidentNet:
                 self._move(usual)
             except torch.OutOfMemoryError:
                 log.warning("the device has no memory for the network itself: it stays on the CPU")
-                self._move(replace(usual, torch_device=_CPU, precision="fp32"))
+                self._move(_cpu_like(usual))
 
     def _move(self, device: Device) -> None:
         device.settle(self._net)
         self.device = device
+
+
+def _cpu_like(device: Device) -> Device:
+    """The CPU in fp32, for a network that has run on `device`."""
+    return Device(_CPU, "fp32", device.memory_format)
 
 
 def _finite(values: FloatArray) -> bool:

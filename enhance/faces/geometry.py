@@ -8,7 +8,7 @@ every face by up to half a pixel; here the exact one is used.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from enhance.photos.pixels import bands
 from enhance.records import Face, FloatArray, Pixels
 
 CROP = 512
@@ -113,7 +114,7 @@ def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int, weight: float 
     top = np.iinfo(canvas.dtype).max
     for face, others, original in zip(placed, rivals, before, strict=True):
         target = canvas[face.region]
-        for band in _bands(target.shape):
+        for band in bands(target.shape[0], target.shape[1], _BAND):
             rows = slice(face.region[0].start + band.start, face.region[0].start + band.stop)
             region = (rows, face.region[1])
             alpha = face.mask(region)
@@ -202,13 +203,6 @@ def _to_16_bit(values: FloatArray) -> Pixels:
 
 def _to_float(pixels: Pixels) -> FloatArray:
     return pixels.astype(np.float32) / np.float32(_DEEP)
-
-
-def _bands(shape: tuple[int, ...]) -> Iterator[slice]:
-    height, width = shape[:2]
-    step = max(1, _BAND // max(1, width))
-    for top in range(0, height, step):
-        yield slice(top, min(height, top + step))
 
 
 def _square(matrix: Matrix) -> Matrix:

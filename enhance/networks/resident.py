@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
 from enhance.i18n import say
 from enhance.options import Setup
-from enhance.records import Checkpoint, FloatArray, Pixels
+from enhance.records import Checkpoint, FloatArray
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +75,6 @@ class Device:
     def fetch(batch: Tensor) -> FloatArray:
         """(n, c, h, w) → (n, h, w, c) float32 in main memory."""
         return batch.float().permute(0, 2, 3, 1).cpu().numpy()
-
-
-def unit(pixels: Pixels) -> FloatArray:
-    """uint8 or uint16 pixels as float32 in 0..1."""
-    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
 
 
 class ResidentNet:

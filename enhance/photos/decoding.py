@@ -51,7 +51,7 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
     """
     name = source.name
     data = read(source, limits)
-    with clear_failures(name):
+    with _clear_failures(name):
         try:
             image = open_image(data)
         except UnidentifiedImageError:
@@ -63,7 +63,7 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
 
 
 @contextmanager
-def clear_failures(name: str) -> Iterator[None]:
+def _clear_failures(name: str) -> Iterator[None]:
     """Turn whatever a decoder raises in the block into a PhotoError that names the photo."""
     try:
         yield

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from enhance.networks.damage import DamageNet
-from enhance.networks.resident import ResidentNet, unit
+from enhance.networks.resident import ResidentNet
 from enhance.photos.colour import SRGB, ColourSpace
+from enhance.photos.pixels import padded, unit
 from enhance.records import Checkpoint, Pixels
 from enhance.upscaling.tiles import tiles
 
@@ -33,9 +34,7 @@ class DamageDetector:
         def run(size: int) -> None:
             multiple = DamageNet.MULTIPLE
             for part in tiles(height, width, size, DamageNet.REACH, multiple=multiple):
-                window = space.to_srgb(unit(rgb[part.window]))
-                missing = [(0, -side % multiple) for side in window.shape[:2]]
-                window = np.pad(window, [*missing, (0, 0)], mode="edge")
+                window = padded(space.to_srgb(unit(rgb[part.window])), multiple)
                 logits = self._net(window[None])[0, ..., 0][part.core_in_window(1)]
                 likelihood[part.core] = np.rint(255 / (1 + np.exp(-logits.clip(-30, 30))))
 

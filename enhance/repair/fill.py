@@ -10,9 +10,7 @@ from enhance.upscaling.tiles import tiles
 
 _RADIUS = 3  # pixels around the damage that its filling is made from
 _TILE = 256  # pixels; only tiles with damage are worked on
-_CONTEXT = (
-    48  # pixels around a tile, so that what crosses its edge is filled in alike on both sides
-)
+_CONTEXT = 48  # pixels around a tile: what crosses its edge is filled in alike on both sides
 
 
 def fill(rgb: Pixels, mask: Mask) -> Pixels:

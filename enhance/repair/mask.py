@@ -42,9 +42,8 @@ def spare_faces(mask: Mask, faces: Iterable[Face]) -> Mask:
     height, width = mask.shape
     spared = mask.copy()
     for face in faces:
-        reach = (
-            round(_MARGIN * face.size) + 1
-        )  # and a ring of one pixel, where marks leave the face
+        # With a ring of one pixel, in which marks leave the face.
+        reach = round(_MARGIN * face.size) + 1
         left, top, right, bottom = (round(side) for side in face.box)
         box = (
             slice(max(0, top - reach), min(height, bottom + reach)),

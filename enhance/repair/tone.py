@@ -8,14 +8,14 @@ as sepia, is told by its colours, which depend on nothing but lightness.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from enhance.photos.colour import SRGB, ColourSpace
+from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Pixels
+from enhance.upscaling.interpolation import shrink
 
 _JUDGED = 384  # longer side, in pixels, of the copy that a photo is judged by
 _ENDS = 0.5, 99.5  # percentiles: what is darker or lighter is noise, dust or a glint
@@ -77,23 +77,21 @@ def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColourSpace 
     if fading.amount * strength == 0:
         return rgb
     toned = np.empty_like(rgb)
-    top = np.float32(np.iinfo(rgb.dtype).max)
-    for rows in _bands(rgb):
-        own = rgb[rows].astype(np.float32) / top
+    for rows in bands(rgb.shape[0], rgb.shape[1], _BAND):
+        own = unit(rgb[rows])
         beyond = space.beyond(own)
         back = space.from_srgb(fading.undone(space.to_srgb(own), strength))
         if beyond is not None:
             back = back + beyond
-        toned[rows] = np.rint(np.clip(back, 0, 1) * top)
+        toned[rows] = from_unit(back, rgb.dtype)
     return toned
 
 
 def judge(rgb: Pixels, space: ColourSpace = SRGB) -> Fading:
     """How a photo (h, w, 3), in `space`, has faded."""
     scale = min(1.0, _JUDGED / max(rgb.shape[:2]))
-    size = tuple(max(1, round(side * scale)) for side in rgb.shape[1::-1])
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    seen = space.to_srgb(small / np.float32(np.iinfo(rgb.dtype).max)).reshape(-1, 3)
+    width, height = (max(1, round(side * scale)) for side in rgb.shape[1::-1])
+    seen = space.to_srgb(unit(shrink(rgb, (width, height)))).reshape(-1, 3)
     low, high = (np.percentile(seen, end, axis=0).astype(np.float32) for end in _ENDS)
     black = np.minimum(low, low.min() + _LIFT)
     spans = np.maximum(high - black, 1e-3)
@@ -135,9 +133,3 @@ def _rise(value: float | FloatArray, between: tuple[float, float]) -> float | Fl
     """0 below the first bound, 1 above the second, smooth between them."""
     t = np.clip((value - between[0]) / (between[1] - between[0]), 0, 1)
     return t * t * (3 - 2 * t)
-
-
-def _bands(rgb: Pixels) -> Iterator[slice]:
-    step = max(1, _BAND // rgb.shape[1])
-    for start in range(0, len(rgb), step):
-        yield slice(start, start + step)

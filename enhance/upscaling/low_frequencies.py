@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from enhance.photos.pixels import bands
 from enhance.records import FloatArray, Pixels
 
 _SIGMA = 8.0  # photo pixels; colours coarser than this are taken from the photo
@@ -47,9 +48,7 @@ def _enlarged_by_bands(
 ) -> Iterator[tuple[slice, FloatArray]]:
     """`small` (h, w, 3) enlarged linearly to `size` (width, height), some rows at a time."""
     width, height = size
-    step = max(1, _BAND // (3 * width))
-    for start in range(0, height, step):
-        rows = slice(start, min(height, start + step))
+    for rows in bands(height, 3 * width, _BAND):
         at = (np.arange(rows.start, rows.stop) + 0.5) * (small.shape[0] / height) - 0.5
         at = at.clip(0, small.shape[0] - 1)
         above = at.astype(int)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from enhance.networks.resident import ResidentNet, unit
+from enhance.networks.resident import ResidentNet
 from enhance.options import WorkingSize
 from enhance.photos.colour import SRGB, ColourSpace
+from enhance.photos.pixels import from_unit, padded, unit
 from enhance.records import Checkpoint, FloatArray, Pixels, Upscaled
 from enhance.upscaling.interpolation import lanczos
 from enhance.upscaling.low_frequencies import keep_low_frequencies
@@ -127,8 +128,7 @@ class TiledNet:
         """
         window = unit(rgb[part.window])
         beyond = space.beyond(window)
-        missing = [(0, -side % (self._multiple * shrink)) for side in window.shape[:2]]
-        window = np.pad(space.to_srgb(window), [*missing, (0, 0)], mode="edge")
+        window = padded(space.to_srgb(window), self._multiple * shrink)
         if shrink == 1:
             big = self._net(window[None])[0]
             if upscale > self._scale:  # interpolation looks beyond the core
@@ -143,8 +143,7 @@ class TiledNet:
         big = space.from_srgb(big)
         if beyond is not None:
             big = big + lanczos(beyond, upscale)[part.core_in_window(upscale)]
-        top = np.iinfo(rgb.dtype).max
-        return np.rint(np.clip(big, 0, 1) * top).astype(rgb.dtype)
+        return from_unit(big, rgb.dtype)
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,6 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
     Overwrites the canvas of `enhanced`. Raises what encoding raises.
     """
     start = time.perf_counter()
-    if enhanced.mended is not None:
-        photo = replace(photo, rgb=enhanced.mended)
     canvas = _composed(photo, enhanced, options)
     pasted = time.perf_counter()
     data, extension, notes = encode(
@@ -76,14 +74,15 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
 def _composed(photo: Photo, enhanced: Enhanced, options: Options) -> Pixels:
     """The canvas blended with the interpolated photo, faces pasted; overwrites the canvas."""
     if options.background_weight < 1 and enhanced.report.background != "lanczos":
-        plain = _plain(photo, enhanced.report.upscale)
+        plain = _plain(photo, enhanced.mended, enhanced.report.upscale)
         _fade(enhanced.canvas, plain, options.background_weight)
     return enhanced.pasted(options.weight)
 
 
-def _plain(photo: Photo, upscale: int) -> Pixels:
-    """The photo enlarged by interpolation only."""
-    return lanczos(clean_edges(photo.rgb, photo.alpha, upscale), upscale)
+def _plain(photo: Photo, mended: Pixels | None, upscale: int) -> Pixels:
+    """The photo, or what repair and toning made of it, enlarged by interpolation only."""
+    rgb = photo.rgb if mended is None else mended
+    return lanczos(clean_edges(rgb, photo.alpha, upscale), upscale)
 
 
 def _fade(canvas: Pixels, plain: Pixels, weight: float) -> None:
@@ -175,10 +174,8 @@ def _restored(
     """The photo, and what the models made of it, with only the faces in `keep`."""
     canvas, mended, patches = _unpack(layers, report.name)
     photo = DECODER(source, limits)
-    if mended is not None:
-        photo = replace(photo, rgb=mended)
     if canvas is None:
-        canvas = _plain(photo, report.upscale)
+        canvas = _plain(photo, mended, report.upscale)
     if photo.size != report.source_size or canvas.shape[1::-1] != report.output_size:
         raise _damaged(report.name)
     missing = sorted(set(keep) - set(patches))

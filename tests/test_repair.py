@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import safetensors.torch
 import skimage.data
 import torch
+from PIL import Image
 
 from benchmarks.photos import Rgb, astronaut, hopper
 from benchmarks.repair import damaged, faded, psnr
@@ -24,7 +26,7 @@ from enhance.networks.damage import DamageNet
 from enhance.options import Options
 from enhance.photos.colour import colour_space
 from enhance.pipeline import Enhancer
-from enhance.records import EngineInfo, Face, Mask, Photo
+from enhance.records import EngineInfo, Face, Mask, Photo, Result
 from enhance.repair import detect
 from enhance.repair.fill import fill
 from enhance.repair.mask import damage_mask, spare_faces
@@ -276,3 +278,15 @@ def test_faces_are_put_in_again_over_the_repaired_photo(engine: LocalEngine, sav
         report.restored,
     )
     assert again.data == result.data  # type: ignore[union-attr]
+
+
+def test_the_photo_beside_the_result_is_the_one_before_its_repair(
+    engine: LocalEngine, save: Save
+) -> None:
+    old = faded(astronaut()[:120, :160], seed=8)
+    (result,) = engine.run([save("old.tif", old)], OLD, viewed=True)
+    assert isinstance(result, Result) and result.views and result.views.before
+    assert result.report.toned > 0
+    with Image.open(io.BytesIO(result.views.before)) as before:
+        shown = np.asarray(before).astype(int)
+    assert np.abs(shown - old).mean() < 3, "a TIFF is shown as a copy: of the photo as it was sent"

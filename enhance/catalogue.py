@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from enhance.i18n import say
-from enhance.model_spec import Kind, ModelSpec, spec_of
+from enhance.model_spec import FOLDER_KINDS, Kind, ModelSpec, spec_of
 from enhance.weights.files import (
     COMPACT,
     RETINAFACE_MOBILENET,
@@ -248,7 +248,8 @@ MODELS = {model.name: model for model in _TABLE}
 
 def models(kind: Kind) -> list[ModelSpec]:
     """The models of a kind, in the order of the table, then those of the models folder."""
-    _refresh()
+    if kind in FOLDER_KINDS:
+        _refresh()
     return [model for model in list(MODELS.values()) if model.kind == kind]
 
 

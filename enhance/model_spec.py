@@ -12,6 +12,9 @@ from enhance.weights.folder import Identity
 Kind = Literal["restorer", "background", "detector", "masker"]
 """The option whose value a model is."""
 
+FOLDER_KINDS: tuple[Kind, ...] = ("restorer", "background")
+"""What files in the models folder can be."""
+
 
 @dataclass(frozen=True)
 class ModelSpec:

@@ -9,8 +9,8 @@ import gradio as gr
 from enhance.catalogue import models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import say
-from enhance.model_spec import Kind
-from enhance.options import UPSCALES, Options
+from enhance.model_spec import FOLDER_KINDS, Kind
+from enhance.options import UPSCALES, Options, Switch
 from enhance.web.language import Language, text, translated
 
 DEFAULTS = Options()
@@ -22,7 +22,6 @@ _OTHERS: dict[Kind, dict[str, str]] = {
     "detector": {},
     "masker": {},
 }
-_FOLDER_KINDS: tuple[Kind, ...] = ("restorer", "background")  # that files in the folder can be
 
 
 class Settings:
@@ -43,13 +42,10 @@ class Settings:
             label=text("Faces"),
             info=text("The model that restores faces."),
         )
-        weight = gr.Slider(
-            0,
-            1,
-            value=DEFAULTS.weight,
-            step=0.05,
-            label=text("Strength"),
-            info=text("0 keeps the original faces, 1 uses the restored ones."),
+        weight = _share(
+            DEFAULTS.weight,
+            text("Strength"),
+            text("0 keeps the original faces, 1 uses the restored ones."),
         )
         background = gr.Dropdown(
             _choices("background"),
@@ -57,13 +53,10 @@ class Settings:
             label=text("Background"),
             info=text("How everything around the faces is enlarged."),
         )
-        background_weight = gr.Slider(
-            0,
-            1,
-            value=DEFAULTS.background_weight,
-            step=0.05,
-            label=text("Background strength"),
-            info=text("0 keeps the background's grain, 1 removes it."),
+        background_weight = _share(
+            DEFAULTS.background_weight,
+            text("Background strength"),
+            text("0 keeps the background's grain, 1 removes it."),
         )
         working_size = gr.Radio(
             [(text("Automatic"), "auto"), (text("Full size"), "full")],
@@ -78,33 +71,25 @@ class Settings:
             value=DEFAULTS.face_colours,
             label=text("Face colours"),
         )
-        repair = gr.Radio(
-            [(text("Off"), "off"), (text("Automatic"), "auto")],
-            value=DEFAULTS.repair,
-            label=text("Repair damage"),
-            info=text("Finds scratches, creases, dust and specks, and fills them in."),
+        repair = _switch(
+            DEFAULTS.repair,
+            text("Repair damage"),
+            text("Finds scratches, creases, dust and specks, and fills them in."),
         )
-        repair_sensitivity = gr.Slider(
-            0,
-            1,
-            value=DEFAULTS.repair_sensitivity,
-            step=0.05,
-            label=text("Sensitivity of the repair"),
-            info=text("0 repairs only what is certainly damage, 1 what is likely to be."),
+        repair_sensitivity = _share(
+            DEFAULTS.repair_sensitivity,
+            text("Sensitivity of the repair"),
+            text("0 repairs only what is certainly damage, 1 what is likely to be."),
         )
-        tone = gr.Radio(
-            [(text("Off"), "off"), (text("Automatic"), "auto")],
-            value=DEFAULTS.tone,
-            label=text("Restore faded colours"),
-            info=text("Undoes the fading and the colour cast of old prints."),
+        tone = _switch(
+            DEFAULTS.tone,
+            text("Restore faded colours"),
+            text("Undoes the fading and the colour cast of old prints."),
         )
-        tone_strength = gr.Slider(
-            0,
-            1,
-            value=DEFAULTS.tone_strength,
-            step=0.05,
-            label=text("Strength of colour restoration"),
-            info=text("0 leaves the colours as they are, 1 undoes their fading wholly."),
+        tone_strength = _share(
+            DEFAULTS.tone_strength,
+            text("Strength of colour restoration"),
+            text("0 leaves the colours as they are, 1 undoes their fading wholly."),
         )
         faces = gr.Radio(
             [
@@ -207,7 +192,7 @@ class Settings:
             "metadata": metadata,
         }
         # Options say what a model may be, with the models folder as it is then.
-        for kind in _FOLDER_KINDS:
+        for kind in FOLDER_KINDS:
             self._by_name[kind].preprocess = _as_sent  # type: ignore[method-assign]
 
     @property
@@ -229,7 +214,7 @@ class Settings:
         options, or as they are, and the models that there are now."""
         values = {name: {"value": getattr(options, name)} for name in self._by_name if options}
         models: dict[str, Any] = {
-            name: {"choices": _choices(name, language)} for name in _FOLDER_KINDS
+            name: {"choices": _choices(name, language)} for name in FOLDER_KINDS
         }
         return [gr.update(**values.get(name, {}), **models.get(name, {})) for name in self._by_name]
 
@@ -269,6 +254,17 @@ def _choices(kind: Kind, language: Language = "en") -> list[tuple[str, str]]:
     """Labels and values of an option whose values are models, as they are now."""
     labels = _OTHERS[kind] | {model.name: model.label for model in models(kind)}
     return [(translated(labels[value], language), value) for value in option_values(kind)]
+
+
+def _share(value: float, label: str, info: str) -> gr.Slider:
+    """For a strength from 0 to 1."""
+    return gr.Slider(0, 1, value=value, step=0.05, label=label, info=info)
+
+
+def _switch(value: Switch, label: str, info: str) -> gr.Radio:
+    """For a step that is off or chosen automatically."""
+    choices = [(text("Off"), "off"), (text("Automatic"), "auto")]
+    return gr.Radio(choices, value=value, label=label, info=info)
 
 
 def _as_sent(payload: Any) -> Any:

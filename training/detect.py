@@ -15,12 +15,12 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -28,6 +28,7 @@ from tqdm import tqdm
 from enhance.networks.damage import DamageNet
 from training.damage import Sample, damaged
 from training.photos import Image, training_photos
+from training.state import export, follow, load_checkpoint, save_checkpoint
 
 UNSEEN = ("grace_hopper",)
 """Training photos of the compact network that this one must not see: it is judged by them."""
@@ -118,20 +119,17 @@ class Training:
         share = 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
         return _RATES[1] + (_RATES[0] - _RATES[1]) * share
 
+    def parts(self) -> dict[str, Any]:
+        """What has a state_dict."""
+        return {"net": self.net, "mean": self.mean, "optimizer": self.optimizer}
+
     def save(self, file: Path) -> None:
         """Write a checkpoint, all or nothing."""
-        state = {name: getattr(self, name).state_dict() for name in ("net", "mean", "optimizer")}
-        rng = json.dumps(self.rng.bit_generator.state)
-        torch.save({**state, "step": self.step, "rng": rng}, file.with_suffix(".part"))
-        file.with_suffix(".part").rename(file)
+        save_checkpoint(file, self.parts(), self.step, self.rng)
 
     def load(self, file: Path) -> None:
         """Go on from a checkpoint."""
-        state = torch.load(file, weights_only=True)
-        for name in ("net", "mean", "optimizer"):
-            getattr(self, name).load_state_dict(state[name])
-        self.step = state["step"]
-        self.rng.bit_generator.state = json.loads(state["rng"])
+        self.step = load_checkpoint(file, self.parts(), self.rng)
 
     def advance(self, photos: list[Image]) -> float:
         """One step; its loss."""
@@ -145,9 +143,7 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
-        weight = min(_MEAN, (self.step + 1) / (self.step + 10))
-        for mean, now in zip(self.mean.parameters(), self.net.parameters(), strict=True):
-            mean.lerp_(now.detach(), 1 - weight)
+        follow(self.mean, self.net, _MEAN, self.step)
         return float(loss.detach())
 
 
@@ -186,12 +182,6 @@ def train(photos: list[Image], out: Path, steps: int, seed: int) -> Path:
             with (out / "log.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
     return export(training.mean, out / "damage.safetensors")
-
-
-def export(net: DamageNet, file: Path) -> Path:
-    """The weights in fp16."""
-    save_file({name: value.half().contiguous() for name, value in net.state_dict().items()}, file)
-    return file
 
 
 def main() -> None:

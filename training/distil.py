@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from training.state import export, follow, load_checkpoint, save_checkpoint
 from training.student import Critic, new_student
 
 _CROP = 56  # pixels of the patch that one step sees
@@ -114,18 +114,11 @@ class Training:
 
     def save(self, file: Path) -> None:
         """Write a checkpoint, all or nothing."""
-        state = {name: part.state_dict() for name, part in self.parts().items()}
-        rng = json.dumps(self.rng.bit_generator.state)
-        torch.save({**state, "step": self.step, "rng": rng}, file.with_suffix(".part"))
-        file.with_suffix(".part").rename(file)
+        save_checkpoint(file, self.parts(), self.step, self.rng)
 
     def load(self, file: Path) -> None:
         """Go on from a checkpoint."""
-        state = torch.load(file, weights_only=True)
-        for name, part in self.parts().items():
-            part.load_state_dict(state[name])
-        self.step = state["step"]
-        self.rng.bit_generator.state = json.loads(state["rng"])
+        self.step = load_checkpoint(file, self.parts(), self.rng)
 
     def advance(self, data: Patches) -> None:
         """One step."""
@@ -145,9 +138,7 @@ class Training:
         if self.stage == "adversarial":
             self._teach_critic(made[:_JUDGED].detach(), high[:_JUDGED])
         self.step += 1
-        weight = min(_MEAN, (self.step + 1) / (self.step + 10))
-        for mean, now in zip(self.mean.parameters(), self.student.parameters(), strict=True):
-            mean.lerp_(now.detach(), 1 - weight)
+        follow(self.mean, self.student, _MEAN, self.step)
 
     def _adversarial(self, made: Tensor, high: Tensor, loss: Tensor) -> Tensor:
         """How much more real the teacher's picture looks than the student's of the same patch.
@@ -250,8 +241,7 @@ def main() -> None:
                 row = {"step": training.step, "stage": training.stage, **found}
                 print(json.dumps(row), file=log, flush=True)
                 bar.set_postfix(found)
-    halves = {name: value.half().contiguous() for name, value in training.mean.state_dict().items()}
-    save_file(halves, args.out / "compact.safetensors")
+    export(training.mean, args.out / "compact.safetensors")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image as Pillow
 from safetensors.torch import load_file
+from skimage.metrics import peak_signal_noise_ratio
 
 from benchmarks.photos import Damage
 from benchmarks.photos import degrade as damage
@@ -68,11 +69,6 @@ def gradient_energy(picture: Image) -> float:
     return float(sum(np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1)))
 
 
-def psnr(picture: Image, other: Image) -> float:
-    """In dB."""
-    return float(-10 * np.log10(np.mean(((picture.astype(np.float32) - other) / 255) ** 2)))
-
-
 def raster_left(upscaler: Upscaler, photo: Image, pitch: float) -> float:
     """Share of a print raster's energy at its own frequencies that is still there, at ×1.
 
@@ -116,7 +112,9 @@ def judge(photos: Path, weights: Path | None) -> tuple[list[Table], Image]:
             rows.append(
                 {
                     "photo": name,
-                    "PSNR to the teacher, dB": round(psnr(ours, theirs), 2),
+                    "PSNR to the teacher, dB": round(
+                        float(peak_signal_noise_ratio(theirs, ours)), 2
+                    ),
                     "gradients / teacher's": round(
                         gradient_energy(ours) / gradient_energy(theirs), 2
                     ),

@@ -56,10 +56,11 @@ def main(handle: int) -> None:
     """Answer requests from a socket until its other end is closed, or until this process has kept
     too much memory.
 
-    The worker sends `ready` before each request. A request is a pickled (function, path, arguments,
-    patience), where patience is the wall time in seconds that any file may take. An answer begins
-    with the lengths of the arrays in it. Then comes a pickled (value, error, log messages) without
-    the bytes of the arrays, which follow as one in-memory file each.
+    The worker sends `ready` before each request and `begun` once it has received it. A request is a
+    pickled (function, path, arguments, patience), where patience is the wall time in seconds that
+    any file may take. An answer begins with the lengths of the arrays in it. Then comes a pickled
+    (value, error, log messages) without the bytes of the arrays, which follow as one in-memory file
+    each.
     """
     threading.Thread(target=_end_with_server, args=(handle,), daemon=True).start()
     cv2.setNumThreads(_THREADS)
@@ -79,6 +80,7 @@ def main(handle: int) -> None:
 def _answer(connection: Connection, messages: _Messages) -> None:
     """Answer one request."""
     request = connection.recv_bytes()
+    connection.send_bytes(b"begun")
     function, path, arguments, patience = pickle.loads(request)  # noqa: S301, from the server
     value = error = None
     try:

@@ -81,15 +81,16 @@ class Decoder:
         EnhanceErrors; UnsupportedPhoto if it exceeds the limits for this photo; UnreadablePhoto if
         it crashes.
         """
+        request = pickle.dumps((function, source.path, arguments, self._patience))
         worker, fit = self._free.get(), False
         try:
-            if worker is None or not worker.is_ready():
+            if worker is None or not worker.begins(request):
                 worker = None
                 worker = _Worker()
-                if not worker.is_ready():
+                if not worker.begins(request):
                     raise OSError("it ends at its start")
             self._answered = True
-            result, error = worker.ask(function, source.path, arguments, self._patience)
+            result, error = worker.answer()
             fit = True
         except OSError as reason:
             return self._without_worker(function, source, arguments, reason)
@@ -192,28 +193,21 @@ class _Worker:
         """The process ID."""
         return self._process.pid
 
-    def is_ready(self) -> bool:
-        """Wait until the worker accepts a photo. False if it has ended, as it does once its memory
-        has grown too much."""
+    def begins(self, request: bytes) -> bool:
+        """Have the worker begin with a request; then get its `answer`. False if it ended before,
+        as it does once its memory has grown too much, so that no photo has to do with it."""
         try:
+            self._receive(_START_SECONDS)
+            self._connection.send_bytes(request)
             self._receive(_START_SECONDS)
         except (EOFError, OSError):
             self.close()
             return False
-        if self._process.poll() is not None:  # it ended after it had said that it was ready
-            self.close()
-            return False
         return True
 
-    def ask(
-        self, function: Callable[..., T], path: Path, arguments: Any, patience: float
-    ) -> tuple[T, EnhanceError | None]:
-        """What the function returns or raises. Call this only once `is_ready` has returned True.
-
-        Raises _Ended if the worker ends before it answers.
-        """
+    def answer(self) -> tuple[Any, EnhanceError | None]:
+        """What the function returns or raises. Raises _Ended if the worker ends before that."""
         try:
-            self._connection.send_bytes(pickle.dumps((function, path, arguments, patience)))
             lengths = self._receive(_STUCK_SECONDS)
             body = io.BytesIO(self._connection.recv_bytes())
             arrays = [self._array(length) for (length,) in struct.iter_unpack("Q", lengths)]

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from enhance.photos import browser_shows
+from enhance.limits import Limits
+from enhance.photos import browser_shows, decode
 from enhance.photos.deep import to_8_bit
-from enhance.records import Photo, Pixels, Views
+from enhance.records import Photo, Pixels, Source, Views
 from enhance.upscaling.interpolation import shrink
 
 _THUMBNAIL_SIDE = 480  # pixels, the longer side
+_SHARED_HEIGHT = 1600
 _SHOWN_SIDE = 4096
 _SHOWN_PIXELS = 40_000_000  # larger pictures are shown as a smaller copy
 
@@ -28,6 +30,31 @@ def views_of(photo: Photo, canvas: Pixels, extension: str) -> Views:
         if _showable(photo.name, photo.rgb) and not photo.draft
         else picture(photo.rgb, photo),
     )
+
+
+def preview(source: Source, limits: Limits) -> bytes:
+    """A small picture of a photo as it was sent. Raises what decoding raises."""
+    photo = decode(source, limits, _THUMBNAIL_SIDE)
+    return picture(photo.rgb, photo, side=_THUMBNAIL_SIDE)
+
+
+def side_by_side(before: Source, after: Source, limits: Limits) -> bytes:
+    """One picture of a photo and its result, equally high, for sharing. Raises what decoding
+    raises."""
+    photo, result = decode(before, limits), decode(after, limits)
+    height = min(result.rgb.shape[0], _SHARED_HEIGHT)
+    sides = [_resized(rgb, height) for rgb in (photo.rgb, result.rgb)]
+    line = np.full((height, max(2, height // 200), 3), 255, np.uint8)
+    pair = np.hstack([sides[0], line, sides[1]])
+    return picture(pair, photo, side=max(pair.shape))
+
+
+def _resized(rgb: Pixels, height: int) -> Pixels:
+    """As 8-bit pixels of this height."""
+    eight = to_8_bit(rgb) if rgb.dtype == np.uint16 else rgb
+    width = max(1, round(eight.shape[1] * height / eight.shape[0]))
+    resized = Image.fromarray(eight).resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(resized)
 
 
 def picture(

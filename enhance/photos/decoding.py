@@ -40,9 +40,11 @@ _LINE = 16  # pixels, height of a row of blocks; the first incomplete row contai
 _NOTHING = np.empty((0, 0, 3), np.uint8)  # until the pixels are decoded
 
 
-def decode(source: Source, limits: Limits = Limits()) -> Photo:
+def decode(source: Source, limits: Limits = Limits(), preview: int = 0) -> Photo:
     """Read a photo: upright RGB pixels and everything that must survive into the output.
 
+    preview: if not 0, a JPEG may be read at a fraction of its size, faster, but no side shorter
+        than this.
     Of an animated or multi-page file only the first picture is read, CMYK and Lab are converted to
     sRGB, and a truncated JPEG is read as far as it goes; `notes` says so. Size limits are checked
     against the file's header before any pixel is decoded.
@@ -59,6 +61,8 @@ def decode(source: Source, limits: Limits = Limits()) -> Photo:
                 raise
             return _decode_deep_grey_alpha(name, data, limits)
         _check_size(name, image.size, limits)
+        if preview:
+            image.draft(None, (preview, preview))
         return _decode(name, image, data)
 
 

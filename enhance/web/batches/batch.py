@@ -14,79 +14,28 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from enhance.engines.base import Engine, Run, failure
-from enhance.errors import NotSaved
+from enhance.errors import EnhanceError, NotSaved
 from enhance.estimates import Estimator
 from enhance.files import numbered, write_bytes
 from enhance.layers import repaste, separated
 from enhance.limits import Limits
 from enhance.options import Options
-from enhance.records import Failure, Report, Result, Source, Views
+from enhance.photos import DECODER
+from enhance.records import Failure, Result, Source, Views
 from enhance.reports import Outcome
+from enhance.views import preview
+from enhance.web.batches.entries import Entry, Version
 from enhance.web.log import about
 from enhance.web.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-State = Literal["waiting", "running", "done", "failed", "stopped"]
+_UNREADABLE = Path(__file__).with_name("unreadable.svg")
 
 WantsDraft = Callable[[tuple[int, int], Options], bool]
 """Whether a photo of this size takes so long that a quick preview should be shown first."""
-
-
-@dataclass
-class Version:
-    """One result of enhancing a photo; enhancing it again adds another version.
-
-    shown: the picture that a browser displays at full size.
-    restorable: the faces (indices in the report) that can be switched off and on, from `layers`.
-    over: pictures of the background and the faces that a browser lays over the photo; made on
-        demand.
-    """
-
-    options: Options
-    report: Report
-    file: Path
-    shown: Path
-    thumbnail: Path
-    layers: Path | None
-    restorable: tuple[int, ...]
-    over: tuple[Path, Path] | None = None
-
-
-@dataclass
-class Entry:
-    """One photo of a batch. `before` and `draft` are files that a browser can show.
-
-    failure: why the last attempt failed. Versions from earlier attempts are kept.
-    """
-
-    source: Source
-    size: tuple[int, int] | None
-    before: Path
-    state: State = "waiting"
-    draft: Path | None = None
-    versions: list[Version] = field(default_factory=list)
-    chosen: int = 0
-    compared: int | None = None  # the version on the left of the viewer; None: the photo itself
-    failure: Failure | None = None
-
-    @property
-    def version(self) -> Version | None:
-        """The chosen version, which is shown and downloaded."""
-        return self.versions[self.chosen] if self.versions else None
-
-    @property
-    def thumbnail(self) -> Path | None:
-        """A small picture of the result, or the quick preview."""
-        return self.version.thumbnail if self.version else self.draft
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """The report of the chosen version, or the failure if there is none."""
-        return self.version.report if self.version else self.failure
 
 
 @dataclass(frozen=True)
@@ -111,7 +60,8 @@ class Batch:
     request: str  # id of the request that made the batch, for the log
     viewed: bool  # on the page, which needs previews and layers
     wants_draft: WantsDraft | None = None
-    looked_at: Entry | None = None
+    looked_at: Entry | None = None  # in the viewer
+    tabled: bool = False  # the page shows the table of details
     touched: float = field(default_factory=time.monotonic)
     options_at_work: Options = field(init=False)  # from the last call of `begin`
     _begun: float = 0.0
@@ -253,6 +203,17 @@ class Batch:
         except OSError as error:
             log.exception("a result could not be saved")
             raise NotSaved.because(entry.source.name, error) from error
+
+    def preview(self, entry: Entry, limits: Limits) -> Path:
+        """A small picture of the photo as it was sent, made when it is first asked for."""
+        if entry.preview is None:
+            try:
+                data = DECODER.run(preview, entry.source, entry.source, limits)
+                entry.preview = self._save("preview.jpg", data)
+            except (EnhanceError, OSError) as error:  # the photo's turn will tell what is wrong
+                log.info("no preview of photo %d: %s", self.index(entry), type(error).__name__)
+                entry.preview = _UNREADABLE
+        return entry.preview
 
     def archive(self) -> list[tuple[Path, str]]:
         """The files of the results so far, each with a name that is unique in the archive."""

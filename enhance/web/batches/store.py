@@ -21,8 +21,9 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.records import Source
-from enhance.web.batches.batch import Batch, Entry, WantsDraft
+from enhance.web.batches.batch import Batch, WantsDraft
 from enhance.web.batches.disk import delete, delete_old, used_bytes
+from enhance.web.batches.entries import Entry
 from enhance.web.batches.queue import SILENT_SECONDS, BatchQueue
 from enhance.web.batches.sizes import known_size
 from enhance.web.metrics import Metrics

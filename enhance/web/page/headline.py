@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enhance.estimates import readable
 from enhance.i18n import say
-from enhance.web.batches.batch import Batch, Entry
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 
 

@@ -13,7 +13,8 @@ from enhance.i18n import say
 from enhance.options import Options
 from enhance.photos import EXTENSIONS
 from enhance.records import Source
-from enhance.web.batches.batch import Batch, Entry
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.log import REQUEST_HEADER
@@ -28,15 +29,9 @@ MODEL_QUEUE = "model"
 _TICK = 2  # seconds between two polls of the queue while a batch waits in it
 _STARTS = 4  # batches that are started at once; starting one reads the headers of its photos
 
-CSS = """
-#gallery .grid-wrap { min-height: 120px; max-height: 300px; }
-#gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(110px, 1fr)); }
-#gallery .thumbnail-item { content-visibility: auto; } /* render only those in view */
-#gallery .caption-label { inset: auto 0 0 0; max-width: none; padding: 2px 6px;
-  font-size: var(--text-xs); border-radius: 0; }
-.gradio-container { max-width: 1400px !important; margin: auto; }
-#samples .gallery-item img { object-fit: cover; }
-"""
+CSS = Path(__file__).with_suffix(".css").read_text("utf-8")
+_WAYS_IN = Path(__file__).with_name("ways_in.js").read_text("utf-8")
+
 # On a phone the results are below the settings, so scroll down to them.
 _TO_RESULTS = """(...values) => {
   const status = document.querySelector('#status');
@@ -71,22 +66,22 @@ class Page:
 
     def _draw(self) -> None:
         gr.Markdown(text("# Photo enhancer"))
-        gr.Markdown(
-            text(
-                "Restores faces and enlarges photos. Drop in a batch, and each photo "
-                "appears as soon as it is done."
-            )
-        )
-        with gr.Row():
-            with gr.Column(scale=4, min_width=320):
+        with gr.Column(elem_id="layout"):
+            with gr.Column(elem_id="photos"):
+                gr.Markdown(
+                    text(
+                        "Restores faces and enlarges photos. Drop in a batch, and each photo "
+                        "appears as soon as it is done."
+                    ),
+                    elem_id="about",
+                )
                 self.files = gr.File(
                     file_count="multiple",
                     file_types=list(EXTENSIONS),
                     label=text("Your photos"),
-                    height=220,
+                    height=180,
                     elem_id="files",
                 )
-                self.limits = gr.Markdown(elem_id="limits")
                 self.samples = gr.Dataset(
                     components=[gr.Image(render=False)],
                     samples=[[str(path)] for path in self._samples],
@@ -95,8 +90,7 @@ class Page:
                     elem_id="samples",
                     visible=bool(self._samples),
                 )
-                self.estimate = gr.Markdown(elem_id="estimate")
-                with gr.Row():
+                with gr.Row(elem_id="actions"):
                     self.enhance = gr.Button(text("Enhance"), variant="primary", elem_id="enhance")
                     self.stop = gr.Button(
                         text("Stop"), variant="stop", visible=False, elem_id="stop"
@@ -104,12 +98,13 @@ class Page:
                     self.resume = gr.Button(
                         text("Continue with the rest"), visible=False, elem_id="resume"
                     )
-                    self.reopen = gr.Button(
-                        text("Show my last batch"), visible=False, elem_id="reopen"
-                    )
-                self.choices = SettingsPanel(self._batches.estimator, self._may_download)
-            with gr.Column(scale=7, min_width=320):
+                    self.estimate = gr.Markdown(elem_id="estimate")
+                self.reopen = gr.Button(text("Show my last batch"), visible=False, elem_id="reopen")
+                self.limits = gr.Markdown(elem_id="limits")
+            with gr.Column(elem_id="results"):
                 self.results = ResultsPanel(self._batches)
+            with gr.Column(elem_id="settings"):
+                self.choices = SettingsPanel(self._batches.estimator, self._may_download)
         # Kept in the browser, because Gradio discards the State of a page that is silent for long.
         self.key = gr.Textbox(visible=False)
         self.ticket = gr.State(0)
@@ -125,12 +120,14 @@ class Page:
         self.results.connect(page, self.key)
         page.load(self._offer, self.last_key, self.reopen, **quick)
         page.load(self._limits, None, self.limits, **quick)
+        page.load(None, js=_WAYS_IN, **quick)
         self.samples.click(self._take_sample, self.samples, self.files, **quick)
         # Queued, because changing a State outside the queue does not fire its change event.
         starts: dict[str, Any] = private | {
             "show_progress": "hidden",
             "concurrency_limit": _STARTS,
             "preprocess": False,
+            "postprocess": False,
             "js": _TO_RESULTS,
         }
         self.enhance.click(

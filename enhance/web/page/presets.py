@@ -9,13 +9,15 @@ PRESETS: dict[str, Options] = {
     "portrait": Options(),
     "old": Options(background="compact", repair="auto", tone="auto"),
     "group": Options(face_threshold=0.6, min_face=12, only_restore_blurred=True),
+    "large": Options(upscale=4),
     "fast": Options(upscale=1, background="lanczos", faces="largest"),
 }
 LABELS = {
     "portrait": text("Portrait"),
     "old": text("Old photo"),
-    "group": text("Group"),
-    "fast": text("Fast preview"),
+    "group": text("Group photo"),
+    "large": text("Large print"),
+    "fast": text("Quick look"),
     "custom": text("Custom"),
 }
 ABOUT = {
@@ -24,8 +26,9 @@ ABOUT = {
         "Repairs scratches and faded colours, and removes noise and compression artefacts."
     ),
     "group": text("Also finds small faces, and leaves faces that are already sharp unchanged."),
-    "fast": text("Restores only the largest face and keeps the photo's size."),
-    "custom": text("Uses the settings under Advanced."),
+    "large": text("Restores every face and makes the photo four times as wide and high."),
+    "fast": text("Restores the largest face only and keeps the photo's size."),
+    "custom": text("Uses the settings below."),
 }
 
 

@@ -1,22 +1,22 @@
-"""The results panel: progress, gallery, viewer and downloads."""
+"""The results panel: progress, viewer, gallery, downloads and the table of details."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import gradio as gr
 
 from enhance.errors import EnhanceError
-from enhance.i18n import say
-from enhance.web.batches.batch import Batch, Entry, Version
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry, Version
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
+from enhance.web.page.details import COLUMNS, common_notes, rows
 from enhance.web.page.headline import headline
-from enhance.web.page.status import caption, details, idle, progress, status_widget
-from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, empty, view, viewer_widget
+from enhance.web.page.status import progress, status_widget
+from enhance.web.page.viewed import nothing, pictures, view_of
+from enhance.web.page.viewer import viewer_widget
 from enhance.web.page.widgets import Shown
 
 
@@ -34,12 +34,16 @@ class ResultsPanel:
     def __init__(self, batches: BatchStore) -> None:
         """Draw into the current column."""
         self._batches = batches
-        self.status = status_widget()
+        with gr.Row(elem_id="headline"):
+            self.status = status_widget()
+            self.zip = gr.Button(
+                text("Download all"), interactive=False, variant="primary", elem_id="zip"
+            )
         self.gallery = gr.Gallery(
-            label=text("Enhanced photos"),
+            label=text("Photos"),
             show_label=False,  # it would cover the first picture
             columns=4,
-            object_fit="contain",
+            object_fit="cover",
             fit_columns=False,
             allow_preview=False,
             buttons=[],
@@ -53,21 +57,30 @@ class ResultsPanel:
             size="sm",
             elem_id="again",
         )
-        with gr.Row():
-            self.zip = gr.Button(
-                text("Download all (ZIP)"), interactive=False, variant="primary", elem_id="zip"
+        with gr.Accordion(text("Details"), open=False, elem_id="details") as self.details:
+            self.notes = gr.Markdown(elem_id="notes")
+            self.table = gr.Dataframe(
+                headers=COLUMNS,
+                column_widths=["25%", "15%", "60%"],
+                interactive=False,
+                wrap=True,
+                show_label=False,
+                buttons=[],
+                elem_id="table",
             )
-            self.csv = gr.Button(
-                text("Report (CSV)"), interactive=False, size="sm", min_width=80, elem_id="csv"
-            )
-            self.json = gr.Button(
-                text("Report (JSON)"), interactive=False, size="sm", min_width=80, elem_id="json"
-            )
+            with gr.Row():
+                self.csv = gr.Button(
+                    text("Report (CSV)"), interactive=False, size="sm", elem_id="csv"
+                )
+                self.json = gr.Button(
+                    text("Report (JSON)"), interactive=False, size="sm", elem_id="json"
+                )
 
     @property
     def widgets(self) -> list[Any]:
         """All widgets that `shown` and `cleared` may change."""
-        return [self.status, self.gallery, self.viewer, self.again, *self._downloads]
+        shown = [self.status, self.gallery, self.viewer, self.notes, self.table]
+        return [*shown, self.again, *self._downloads]
 
     def connect(self, page: gr.Blocks, key: gr.Textbox) -> None:
         """Wire the handlers that need no model."""
@@ -77,7 +90,9 @@ class ResultsPanel:
             "show_progress": "hidden",
             "postprocess": False,
         }
-        page.load(self._welcome, None, [self.status, self.viewer], **quick)
+        page.load(self._welcome, None, self.viewer, **quick)
+        self.details.expand(self._open, key, [self.notes, self.table], **quick)
+        self.details.collapse(self._close, key, None, **quick)
         latest = quick | {"trigger_mode": "always_last"}
         self.gallery.select(self._look, key, self.viewer, **latest)
         self.viewer.select(self._look, key, self.viewer, **latest)
@@ -102,23 +117,30 @@ class ResultsPanel:
 
     def cleared(self, batch: Batch, language: Language) -> Shown:
         """Show a batch that has no results yet."""
-        shown = self.progress(batch, language)
-        shown |= {self.gallery: [], self.viewer: _nothing(language)}
-        return shown | {button: gr.update(interactive=False) for button in self._downloads}
+        return self.shown(batch, language) | {
+            button: gr.update(interactive=False) for button in self._downloads
+        }
 
     def progress(self, batch: Batch, language: Language, said: str = "") -> Shown:
-        """Show the headline, or `said` in its place, and the table of photos."""
-        said = said or headline(batch, self._batches)
-        return {self.status: progress(batch, said, language)}
+        """Show how far the batch is, under the headline or under `said` in its place."""
+        return {self.status: progress(batch, said or headline(batch, self._batches), language)}
 
     def shown(self, batch: Batch, language: Language) -> Shown:
         """Show the current state of a batch, for an event with postprocess=False."""
         if batch.looked_at is None and batch.pictured:
             batch.looked_at = batch.pictured[0]
-        return {
+        shown = {
             **self.progress(batch, language),
-            self.gallery: self._pictures(batch, language),
-            self.viewer: _view(batch, language),
+            self.gallery: pictures(batch, language),
+            self.viewer: view_of(batch, language),
+        }
+        return shown | (self._table(batch, language) if batch.tabled else {})
+
+    def _table(self, batch: Batch, language: Language) -> Shown:
+        headers = [translated(column, language) for column in COLUMNS]
+        return {
+            self.notes: "\n\n".join(translated(note, language) for note in common_notes(batch)),
+            self.table: {"headers": headers, "data": rows(batch, language), "metadata": None},
         }
 
     def downloads(self, batch: Batch) -> Shown:
@@ -134,24 +156,28 @@ class ResultsPanel:
     def _downloads(self) -> list[gr.Button]:
         return [self.zip, self.csv, self.json]
 
-    def _pictures(self, batch: Batch, language: Language) -> list[dict[str, Any]]:
-        return [
-            {"image": _file(entry.thumbnail), "caption": caption(entry, language)}
-            for entry in batch.pictured
-        ]
+    def _welcome(self, request: gr.Request) -> dict[str, Any]:
+        return nothing(language_of(request))
 
-    def _welcome(self, request: gr.Request) -> tuple[Any, Any]:
-        language = language_of(request)
-        hint = say("Add photos and press Enhance. Each one appears here as soon as it is done.")
-        return idle(hint, language), _nothing(language)
+    def _open(self, request: gr.Request, key: str) -> Any:
+        """Show the table, and keep it up to date while it is open."""
+        batch = self._batches.get(key)
+        if batch is None:
+            return gr.skip(), gr.skip()
+        batch.tabled = True
+        return self._table(batch, language_of(request))
+
+    def _close(self, key: str) -> None:
+        if batch := self._batches.get(key):
+            batch.tabled = False
 
     def _look(self, request: gr.Request, key: str, event: gr.EventData) -> dict[str, Any]:
         language = language_of(request)
         batch = batch_of(self._batches, key, language)
-        pictured, index = batch.pictured, _sent(event).get("index")
-        if pictured and isinstance(index, int):
-            batch.looked_at = pictured[max(0, min(index, len(pictured) - 1))]
-        return _view(batch, language)
+        index = _sent(event).get("index")
+        if isinstance(index, int):
+            batch.looked_at = batch.entries[max(0, min(index, len(batch.entries) - 1))]
+        return view_of(batch, language)
 
     def _compare(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
         """Compare other versions of the photo; the one on the right becomes the chosen one."""
@@ -163,7 +189,7 @@ class ResultsPanel:
             left, right = _sent(event).get("left"), _sent(event).get("right")
             entry.compared = next((k for k in keys if str(k) == left), None)
             entry.chosen = next((k for k in keys if str(k) == right), entry.chosen)
-        return _view(batch, language), self._pictures(batch, language)
+        return view_of(batch, language), pictures(batch, language)
 
     def _switch_face(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
         """Switch a restored face off or on."""
@@ -211,7 +237,7 @@ class ResultsPanel:
                 act(batch, entry, entry.version)
             except EnhanceError as error:
                 raise toast(error.sentence, language) from error
-        return _view(batch, language), self._pictures(batch, language)
+        return view_of(batch, language), pictures(batch, language)
 
 
 def _sent(event: gr.EventData) -> dict[str, Any]:
@@ -222,95 +248,3 @@ def _sent(event: gr.EventData) -> dict[str, Any]:
 def _share(value: object) -> float | None:
     """A number from the browser; None for anything else."""
     return float(value) if isinstance(value, int | float) else None
-
-
-def _nothing(language: Language) -> dict[str, Any]:
-    return empty(_words(language))
-
-
-def _words(language: Language) -> dict[str, str]:
-    return {key: translated(word, language) for key, word in WORDS.items()}
-
-
-def _view(batch: Batch, language: Language) -> dict[str, Any]:
-    """The viewer's value for the selected photo."""
-    entry = batch.looked_at
-    if entry is None or entry.thumbnail is None:
-        return _nothing(language)
-    version = entry.version
-    compared = entry.versions[entry.compared] if entry.compared is not None else None
-    width, height = version.report.output_size if version else entry.size or (0, 0)
-    photo = View(
-        name=entry.source.name,
-        caption=details(entry, language),
-        index=batch.pictured.index(entry),
-        count=len(batch.pictured),
-        before=_url(compared.shown if compared else entry.before),
-        after=_url(version.shown if version else entry.draft),
-        width=width,
-        height=height,
-        faces=_outlines(version, language) if version else (),
-        left=BEFORE if entry.compared is None else str(entry.compared),
-        right=str(entry.chosen),
-        choices=tuple(
-            (str(number), f"{number + 1}: {_settings_of(version)}")
-            for number, version in enumerate(entry.versions)
-        ),
-        download=_url(version.file) if version else "",
-        filename=version.file.name if version else "",
-        draft=version is None,
-        **(_strengths(entry, version) if version and version.layers else {}),
-    )
-    return view(photo, _words(language))
-
-
-def _strengths(entry: Entry, version: Version) -> dict[str, Any]:
-    """The strengths that can be changed, and the pictures that show them."""
-    faces, background = version.report.restored, version.report.background != "lanczos"
-    urls = [_url(path) for path in version.over or ()]
-    return {
-        "weight": version.options.weight if faces else None,
-        "background_weight": version.options.background_weight if background else None,
-        "layers": (_url(entry.before), *urls) if urls else (),
-    }
-
-
-def _outlines(version: Version, language: Language) -> tuple[Outline, ...]:
-    width, height = version.report.source_size
-    outlines = []
-    for number, face in enumerate(version.report.faces):
-        left, top, right, bottom = face.box
-        outlines.append(
-            Outline(
-                box=(left / width, top / height, right / width, bottom / height),
-                label=translated(say("Face {number}", number=number + 1), language),
-                on=number in version.report.restored,
-                can=number in version.restorable,
-            )
-        )
-    return tuple(outlines)
-
-
-def _settings_of(version: Version) -> str:
-    report = version.report
-    parts = [f"×{report.upscale}", report.restorer, report.background]
-    for weight in (version.options.weight, version.options.background_weight):
-        if weight < 1:
-            parts.append(f"{weight:.0%}")
-    return " · ".join(parts)
-
-
-def _file(path: Path | None) -> dict[str, Any]:
-    """A file in the form that a gallery expects.
-
-    It lacks the marker of Gradio's FileData, with which Gradio would check every file of the
-    gallery on the disk again for every photo. The files are served all the same.
-    """
-    assert path is not None
-    return {"path": str(path), "url": _url(path), "orig_name": path.name}
-
-
-def _url(path: Path | None) -> str:
-    """The file's URL, relative so that it works behind any proxy."""
-    assert path is not None
-    return f"gradio_api/file={quote(str(path))}"

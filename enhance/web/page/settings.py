@@ -28,146 +28,151 @@ class Settings:
     """A widget for each option, drawn on construction; `names` and `widgets` correspond."""
 
     def __init__(self) -> None:
-        upscale = gr.Slider(
-            min(UPSCALES),
-            max(UPSCALES),
-            value=DEFAULTS.upscale,
-            step=1,
-            label=text("Upscale"),
-            info=text("How many times larger the result is."),
-        )
-        restorer = gr.Dropdown(
-            _choices("restorer"),
-            value=DEFAULTS.restorer,
-            label=text("Faces"),
-            info=text("The model that restores faces."),
-        )
-        weight = _share(
-            DEFAULTS.weight,
-            text("Strength"),
-            text("0 keeps the original faces, 1 uses the restored ones."),
-        )
-        background = gr.Dropdown(
-            _choices("background"),
-            value=DEFAULTS.background,
-            label=text("Background"),
-            info=text("How everything around the faces is enlarged."),
-        )
-        background_weight = _share(
-            DEFAULTS.background_weight,
-            text("Background strength"),
-            text("0 keeps the background's grain, 1 removes it."),
-        )
-        working_size = gr.Radio(
-            [(text("Automatic"), "auto"), (text("Full size"), "full")],
-            value=DEFAULTS.working_size,
-            label=text("Working size"),
-            info=text(
-                "Real-ESRGAN ×4 plus works on blurry areas at a reduced size: faster and cleaner."
-            ),
-        )
-        face_colours = gr.Radio(
-            [(text("As in the photo"), "photo"), (text("As the model renders them"), "model")],
-            value=DEFAULTS.face_colours,
-            label=text("Face colours"),
-        )
-        repair = _switch(
-            DEFAULTS.repair,
-            text("Repair damage"),
-            text("Finds scratches, creases, dust and specks, and fills them in."),
-        )
-        repair_sensitivity = _share(
-            DEFAULTS.repair_sensitivity,
-            text("Sensitivity of the repair"),
-            text("0 repairs only what is certainly damage, 1 what is likely to be."),
-        )
-        tone = _switch(
-            DEFAULTS.tone,
-            text("Restore faded colours"),
-            text("Undoes the fading and the colour cast of old prints."),
-        )
-        tone_strength = _share(
-            DEFAULTS.tone_strength,
-            text("Strength of colour restoration"),
-            text("0 leaves the colours as they are, 1 undoes their fading wholly."),
-        )
-        faces = gr.Radio(
-            [
-                (text("All"), "all"),
-                (text("Largest"), "largest"),
-                (text("Closest to the centre"), "center"),
-            ],
-            value=DEFAULTS.faces,
-            label=text("Faces to restore"),
-        )
-        only_restore_blurred = gr.Checkbox(
-            value=DEFAULTS.only_restore_blurred,
-            label=text("Skip faces that are already sharp"),
-        )
-        detector = gr.Radio(
-            _choices("detector"),
-            value=DEFAULTS.detector,
-            label=text("Face detector"),
-            info=text("GFPGAN itself uses ResNet-50."),
-        )
-        masker = gr.Radio(
-            _choices("masker"),
-            value=DEFAULTS.masker,
-            label=text("Face blending"),
-            info=text("GFPGAN itself uses ParseNet, which leaves hair untouched."),
-        )
-        face_threshold = gr.Slider(
-            0.01,
-            0.99,
-            value=DEFAULTS.face_threshold,
-            step=0.01,
-            label=text("Detection threshold"),
-            info=text("Lower values find more faces, but also more false ones."),
-        )
-        min_face = gr.Slider(
-            1,
-            512,
-            value=DEFAULTS.min_face,
-            step=1,
-            label=text("Smallest face"),
-            info=text("In pixels of the original photo."),
-        )
-        tile = gr.Slider(
-            32,
-            4096,
-            value=DEFAULTS.tile,
-            step=32,
-            label=text("Tile size"),
-            info=text("Smaller tiles need less memory but take longer."),
-        )
-        format_ = gr.Radio(
-            [
-                (text("Same as the original"), "same"),
-                ("JPEG", "jpeg"),
-                ("PNG", "png"),
-                ("WebP", "webp"),
-            ],
-            value=DEFAULTS.format,
-            label=text("Output format"),
-        )
-        quality = gr.Slider(
-            1,
-            100,
-            value=DEFAULTS.quality,
-            step=1,
-            label=text("Quality"),
-            info=text("For JPEG, WebP, HEIC and AVIF."),
-        )
-        metadata = gr.Radio(
-            [
-                (text("Keep all"), "keep"),
-                (text("Remove the location"), "no-location"),
-                (text("Remove all"), "strip"),
-            ],
-            value=DEFAULTS.metadata,
-            label=text("Metadata (date, camera, location)"),
-            info=text("What the photo's file contains besides the image."),
-        )
+        with _group(text("Faces")):
+            restorer = gr.Dropdown(
+                _choices("restorer"),
+                value=DEFAULTS.restorer,
+                label=text("Faces"),
+                info=text("The model that restores faces."),
+            )
+            weight = _share(
+                DEFAULTS.weight,
+                text("Strength"),
+                text("0 keeps the original faces, 1 uses the restored ones."),
+            )
+            faces = gr.Radio(
+                [
+                    (text("All"), "all"),
+                    (text("Largest"), "largest"),
+                    (text("Closest to the centre"), "center"),
+                ],
+                value=DEFAULTS.faces,
+                label=text("Faces to restore"),
+            )
+            only_restore_blurred = gr.Checkbox(
+                value=DEFAULTS.only_restore_blurred,
+                label=text("Skip faces that are already sharp"),
+            )
+            face_colours = gr.Radio(
+                [(text("As in the photo"), "photo"), (text("As the model renders them"), "model")],
+                value=DEFAULTS.face_colours,
+                label=text("Face colours"),
+            )
+            detector = gr.Radio(
+                _choices("detector"),
+                value=DEFAULTS.detector,
+                label=text("Face detector"),
+                info=text("GFPGAN itself uses ResNet-50."),
+            )
+            masker = gr.Radio(
+                _choices("masker"),
+                value=DEFAULTS.masker,
+                label=text("Face blending"),
+                info=text("GFPGAN itself uses ParseNet, which leaves hair untouched."),
+            )
+            face_threshold = gr.Slider(
+                0.01,
+                0.99,
+                value=DEFAULTS.face_threshold,
+                step=0.01,
+                label=text("Detection threshold"),
+                info=text("Lower values find more faces, but also more false ones."),
+            )
+            min_face = gr.Slider(
+                1,
+                512,
+                value=DEFAULTS.min_face,
+                step=1,
+                label=text("Smallest face"),
+                info=text("In pixels of the original photo."),
+            )
+        with _group(text("Background")):
+            background = gr.Dropdown(
+                _choices("background"),
+                value=DEFAULTS.background,
+                label=text("Background"),
+                info=text("How everything around the faces is enlarged."),
+            )
+            background_weight = _share(
+                DEFAULTS.background_weight,
+                text("Background strength"),
+                text("0 keeps the background's grain, 1 removes it."),
+            )
+            working_size = gr.Radio(
+                [(text("Automatic"), "auto"), (text("Full size"), "full")],
+                value=DEFAULTS.working_size,
+                label=text("Working size"),
+                info=text(
+                    "Real-ESRGAN ×4 plus works on blurry areas at a reduced size: faster and "
+                    "cleaner."
+                ),
+            )
+            tile = gr.Slider(
+                32,
+                4096,
+                value=DEFAULTS.tile,
+                step=32,
+                label=text("Tile size"),
+                info=text("Smaller tiles need less memory but take longer."),
+            )
+        with _group(text("Old photos")):
+            repair = _switch(
+                DEFAULTS.repair,
+                text("Repair damage"),
+                text("Finds scratches, creases, dust and specks, and fills them in."),
+            )
+            repair_sensitivity = _share(
+                DEFAULTS.repair_sensitivity,
+                text("Sensitivity of the repair"),
+                text("0 repairs only what is certainly damage, 1 what is likely to be."),
+            )
+            tone = _switch(
+                DEFAULTS.tone,
+                text("Restore faded colours"),
+                text("Undoes the fading and the colour cast of old prints."),
+            )
+            tone_strength = _share(
+                DEFAULTS.tone_strength,
+                text("Strength of colour restoration"),
+                text("0 leaves the colours as they are, 1 undoes their fading wholly."),
+            )
+        with _group(text("Size and file")):
+            upscale = gr.Slider(
+                min(UPSCALES),
+                max(UPSCALES),
+                value=DEFAULTS.upscale,
+                step=1,
+                label=text("Upscale"),
+                info=text("How many times larger the result is."),
+            )
+            format_ = gr.Radio(
+                [
+                    (text("Same as the original"), "same"),
+                    ("JPEG", "jpeg"),
+                    ("PNG", "png"),
+                    ("WebP", "webp"),
+                ],
+                value=DEFAULTS.format,
+                label=text("Output format"),
+            )
+            quality = gr.Slider(
+                1,
+                100,
+                value=DEFAULTS.quality,
+                step=1,
+                label=text("Quality"),
+                info=text("For JPEG, WebP, HEIC and AVIF."),
+            )
+            metadata = gr.Radio(
+                [
+                    (text("Keep all"), "keep"),
+                    (text("Remove the location"), "no-location"),
+                    (text("Remove all"), "strip"),
+                ],
+                value=DEFAULTS.metadata,
+                label=text("Metadata (date, camera, location)"),
+                info=text("What the photo's file contains besides the image."),
+            )
         self._by_name = {
             "upscale": upscale,
             "restorer": restorer,
@@ -254,6 +259,10 @@ def _choices(kind: Kind, language: Language = "en") -> list[tuple[str, str]]:
     """Labels and values of an option whose values are models, as they are now."""
     labels = _OTHERS[kind] | {model.name: model.label for model in models(kind)}
     return [(translated(labels[value], language), value) for value in option_values(kind)]
+
+
+def _group(title: str) -> gr.Accordion:
+    return gr.Accordion(title, open=False)
 
 
 def _share(value: float, label: str, info: str) -> gr.Slider:

@@ -20,6 +20,7 @@ from enhance.i18n import say
 from enhance.options import Options
 from enhance.web.batches.sizes import known_size
 from enhance.web.language import Language, language_of, text, toast, translated
+from enhance.web.page.address import from_query, query_of
 from enhance.web.page.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.web.page.settings import Settings
 from enhance.web.page.widgets import Sent, Shown, browser_state, paths_of
@@ -30,6 +31,7 @@ from enhance.weights.verified import locate
 log = logging.getLogger(__name__)
 
 _PROGRESS = gr.Progress()
+_TO_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
 _SLOW = 8  # seconds; a photo that takes longer gets a quick preview first
 _READERS = 2  # photos whose headers are read at once; more would block the rest of the page
 
@@ -43,23 +45,22 @@ class SettingsPanel:
         self._estimator = estimator
         self._readers = CapacityLimiter(_READERS)
         self.preset = gr.Radio(
-            [(label, name) for name, label in LABELS.items()],
+            [(f"{label}\n{ABOUT[name]}", name) for name, label in LABELS.items()],
             value="portrait",
             label=text("What kind of photos?"),
-            info=ABOUT["portrait"],
             elem_id="preset",
         )
+        self.models = gr.Markdown(elem_id="models")
+        self.fetch = gr.Button(text("Download"), visible=False, size="sm", elem_id="fetch")
+        self.settings = Settings()
         self.drafts = gr.Checkbox(
             value=True,
             label=text("Quick preview first"),
             info=text("Show a quick low-resolution preview of slow photos first."),
             elem_id="drafts",
         )
-        with gr.Accordion(text("Advanced"), open=False, elem_id="advanced"):
-            self.settings = Settings()
-        self.models = gr.Markdown(elem_id="models")
-        self.fetch = gr.Button(text("Download"), visible=False, elem_id="fetch")
         self.remembered = browser_state("settings", None)
+        self.address = gr.Textbox(visible=False)  # the query of the page's address
 
     def wants_draft(self, size: tuple[int, int], options: Options) -> bool:
         """Whether a photo takes so long that a quick preview should be shown first."""
@@ -77,10 +78,24 @@ class SettingsPanel:
         changed = {
             "fn": self._changed,
             "inputs": [files, *remembered],
-            "outputs": [self.preset, estimate, self.models, self.fetch, self.remembered],
+            "outputs": [
+                self.preset,
+                estimate,
+                self.models,
+                self.fetch,
+                self.remembered,
+                self.address,
+            ],
             "preprocess": False,
         } | quick
-        page.load(self._restore, self.remembered, remembered, **quick).then(**changed)
+        page.load(
+            self._restore,
+            [self.remembered, self.address],
+            remembered,
+            js="(remembered) => [remembered, location.search]",
+            **quick,
+        ).then(**changed)
+        self.address.change(None, self.address, None, js=_TO_ADDRESS, **quick)
         self.preset.input(self._take_preset, self.preset, self.settings.widgets, **quick).then(
             **changed
         )
@@ -99,16 +114,19 @@ class SettingsPanel:
             api_visibility="private",
         )
 
-    def _restore(self, request: gr.Request, remembered: object) -> list[Any]:
-        """The settings of the last visit, if they are valid in this version, and the models that
-        are in the models folder now."""
+    def _restore(self, request: gr.Request, remembered: object, query: object) -> list[Any]:
+        """The settings in the address, or else those of the last visit, if they are valid in this
+        version, and the models that are in the models folder now."""
         language = language_of(request)
         known = remembered if isinstance(remembered, dict) else {}
+        drafts = bool(known.get("drafts", True))
+        if linked := from_query(query):
+            known = vars(Options()) | linked
         try:
             options = self.settings.options(*map(known.get, self.settings.names))
         except EnhanceError:
             return [gr.skip(), *self.settings.updates(None, language)]
-        return [bool(known.get("drafts")), *self.settings.updates(options, language)]
+        return [drafts, *self.settings.updates(options, language)]
 
     def _take_preset(self, name: str) -> list[Any]:
         if name not in PRESETS:
@@ -142,6 +160,7 @@ class SettingsPanel:
             self.preset: self._presets(sizes, options, language),
             self._estimate: cost,
             self.remembered: remembered,
+            self.address: query_of(options),
             **self._missing_models(options, language),
         }
 
@@ -167,13 +186,14 @@ class SettingsPanel:
         name = preset_of(options)
         choices = []
         for key, label in LABELS.items():
-            shown = translated(label, language)
-            if sizes and key in PRESETS:
-                seconds = self._estimator.seconds(sizes, PRESETS[key])
-                if seconds is not None:
-                    shown = f"{shown} · {translated(readable(seconds), language)}"
+            if key == "custom" != name:
+                continue  # nothing to choose, only what the presets are left for
+            shown = f"{translated(label, language)}\n{translated(ABOUT[key], language)}"
+            seconds = self._estimator.seconds(sizes, PRESETS[key]) if key in PRESETS else None
+            if sizes and seconds is not None:
+                shown += f"\n{translated(readable(seconds), language)}"
             choices.append((shown, key))
-        return gr.update(choices=choices, value=name, info=translated(ABOUT[name], language))
+        return gr.update(choices=choices, value=name)
 
     def _missing_models(self, options: Options, language: Language) -> Shown:
         """List the chosen models that are not on this machine, with their licences."""

@@ -206,11 +206,13 @@ async function show(next) {
   const mine = ++turn;
   words = next.words ?? words;
   translate();
-  if (!next.after) {
+  if (!next.before) {
     value = {};
     root.dataset.state = "empty";
     return;
   }
+  const state = next.after ? "photo" : "original";
+  next = { ...next, after: next.after || next.before };
   root.classList.add("waiting");
   const sides = ["before", "after"];
   const [before, after] = await Promise.all(sides.map((side) => load(side, next[side])));
@@ -224,7 +226,7 @@ async function show(next) {
   place("after", after);
   place("before", before);
   part("failed").textContent = before && after ? "" : words.failed;
-  root.dataset.state = "photo";
+  root.dataset.state = state;
   describe();
   drawFaces();
   drawStrengths();
@@ -277,10 +279,11 @@ function describe() {
   fill(part("older"), [{ key: "before", label: words.before }, ...choices], left);
   fill(part("newer"), choices, right);
 
-  const link = part("download");
-  link.hidden = !value.download;
-  link.href = value.download;
-  link.download = value.filename;
+  part("download").download = value.filename;
+  for (const link of ["download", "share"]) {
+    part(link).hidden = !value[link];
+    part(link).href = value[link];
+  }
 }
 
 function fill(select, choices, chosen) {
@@ -400,6 +403,7 @@ root.addEventListener("keydown", (event) => {
     1: actual,
     f: () => showFaces(!outlined && value.faces.length > 0),
     s: () => showStrengths(!weighing),
+    "?": () => part("keys").togglePopover(),
     Escape: () => document.fullscreenElement === root && document.exitFullscreen(),
   }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!action) return;
@@ -414,6 +418,7 @@ part("out").addEventListener("click", () => zoom(frame().size / STEP));
 part("fit").addEventListener("click", fit);
 part("actual").addEventListener("click", actual);
 part("outlines").addEventListener("click", () => showFaces(!outlined));
+part("help").addEventListener("click", () => part("keys").togglePopover());
 part("strength").addEventListener("click", () => showStrengths(!weighing));
 
 faces.addEventListener("click", (event) => {

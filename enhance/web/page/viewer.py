@@ -48,6 +48,13 @@ WORDS = {
     "right": text("Version on the right"),
     "full_screen": text("Full screen"),
     "download": text("Download"),
+    "share": text("Before and after in one picture"),
+    "keys": text("Keyboard shortcuts"),
+    "key_photos": text("Previous and next photo"),
+    "key_zoom": text("Zoom in and out"),
+    "key_fit": text("Whole photo, or 100%"),
+    "key_faces": text("Show or hide the faces"),
+    "key_strength": text("Show or hide the strengths"),
     "preview": text("Preview"),
     "loading": text("Loading …"),
     "failed": text("This picture cannot be loaded. Enhance the photo again."),
@@ -98,6 +105,8 @@ class View:
     """URL; empty for no link"""
     filename: str = ""
     """file name of the download"""
+    share: str = ""
+    """URL of a picture with before and after; empty for no link"""
     weight: float | None = None
     """strength of the restored faces, 0..1; None if it cannot be changed"""
     background_weight: float | None = None

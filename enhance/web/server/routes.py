@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
+from anyio import CapacityLimiter, to_thread
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from zipstream import ZipStream
 
+from enhance.errors import EnhanceError
+from enhance.photos import DECODER, output_stem
+from enhance.records import Source
 from enhance.reports import as_csv, as_json
+from enhance.views import side_by_side
 from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.server.health import health
 
@@ -53,6 +61,41 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
             headers=_attachment("report.json"),
         )
 
+    one_at_a_time = CapacityLimiter(1)  # so that the model never waits long for its next photo
+
+    def entry_of(request: Request) -> tuple[Batch, Entry]:
+        batch, index = batch_of(request), request.path_params["index"]
+        if index >= len(batch.entries):
+            raise HTTPException(404, "There is no such photo.")
+        return batch, batch.entries[index]
+
+    async def preview(request: Request) -> Response:
+        """A small picture of a photo as it was sent, for a page that shows it before its turn."""
+        batch, entry = entry_of(request)
+        path = await to_thread.run_sync(batch.preview, entry, batches.limits, limiter=one_at_a_time)
+        return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
+
+    async def before_after(request: Request) -> Response:
+        """A photo and its result side by side, to be shared."""
+        _, entry = entry_of(request)
+        if entry.version is None:
+            raise HTTPException(404, "This photo has no result.")
+        source, after = entry.source, Source(entry.version.shown, entry.source.name)
+        try:
+            picture = await to_thread.run_sync(
+                DECODER.run,
+                side_by_side,
+                source,
+                source,
+                after,
+                batches.limits,
+                limiter=one_at_a_time,
+            )
+        except EnhanceError as error:
+            raise HTTPException(500, str(error)) from error
+        name = f"{output_stem(source.name)}_before_after.jpg"
+        return Response(picture, media_type="image/jpeg", headers=_attachment(name))
+
     # Async, so that these need no free thread: a server that is slow to answer is taken for dead.
     async def alive(request: Request) -> Response:
         return JSONResponse(health(batches))
@@ -69,6 +112,8 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         Route("/health", alive),
         Route("/health/ready", ready),
         Route("/metrics", metrics),
+        Route("/batches/{key}/photos/{index:int}", preview),
+        Route("/batches/{key}/photos/{index:int}/before_after.jpg", before_after),
         Route("/batches/{key}/enhanced_photos.zip", archive),
         Route("/batches/{key}/report.csv", report_csv),
         Route("/batches/{key}/report.json", report_json),
@@ -85,4 +130,4 @@ def _logged_in(request: Request) -> bool:
 
 
 def _attachment(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}"'}
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}

@@ -1,0 +1,33 @@
+"""Settings in the page's address, so that a link opens the page with them. Never photos."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from enhance.options import Options
+
+_USUAL = vars(Options())
+
+
+def query_of(options: Options) -> str:
+    """The query of an address, with what differs from the defaults; empty if nothing does."""
+    chosen = {name: value for name, value in vars(options).items() if value != _USUAL[name]}
+    return f"?{urlencode(chosen)}" if chosen else ""
+
+
+def from_query(query: object) -> dict[str, Any]:
+    """The options in an address, unchecked but of the right types; others are left out."""
+    found: dict[str, Any] = {}
+    if not isinstance(query, str):
+        return found
+    for name, value in parse_qsl(query.removeprefix("?")[:2000]):
+        usual = _USUAL.get(name)
+        try:
+            if isinstance(usual, bool):
+                found[name] = value == "True"
+            elif isinstance(usual, int | float | str):
+                found[name] = type(usual)(value)
+        except ValueError:
+            continue
+    return found

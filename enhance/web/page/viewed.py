@@ -1,0 +1,122 @@
+"""What the gallery and the viewer show of a batch's photos, as plain data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from enhance.i18n import say
+from enhance.photos import browser_shows
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry, Version
+from enhance.web.language import Language, translated
+from enhance.web.page.details import caption, details
+from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, empty, view
+
+
+def pictures(batch: Batch, language: Language) -> list[dict[str, Any]]:
+    """The gallery's value: each photo's result, or the photo itself until there is one."""
+    return [
+        {
+            "image": _image(_url(entry.thumbnail) or _preview(batch, index)),
+            "caption": caption(entry, language),
+        }
+        for index, entry in enumerate(batch.entries)
+    ]
+
+
+def view_of(batch: Batch, language: Language) -> dict[str, Any]:
+    """The viewer's value: the selected photo, or the first one."""
+    entry = batch.looked_at or batch.entries[0]
+    index, version = batch.index(entry), entry.version
+    width, height = version.report.output_size if version else entry.size or (480, 360)
+    compared = entry.versions[entry.compared] if entry.compared is not None else None
+    before = compared.shown if compared else entry.before
+    photo = View(
+        name=entry.source.name,
+        caption=details(entry, language),
+        index=index,
+        count=len(batch.entries),
+        before=_url(before) if browser_shows(before) else _preview(batch, index),
+        after=_url(version.shown if version else entry.draft),
+        width=width,
+        height=height,
+        faces=_outlines(version, language) if version else (),
+        left=BEFORE if entry.compared is None else str(entry.compared),
+        right=str(entry.chosen),
+        choices=tuple(
+            (str(number), f"{number + 1}: {_settings_of(version)}")
+            for number, version in enumerate(entry.versions)
+        ),
+        download=_url(version.file) if version else "",
+        filename=version.file.name if version else "",
+        share=f"{_preview(batch, index)}/before_after.jpg" if version else "",
+        draft=version is None and entry.draft is not None,
+        **(_strengths(entry, version) if version and version.layers else {}),
+    )
+    return view(photo, _words(language))
+
+
+def nothing(language: Language) -> dict[str, Any]:
+    """The viewer's value while there is no batch."""
+    return empty(_words(language))
+
+
+def _words(language: Language) -> dict[str, str]:
+    return {key: translated(word, language) for key, word in WORDS.items()}
+
+
+def _strengths(entry: Entry, version: Version) -> dict[str, Any]:
+    """The strengths that can be changed, and the pictures that show them."""
+    faces, background = version.report.restored, version.report.background != "lanczos"
+    urls = [_url(path) for path in version.over or ()]
+    return {
+        "weight": version.options.weight if faces else None,
+        "background_weight": version.options.background_weight if background else None,
+        "layers": (_url(entry.before), *urls) if urls else (),
+    }
+
+
+def _outlines(version: Version, language: Language) -> tuple[Outline, ...]:
+    width, height = version.report.source_size
+    outlines = []
+    for number, face in enumerate(version.report.faces):
+        left, top, right, bottom = face.box
+        outlines.append(
+            Outline(
+                box=(left / width, top / height, right / width, bottom / height),
+                label=translated(say("Face {number}", number=number + 1), language),
+                on=number in version.report.restored,
+                can=number in version.restorable,
+            )
+        )
+    return tuple(outlines)
+
+
+def _settings_of(version: Version) -> str:
+    report = version.report
+    parts = [f"×{report.upscale}", report.restorer, report.background]
+    for weight in (version.options.weight, version.options.background_weight):
+        if weight < 1:
+            parts.append(f"{weight:.0%}")
+    return " · ".join(parts)
+
+
+def _image(url: str) -> dict[str, Any]:
+    """A file in the form that a gallery expects.
+
+    It lacks the marker of Gradio's FileData, with which Gradio would check every file of the
+    gallery on the disk again for every photo. The files are served all the same.
+    """
+    return {"path": url, "url": url, "orig_name": url.rpartition("/")[2]}
+
+
+def _preview(batch: Batch, index: int) -> str:
+    """The URL of a picture of a photo as it was sent; see `routes`."""
+    return f"batches/{batch.key}/photos/{index}"
+
+
+def _url(path: Path | None) -> str:
+    """The file's URL, relative so that it works behind any proxy; empty without a file."""
+    return f"gradio_api/file={quote(str(path))}" if path else ""

@@ -1,0 +1,32 @@
+// Photos also come in from the clipboard, and by dropping photos or folders anywhere on the page.
+() => {
+  const give = (files) => {
+    const input = document.querySelector("#files input[type=file]");
+    const kinds = input.accept.toLowerCase().split(",").map((kind) => kind.trim());
+    const all = new DataTransfer();
+    for (const file of files) {
+      if (kinds.some((kind) => file.name.toLowerCase().endsWith(kind))) all.items.add(file);
+    }
+    if (!all.files.length) return;
+    input.files = all.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  /** The files of a dropped file or folder. */
+  const inside = async (entry) => {
+    if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
+    const reader = entry.createReader();
+    const found = [];
+    for (let some = [null]; some.length; found.push(...some)) {
+      some = await new Promise((done, fail) => reader.readEntries(done, fail));
+    }
+    return (await Promise.all(found.map(inside))).flat();
+  };
+  document.addEventListener("paste", (event) => give(event.clipboardData.files));
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    event.stopPropagation(); // Gradio's own drop zone knows no folders
+    const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
+    give((await Promise.all(items.map((item) => inside(item.webkitGetAsEntry())))).flat());
+  }, true);
+}

@@ -99,7 +99,7 @@ def press(page: Page, until: int) -> float:
     start = time.perf_counter()
     page.click("#enhance")
     page.wait_for_function(
-        "count => document.querySelectorAll('#gallery .grid-container img').length >= count",
+        "count => document.querySelectorAll('#gallery img[alt^=✓]').length >= count",
         arg=until,
         polling=_LOOK,
     )
@@ -109,7 +109,7 @@ def press(page: Page, until: int) -> float:
 def finished(page: Page, count: int) -> None:
     """Wait until all photos of a batch of `count` are enhanced."""
     page.wait_for_function(
-        "text => document.querySelector('#status .status-headline')?.innerText === text",
+        "text => document.querySelector('#status .headline')?.innerText === text",
         arg=f"{count} of {count} photos enhanced.",
         timeout=600_000,
         polling=_LOOK,

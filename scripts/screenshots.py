@@ -60,7 +60,7 @@ def _open(browser: Browser, server: Server, width: int, height: int, **settings:
     )
     page = context.new_page()
     page.goto(server.url)
-    page.wait_for_selector("#enhance")
+    page.wait_for_selector("#files")
     return page
 
 

@@ -56,7 +56,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
         one.set_default_timeout(60_000)
         one.on("request", watch)
         one.goto(server.url)
-        one.wait_for_selector("#enhance")
+        one.wait_for_selector("#files")
         yield one
     assert not outside
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.server import SAMPLES
 
 PORTRAIT, PRINT, SMALL, GROUP = (
     SAMPLES / f"{name}.jpg" for name in ("blurred_portrait", "old_print", "small_portrait", "group")
 )
-THUMBNAILS = "#gallery .grid-container img"
-HEADLINE = "#status .status-headline"
+PICTURES = "#gallery .grid-container img"
+THUMBNAILS = f'{PICTURES}[alt^="✓"]'  # of photos that are done
+HEADLINE = "#status .headline"
 
 
 def drop(page: Page, *photos: Path) -> None:
@@ -31,13 +32,20 @@ def copies(folder: Path, count: int, photo: Path = SMALL) -> list[Path]:
 
 def states(page: Page) -> list[str]:
     """The state of each photo of the batch."""
-    # Rows that are out of sight have no inner text.
-    return page.locator("#status tbody .state").all_text_contents()
+    captions = [picture.get_attribute("alt") for picture in page.locator(PICTURES).all()]
+    return [(caption or "").partition("\n")[0].partition(" ")[2] for caption in captions]
 
 
 def finish(page: Page, count: int) -> None:
     """Wait until so many photos are enhanced, all of the batch."""
     expect(page.locator(HEADLINE)).to_have_text(f"{count} of {count} photos enhanced.")
+
+
+def open_settings(page: Page, group: str) -> Locator:
+    """Unfold a group of the settings."""
+    settings = page.locator("#settings")
+    settings.get_by_role("button", name=group, exact=True).click()
+    return settings
 
 
 def choose(page: Page, preset: str) -> None:

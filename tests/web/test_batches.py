@@ -27,8 +27,8 @@ from enhance.web.batches.batch import Batch
 from enhance.web.batches.queue import SILENT_SECONDS
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.store import BatchStore
+from enhance.web.page.details import details
 from enhance.web.page.headline import headline
-from enhance.web.page.status import details
 from tests.server import SAMPLES
 
 FAST = Options(upscale=1, restorer="none", background="lanczos")

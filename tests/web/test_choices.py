@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
 from enhance.web.page.presets import PRESETS, preset_of
 from tests.server import Server
-from tests.web.hands import HEADLINE, SMALL, choose, drop
+from tests.web.hands import HEADLINE, PICTURES, SMALL, choose, drop, open_settings
 
 
 def test_presets_are_different_and_known_again() -> None:
@@ -19,13 +20,14 @@ def test_presets_are_different_and_known_again() -> None:
 
 def test_a_preset_sets_the_options_and_shows_its_cost(page: Page) -> None:
     drop(page, SMALL)
-    for preset in ("Portrait", "Old photo", "Group", "Fast preview"):
-        expect(page.locator("#preset label").filter(has_text=preset)).to_contain_text("·")
-    page.get_by_role("button", name="Advanced").click()
-    background = page.locator("#advanced").get_by_label("Background", exact=True)
+    seconds = re.compile(r"\d s$")
+    for preset in ("Portrait", "Old photo", "Group photo", "Quick look"):
+        expect(page.locator("#preset label").filter(has_text=preset)).to_contain_text(seconds)
+    background = open_settings(page, "Background").get_by_label("Background", exact=True)
+    open_settings(page, "Size and file")
     choose(page, "Old photo")
     expect(background).to_have_value("Real-ESRGAN compact, distilled (clean, fast)")
-    choose(page, "Fast preview")
+    choose(page, "Quick look")
     expect(background).to_have_value("Plain resizing (instant)")
     page.get_by_role("radio", name="PNG").check()
     custom = page.locator("#preset label").filter(has_text="Custom")
@@ -33,10 +35,12 @@ def test_a_preset_sets_the_options_and_shows_its_cost(page: Page) -> None:
 
 
 def test_settings_are_remembered(page: Page) -> None:
-    choose(page, "Group")
-    group = page.locator("#preset label").filter(has_text="Group")
-    expect(page.locator("#preset")).to_contain_text("Also finds small faces")
+    drop(page, SMALL)
+    choose(page, "Group photo")
+    group = page.locator("#preset label").filter(has_text="Group photo")
+    expect(group.locator("input")).to_be_checked()
     page.reload()
+    drop(page, SMALL)
     expect(group.locator("input")).to_be_checked()
 
 
@@ -48,7 +52,7 @@ def test_the_page_speaks_chinese(browser: Browser, server: Server, corrupt: Path
         drop(page, SMALL, corrupt)
         page.click("#enhance")
         expect(page.locator(HEADLINE)).to_contain_text("失败")
-        expect(page.locator("#status tbody tr").nth(1)).to_contain_text("corrupt.jpg")
+        expect(page.locator(PICTURES).nth(1)).to_have_attribute("alt", "✕ 失败\ncorrupt.jpg")
         words = "".join(page.locator("body").inner_text().split())
-        for english in ("Enhance", "photos", "failed", "Download", "damaged", "Advanced"):
+        for english in ("Enhance", "photos", "failed", "Download", "damaged", "Details"):
             assert english not in words, f"“{english}” is not translated"

@@ -34,7 +34,7 @@ from enhance.web.server import middleware as guard
 from enhance.web.server.middleware import MAX_LOGINS_PER_MINUTE, Guard
 from tests.server import SAMPLES, Server, running
 from tests.web.api_photos import QUICK, results, square
-from tests.web.hands import HEADLINE, SMALL, states
+from tests.web.hands import HEADLINE, PICTURES, SMALL, states
 
 KEY = "0" * 32
 
@@ -721,7 +721,7 @@ def test_hostile_names_run_nothing_in_the_page(
         page = context.new_page()
         page.on("dialog", refuse)
         page.goto(server.url)
-        page.wait_for_selector("#enhance")
+        page.wait_for_selector("#files")
         enhance(page, paths)
         total = len(HOSTILE)
         end = (
@@ -731,8 +731,10 @@ def test_hostile_names_run_nothing_in_the_page(
         )
         expect(page.locator(HEADLINE)).to_have_text(end)
         assert states(page) == ["done" if good else "failed"] * total
-        shown = page.locator("#status tbody tr td:first-child").all_text_contents()
-        assert shown == list(HOSTILE)
+        captions = [each.get_attribute("alt") or "" for each in page.locator(PICTURES).all()]
+        assert [caption.partition("\n")[2] for caption in captions] == list(HOSTILE)
+        page.locator("#details > button").click()
+        expect(page.locator("#table tbody tr").first).to_be_visible()
         if good:
             for number in range(total):
                 page.locator("#gallery .grid-container button").nth(number).click()
@@ -741,7 +743,9 @@ def test_hostile_names_run_nothing_in_the_page(
                 )
         page.wait_for_timeout(500)  # whatever was to load has loaded
         assert page.evaluate("window.owned") is None
-        assert page.locator("#status img, #status script, #viewer .title img").count() == 0
+        assert (
+            page.locator("#status img, #table img, #table script, #viewer .title img").count() == 0
+        )
         assert not said
         if good:
             check_downloads(page)

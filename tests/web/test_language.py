@@ -17,6 +17,7 @@ from enhance.options import FaceChoice, OutputFormat
 from enhance.web.language import CHINESE, Language, language_of, translated
 from enhance.web.page.presets import PRESETS
 from tests.server import Server
+from tests.web.hands import SMALL, drop, open_settings
 
 
 @pytest.mark.parametrize(
@@ -101,11 +102,13 @@ def test_the_page_in_chinese(browser: Browser, server: Server, visitor: dict[str
         page.goto(server.url)
         expect(page.locator("#enhance")).to_have_text("开始增强")
         expect(page).to_have_title("照片增强")
-        page.locator("#advanced").get_by_role("button").first.click()
+        expect(page.locator("#files")).to_contain_text("将文件拖放到此处")  # Gradio's own
+        expect(page.locator("#limits")).to_contain_text("张照片")  # from a handler
+        drop(page, SMALL)  # which shows the settings
+        open_settings(page, "人脸")
+        open_settings(page, "尺寸与文件")
         expect(page.get_by_label("全部", exact=True)).to_be_visible()  # a choice
         expect(page.get_by_text("结果相对于原图的放大倍数。")).to_be_visible()  # an info
-        expect(page.locator("#files")).to_contain_text("将文件拖放到此处")  # Gradio's own
-        expect(page.locator("#status")).to_contain_text("添加照片并点击")  # from a handler
         shown = set(page.locator("body").inner_text().splitlines())
         assert not shown & {english for english, chinese in CHINESE.items() if english != chinese}
         assert not said
@@ -120,7 +123,7 @@ def test_the_page_in_english(browser: Browser, server: Server, locale: str) -> N
         page.goto(server.url)
         expect(page.locator("#enhance")).to_have_text("Enhance")
         expect(page).to_have_title("Photo enhancer")
-        expect(page.locator("#status")).to_contain_text("Add photos and press Enhance.")
+        expect(page.locator("#limits")).to_contain_text("Up to 500 photos")
         assert not set(page.locator("body").inner_text().splitlines()) & set(CHINESE.values())
         assert not said
 

@@ -25,10 +25,14 @@ from tests.web.hands import (
     copies,
     drop,
     finish,
+    open_settings,
+    states,
 )
 
 
 def report(page: Page) -> list[dict[str, Any]]:
+    if page.locator("#json").is_hidden():
+        page.locator("#details > button").click()
     with page.expect_download() as download:
         page.click("#json")
     return list(json.loads(Path(download.value.path()).read_text("utf-8")))
@@ -100,7 +104,7 @@ def test_two_settings_can_be_compared(page: Page) -> None:
     finish(page, 1)
     versions = page.locator("#viewer select")
     expect(versions.first).to_be_hidden()
-    choose(page, "Fast preview")
+    choose(page, "Quick look")
     page.click("#again")
     expect(versions.first).to_be_visible()
     finish(page, 1)
@@ -114,14 +118,13 @@ def test_two_settings_can_be_compared(page: Page) -> None:
 
 
 def test_a_slow_photo_is_shown_as_a_quick_preview_first(page: Page) -> None:
-    page.get_by_role("button", name="Advanced").click()
-    page.locator("#advanced").get_by_label("Background", exact=True).click()
-    page.get_by_role("option", name="×4 plus").click()
     drop(page, PORTRAIT)
+    open_settings(page, "Background").get_by_label("Background", exact=True).click()
+    page.get_by_role("option", name="×4 plus").click()
     page.click("#enhance")
     expect(page.locator("#viewer .note.draft")).to_be_visible()
     expect(page.locator(HEADLINE)).to_contain_text("Enhancing photo 1 of 1")
-    expect(page.locator(THUMBNAILS)).to_have_count(1)
+    assert states(page) == ["quick preview"]
     finish(page, 1)
     expect(page.locator("#viewer .note.draft")).to_be_hidden()
     expect(page.locator(THUMBNAILS)).to_have_count(1)
@@ -168,7 +171,7 @@ def test_a_page_lives_on_when_gradio_has_forgotten_its_session(page: Page, serve
     outline = page.locator("#viewer .faces button").first
     outline.click()
     expect(outline).to_have_attribute("aria-pressed", "false")
-    choose(page, "Fast preview")
+    choose(page, "Quick look")
     page.click("#again")
     expect(page.locator("#viewer .caption")).to_contain_text("900 × 900 → 900 × 900")
     finish(page, 1)

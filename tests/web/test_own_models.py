@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from enhance.networks.srvgg import SRVGGNetCompact
 from tests.server import Server, running
-from tests.web.hands import SMALL, drop, finish
+from tests.web.hands import SMALL, drop, finish, open_settings
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +49,12 @@ def test_the_page_offers_it_when_it_is_opened_again(
     with browser.new_context(locale=locale) as context:
         page = context.new_page()
         page.goto(server.url)
-        page.wait_for_selector("#enhance")
+        page.wait_for_selector("#files")
         put(server, name)
         page.reload()
         drop(page, SMALL)
-        page.locator("#advanced > button").click()
         label = "Background" if locale == "en" else "背景"
-        background = page.locator("#advanced").get_by_label(label, exact=True)
+        background = open_settings(page, label).get_by_label(label, exact=True)
         expect(background).to_have_value("Automatic" if locale == "en" else "自动")
         background.click()
         page.get_by_role("option", name=name).click()

@@ -11,7 +11,18 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.web.hands import HEADLINE, PORTRAIT, PRINT, SMALL, THUMBNAILS, drop, finish, states
+from tests.web.hands import (
+    HEADLINE,
+    PICTURES,
+    PORTRAIT,
+    PRINT,
+    SMALL,
+    THUMBNAILS,
+    drop,
+    finish,
+    open_settings,
+    states,
+)
 
 
 def test_photos_appear_one_by_one_and_a_corrupt_one_harms_none(page: Page, corrupt: Path) -> None:
@@ -28,8 +39,11 @@ def test_photos_appear_one_by_one_and_a_corrupt_one_harms_none(page: Page, corru
     headline = page.locator(HEADLINE)
     expect(headline).to_have_text("4 of 5 photos enhanced, 1 failed.")
     assert states(page) == ["done", "done", "failed", "done", "done"]
-    failed = page.locator("#status tbody tr").nth(2)
-    expect(failed).to_contain_text("“corrupt.jpg” is damaged")
+    page.locator("#gallery button.thumbnail-lg").nth(2).click()
+    expect(page.locator("#viewer .caption")).to_contain_text("“corrupt.jpg” is damaged")
+    page.locator("#details > button").click()
+    expect(page.locator("#table")).to_contain_text("“corrupt.jpg” is damaged")
+    expect(page.locator("#notes")).to_contain_text("restored by the bundled model")
 
     with page.expect_download() as zipped:
         page.click("#zip")
@@ -48,7 +62,7 @@ def test_photos_appear_one_by_one_and_a_corrupt_one_harms_none(page: Page, corru
     with Image.open(io.BytesIO(archive.read("old_print_enhanced.jpg"))) as image:
         assert image.size == (512, 600)
 
-    page.locator("#gallery button.thumbnail-lg").nth(2).click()
+    page.locator("#gallery button.thumbnail-lg").nth(3).click()
     expect(page.locator("#viewer .caption")).to_contain_text("1 face · 170 × 200")
     with page.expect_download() as single:
         page.click("#viewer a.download")
@@ -76,7 +90,7 @@ def test_stop_keeps_what_is_finished_and_the_rest_can_go_on(page: Page, tmp_path
     expect(page.locator(HEADLINE)).to_contain_text("stopped")
     expect(page.locator("#enhance")).to_be_visible()
     assert states(page)[0] == "done" and states(page)[-1] == "stopped"
-    assert page.locator(THUMBNAILS).count() == states(page).count("done")
+    expect(page.locator(PICTURES)).to_have_count(4)
     page.click("#resume")
     expect(page.locator(HEADLINE)).to_have_text("4 of 4 photos enhanced.")
     expect(page.locator("#resume")).to_be_hidden()
@@ -93,9 +107,15 @@ def test_a_sample_can_be_tried(page: Page) -> None:
     finish(page, 1)
 
 
-def test_enhance_without_photos_says_what_to_do(page: Page) -> None:
-    page.click("#enhance")
-    expect(page.get_by_text("Add at least one photo first.")).to_be_visible()
+def test_an_empty_page_asks_for_photos_and_nothing_else(page: Page) -> None:
+    expect(page.locator("#files")).to_be_visible()
+    for later in ("#enhance", "#settings", "#results"):
+        expect(page.locator(later)).to_be_hidden()
+    drop(page, SMALL)
+    for now in ("#enhance", "#settings"):
+        expect(page.locator(now)).to_be_visible()
+    expect(page.locator("#results")).to_be_hidden()
+    expect(page.locator("#samples")).to_be_hidden()
 
 
 def test_a_name_is_never_markup(page: Page, tmp_path: Path) -> None:
@@ -103,16 +123,17 @@ def test_a_name_is_never_markup(page: Page, tmp_path: Path) -> None:
     hostile.write_bytes(b"no photo")
     drop(page, hostile)
     page.click("#enhance")
-    expect(page.locator("#status .state.failed")).to_be_visible()
+    expect(page.locator(HEADLINE)).to_have_text("0 of 1 photos enhanced, 1 failed.")
+    assert states(page) == ["failed"]
     assert page.title() != "owned"
 
 
 def test_a_model_that_is_not_there_is_offered_with_its_licence(page: Page) -> None:
+    drop(page, SMALL)
     expect(page.locator("#models")).to_contain_text("gfpgan-1.4 (349 MB) is not on this machine")
     expect(page.locator("#models")).to_contain_text("Apache-2.0")
     expect(page.locator("#fetch")).to_have_text("Download (349 MB)")
-    page.get_by_role("button", name="Advanced").click()
-    page.locator("#advanced").get_by_label("Faces", exact=True).click()
+    open_settings(page, "Faces").get_by_label("Faces", exact=True).click()
     page.get_by_role("option", name="Bundled (Real-ESRGAN)").click()
     expect(page.locator("#fetch")).to_be_hidden()
 

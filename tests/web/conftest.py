@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Playwright, Request, expect, sync
 
 from tests.server import SAMPLES, Server, running
 
-expect.set_options(timeout=120_000)  # a slow machine is no failure
+expect.set_options(timeout=15_000)  # a slow machine is no failure
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = [
@@ -56,7 +56,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
         one.set_default_timeout(60_000)
         one.on("request", watch)
         one.goto(server.url)
-        one.wait_for_selector("#files")
+        expect(one.locator("#limits")).not_to_have_text("")  # it has loaded
         yield one
     assert not outside
 

@@ -44,7 +44,7 @@ def finish(page: Page, count: int) -> None:
 def open_settings(page: Page, group: str) -> Locator:
     """Unfold a group of the settings."""
     settings = page.locator("#settings")
-    settings.get_by_role("button", name=group, exact=True).click()
+    settings.locator("button.label-wrap", has_text=group).click()
     return settings
 
 

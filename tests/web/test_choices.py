@@ -34,14 +34,29 @@ def test_a_preset_sets_the_options_and_shows_its_cost(page: Page) -> None:
     expect(custom.locator("input")).to_be_checked()
 
 
-def test_settings_are_remembered(page: Page) -> None:
+def test_settings_are_remembered(page: Page, server: Server) -> None:
     drop(page, SMALL)
     choose(page, "Group photo")
     group = page.locator("#preset label").filter(has_text="Group photo")
-    expect(group.locator("input")).to_be_checked()
-    page.reload()
+    page.wait_for_url(re.compile("min_face=12"))
+    page.goto(server.url)  # without them in the address
     drop(page, SMALL)
     expect(group.locator("input")).to_be_checked()
+
+
+def test_a_link_opens_the_page_with_its_settings(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}?upscale=3&only_restore_blurred=True&quality=abc&files=x&tile=7")
+    drop(page, SMALL)
+    settings = open_settings(page, "Size and file")
+    expect(settings.locator("input[type=number]").first).to_have_value("2")
+    page.goto(f"{server.url}?upscale=3&only_restore_blurred=True&quality=abc&files=x")
+    drop(page, SMALL)
+    settings = open_settings(page, "Size and file")
+    expect(settings.locator("input[type=number]").first).to_have_value("3")
+    open_settings(page, "Faces")
+    expect(settings.get_by_label("Skip faces that are already sharp")).to_be_checked()
+    expect(page.locator("#preset input:checked")).to_have_value("custom")
+    page.wait_for_url(re.compile(r"\?upscale=3&only_restore_blurred=True$"))
 
 
 def test_the_page_speaks_chinese(browser: Browser, server: Server, corrupt: Path) -> None:

@@ -104,6 +104,7 @@ def test_the_page_in_chinese(browser: Browser, server: Server, visitor: dict[str
         expect(page).to_have_title("照片增强")
         expect(page.locator("#files")).to_contain_text("将文件拖放到此处")  # Gradio's own
         expect(page.locator("#limits")).to_contain_text("张照片")  # from a handler
+        assert not said
         drop(page, SMALL)  # which shows the settings
         open_settings(page, "人脸")
         open_settings(page, "尺寸与文件")
@@ -111,7 +112,6 @@ def test_the_page_in_chinese(browser: Browser, server: Server, visitor: dict[str
         expect(page.get_by_text("结果相对于原图的放大倍数。")).to_be_visible()  # an info
         shown = set(page.locator("body").inner_text().splitlines())
         assert not shown & {english for english, chinese in CHINESE.items() if english != chinese}
-        assert not said
 
 
 @pytest.mark.parametrize("locale", ["en-US", "de-DE"])

@@ -153,7 +153,9 @@ class Page:
             show_progress="hidden",
             **private,
         )
-        turn.failure(self._give_up, self.key, everything, **quick)  # refused, or an error
+        turn.failure(
+            self._give_up, self.key, everything, postprocess=False, **quick
+        )  # refused, or an error
         self.clock.tick(self._wait, self.key, self.results.status, postprocess=False, **quick)
         self.stop.click(self._stop, self.key, everything, postprocess=False, **quick)
 
@@ -241,6 +243,8 @@ class Page:
                 )
                 if queue.someone_waits and entry.state != "running":
                     break
+            if batch.stopped:
+                yield self.results.shown(batch, language)
             # Without the gallery: Gradio sends the last values of a turn whole, not as a diff.
             last = self.results.downloads(batch)
             if batch.remaining:
@@ -258,7 +262,7 @@ class Page:
         self._batches.queue.leave(key)
         batch.abandon()
         return {
-            **self.results.progress(batch, language),
+            **self.results.shown(batch, language),
             **self._buttons(batch),
             **self.results.downloads(batch),
         }

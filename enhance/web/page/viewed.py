@@ -33,12 +33,13 @@ def view_of(batch: Batch, language: Language) -> dict[str, Any]:
     width, height = version.report.output_size if version else entry.size or (480, 360)
     compared = entry.versions[entry.compared] if entry.compared is not None else None
     before = compared.shown if compared else entry.before
+    can_show = version is not None or entry.state != "failed"
     photo = View(
         name=entry.source.name,
         caption=details(entry, language),
         index=index,
         count=len(batch.entries),
-        before=_url(before) if browser_shows(before) else _preview(batch, index),
+        before=_url(before) if can_show and browser_shows(before) else _preview(batch, index),
         after=_url(version.shown if version else entry.draft),
         width=width,
         height=height,
@@ -104,12 +105,11 @@ def _settings_of(version: Version) -> str:
 
 
 def _image(url: str) -> dict[str, Any]:
-    """A file in the form that a gallery expects.
+    """A picture in the form that a gallery expects.
 
-    It lacks the marker of Gradio's FileData, with which Gradio would check every file of the
-    gallery on the disk again for every photo. The files are served all the same.
+    It has no path, for which Gradio would look on the disk again with every photo of the batch.
     """
-    return {"path": url, "url": url, "orig_name": url.rpartition("/")[2]}
+    return {"url": url, "orig_name": url.rpartition("/")[2]}
 
 
 def _preview(batch: Batch, index: int) -> str:

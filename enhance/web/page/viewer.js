@@ -404,7 +404,7 @@ root.addEventListener("keydown", (event) => {
     f: () => showFaces(!outlined && value.faces.length > 0),
     s: () => showStrengths(!weighing),
     "?": () => part("keys").togglePopover(),
-    Escape: () => document.fullscreenElement === root && document.exitFullscreen(),
+    Escape: document.fullscreenElement === root && (() => document.exitFullscreen()),
   }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!action) return;
   event.preventDefault();

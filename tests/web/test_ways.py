@@ -1,0 +1,102 @@
+"""Ways in and out: paste, drop files and folders anywhere, take a comparison along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.server import Server
+from tests.web.hands import PICTURES, PORTRAIT, SMALL, copies, drop, finish, states
+
+
+def drag(page: Page, *paths: Path) -> None:
+    """Drop files or folders from outside on the middle of the page."""
+    session = page.context.new_cdp_session(page)
+    files = [str(path) for path in paths]
+    for kind in ("dragEnter", "dragOver", "drop"):
+        data: dict[str, Any] = {"items": [], "files": files, "dragOperationsMask": 1}
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 700, "data": data})
+
+
+def test_a_folder_is_dropped_anywhere(page: Page, tmp_path: Path) -> None:
+    inner = tmp_path / "scans" / "album"
+    inner.mkdir(parents=True)
+    copies(inner, 2)
+    (inner / "notes.txt").write_text("no photo")
+    (tmp_path / "scans" / "cover.jpg").write_bytes(SMALL.read_bytes())
+    drag(page, tmp_path / "scans")
+    expect(page.locator("#files .file-preview tr")).to_have_count(3)
+    drag(page, PORTRAIT)
+    expect(page.locator("#files .file-preview tr")).to_have_count(4)
+    expect(page.locator("#files")).not_to_contain_text("notes")
+
+
+def test_a_picture_is_pasted(page: Page) -> None:
+    page.evaluate(
+        """async (bytes) => {
+          const pasted = new DataTransfer();
+          pasted.items.add(new File([new Uint8Array(bytes)], "image.png", {type: "image/png"}));
+          document.body.dispatchEvent(
+            new ClipboardEvent("paste", {clipboardData: pasted, bubbles: true}));
+        }""",
+        list(SMALL.read_bytes()),
+    )
+    expect(page.locator("#files")).to_contain_text("image")
+    page.click("#enhance")
+    finish(page, 1)
+
+
+def test_every_photo_is_in_the_gallery_from_the_start(page: Page, corrupt: Path) -> None:
+    tiff = corrupt.with_name("scan.tif")
+    Image.open(SMALL).save(tiff)
+    drop(page, PORTRAIT, corrupt, tiff)
+    page.click("#enhance")
+    expect(page.locator(PICTURES)).to_have_count(3)
+    assert states(page)[-1] == "waiting"
+    page.wait_for_function(
+        "[...document.querySelectorAll('#gallery img')].every((i) => i.naturalWidth > 100)"
+    )
+    page.locator("#gallery button.thumbnail-lg").nth(2).click()
+    expect(page.locator("#viewer .caption")).to_contain_text("waiting")
+    expect(page.locator("#viewer .divider")).to_be_hidden()
+    expect(page.locator("#viewer a.download")).to_be_hidden()
+    expect(page.locator("#viewer a.download")).to_be_visible()  # once it is done
+    expect(page.locator("#viewer .divider")).to_be_visible()
+    assert states(page) == ["done", "failed", "done"]
+
+
+def test_before_and_after_are_shared_as_one_picture(page: Page, server: Server) -> None:
+    drop(page, SMALL)
+    page.click("#enhance")
+    finish(page, 1)
+    with page.expect_download() as download:
+        page.click("#viewer a.share")
+    assert download.value.suggested_filename == "small_portrait_before_after.jpg"
+    with Image.open(download.value.path()) as image:
+        assert image.size == (682, 400)  # twice 340 and a line
+        pixels = np.asarray(image).astype(int)
+    assert pixels[:, 340:342].min() > 225
+    left, right = pixels[:, :340], pixels[:, 342:]
+    assert 0.5 < np.abs(left - right).mean() < 20  # the same photo, the one on the right restored
+    link = page.locator("#viewer a.share").get_attribute("href") or ""
+    url = f"{server.url}/{link}"
+    assert httpx.get(url.replace("photos/0", "photos/1")).status_code == 404
+    assert httpx.get(f"{server.url}/batches/{'0' * 32}/photos/0").status_code == 404
+
+
+def test_the_keys_are_listed(page: Page) -> None:
+    drop(page, SMALL)
+    page.click("#enhance")
+    finish(page, 1)
+    page.locator("#viewer .stage").focus()
+    page.keyboard.press("?")
+    expect(page.locator("#viewer .keys")).to_contain_text("Previous and next photo")
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer .keys")).to_be_hidden()
+    page.click("#viewer .help")
+    expect(page.locator("#viewer .keys")).to_be_visible()

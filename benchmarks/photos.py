@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
+from enhance.options import Options
+
 Rgb = NDArray[Any]
 
 
@@ -88,3 +90,9 @@ def sepia(rgb: Rgb) -> Rgb:
     """An old print: brown, faded."""
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) * 0.8 + 30
     return np.clip(grey[..., None] * np.array([1.05, 0.93, 0.76]), 0, 255).astype(np.uint8)
+
+
+def times(photo: Rgb, factor: float) -> tuple[int, int]:
+    """(width, height) of a photo, so many times enlarged."""
+    width, height = photo.shape[1::-1]
+    return Options(upscale=factor).output_size((width, height))

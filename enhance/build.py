@@ -32,7 +32,8 @@ from enhance.networks.resident import Device, ResidentNet, release
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.options import Options, Setup
-from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
+from enhance.pipeline import Enhancer
+from enhance.protocols import Detector, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo
 from enhance.repair.detect import DamageDetector
 from enhance.upscaling.tiles import largest_tile
@@ -291,9 +292,10 @@ def _trial(models: ResidentModels) -> float:
     """Seconds per pixel that the bundled ×4 network takes on this machine."""
     upscaler = models.upscaler("realesrgan")
     picture = np.zeros((_TRIAL, _TRIAL, 3), np.uint8)
+    options = Options(tile=_TRIAL, working_size="full")
     seconds = []
     for _ in range(2):  # the first pass also prepares kernels and memory
         start = time.perf_counter()
-        upscaler(picture, 4, _TRIAL, lambda: None)
+        upscaler(picture, (4 * _TRIAL, 4 * _TRIAL), options, lambda: None)
         seconds.append(time.perf_counter() - start)
     return min(seconds) / _TRIAL**2

@@ -51,9 +51,11 @@ def resolve(
     options: Options, device: str, explicit: Path | None = None
 ) -> tuple[Options, tuple[str, ...]]:
     """The options without "auto", and a sentence for each choice that was not the best."""
+    chosen: dict[str, str] = {}
     notes = []
     if options.restorer == "auto":
         best = _best("restorer", device, explicit)
+        chosen["restorer"] = best.name
         if not isinstance(best.weights, WeightFile):
             notes.append(
                 say(
@@ -62,12 +64,11 @@ def resolve(
                     name=models("restorer")[0].name,
                 )
             )
-        options = replace(options, restorer=best.name)
-    if options.background == "auto":
-        options = replace(options, background=_best("background", device, explicit).name)
     if options.background_weight == 0:  # nothing of the model would be seen
-        options = replace(options, background="lanczos")
-    return options, tuple(notes)
+        chosen["background"] = "lanczos"
+    elif options.background == "auto":
+        chosen["background"] = _best("background", device, explicit).name
+    return replace(options, **chosen), tuple(notes)  # type: ignore[arg-type]
 
 
 def _best(kind: Kind, device: str, explicit: Path | None) -> ModelSpec:

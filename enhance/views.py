@@ -11,7 +11,7 @@ from PIL import Image
 from enhance.photos import browser_shows
 from enhance.photos.deep import to_8_bit
 from enhance.records import Photo, Pixels, Views
-from enhance.upscaling.interpolation import shrink
+from enhance.upscaling.interpolation import resized
 
 _THUMBNAIL_SIDE = 480  # pixels, the longer side
 _SHOWN_SIDE = 4096
@@ -37,7 +37,7 @@ def picture(
     scale = side / max(pixels.shape[:2])
     if scale < 1 and pixels.shape[2] == 3:  # RGBA needs Pillow, which weights colours by opacity
         height, width = pixels.shape[:2]
-        pixels = shrink(pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
+        pixels = resized(pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
     image = Image.fromarray(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
     if photo.grey:  # its profile is a grey one
         image = image.convert("LA" if image.mode == "RGBA" else "L")

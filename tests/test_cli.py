@@ -22,7 +22,7 @@ from benchmarks.photos import astronaut
 from enhance.catalogue import MODELS, weight_files
 from enhance.cli import main
 from enhance.jobs.manifest import LOCK, NAME
-from enhance.upscaling.interpolation import lanczos
+from tests.pictures import lanczos
 
 ROOT = Path(__file__).parents[1]
 SMALL = np.ascontiguousarray(astronaut()[::8, ::8])

@@ -33,6 +33,7 @@ from enhance.upstream import prepare
 from enhance.weights.folder import models_folder, refused
 from enhance.weights.foreign import read_model
 from enhance.weights.ncnn import read_convolutions
+from tests.pictures import enlarged
 
 prepare()
 import spandrel.architectures as spandrel  # noqa: E402
@@ -175,8 +176,8 @@ def drop(folder: Path, name: str, net: nn.Module) -> Path:
     return path
 
 
-def enlarged(models: ResidentModels, name: str, photo: Pixels, upscale: int, tile: int) -> Pixels:
-    return models.upscaler(name)(photo, upscale, tile, lambda: None).rgb
+def made_by(models: ResidentModels, name: str, photo: Pixels, upscale: float, tile: int) -> Pixels:
+    return enlarged(models.upscaler(name), photo, upscale, tile).rgb
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -187,15 +188,15 @@ def test_family(family: str, dropped: Path, photo: Pixels) -> None:
     assert option_values("background")[-1] == path.name, refused()
     scale = read_model(path).scale
     models = ResidentModels(CPU)
-    whole = enlarged(models, path.name, photo, scale, 512)
-    tiled = enlarged(models, path.name, photo, scale, 64)
+    whole = made_by(models, path.name, photo, scale, 512)
+    tiled = made_by(models, path.name, photo, scale, 64)
     assert whole.shape == (45 * scale, 151 * scale, 3) and whole.std() > 5
     border = 8 * scale
     inside = (slice(border, -border), slice(border, -border))
     unlike = np.abs(whole.astype(int) - tiled)[inside].max()
     assert unlike <= UNLIKE.get(family, 1)
     if suffix == ".pth":  # half the families, for the sake of time
-        half = enlarged(ResidentModels(Setup("cpu", "bf16")), path.name, photo[:, :45], scale, 64)
+        half = made_by(ResidentModels(Setup("cpu", "bf16")), path.name, photo[:, :45], scale, 64)
         assert half.shape == (45 * scale, 45 * scale, 3)
 
 
@@ -230,7 +231,7 @@ def test_any_scale_becomes_any_other_without_seams(
     torch.manual_seed(1)
     drop(dropped, "own.pth", spandrel.Compact.Compact(num_feat=8, num_conv=2, upscale=scale))
     models = ResidentModels(CPU)
-    whole, tiled = (enlarged(models, "own.pth", photo, upscale, tile) for tile in (512, 32))
+    whole, tiled = (made_by(models, "own.pth", photo, upscale, tile) for tile in (512, 32))
     assert whole.shape == (45 * upscale, 151 * upscale, 3)
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 
@@ -261,7 +262,7 @@ def test_variants_that_ours_cannot_be_run_as_they_are(dropped: Path, photo: Pixe
         net = spandrel.ESRGAN.ESRGAN(num_filters=8, num_blocks=1, **variant)
         path = drop(dropped, f"{name}.pth", net)
         assert rrdbnet_of(read_model(path)) is None
-        assert enlarged(ResidentModels(CPU), path.name, photo, 2, 64).shape == (90, 302, 3)
+        assert made_by(ResidentModels(CPU), path.name, photo, 2, 64).shape == (90, 302, 3)
 
 
 def test_our_compact_network_is_that_of_spandrel(dropped: Path) -> None:
@@ -310,7 +311,7 @@ def test_out_of_memory_means_smaller_tiles_and_work_can_be_stopped(
     drop(dropped, "own.pth", FAMILIES["PLKSR"]())
     photo = np.hstack([photo, photo])
     models = ResidentModels(CPU)
-    wanted = enlarged(models, "own.pth", photo, 2, 32)
+    wanted = made_by(models, "own.pth", photo, 2, 32)
     upscaler = models.upscaler("own.pth")
     assert isinstance(upscaler, TiledNet)
 
@@ -319,7 +320,7 @@ def test_out_of_memory_means_smaller_tiles_and_work_can_be_stopped(
             raise torch.OutOfMemoryError
 
     hook = upscaler._net._net.register_forward_pre_hook(too_large)
-    assert np.array_equal(enlarged(models, "own.pth", photo, 2, 64), wanted)
+    assert np.array_equal(made_by(models, "own.pth", photo, 2, 64), wanted)
     hook.remove()
     layers = 0
 
@@ -330,7 +331,7 @@ def test_out_of_memory_means_smaller_tiles_and_work_can_be_stopped(
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        upscaler(photo, 2, 512, stop)
+        enlarged(upscaler, photo, 2, 512, stop)
 
 
 class Evil:
@@ -430,10 +431,10 @@ def test_what_comes_and_goes_is_seen_at_once(dropped: Path, photo: Pixels) -> No
     assert (row["present"], row["bundled"], row["bytes"]) == (True, False, path.stat().st_size)
     assert "Compact" in row["about"]
     models = ResidentModels(CPU)
-    before = enlarged(models, "own.pth", photo, 2, 512)
+    before = made_by(models, "own.pth", photo, 2, 512)
     torch.manual_seed(9)
     drop(dropped, "own.pth", spandrel.Compact.Compact(num_feat=8, num_conv=1, upscale=2))
-    assert not np.array_equal(enlarged(models, "own.pth", photo, 2, 512), before)
+    assert not np.array_equal(made_by(models, "own.pth", photo, 2, 512), before)
     path.unlink()
     assert "own.pth" not in option_values("background")
 
@@ -489,7 +490,7 @@ def test_a_foreign_model_end_to_end(dropped: Path) -> None:
     assert picture is not None
     sharp = picture[:128, :128, ::-1].copy()
     small = cv2.resize(sharp, (64, 64), interpolation=cv2.INTER_AREA)
-    got = enlarged(ResidentModels(CPU), "span.safetensors", small, 2, 32)
+    got = made_by(ResidentModels(CPU), "span.safetensors", small, 2, 32)
 
     def error(result: Pixels) -> float:
         return float(np.square(result.astype(float) - sharp).mean())

@@ -11,9 +11,11 @@ from enhance.build import ResidentModels
 from enhance.errors import Cancelled, PhotoTooLarge
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline import Detector, Enhanced, Enhancer, Restorer
+from enhance.pipeline import Enhanced, Enhancer
+from enhance.protocols import Detector, Restorer
 from enhance.records import Checkpoint, EngineInfo, Face, Photo
-from enhance.upscaling.interpolation import lanczos, transparency
+from enhance.upscaling.interpolation import transparency
+from tests.pictures import lanczos
 
 PORTRAIT = degrade(hopper(), Damage(down=3))
 LANDSCAPE = np.ascontiguousarray(astronaut()[380:, :200])
@@ -198,7 +200,7 @@ def test_an_output_beyond_the_limit_is_refused_before_any_work(models: ResidentM
 
     with pytest.raises(PhotoTooLarge, match=r"“a photo\.png” would become 600 × 396") as caught:
         below(photo(LANDSCAPE), replace(QUICK, upscale=3), never)
-    assert "smaller upscale" in str(caught.value)
+    assert "smaller size" in str(caught.value)
 
 
 @pytest.mark.parametrize("upscale", [1, 2])
@@ -206,7 +208,7 @@ def test_transparency_is_enlarged_alike(enhancer: Enhancer, upscale: int) -> Non
     alpha = np.ascontiguousarray(LANDSCAPE[..., 0])
     done = enhancer(photo(LANDSCAPE, alpha), replace(QUICK, upscale=upscale), go)
     assert done.alpha is not None
-    assert np.array_equal(done.alpha, transparency(alpha, upscale))
+    assert np.array_equal(done.alpha, transparency(alpha, done.report.output_size))
 
 
 def test_16_bits_stay_16_bits(enhancer: Enhancer, whole: Enhanced) -> None:

@@ -160,7 +160,7 @@ class LocalRun:
                 raise TookTooLong(
                     say(
                         "“{name}” was stopped because it took longer than {seconds} "
-                        "seconds. Choose a smaller upscale or a faster background, "
+                        "seconds. Choose a smaller size or a faster background, "
                         "or send a smaller photo.",
                         name=name,
                         seconds=most,

@@ -15,7 +15,7 @@ import numpy as np
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Pixels
-from enhance.upscaling.interpolation import shrink
+from enhance.upscaling.interpolation import resized
 
 _JUDGED = 384  # longer side, in pixels, of the copy that a photo is judged by
 _ENDS = 0.5, 99.5  # percentiles: what is darker or lighter is noise, dust or a glint
@@ -91,7 +91,7 @@ def judge(rgb: Pixels, space: ColourSpace = SRGB) -> Fading:
     """How a photo (h, w, 3), in `space`, has faded."""
     scale = min(1.0, _JUDGED / max(rgb.shape[:2]))
     width, height = (max(1, round(side * scale)) for side in rgb.shape[1::-1])
-    seen = space.to_srgb(unit(shrink(rgb, (width, height)))).reshape(-1, 3)
+    seen = space.to_srgb(unit(resized(rgb, (width, height)))).reshape(-1, 3)
     low, high = (np.percentile(seen, end, axis=0).astype(np.float32) for end in _ENDS)
     black = np.minimum(low, low.min() + _LIFT)
     spans = np.maximum(high - black, 1e-3)

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from enhance.options import Options
-
 Rgb = NDArray[Any]
 
 
@@ -93,6 +91,6 @@ def sepia(rgb: Rgb) -> Rgb:
 
 
 def times(photo: Rgb, factor: float) -> tuple[int, int]:
-    """(width, height) of a photo, so many times enlarged."""
-    width, height = photo.shape[1::-1]
-    return Options(upscale=factor).output_size((width, height))
+    """(width, height) of a photo enlarged so many times."""
+    width, height = (max(1, round(side * factor)) for side in photo.shape[1::-1])
+    return width, height

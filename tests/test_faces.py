@@ -67,13 +67,13 @@ def unrestored(photo: Rgb, matrix: Rgb, mask: Rgb = SOFT) -> Patch:
     return Patch.of(matrix, crop, mask)
 
 
-def pasted(canvas: Rgb, patches: list[Patch], upscale: int) -> None:
+def pasted(canvas: Rgb, patches: list[Patch], upscale: float) -> None:
     """Paste into a canvas that is so many times as large as its photo."""
-    height, width = canvas.shape[:2]
-    paste(canvas, patches, (width // upscale, height // upscale))
+    height, width = (round(side / upscale) for side in canvas.shape[:2])
+    paste(canvas, patches, (width, height))
 
 
-def change(photo: Rgb, patches: list[Patch], upscale: int) -> float:
+def change(photo: Rgb, patches: list[Patch], upscale: float) -> float:
     """By how many levels of 8 bits pasting the patches changes the enlarged photo at most."""
     before = lanczos(photo, upscale)
     after = before.copy()
@@ -144,10 +144,10 @@ def test_landmarks_that_form_no_face_give_no_matrix(points: list[tuple[float, fl
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("upscale", [1, 2, 3, 4])
+@pytest.mark.parametrize("upscale", [0.5, 1, 1.5, 2, 3, 4])
 @pytest.mark.parametrize("name", PLACES)
 def test_an_unrestored_face_leaves_the_photo_as_it_was(
-    name: str, upscale: int, dtype: type
+    name: str, upscale: float, dtype: type
 ) -> None:
     photo: Rgb = blurred().astype(dtype) * (np.iinfo(dtype).max // 255)
     assert change(photo, [unrestored(photo, place(name))], upscale) <= 2

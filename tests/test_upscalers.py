@@ -55,12 +55,13 @@ def own_colours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("upscale", [1, 2, 3, 4])
+@pytest.mark.parametrize("upscale", [0.5, 1, 1.5, 2, 3, 4])
 @pytest.mark.parametrize("shape", [(20, 31, 3), (20, 31), (1, 1, 3)])
-def test_lanczos_enlarges_any_pixels(shape: tuple[int, ...], upscale: int, dtype: type) -> None:
+def test_lanczos_resizes_any_pixels(shape: tuple[int, ...], upscale: float, dtype: type) -> None:
     pixels: Rgb = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
     big = enlarged(Lanczos(), pixels, upscale, 512, go).rgb
-    assert big.shape == (shape[0] * upscale, shape[1] * upscale, *shape[2:])
+    sides = (max(1, round(side * upscale)) for side in shape[:2])
+    assert big.shape == (*sides, *shape[2:])
     assert big.dtype == dtype
     assert not np.shares_memory(big, pixels), "faces are pasted into it"
     if upscale == 1:
@@ -124,14 +125,14 @@ def test_16_bits_are_enlarged_like_8(models_fp32: ResidentModels, own_colours: N
 # Tiling
 
 
-@pytest.mark.parametrize("upscale", [1, 2, 3, 4])
+@pytest.mark.parametrize("upscale", [0.4, 1, 1.5, 2, 3, 3.3, 4])
 @pytest.mark.parametrize("tile", [32, 48])
-def test_tiles_join_at_every_size(small_net: RRDBNet, upscale: int, tile: int) -> None:
+def test_tiles_join_at_every_size(small_net: RRDBNet, upscale: float, tile: int) -> None:
     # The small net looks at less than 16 pixels around, the overlap covers that.
     upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=24)
     photo = np.ascontiguousarray(astronaut()[60:163, 150:247])
     whole, tiled = (enlarged(upscaler, photo, upscale, size, go).rgb for size in (512, tile))
-    assert whole.shape == tiled.shape == (103 * upscale, 97 * upscale, 3)
+    assert whole.shape == tiled.shape == (round(103 * upscale), round(97 * upscale), 3)
     difference = np.abs(tiled.astype(int) - whole)
     assert difference.max() <= 1
 
@@ -140,6 +141,36 @@ def run_tight(net: nn.Module, pixels: int, tile: int) -> Rgb:
     photo = np.ascontiguousarray(astronaut()[60:190, 150:270])
     upscaler = TiledNet("tight", ResidentNet(Tight(net, pixels), CPU), scale=4, overlap=8)
     return enlarged(upscaler, photo, 2, tile, go).rgb
+
+
+@pytest.mark.parametrize("times", [1.5, 2.5, 6, 20])
+def test_a_photo_of_any_size_stays_in_its_place(times: float) -> None:
+    photo = np.ascontiguousarray(soft(astronaut()[:504, :504], 2)[100:160, 150:231])
+    made = enlarged(adaptive(), photo, times).rgb
+    plain = lanczos(photo, times)
+    assert np.abs(made.astype(int) - plain)[8:-8, 8:-8].mean() < 2
+
+
+def test_a_network_sees_no_more_pixels_than_the_result_has() -> None:
+    seen: list[int] = []
+
+    class Watched(Bicubic):
+        def forward(self, batch: Tensor) -> Tensor:
+            seen.append(batch.shape[-1] * batch.shape[-2])
+            return super().forward(batch)
+
+    upscaler = TiledNet("watched", ResidentNet(Watched(), CPU), scale=4, overlap=8)
+    small = enlarged(upscaler, astronaut(), 0.25)
+    assert small.rgb.shape == (128, 128, 3)
+    assert sum(seen) == 128 * 128
+    assert small.working_size == 0.25
+
+
+def test_the_canvas_of_a_huge_photo_is_not_made_larger_than_need_be() -> None:
+    assert upscalers._whole_scale((1000, 500), (2100, 1050)) == 3
+    assert upscalers._whole_scale((8000, 8000), (16_800, 16_800)) == 2, "3 would be 576 megapixels"
+    assert upscalers._whole_scale((8000, 8000), (16_000, 16_000)) == 2
+    assert upscalers._whole_scale((8000, 8000), (8001, 8001)) == 2
 
 
 def test_the_tile_is_halved_until_it_fits(small_net: RRDBNet) -> None:

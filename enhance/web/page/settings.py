@@ -233,7 +233,8 @@ class Settings:
         Raises OptionsError if a value is out of range or of the wrong type.
         """
         named = dict(zip(self._by_name, values, strict=True))
-        named["longer_side"] = named["longer_side"] or 0  # an empty field
+        if named["longer_side"] is None:  # the field is empty
+            named["longer_side"] = 0
         for name, widget in self._by_name.items():
             if isinstance(widget, gr.Checkbox):
                 named[name] = bool(named[name])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import numpy as np
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from enhance.catalogue import models as rows
 from enhance.choices import resolve, weights_path
@@ -26,7 +26,7 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.model_spec import Kind, ModelSpec
 from enhance.networks.damage import DamageNet
-from enhance.networks.described import Described, rrdbnet_of
+from enhance.networks.described import Described, First, device_for, rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release
 from enhance.networks.rrdbnet import RRDBNet
@@ -154,7 +154,7 @@ def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
 
 def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
     """RestoreFormer and its like, which are networks around a codebook."""
-    net = _First(models.described(model).model)
+    net = First(models.described(model).model)
     # Always fp32: the codebook's distances tie in half precision and other codes are chosen.
     device = replace(models.runs_on, precision="fp32", memory_format=torch.contiguous_format)
     return FaceNet(model.name, ResidentNet(net, device))
@@ -184,14 +184,9 @@ def _spandrel(models: ResidentModels, model: ModelSpec) -> Upscaler:
 
 def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upscaler:
     """spandrel's network over tiles."""
-    device = replace(models.runs_on, memory_format=torch.contiguous_format)
-    if not {"fp32": True, "fp16": found.supports_half, "bf16": found.supports_bfloat16}[
-        device.precision
-    ]:
-        device = replace(device, precision="fp32")
     return TiledNet(
         model.name,
-        ResidentNet(Described(found), device),
+        ResidentNet(Described(found), device_for(found, models.runs_on)),
         scale=found.scale,
         overlap=_FOREIGN_OVERLAP,
         multiple=lcm(_FOREIGN_MULTIPLE, found.size_requirements.multiple_of),
@@ -236,7 +231,7 @@ def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
     net = ParseNet(in_size=512, out_size=512, parsing_ch=19)
     with models.state(model) as state:
         net.load_state_dict(state)
-    return ParseNetMasker(ResidentNet(_First(net), models.runs_on))
+    return ParseNetMasker(ResidentNet(First(net), models.runs_on))
 
 
 Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]
@@ -261,18 +256,6 @@ _MASKERS: dict[str, Loader[Masker]] = {
     "feather": lambda *_: FeatherMasker(),
     "parsenet": _parsenet,
 }
-
-
-class _First(nn.Module):
-    """The first output of a network that has several."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        first: Tensor = self.net(x)[0]
-        return first
 
 
 def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:

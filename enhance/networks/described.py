@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.weights.ncnn import load_convolutions
 
@@ -28,6 +30,25 @@ class Described(nn.Module):
         with torch.autocast(x.device.type, x.dtype, enabled=x.dtype != torch.float32):
             out: Tensor = self._found(x)
         return out
+
+
+class First(nn.Module):
+    """The first output of a network that has several."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        first: Tensor = self.net(x)[0]
+        return first
+
+
+def device_for(found: Descriptor, device: Device) -> Device:
+    """The same device, in fp32 if that is all the network is known to work in."""
+    can = {"fp32": True, "fp16": found.supports_half, "bf16": found.supports_bfloat16}
+    precision = device.precision if can[device.precision] else "fp32"
+    return replace(device, precision=precision, memory_format=torch.contiguous_format)
 
 
 def rrdbnet_of(found: Descriptor) -> RRDBNet | None:

@@ -46,7 +46,17 @@ def models_folder() -> Path:
 
 
 def identified() -> dict[ModelFile, Identity]:
-    """The usable models that lie in the folder now, by name. New files are read."""
+    """The usable models that are in the folder now, in the order of their names."""
+    return {file: _known[file] for file in _examined() if file in _known}
+
+
+def refused() -> dict[str, EnhanceError]:
+    """Why each of the other files in the folder cannot be used, by file name."""
+    return {file.path.name: _refused[file] for file in _examined() if file in _refused}
+
+
+def _examined() -> list[ModelFile]:
+    """The files that are in the folder now, each of which has been identified or refused."""
     files = _files()
     with _lock:
         new = [file for file in files if file not in _known and file not in _refused]
@@ -55,13 +65,7 @@ def identified() -> dict[ModelFile, Identity]:
         for file in new:
             if file not in _known:
                 _identify(file)
-        return {file: _known[file] for file in files if file in _known}
-
-
-def refused() -> dict[str, EnhanceError]:
-    """Why each of the other files in the folder cannot be used, by file name."""
-    identified()
-    return {file.path.name: _refused[file] for file in _files() if file in _refused}
+    return files
 
 
 def _files() -> list[ModelFile]:

@@ -1,4 +1,4 @@
-"""From a row of the catalogue to a model on its device: one loader for each architecture."""
+"""Loads the models of the catalogue onto their device; one loader per architecture."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ log = logging.getLogger(__name__)
 # How far RRDBNet looks: with this much context the result of a tile differs from the whole
 # photo's by at most one grey level.
 _RRDB_OVERLAP = 64
-# Context for networks of which nothing is known, and blocks at which their windows of attention
-# begin in a tile as in the whole photo.
+# Context for networks about which nothing is known. Tiles begin at multiples of 16 pixels, so that
+# windows of attention lie as they would in the whole photo.
 _FOREIGN_OVERLAP = 64
 _FOREIGN_MULTIPLE = 16
-_TRIAL = 48  # edge of the picture that warms the models up and tells how fast they are
+_TRIAL = 48  # side of the picture with which the models are warmed up and timed
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ T = TypeVar("T")
 class ResidentModels:
     """Models by name, each loaded once, when first asked for. Not thread-safe.
 
-    Of those in the models folder only the last is kept: there may be hundreds.
+    Of those in the models folder, only the last one used is kept, as there may be hundreds.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -102,7 +102,7 @@ class ResidentModels:
         return self._loaded[model]  # type: ignore[return-value]
 
     def _forget(self, kind: Kind) -> None:
-        """Give back what the last model of the models folder takes."""
+        """Free the memory of the last model of this kind from the models folder."""
         for model in list(self._loaded):
             if model.kind == kind and isinstance(model.weights, ModelFile):
                 del self._loaded[model]
@@ -110,7 +110,7 @@ class ResidentModels:
 
     @cached_property
     def damage_detector(self) -> DamageDetector:
-        """What finds scratches and dust."""
+        """The network that finds scratches and dust."""
         net = DamageNet()
         net.load_state_dict(safetensors.torch.load(DAMAGE.read()))
         return DamageDetector(ResidentNet(net, self.runs_on))
@@ -130,7 +130,7 @@ class ResidentModels:
     def state(self, model: ModelSpec) -> Iterator[dict[str, Tensor]]:
         """The tensors of a model's weights by name, on the CPU.
 
-        Raises WeightsError, also when the block finds that they do not fit its network.
+        Raises WeightsError, also when the block raises because they do not fit its network.
         """
         if isinstance(model.weights, PackagedFile):
             state = safetensors.torch.load(model.weights.read())
@@ -153,9 +153,9 @@ def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
 
 
 def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
-    """RestoreFormer and its like, which are networks around a codebook."""
+    """RestoreFormer and similar networks, which are built around a codebook."""
     net = First(models.described(model).model)
-    # Always fp32: the codebook's distances tie in half precision and other codes are chosen.
+    # Always fp32: in half precision, distances to the codebook tie, and the wrong codes are chosen.
     device = replace(models.runs_on, precision="fp32", memory_format=torch.contiguous_format)
     return FaceNet(model.name, ResidentNet(net, device))
 
@@ -236,7 +236,7 @@ def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
 
 Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]
 
-# How a model of each architecture is made.
+# The loaders of each kind by `ModelSpec.architecture`.
 _RESTORERS: dict[str, Loader[Restorer]] = {
     "gfpgan": _gfpgan,
     "spandrel": _face_net,
@@ -259,7 +259,7 @@ _MASKERS: dict[str, Loader[Masker]] = {
 
 
 def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
-    """An enhancer whose everyday models are in memory and warm.
+    """An enhancer whose default models are loaded and warmed up.
 
     Raises WeightsError when weights are missing or altered.
     """

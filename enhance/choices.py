@@ -1,4 +1,4 @@
-"""What "auto" means, decided in one place by what is on this machine, and why."""
+"""Decides what "auto" means, from the models that are on this machine."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from enhance.weights.verified import locate
 
 
 def required_weights(options: Options) -> dict[str, WeightFile]:
-    """The files to download for these options, by their models' names; for "auto" faces the best
-    model's."""
+    """The downloadable weight files that these options need, by model name.
+
+    For the restorer "auto", those of the best model.
+    """
     restorer = models("restorer")[0].name if options.restorer == "auto" else options.restorer
     return weight_files([restorer, options.background, options.detector, options.masker])
 
@@ -27,9 +29,9 @@ def is_present(model: ModelSpec, explicit: Path | None = None) -> bool:
 
 
 def weights_path(model: ModelSpec, explicit: Path | None) -> Path:
-    """The file of a model: the verified one if its weights are downloaded.
+    """The path of a model's weight file, verified if it comes from a download.
 
-    Raises WeightsMissing, saying how to get it. Never downloads.
+    Never downloads; raises WeightsMissing, which says how to get the file.
     """
     if isinstance(model.weights, ModelFile):
         return model.weights.path
@@ -72,6 +74,6 @@ def resolve(
 
 
 def _best(kind: Kind, device: str, explicit: Path | None) -> ModelSpec:
-    """The first in the table that "auto" may take on this device, and that is there."""
+    """The first model in the table that is present and that "auto" may choose on this device."""
     able = (model for model in models(kind) if device in model.auto)
     return next(model for model in able if is_present(model, explicit))

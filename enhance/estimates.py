@@ -12,7 +12,10 @@ from enhance.i18n import Sentence, say
 from enhance.options import Options
 from enhance.records import EngineInfo, Report
 
-_STEPS = {"repair": 0.004, "tone": 0.002}  # what comes before, in the catalogue's unit
+_STEPS = {
+    "repair": 0.004,
+    "tone": 0.002,
+}  # costs of the steps before the models, as in the catalogue
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
 _PATIENCE = 20  # seconds for which a page waits while the models are loading
@@ -28,7 +31,7 @@ class Estimator:
     def __init__(self, info: Callable[[], EngineInfo | None]) -> None:
         """info: returns the engine's `info`, None until its models are loaded."""
         self._info = info
-        self._learnt: dict[str, float] = {}  # measured cost of each model, in the catalogue's unit
+        self._learnt: dict[str, float] = {}  # measured cost of each model, as in the catalogue
         self._per_output_megapixel = _MEGAPIXEL_SECONDS
         self._lock = threading.Lock()
         self._loading_ended = threading.Event()

@@ -415,7 +415,7 @@ def test_bad_files_get_a_sentence_and_disturb_nobody(
         assert sentence.startswith(name) and sentence.endswith(".")
         assert str(dropped) not in sentence
     assert "colour photos" in sentences["grey.pth"]
-    assert "not known here" in sentences["unknown.pth"]
+    assert "unknown architecture" in sentences["unknown.pth"]
     assert "other weights" in sentences["incomplete.pth"]
     assert "other weights" in sentences["too much.pth"]
     assert main(["models"]) == 0

@@ -150,7 +150,7 @@ class LocalRun:
         return photo, options, replace(enhanced, report=replace(enhanced.report, seconds=stages))
 
     def _deadline(self, name: str) -> Checkpoint:
-        """A checkpoint that also stops the photo when it has kept the model busy for too long."""
+        """A checkpoint that also stops a photo that has kept the model busy for too long."""
         most = self._engine._limits.max_seconds
         end = time.monotonic() + most
 

@@ -1,4 +1,4 @@
-"""Networks that spandrel describes, and ours in place of its where ours are faster."""
+"""Runs networks that spandrel describes, and replaces some with our own, which are faster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Described(nn.Module):
         self._found = found
 
     def forward(self, x: Tensor) -> Tensor:
-        # Some make tensors of their own in fp32, such as masks: all are brought to one precision.
+        # Some networks create further tensors, such as masks, in fp32; autocast makes them match.
         with torch.autocast(x.device.type, x.dtype, enabled=x.dtype != torch.float32):
             out: Tensor = self._found(x)
         return out
@@ -52,7 +52,7 @@ def device_for(found: Descriptor, device: Device) -> Device:
 
 
 def rrdbnet_of(found: Descriptor) -> RRDBNet | None:
-    """Our network with the weights of an ESRGAN, or None for variants that ours cannot be."""
+    """Our network with the weights of an ESRGAN, or None for variants that it does not cover."""
     built = found.model.hyperparameters
     if built["plus"] or found.scale * (built["shuffle_factor"] or 1) != 4:
         return None

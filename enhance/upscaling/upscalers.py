@@ -54,8 +54,8 @@ class TiledNet:
     tile, in the pixels that the network sees; it must cover what the network looks at for seams to
     be invisible. multiple: the network takes only heights and widths that are multiples of it, or
     divides the picture into such blocks. largest_tile: larger ones are slower. adapts: the network
-    may work on soft parts of the photo at a smaller size. keeps_colours: the network should not
-    change colour and brightness of larger areas, so the photo's are kept.
+    may work on blurry parts of the photo at a reduced size. keeps_colours: the network is not meant
+    to change the colour and brightness of larger areas, so the photo's are kept.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class _Region:
             _fade_in(core, region.start, upscale)
             for core, region in zip(part.core, self.area, strict=True)
         )
-        if rows[0] == columns[0] == 1:  # they rise, so all of it lies inside
+        if rows[0] == columns[0] == 1:  # weights rise, so the whole tile lies inside
             target[:] = big
         else:
             weight = rows[:, None, None] * columns[:, None]
@@ -196,7 +196,7 @@ def _regions(rgb: Pixels, size: int, space: ColourSpace) -> list[_Region]:
 
 
 def _fade_in(core: slice, start: int, upscale: int) -> FloatArray:
-    """0..1 for each output pixel of `core`: how far it lies inside a region from `start` on."""
+    """0..1 for each output pixel of `core`: how far inside a region that begins at `start`."""
     if start == 0:
         return np.ones((core.stop - core.start) * upscale, np.float32)
     inside = np.arange((core.start - start) * upscale, (core.stop - start) * upscale) + 0.5

@@ -1,6 +1,6 @@
-"""Models of all architectures that spandrel knows, from files that nobody vouches for.
+"""Reads models of all architectures that spandrel knows, from files that nobody vouches for.
 
-spandrel says what a file is. The file is read here, not by it: without running code.
+Spandrel identifies the model, but the file is read here, without running any code in it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The named tensors of a file, out of whatever its training wrapped around them.
+    """The named tensors of a file, without whatever the training wrapped around them.
 
     Raises WeightsMissing when it cannot be read, WeightsInvalid when it holds no weights.
     """
@@ -41,7 +41,7 @@ def read_model(path: Path) -> Descriptor:
     """The model in a file: RGB (n, 3, h, w) → (n, 3, s·h, s·w), on the CPU.
 
     Raises as `read_state`, and WeightsInvalid when the architecture is unknown, its weights are
-    incomplete, or it is no model from colour picture to colour picture that can work on tiles.
+    incomplete, or it is not a model that turns colour photos into colour photos in tiles.
     """
     state = read_state(path)
     from spandrel import ImageModelDescriptor, ModelTiling, UnsupportedModelError
@@ -49,16 +49,14 @@ def read_model(path: Path) -> Descriptor:
     try:
         found = _architectures().load(state)
     except UnsupportedModelError:
-        raise WeightsInvalid(
-            say("{file} is of an architecture that is not known here.", file=path.name)
-        ) from None
-    except Exception as error:  # foreign shapes make constructors raise almost anything
+        raise WeightsInvalid(say("{file} has an unknown architecture.", file=path.name)) from None
+    except Exception as error:  # unexpected shapes make constructors raise almost anything
         log.info("%s: %r", path, error)
         raise WeightsInvalid(
-            say("{file} has other weights than its architecture needs.", file=path.name)
+            say("The weights in {file} do not fit its architecture.", file=path.name)
         ) from error
     if not isinstance(found, ImageModelDescriptor):
-        raise WeightsInvalid(say("{file} needs a mask of what to paint anew.", file=path.name))
+        raise WeightsInvalid(say("{file} is for inpainting, which needs a mask.", file=path.name))
     if (found.input_channels, found.output_channels) != (3, 3):
         raise WeightsInvalid(say("{file} is not a model for colour photos.", file=path.name))
     if found.tiling is ModelTiling.INTERNAL:
@@ -70,7 +68,7 @@ def read_model(path: Path) -> Descriptor:
 
 @cache
 def _architectures() -> ArchRegistry:
-    """Those of spandrel, and of spandrel_extra_arches where it is installed."""
+    """Spandrel's architectures, and those of spandrel_extra_arches if it is installed."""
     from spandrel import MAIN_REGISTRY
 
     try:

@@ -207,6 +207,7 @@ def test_every_family_is_here_or_named() -> None:
         "CodeFormer": "a test of its own",
         "GFPGAN": "a test of its own",
         "RestoreFormer": "a test of its own",
+        "RestoreFormer++": "a test of its own",
         "AdaCode": "like FeMaSR",
         "FeMaSR": "140 MB at its smallest, and the nearest of random codes may be any",
         "AuraSR": "invents its result from random numbers, 64 to 256 pixels only",
@@ -302,6 +303,52 @@ def test_face_restorers(dropped: Path) -> None:
     faces = np.random.default_rng(0).random((1, 512, 512, 3), np.float32)
     restored = ResidentModels(CPU).restorer("mine.pth")(faces, lambda: None)
     assert restored.shape == faces.shape and 0 <= restored.min() < restored.max() <= 1
+
+
+def test_restoreformer_plus_plus(dropped: Path) -> None:
+    """Its source differs from RestoreFormer's in four heads rather than eight, attention in the
+    decoder at 32×32 pixels too, and in the prefix of its keys."""
+    torch.manual_seed(0)
+    plain = spandrel.RestoreFormer.RestoreFormer(
+        n_embed=16, ch=32, ch_mult=(1, 1, 1, 1, 1, 2), num_res_blocks=1, head_size=4
+    )
+    state = {f"vqvae.{key}": value for key, value in plain.state_dict().items()}
+    for block in range(2):
+        prefix = f"vqvae.decoder.up.4.attn.{block}."
+        for norm in ("norm1", "norm2"):
+            state[f"{prefix}{norm}.weight"], state[f"{prefix}{norm}.bias"] = torch.rand(2, 32)
+        for part in ("q", "k", "v", "proj_out"):
+            state[f"{prefix}{part}.weight"] = torch.randn(32, 32, 1, 1)
+            state[f"{prefix}{part}.bias"] = torch.zeros(32)
+    training = {"loss.discriminator.main.0.weight": torch.zeros(4, 3, 4, 4)}
+    torch.save({"state_dict": state | training, "epoch": 7}, dropped / "RestoreFormer++.ckpt")
+
+    assert option_values("restorer")[-2] == "RestoreFormer++.ckpt"
+    found = read_model(dropped / "RestoreFormer++.ckpt")
+    assert (found.architecture.id, found.purpose) == ("RestoreFormer++", "FaceSR")
+    net = found.model
+    assert set(net.state_dict()) == {key.removeprefix("vqvae.") for key in state}
+    heads = {module.head_size for module in net.modules() if hasattr(module, "head_size")}
+    assert heads == {4}
+
+    crops = np.random.default_rng(0).random((1, 512, 512, 3)).astype(np.float32)
+    restorer = ResidentModels(CPU).restorer("RestoreFormer++.ckpt")
+    restored = restorer(crops, lambda: None)
+    assert restored.shape == crops.shape and restored.std() > 0
+
+    batch = torch.from_numpy(crops).permute(0, 3, 1, 2) * 2 - 1
+    seen: list[Tensor] = []
+    blocks = net.decoder.up[4].attn
+    blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[1]))
+    with torch.inference_mode():
+        features = net.encoder(batch)
+        ours = net(batch)[0]
+        assert torch.equal(seen[0], features["block_4"]), "it attends to the encoder's level"
+        net.decoder.up[4].attn = nn.ModuleList()
+        without = net(batch)[0]
+    result = ours[0].permute(1, 2, 0).numpy() / 2 + 0.5
+    assert np.abs(restored[0] - result.clip(0, 1)).max() < 1e-4
+    assert not torch.equal(ours, without)
 
 
 def test_out_of_memory_means_smaller_tiles_and_work_can_be_stopped(

@@ -21,7 +21,7 @@ from enhance.weights.verified import weights_folder
 
 log = logging.getLogger(__name__)
 
-_SUFFIXES = (".pth", ".safetensors")
+_SUFFIXES = (".pth", ".safetensors", ".ckpt")
 
 
 @dataclass(frozen=True)

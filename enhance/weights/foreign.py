@@ -6,6 +6,7 @@ Spandrel identifies the model, but the file is read here, without running any co
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_RESTOREFORMER = (
+    "vqvae."  # in its own checkpoints, beside networks that are needed for training only
+)
+
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """The named tensors of a file, without whatever the training wrapped around them.
@@ -34,7 +39,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
     from spandrel import canonicalize_state_dict
 
     content = read_checkpoint(path)
-    return tensors(canonicalize_state_dict(content) if isinstance(content, dict) else None, path)
+    if isinstance(content, dict):
+        content = canonicalize_state_dict(content)
+        if inner := {key for key in content if str(key).startswith(_RESTOREFORMER)}:
+            content = {key.removeprefix(_RESTOREFORMER): content[key] for key in inner}
+    return tensors(content, path)
 
 
 def read_model(path: Path) -> Descriptor:
@@ -53,7 +62,7 @@ def read_model(path: Path) -> Descriptor:
     except Exception as error:  # unexpected shapes make constructors raise almost anything
         log.info("%s: %r", path, error)
         raise WeightsInvalid(
-            say("The weights in {file} do not fit its architecture.", file=path.name)
+            say("{file} contains weights that do not fit its architecture.", file=path.name)
         ) from error
     if not isinstance(found, ImageModelDescriptor):
         raise WeightsInvalid(say("{file} is for inpainting, which needs a mask.", file=path.name))
@@ -68,13 +77,16 @@ def read_model(path: Path) -> Descriptor:
 
 @cache
 def _architectures() -> ArchRegistry:
-    """Spandrel's architectures, and those of spandrel_extra_arches if it is installed."""
-    from spandrel import MAIN_REGISTRY
+    """Spandrel's architectures, RestoreFormer++, and, if installed, spandrel_extra_arches."""
+    from spandrel import MAIN_REGISTRY, ArchId, ArchSupport
 
-    try:
-        import spandrel_extra_arches
-    except ImportError:
-        return MAIN_REGISTRY
+    from enhance.weights.restoreformer import RestoreFormerPlusPlus
+
     registry = MAIN_REGISTRY.copy()
-    registry.add(*spandrel_extra_arches.EXTRA_REGISTRY)
+    before = (ArchId("RestoreFormer"),)
+    registry.add(ArchSupport.from_architecture(RestoreFormerPlusPlus(), before))
+    with suppress(ImportError):
+        import spandrel_extra_arches
+
+        registry.add(*spandrel_extra_arches.EXTRA_REGISTRY)
     return registry

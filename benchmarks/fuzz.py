@@ -39,7 +39,8 @@ from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import Decoder, decode
-from enhance.pipeline import DamageDetector, Detector, Enhancer, Masker, Restorer, Upscaler
+from enhance.pipeline import Enhancer
+from enhance.protocols import DamageDetector, Detector, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo, Pixels, Result, Source
 from enhance.upscaling.upscalers import Lanczos
 

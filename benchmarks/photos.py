@@ -88,3 +88,9 @@ def sepia(rgb: Rgb) -> Rgb:
     """An old print: brown, faded."""
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) * 0.8 + 30
     return np.clip(grey[..., None] * np.array([1.05, 0.93, 0.76]), 0, 255).astype(np.uint8)
+
+
+def times(photo: Rgb, factor: float) -> tuple[int, int]:
+    """(width, height) of a photo enlarged so many times."""
+    width, height = (max(1, round(side * factor)) for side in photo.shape[1::-1])
+    return width, height

@@ -28,7 +28,7 @@ import torch
 from torch import nn
 
 from benchmarks.memory import forget_peak, in_use, peak
-from benchmarks.photos import Rgb, group
+from benchmarks.photos import Rgb, group, times
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels, load_enhancer
 from enhance.catalogue import MODELS, weight_files
@@ -37,7 +37,7 @@ from enhance.limits import Limits
 from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Options, Setup, WorkingSize
-from enhance.pipeline import Upscaler
+from enhance.protocols import Upscaler
 from enhance.records import Face, Photo
 from enhance.upstream import prepare
 from enhance.web.page.presets import PRESETS
@@ -215,11 +215,12 @@ class Setting:
         """Both sides' work on a photo, ×2."""
         enhancer = load_enhancer(Setup(), Limits())
         photo = Photo("group", rgb, "PNG")
-        options = Options(upscale=2, background=background)
+        upscale = 2
+        options = Options(upscale=upscale, background=background)
         plain = replace(options, weight=0, background="lanczos")
         found = list(enhancer(photo, plain, lambda: None).report.faces)
         upscaler = None if background == "lanczos" else upstream_upscaler(self.folder)
-        upstream = upstream_restorer(self.folder, self.checkpoint, found, options.upscale, upscaler)
+        upstream = upstream_restorer(self.folder, self.checkpoint, found, upscale, upscaler)
         bgr = np.ascontiguousarray(rgb[..., ::-1])
 
         def ours() -> dict[str, float]:
@@ -332,12 +333,13 @@ def backgrounds(setting: Setting, edge: int, repeat: int) -> list[Row]:
     upstream = upstream_upscaler(setting.folder)
     models = ResidentModels(Setup())
     theirs = seconds(lambda: upstream.enhance(bgr, outscale=2), repeat)
+    size, options = times(rgb, 2), Options(working_size="full")
     alone = [
         _row(
             f"{name} alone, {edge}×{edge}, ×2",
             theirs,
             seconds(
-                lambda name=name: models.upscaler(name)(rgb, 2, 512, lambda: None),  # type: ignore[misc]
+                lambda name=name: models.upscaler(name)(rgb, size, options, lambda: None),  # type: ignore[misc]
                 repeat + 1,
             ),
         )
@@ -374,7 +376,8 @@ def whole_backgrounds(precisions: tuple[str, ...], edge: int, repeat: int) -> li
                 rgb: Rgb = rgb,
                 working_size: WorkingSize = working_size,
             ) -> None:
-                upscaler(rgb, 2, 512, lambda: None, working_size=working_size)
+                options = Options(working_size=working_size)
+                upscaler(rgb, times(rgb, 2), options, lambda: None)
 
             spent.append(seconds(run, repeat) / (edge * edge / 1e6))
             rows.append(

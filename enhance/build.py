@@ -1,4 +1,4 @@
-"""From a row of the catalogue to a model on its device: one loader for each architecture."""
+"""Loads the models of the catalogue onto their device; one loader per architecture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import numpy as np
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from enhance.catalogue import models as rows
 from enhance.choices import resolve, weights_path
@@ -26,13 +26,14 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.model_spec import Kind, ModelSpec
 from enhance.networks.damage import DamageNet
-from enhance.networks.described import Described, rrdbnet_of
+from enhance.networks.described import Described, First, device_for, rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.options import Options, Setup
-from enhance.pipeline import Detector, Enhancer, Masker, Restorer, Upscaler
+from enhance.pipeline import Enhancer
+from enhance.protocols import Detector, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo
 from enhance.repair.detect import DamageDetector
 from enhance.upscaling.tiles import largest_tile
@@ -51,11 +52,11 @@ log = logging.getLogger(__name__)
 # How far RRDBNet looks: with this much context the result of a tile differs from the whole
 # photo's by at most one grey level.
 _RRDB_OVERLAP = 64
-# Context for networks of which nothing is known, and blocks at which their windows of attention
-# begin in a tile as in the whole photo.
+# Context for networks about which nothing is known. Tiles begin at multiples of 16 pixels, so that
+# windows of attention lie as they would in the whole photo.
 _FOREIGN_OVERLAP = 64
 _FOREIGN_MULTIPLE = 16
-_TRIAL = 48  # edge of the picture that warms the models up and tells how fast they are
+_TRIAL = 48  # side of the picture with which the models are warmed up and timed
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ T = TypeVar("T")
 class ResidentModels:
     """Models by name, each loaded once, when first asked for. Not thread-safe.
 
-    Of those in the models folder only the last is kept: there may be hundreds.
+    Of those in the models folder, only the last one used is kept, as there may be hundreds.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -101,7 +102,7 @@ class ResidentModels:
         return self._loaded[model]  # type: ignore[return-value]
 
     def _forget(self, kind: Kind) -> None:
-        """Give back what the last model of the models folder takes."""
+        """Free the memory of the last model of this kind from the models folder."""
         for model in list(self._loaded):
             if model.kind == kind and isinstance(model.weights, ModelFile):
                 del self._loaded[model]
@@ -109,7 +110,7 @@ class ResidentModels:
 
     @cached_property
     def damage_detector(self) -> DamageDetector:
-        """What finds scratches and dust."""
+        """The network that finds scratches and dust."""
         net = DamageNet()
         net.load_state_dict(safetensors.torch.load(DAMAGE.read()))
         return DamageDetector(ResidentNet(net, self.runs_on))
@@ -129,7 +130,7 @@ class ResidentModels:
     def state(self, model: ModelSpec) -> Iterator[dict[str, Tensor]]:
         """The tensors of a model's weights by name, on the CPU.
 
-        Raises WeightsError, also when the block finds that they do not fit its network.
+        Raises WeightsError, also when the block raises because they do not fit its network.
         """
         if isinstance(model.weights, PackagedFile):
             state = safetensors.torch.load(model.weights.read())
@@ -152,9 +153,9 @@ def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
 
 
 def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
-    """RestoreFormer and its like, which are networks around a codebook."""
-    net = _First(models.described(model).model)
-    # Always fp32: the codebook's distances tie in half precision and other codes are chosen.
+    """RestoreFormer and similar networks, which are built around a codebook."""
+    net = First(models.described(model).model)
+    # Always fp32: in half precision, distances to the codebook tie, and the wrong codes are chosen.
     device = replace(models.runs_on, precision="fp32", memory_format=torch.contiguous_format)
     return FaceNet(model.name, ResidentNet(net, device))
 
@@ -183,14 +184,9 @@ def _spandrel(models: ResidentModels, model: ModelSpec) -> Upscaler:
 
 def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upscaler:
     """spandrel's network over tiles."""
-    device = replace(models.runs_on, memory_format=torch.contiguous_format)
-    if not {"fp32": True, "fp16": found.supports_half, "bf16": found.supports_bfloat16}[
-        device.precision
-    ]:
-        device = replace(device, precision="fp32")
     return TiledNet(
         model.name,
-        ResidentNet(Described(found), device),
+        ResidentNet(Described(found), device_for(found, models.runs_on)),
         scale=found.scale,
         overlap=_FOREIGN_OVERLAP,
         multiple=lcm(_FOREIGN_MULTIPLE, found.size_requirements.multiple_of),
@@ -235,12 +231,12 @@ def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
     net = ParseNet(in_size=512, out_size=512, parsing_ch=19)
     with models.state(model) as state:
         net.load_state_dict(state)
-    return ParseNetMasker(ResidentNet(_First(net), models.runs_on))
+    return ParseNetMasker(ResidentNet(First(net), models.runs_on))
 
 
 Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]
 
-# How a model of each architecture is made.
+# The loaders of each kind by `ModelSpec.architecture`.
 _RESTORERS: dict[str, Loader[Restorer]] = {
     "gfpgan": _gfpgan,
     "spandrel": _face_net,
@@ -262,20 +258,8 @@ _MASKERS: dict[str, Loader[Masker]] = {
 }
 
 
-class _First(nn.Module):
-    """The first output of a network that has several."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        first: Tensor = self.net(x)[0]
-        return first
-
-
 def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
-    """An enhancer whose everyday models are in memory and warm.
+    """An enhancer whose default models are loaded and warmed up.
 
     Raises WeightsError when weights are missing or altered.
     """
@@ -291,9 +275,10 @@ def _trial(models: ResidentModels) -> float:
     """Seconds per pixel that the bundled ×4 network takes on this machine."""
     upscaler = models.upscaler("realesrgan")
     picture = np.zeros((_TRIAL, _TRIAL, 3), np.uint8)
+    options = Options(tile=_TRIAL, working_size="full")
     seconds = []
     for _ in range(2):  # the first pass also prepares kernels and memory
         start = time.perf_counter()
-        upscaler(picture, 4, _TRIAL, lambda: None)
+        upscaler(picture, (4 * _TRIAL, 4 * _TRIAL), options, lambda: None)
         seconds.append(time.perf_counter() - start)
     return min(seconds) / _TRIAL**2

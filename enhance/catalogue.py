@@ -1,7 +1,7 @@
 """Every model as data: what it is called, what it costs, where its weights are.
 
-A further model is a row of the table; one of another architecture also needs a loader in
-`enhance.build`. Files in the models folder become rows whenever models are listed.
+To add a model, add a row to the table; a new architecture also needs a loader in `enhance.build`.
+Files in the models folder become rows whenever models are listed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _GFPGAN_LICENCE = say(
     "Apache-2.0; its LICENSE file also includes NVIDIA's terms for StyleGAN2 "
     "(research or evaluation only) and those of DFDNet"
 )
-_OURS = "MIT"  # no weights, only code of this package
+_OURS = "MIT"  # for code of this package without weights
 _GPU = ("cuda", "mps")
 _ANY = ("cpu", *_GPU)
 
@@ -243,7 +243,7 @@ _TABLE = (
 )
 
 MODELS = {model.name: model for model in _TABLE}
-"""All models by name, those that "auto" prefers before others."""
+"""All models by name; of each kind, those that "auto" prefers come first."""
 
 
 def models(kind: Kind) -> list[ModelSpec]:
@@ -254,7 +254,7 @@ def models(kind: Kind) -> list[ModelSpec]:
 
 
 def option_values(kind: Kind) -> list[str]:
-    """What the option of that kind may be: names of models, and "auto" or "none" where it may."""
+    """The values of this option: names of models, and "auto" or "none" where they are allowed."""
     rows = models(kind)
     automatic = ["auto"] if any(model.auto for model in rows) else []
     without = ["none"] if kind == "restorer" else []
@@ -262,16 +262,16 @@ def option_values(kind: Kind) -> list[str]:
 
 
 def weight_files(names: Iterable[str] | None = None) -> dict[str, WeightFile]:
-    """The weight files that can be downloaded, of these models or of all, by the model's name."""
+    """The downloadable weight files of these models, or of all models, by model name."""
     chosen = MODELS if names is None else names
     files = {name: MODELS[name].weights for name in chosen if name in MODELS}
     return {name: file for name, file in files.items() if isinstance(file, WeightFile)}
 
 
 def _refresh() -> None:
-    """Make a row of each usable file in the models folder, and drop those of files that are gone.
+    """Make a row for each usable file in the models folder, and drop the rows of deleted files.
 
-    Their names have an extension, so none is that of a row of the table.
+    Their names have a file extension, so they cannot clash with the table's.
     """
     rows = {file.path.name: spec_of(file, what) for file, what in identified().items()}
     for name, model in list(MODELS.items()):

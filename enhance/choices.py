@@ -1,4 +1,4 @@
-"""What "auto" means, decided in one place by what is on this machine, and why."""
+"""Decides what "auto" means, from the models that are on this machine."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from enhance.weights.verified import locate
 
 
 def required_weights(options: Options) -> dict[str, WeightFile]:
-    """The files to download for these options, by their models' names; for "auto" faces the best
-    model's."""
+    """The downloadable weight files that these options need, by model name.
+
+    For the restorer "auto", those of the best model.
+    """
     restorer = models("restorer")[0].name if options.restorer == "auto" else options.restorer
     return weight_files([restorer, options.background, options.detector, options.masker])
 
@@ -27,9 +29,9 @@ def is_present(model: ModelSpec, explicit: Path | None = None) -> bool:
 
 
 def weights_path(model: ModelSpec, explicit: Path | None) -> Path:
-    """The file of a model: the verified one if its weights are downloaded.
+    """The path of a model's weight file, verified if it comes from a download.
 
-    Raises WeightsMissing, saying how to get it. Never downloads.
+    Never downloads; raises WeightsMissing, which says how to get the file.
     """
     if isinstance(model.weights, ModelFile):
         return model.weights.path
@@ -51,9 +53,11 @@ def resolve(
     options: Options, device: str, explicit: Path | None = None
 ) -> tuple[Options, tuple[str, ...]]:
     """The options without "auto", and a sentence for each choice that was not the best."""
+    chosen: dict[str, str] = {}
     notes = []
     if options.restorer == "auto":
         best = _best("restorer", device, explicit)
+        chosen["restorer"] = best.name
         if not isinstance(best.weights, WeightFile):
             notes.append(
                 say(
@@ -62,15 +66,14 @@ def resolve(
                     name=models("restorer")[0].name,
                 )
             )
-        options = replace(options, restorer=best.name)
-    if options.background == "auto":
-        options = replace(options, background=_best("background", device, explicit).name)
     if options.background_weight == 0:  # nothing of the model would be seen
-        options = replace(options, background="lanczos")
-    return options, tuple(notes)
+        chosen["background"] = "lanczos"
+    elif options.background == "auto":
+        chosen["background"] = _best("background", device, explicit).name
+    return replace(options, **chosen), tuple(notes)  # type: ignore[arg-type]
 
 
 def _best(kind: Kind, device: str, explicit: Path | None) -> ModelSpec:
-    """The first in the table that "auto" may take on this device, and that is there."""
+    """The first model in the table that is present and that "auto" may choose on this device."""
     able = (model for model in models(kind) if device in model.auto)
     return next(model for model in able if is_present(model, explicit))

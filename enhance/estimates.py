@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from math import prod
 
 from enhance.catalogue import MODELS
 from enhance.choices import resolve
@@ -11,7 +12,10 @@ from enhance.i18n import Sentence, say
 from enhance.options import Options
 from enhance.records import EngineInfo, Report
 
-_STEPS = {"repair": 0.004, "tone": 0.002}  # what comes before, in the catalogue's unit
+_STEPS = {
+    "repair": 0.004,
+    "tone": 0.002,
+}  # costs of the steps before the models, as in the catalogue
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
 _PATIENCE = 20  # seconds for which a page waits while the models are loading
@@ -27,7 +31,7 @@ class Estimator:
     def __init__(self, info: Callable[[], EngineInfo | None]) -> None:
         """info: returns the engine's `info`, None until its models are loaded."""
         self._info = info
-        self._learnt: dict[str, float] = {}  # measured cost of each model, in the catalogue's unit
+        self._learnt: dict[str, float] = {}  # measured cost of each model, as in the catalogue
         self._per_output_megapixel = _MEGAPIXEL_SECONDS
         self._lock = threading.Lock()
         self._loading_ended = threading.Event()
@@ -58,12 +62,15 @@ class Estimator:
         if info is None:
             return None
         options, _ = resolve(options, info.device)
-        per_face = self._cost(options.restorer) * info.pixel_seconds
-        per_pixel = self._cost(options.background)
-        per_pixel += sum(self._cost(step) for step in _STEPS if getattr(options, step) != "off")
-        per_pixel *= info.pixel_seconds
-        per_pixel += self._per_output_megapixel * options.upscale**2 / 1e6
-        return sum(per_pixel * width * height + per_face * faces for width, height in sizes)
+        background = self._cost(options.background)
+        steps = sum(self._cost(step) for step in _STEPS if getattr(options, step) != "off")
+        restorer = self._cost(options.restorer) * faces
+        seconds = 0.0
+        for size in sizes:
+            photo, output = prod(size), prod(options.output_size(size))
+            cost = background * min(photo, output) + steps * photo + restorer
+            seconds += cost * info.pixel_seconds + self._per_output_megapixel * output / 1e6
+        return seconds
 
     def learn(self, report: Report) -> None:
         """Add a finished photo's stages to the running means."""
@@ -71,17 +78,18 @@ class Estimator:
         if info is None:
             return
         spent = dict(report.seconds)
-        pixels = report.source_size[0] * report.source_size[1] * info.pixel_seconds
-        output = report.output_size[0] * report.output_size[1] / 1e6
+        photo, output = prod(report.source_size), prod(report.output_size)
         with self._lock:
-            self._blend(report.background, spent.pop("upscale", 0.0) / pixels)
+            # A background network sees no more pixels than the result has.
+            seen = min(photo, output) * info.pixel_seconds
+            self._blend(report.background, spent.pop("upscale", 0.0) / seen)
             for step in _STEPS.keys() & spent.keys():
-                self._blend(step, spent.pop(step) / pixels)
+                self._blend(step, spent.pop(step) / (photo * info.pixel_seconds))
             restore = spent.pop("restore", 0.0) / info.pixel_seconds
             if report.restored:
                 self._blend(report.restorer, restore / len(report.restored))
             # Tiny photos say nothing about the time per megapixel.
-            rest = sum(spent.values()) / max(output, 0.25)
+            rest = sum(spent.values()) / max(output / 1e6, 0.25)
             self._per_output_megapixel += _FRESH * (rest - self._per_output_megapixel)
 
     def _blend(self, model: str, cost: float) -> None:

@@ -1,4 +1,4 @@
-"""What there is to say about a model: a row of the catalogue."""
+"""Describes a model: a row of the catalogue."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from enhance.weights.files import ModelFile, PackagedFile, WeightFile
 from enhance.weights.folder import Identity
 
 Kind = Literal["restorer", "background", "detector", "masker"]
-"""The option whose value a model is."""
+"""The option that a model is a value of."""
 
 FOLDER_KINDS: tuple[Kind, ...] = ("restorer", "background")
-"""What files in the models folder can be."""
+"""The kinds of models that the models folder can hold."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """A model: a row of the table.
 
-    name: the option's value; no two models have the same. label: what the page calls it.
+    name: the option's value, unique among all models. label: what the page calls it.
     architecture: which loader of `enhance.build` makes it. weights: None if it has none.
     licence: of the weights, or of the code if there are none.
-    cost: what it takes per face (restorers) or per pixel of the photo (backgrounds), in input
-    pixels of the bundled ×4 network, measured on a CPU; the start of an estimate that learns.
-    auto: the types of devices on which "auto" may choose it: the first in the table that may, and
-    whose weights are there, is taken.
+    cost: time per face (restorers) or per pixel of the photo (backgrounds), measured on a CPU, in
+    units of what the bundled ×4 network takes per input pixel. Estimates start from it.
+    auto: the types of devices on which "auto" may choose the model. It takes the first in the table
+    that is allowed and whose weights are present.
     """
 
     kind: Kind
@@ -40,13 +40,13 @@ class ModelSpec:
     auto: tuple[str, ...] = ()
 
 
-# The architectures that have a loader of their own, by spandrel's names.
+# Spandrel's name of each architecture that has its own loader → `ModelSpec.architecture`.
 _OWN_LOADERS = {"GFPGAN": "gfpgan", "ESRGAN": "rrdbnet", "Compact": "srvgg"}
-_X4PLUS_PARAMETERS = 16_700_000  # at a cost of 1; the more parameters, the more a pixel takes
+_X4PLUS_PARAMETERS = 16_700_000  # of the network whose cost is 1; taken to be proportional
 
 
 def spec_of(file: ModelFile, what: Identity) -> ModelSpec:
-    """The row of a file in the models folder, called by its name."""
+    """The row for a file in the models folder, named after the file."""
     if what.faces:
         about = say("{architecture}: restores faces.", architecture=what.architecture)
     elif what.scale == 1:
@@ -64,6 +64,6 @@ def spec_of(file: ModelFile, what: Identity) -> ModelSpec:
         about=about,
         architecture=_OWN_LOADERS.get(what.architecture, "spandrel"),
         weights=file,
-        licence=say("that of whoever made this file; not known here"),
+        licence=say("unknown; ask whoever published the file"),
         cost=30_000 if what.faces else what.parameters / _X4PLUS_PARAMETERS,
     )

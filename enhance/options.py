@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -16,7 +17,10 @@ Metadata = Literal["keep", "no-location", "strip"]
 WorkingSize = Literal["auto", "full"]
 FaceColours = Literal["photo", "model"]
 Switch = Literal["off", "auto"]
-UPSCALES = (1, 2, 3, 4)
+UPSCALES = (0.25, 4)
+"""The smallest and the largest `Options.upscale`."""
+LONGEST_SIDE = 65_535
+"""The largest `Options.longer_side`, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,9 @@ class Setup:
 class Options:
     """How to enhance a photo. Changing it reloads nothing.
 
-    upscale: final size relative to the photo: 1, 2, 3 or 4.
+    upscale: final size relative to the photo, from 0.25 to 4; below 1 the result is smaller.
+    longer_side: length of the result's longer side in pixels, in place of `upscale`; 0 leaves the
+        size to `upscale`.
     restorer: the face model; "none" leaves faces to the background upscaler, "auto" takes the
         best one whose weights are on this machine.
     weight: 0 keeps the photo's own faces, 1 takes the restored ones; values between blend them.
@@ -60,7 +66,8 @@ class Options:
         "strip" removes all of it.
     """
 
-    upscale: int = 2
+    upscale: float = 2
+    longer_side: int = 0
     restorer: str = "auto"
     weight: float = 1.0
     background: str = "auto"
@@ -82,28 +89,53 @@ class Options:
     quality: int = 95
     metadata: Metadata = "keep"
 
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of the result for a photo of `size`."""
+        scale = self.longer_side / max(size) if self.longer_side else self.upscale
+        width, height = (max(1, round(side * scale)) for side in size)
+        return width, height
+
+    @staticmethod
+    def choices() -> dict[str, Sequence[str]]:
+        """The values that options of a few words may have, by the option's name."""
+        return {
+            "restorer": option_values("restorer"),
+            "background": option_values("background"),
+            "working_size": get_args(WorkingSize),
+            "face_colours": get_args(FaceColours),
+            "repair": get_args(Switch),
+            "tone": get_args(Switch),
+            "faces": get_args(FaceChoice),
+            "detector": option_values("detector"),
+            "masker": option_values("masker"),
+            "format": get_args(OutputFormat),
+            "metadata": get_args(Metadata),
+        }
+
     def __post_init__(self) -> None:
         def require(ok: bool, sentence: Sentence) -> None:
             if not ok:
                 raise OptionsError(sentence)
 
+        least, most = UPSCALES
         require(
-            self.upscale in UPSCALES,
-            say("upscale must be 1, 2, 3 or 4, not {value}.", value=self.upscale),
+            least <= self.upscale <= most,
+            say(
+                "upscale must be between {least} and {most}, not {value}.",
+                least=least,
+                most=most,
+                value=self.upscale,
+            ),
         )
-        for name, allowed in (
-            ("restorer", option_values("restorer")),
-            ("background", option_values("background")),
-            ("working_size", get_args(WorkingSize)),
-            ("face_colours", get_args(FaceColours)),
-            ("repair", get_args(Switch)),
-            ("tone", get_args(Switch)),
-            ("faces", get_args(FaceChoice)),
-            ("detector", option_values("detector")),
-            ("masker", option_values("masker")),
-            ("format", get_args(OutputFormat)),
-            ("metadata", get_args(Metadata)),
-        ):
+        require(
+            0 <= self.longer_side <= LONGEST_SIDE,
+            say(
+                "longer_side must be between 0 and {most} pixels, not {value}.",
+                most=LONGEST_SIDE,
+                value=self.longer_side,
+            ),
+        )
+        for name, allowed in self.choices().items():
             value = getattr(self, name)
             require(
                 value in allowed,

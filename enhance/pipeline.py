@@ -1,7 +1,7 @@
 """One photo from pixels to pixels: orchestration only, no torch, no concrete model.
 
 The restored faces stay beside the enlarged photo until it is finished: pasting needs no model, so
-it need not keep one waiting, and a face can still be left out.
+the model need not wait for it, and a face can still be left out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -19,112 +18,31 @@ from enhance.errors import PhotoTooLarge
 from enhance.faces.colours import match_colours
 from enhance.faces.geometry import CROP, Matrix, Patch, align, face_matrix, paste
 from enhance.faces.sharpness import is_sharp
-from enhance.i18n import Sentence, say
+from enhance.i18n import say
 from enhance.limits import Limits
-from enhance.options import FaceChoice, Options, WorkingSize
-from enhance.photos.colour import SRGB, ColourSpace, colour_space, srgb_view
-from enhance.records import (
-    Checkpoint,
-    EngineInfo,
-    Face,
-    FloatArray,
-    Photo,
-    Pixels,
-    Report,
-    Upscaled,
-)
+from enhance.notes import notes_on
+from enhance.options import FaceChoice, Options
+from enhance.photos.colour import ColourSpace, colour_space, srgb_view
+from enhance.protocols import Models
+from enhance.records import Checkpoint, EngineInfo, Face, Photo, Pixels, Report
 from enhance.repair.fill import fill
 from enhance.repair.mask import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from enhance.upscaling.interpolation import clean_edges, transparency
 
-_SPARES, _SPARED = "retinaface-mobilenet", 0.5  # finds the faces in which little is repaired
-_TOGETHER = 16  # faces restored at once: a crowd's crops need not lie in memory all at a time
-
-
-class Detector(Protocol):
-    """RGB photo → faces with landmarks, largest first."""
-
-    name: str
-
-    def __call__(self, rgb: Pixels, threshold: float) -> list[Face]: ...
-
-
-class Restorer(Protocol):
-    """Crops (n, 512, 512, 3) float32 RGB in 0..1 → restored crops of the same shape.
-
-    quick: rather soon than well, where there is a choice.
-    """
-
-    name: str
-
-    def __call__(
-        self, crops: FloatArray, checkpoint: Checkpoint, quick: bool = False
-    ) -> FloatArray: ...
-
-
-class Masker(Protocol):
-    """Restored crops → masks (n, 512, 512) float32 in 0..1."""
-
-    name: str
-
-    def __call__(self, restored: FloatArray) -> FloatArray: ...
-
-
-class Upscaler(Protocol):
-    """RGB photo → the photo `upscale` times as large, same dtype, in the same colour space.
-
-    precision: of its network; None if it has none.
-    """
-
-    name: str
-    precision: str | None
-
-    def __call__(
-        self,
-        rgb: Pixels,
-        upscale: int,
-        tile: int,
-        checkpoint: Checkpoint,
-        space: ColourSpace = SRGB,
-        working_size: WorkingSize = "full",
-    ) -> Upscaled: ...
-
-
-class DamageDetector(Protocol):
-    """RGB photo → (h, w) uint8: how likely each pixel is damaged, 255 being certain."""
-
-    def __call__(
-        self, rgb: Pixels, checkpoint: Checkpoint, space: ColourSpace = SRGB
-    ) -> Pixels: ...
-
-
-class Models(Protocol):
-    """The resident models, each loaded when first asked for, kept thereafter."""
-
-    device: str
-    precision: str
-
-    def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
-        """The options without "auto", and sentences about the choices made."""
-        ...
-
-    def detector(self, name: str) -> Detector: ...
-    def masker(self, name: str) -> Masker: ...
-    def restorer(self, name: str) -> Restorer: ...
-    def upscaler(self, name: str) -> Upscaler: ...
-    @property
-    def damage_detector(self) -> DamageDetector: ...
+# What finds the faces in which little is repaired, and its threshold.
+_SPARES, _SPARED = "retinaface-mobilenet", 0.5
+_TOGETHER = 16  # faces restored at once, so that a crowd's crops are not all in memory together
 
 
 @dataclass(frozen=True)
 class Enhanced:
     """An enhanced photo before its faces are pasted and it is encoded.
 
-    canvas: the photo upscaled, faces as they were. alpha: upscaled alike, or None. patches: the
-    restored faces, by their index in `report.faces`. Both are at full strength: how much of them
-    shows is decided when they are put together (`enhance.layers`). mended: the photo's pixels
-    after repair and toning, from which all this was made; None when nothing was done to them.
+    canvas: the resized photo with its original faces. alpha: resized in the same way, or None.
+    patches: the restored faces, by their index in `report.faces`. Both are at full strength: how
+    much of them shows is decided when they are put together (`enhance.layers`). mended: the photo's
+    pixels after repair and toning, from which all this was made; None if neither changed anything.
     """
 
     canvas: Pixels
@@ -134,8 +52,8 @@ class Enhanced:
     mended: Pixels | None = None
 
     def pasted(self, weight: float = 1.0) -> Pixels:
-        """The canvas, its faces now pasted into it, in place: to be called once."""
-        paste(self.canvas, list(self.patches.values()), self.report.upscale, weight)
+        """The canvas with the faces pasted into it, in place. Call this only once."""
+        paste(self.canvas, list(self.patches.values()), self.report.source_size, weight)
         return self.canvas
 
 
@@ -148,25 +66,19 @@ class Enhancer:
         self.info = info
 
     def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
-        """Detect, restore, upscale.
+        """Repair, tone, detect, restore, upscale.
 
         Raises PhotoTooLarge when the output would exceed the limits, Cancelled from `checkpoint`,
         and whatever the models raise.
         """
-        self._check_output(photo, options)
+        size = self._output_size(photo, options)
         clock = _Clock()
-        models = self._models
-        options, choices = models.resolve(options)
+        options, choices = self._models.resolve(options)
         space = colour_space(photo.icc, photo.grey)
         repaired = toned = 0.0
         if options.repair == "auto":
             with clock("repair"):
-                likelihood = models.damage_detector(photo.rgb, checkpoint, space)
-                marks = damage_mask(likelihood, options.repair_sensitivity)
-                seen = srgb_view(photo.rgb, space)
-                marks = spare_faces(marks, models.detector(_SPARES)(seen, _SPARED))
-                repaired = float(marks.mean())
-                photo = replace(photo, rgb=fill(photo.rgb, marks))
+                photo, repaired = self._repair(photo, options, checkpoint, space)
         if options.tone == "auto":
             with clock("tone"):
                 fading = judge(photo.rgb, space)
@@ -176,49 +88,35 @@ class Enhancer:
         patches: dict[int, Patch] = {}
         if options.restorer != "none":
             with clock("detect"):
-                seen = srgb_view(photo.rgb, space)
-                found = models.detector(options.detector)(seen, options.face_threshold)
-                found = [face for face in found if face.size >= options.min_face]
-                faces = choose_faces(found, options.faces, photo.size)
+                faces = self._find(photo, options, space)
             if faces and options.weight > 0:
                 with clock("restore"):
-                    patches = self._restore(photo, space, faces, options, checkpoint)
+                    patches = self._restore(photo, faces, options, checkpoint, space)
         with clock("upscale"):
-            upscaler = models.upscaler(options.background)
-            rgb = clean_edges(photo.rgb, photo.alpha, options.upscale)
-            upscaled = upscaler(
-                rgb, options.upscale, options.tile, checkpoint, space, options.working_size
-            )
-            # Transparency is no picture content: it is only ever interpolated.
-            alpha = photo.alpha
-            if alpha is not None:
-                alpha = transparency(alpha, options.upscale)
-        notes = [*photo.notes, *choices]
-        if options.repair == "auto":
-            notes.append(_repaired(repaired))
-        if options.tone == "auto" and not toned:
-            notes.append(say("The colours have not faded: left as they are."))
-        if options.restorer != "none" and not faces:
-            notes.append(
-                say("No face was found: the whole photo was enhanced, but no face was restored.")
-            )
-        elif len(patches) < len(faces) and options.weight > 0:
-            notes.append(_left_alone(len(faces) - len(patches), len(faces)))
+            upscaler = self._models.upscaler(options.background)
+            rgb = clean_edges(photo.rgb, photo.alpha, size)
+            upscaled = upscaler(rgb, size, options, checkpoint, space)
+            # Transparency is not part of the picture, so it is only ever interpolated.
+            alpha = None if photo.alpha is None else transparency(photo.alpha, size)
         report = Report(
             name=photo.name,
             source_size=photo.size,
-            output_size=(upscaled.rgb.shape[1], upscaled.rgb.shape[0]),
+            output_size=size,
             faces=tuple(faces),
             restored=tuple(patches),
             restorer=options.restorer,
             background=options.background,
             detector=options.detector,
             masker=options.masker,
-            upscale=options.upscale,
-            device=models.device,
-            precision=models.precision,
+            upscale=_ratio(size, photo.size),
+            device=self._models.device,
+            precision=self._models.precision,
             seconds=clock.seconds,
-            notes=tuple(notes),
+            notes=(
+                *photo.notes,
+                *choices,
+                *notes_on(options, repaired, toned, len(faces), len(patches)),
+            ),
             background_precision=upscaler.precision,
             working_size=upscaled.working_size,
             repaired=round(repaired, 6),
@@ -227,29 +125,61 @@ class Enhancer:
         mended = photo.rgb if repaired or toned else None
         return Enhanced(upscaled.rgb, alpha, patches, report, mended)
 
+    def _output_size(self, photo: Photo, options: Options) -> tuple[int, int]:
+        width, height = size = options.output_size(photo.size)
+        if width * height > self._limits.max_output_pixels:
+            raise PhotoTooLarge(
+                say(
+                    "“{name}” would become {width} × {height} pixels; the limit is "
+                    "{megapixels:.0f} megapixels. Choose a smaller size.",
+                    name=photo.name,
+                    width=width,
+                    height=height,
+                    megapixels=self._limits.max_output_pixels / 1e6,
+                )
+            )
+        return size
+
+    def _repair(
+        self, photo: Photo, options: Options, checkpoint: Checkpoint, space: ColourSpace
+    ) -> tuple[Photo, float]:
+        """The photo with its damage filled in, and the share of its pixels that were damaged."""
+        likelihood = self._models.damage_detector(photo.rgb, checkpoint, space)
+        marks = damage_mask(likelihood, options.repair_sensitivity)
+        faces = self._models.detector(_SPARES)(srgb_view(photo.rgb, space), _SPARED)
+        marks = spare_faces(marks, faces)
+        return replace(photo, rgb=fill(photo.rgb, marks)), float(marks.mean())
+
+    def _find(self, photo: Photo, options: Options, space: ColourSpace) -> list[Face]:
+        """The faces that should be restored, largest first."""
+        detector = self._models.detector(options.detector)
+        found = detector(srgb_view(photo.rgb, space), options.face_threshold)
+        found = [face for face in found if face.size >= options.min_face]
+        return choose_faces(found, options.faces, photo.size)
+
     def _restore(
         self,
         photo: Photo,
-        space: ColourSpace,
         faces: list[Face],
         options: Options,
         checkpoint: Checkpoint,
+        space: ColourSpace,
     ) -> dict[int, Patch]:
-        """The faces' patches by index, without those that are degenerate or left alone."""
+        """The faces' patches by index, except for those that are degenerate or left unchanged."""
         placed = [(i, m) for i, m in enumerate(map(face_matrix, faces)) if m is not None]
         patches: dict[int, Patch] = {}
         for start in range(0, len(placed), _TOGETHER):
             some = dict(placed[start : start + _TOGETHER])
-            patches |= self._restore_some(photo, space, some, options, checkpoint)
+            patches |= self._restore_some(photo, some, options, checkpoint, space)
         return patches
 
     def _restore_some(
         self,
         photo: Photo,
-        space: ColourSpace,
         matrices: dict[int, Matrix],
         options: Options,
         checkpoint: Checkpoint,
+        space: ColourSpace,
     ) -> dict[int, Patch]:
         crops = np.empty((len(matrices), CROP, CROP, 3), np.float32)
         for crop, matrix in zip(crops, matrices.values(), strict=True):
@@ -275,20 +205,6 @@ class Enhancer:
             for i, crop, mask in zip(members, restored, masks, strict=True)
         }
 
-    def _check_output(self, photo: Photo, options: Options) -> None:
-        width, height = (side * options.upscale for side in photo.size)
-        if width * height > self._limits.max_output_pixels:
-            raise PhotoTooLarge(
-                say(
-                    "“{name}” would become {width} × {height} pixels; the limit is "
-                    "{megapixels:.0f} megapixels. Choose a smaller upscale.",
-                    name=photo.name,
-                    width=width,
-                    height=height,
-                    megapixels=self._limits.max_output_pixels / 1e6,
-                )
-            )
-
 
 def choose_faces(faces: list[Face], choice: FaceChoice, size: tuple[int, int]) -> list[Face]:
     """All faces, the largest, or the one nearest the middle of a photo of `size`."""
@@ -300,22 +216,10 @@ def choose_faces(faces: list[Face], choice: FaceChoice, size: tuple[int, int]) -
     return [min(faces, key=lambda face: math.dist(face.centre, middle))]
 
 
-def _repaired(share: float) -> Sentence:
-    if share == 0:
-        return say("No damage found.")
-    return say("Damage repaired on {share:.2%} of the photo.", share=share)
-
-
-def _left_alone(count: int, total: int) -> Sentence:
-    if total == 1:
-        return say("The face is already sharp and was left unchanged.")
-    if count == 1:
-        return say("1 of {total} faces is already sharp and was left unchanged.", total=total)
-    return say(
-        "{count} of {total} faces are already sharp and were left unchanged.",
-        count=count,
-        total=total,
-    )
+def _ratio(size: tuple[int, int], photo: tuple[int, int]) -> float:
+    """How many times longer the longer side has become; an int where it is a whole number."""
+    ratio = max(size) / max(photo)
+    return int(ratio) if ratio.is_integer() else round(ratio, 3)
 
 
 class _Clock:

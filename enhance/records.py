@@ -88,7 +88,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Upscaled:
-    """An enlarged photo, (s·h, s·w, 3) of the photo's dtype. working_size: see `Report`."""
+    """A resized photo, (h, w, 3) of the photo's dtype. working_size: see `Report`."""
 
     rgb: Pixels
     working_size: float = 1.0
@@ -124,6 +124,7 @@ class Report:
 
     faces: the faces that were selected.
     restored: ascending indices into `faces` of those that were restored.
+    upscale: how many times longer the longer side has become, to three decimals.
     background_precision: None if no network enlarged the background.
     working_size: the average scale, from 0 to 1, at which the background network saw the photo.
     repaired: share of the photo's pixels that were marked as damaged and filled in.
@@ -142,7 +143,7 @@ class Report:
     background: str
     detector: str
     masker: str
-    upscale: int
+    upscale: float
     device: str
     precision: str
     seconds: dict[str, float] = field(default_factory=dict)

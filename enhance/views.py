@@ -12,7 +12,7 @@ from enhance.limits import Limits
 from enhance.photos import browser_shows, decode
 from enhance.photos.deep import to_8_bit
 from enhance.records import Photo, Pixels, Source, Views
-from enhance.upscaling.interpolation import shrink
+from enhance.upscaling.interpolation import resized
 
 _THUMBNAIL_SIDE = 480  # pixels, the longer side
 _SHARED_HEIGHT = 1600
@@ -43,18 +43,17 @@ def side_by_side(before: Source, after: Source, limits: Limits) -> bytes:
     raises."""
     photo, result = decode(before, limits), decode(after, limits)
     height = min(result.rgb.shape[0], _SHARED_HEIGHT)
-    sides = [_resized(rgb, height) for rgb in (photo.rgb, result.rgb)]
+    sides = [_as_high(rgb, height) for rgb in (photo.rgb, result.rgb)]
     line = np.full((height, max(2, height // 200), 3), 255, np.uint8)
     pair = np.hstack([sides[0], line, sides[1]])
     return picture(pair, photo, side=max(pair.shape))
 
 
-def _resized(rgb: Pixels, height: int) -> Pixels:
+def _as_high(rgb: Pixels, height: int) -> Pixels:
     """As 8-bit pixels of this height."""
     eight = to_8_bit(rgb) if rgb.dtype == np.uint16 else rgb
     width = max(1, round(eight.shape[1] * height / eight.shape[0]))
-    resized = Image.fromarray(eight).resize((width, height), Image.Resampling.LANCZOS)
-    return np.asarray(resized)
+    return resized(eight, (width, height))
 
 
 def picture(
@@ -64,7 +63,7 @@ def picture(
     scale = side / max(pixels.shape[:2])
     if scale < 1 and pixels.shape[2] == 3:  # RGBA needs Pillow, which weights colours by opacity
         height, width = pixels.shape[:2]
-        pixels = shrink(pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
+        pixels = resized(pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
     image = Image.fromarray(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
     if photo.grey:  # its profile is a grey one
         image = image.convert("LA" if image.mode == "RGBA" else "L")

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from benchmarks.photos import Rgb, astronaut
+from benchmarks.photos import Rgb, astronaut, times
+from enhance.options import Options, WorkingSize
+from enhance.protocols import Upscaler
+from enhance.records import Checkpoint, Upscaled
+from enhance.upscaling.interpolation import resized
 
 PHOTO = astronaut()[40:200, 150:290]
 DEEP = np.random.default_rng(3).integers(0, 65536, (21, 30, 4)).astype(np.uint16)
@@ -193,3 +197,25 @@ def _table(values: bytes) -> bytes:
     head = b"mft1\0\0\0\0" + bytes((3, 3, 9, 0))
     head += struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
     return head + identity + values + identity
+
+
+def lanczos(pixels: Rgb, factor: float) -> Rgb:
+    """Interpolated, as photos are where no network enlarges them."""
+    return resized(pixels, times(pixels, factor))
+
+
+def go() -> None:
+    """The checkpoint of work that nobody stops."""
+
+
+def enlarged(
+    upscaler: Upscaler,
+    photo: Rgb,
+    factor: float,
+    tile: int = 512,
+    checkpoint: Checkpoint = go,
+    working_size: WorkingSize = "full",
+) -> Upscaled:
+    """What an upscaler makes of a photo."""
+    options = Options(tile=tile, working_size=working_size)
+    return upscaler(photo, times(photo, factor), options, checkpoint)

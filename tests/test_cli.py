@@ -22,7 +22,7 @@ from benchmarks.photos import astronaut
 from enhance.catalogue import MODELS, weight_files
 from enhance.cli import main
 from enhance.jobs.manifest import LOCK, NAME
-from enhance.upscaling.interpolation import lanczos
+from tests.pictures import lanczos
 
 ROOT = Path(__file__).parents[1]
 SMALL = np.ascontiguousarray(astronaut()[::8, ::8])
@@ -89,11 +89,32 @@ def test_files_for_people(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "side", "factor"),
+    [
+        (("--upscale", 1.5), 96, 1.5),
+        (("--upscale", "2.0"), 128, 2),
+        (("--upscale", 0.5), 32, 0.5),
+        (("--longer-side", 100), 100, 1.562),
+    ],
+)
+def test_any_size(
+    folder: Path, tmp_path: Path, arguments: tuple[object, ...], side: int, factor: float
+) -> None:
+    done = enhance(folder / "a.png", "-o", tmp_path / "out", *PLAIN, "--json", *arguments)
+    report, _ = map(json.loads, done.stdout.splitlines())
+    assert report["output_size"] == [side, side]
+    assert report["upscale"] == factor
+    with Image.open(report["file"]) as image:
+        assert image.size == (side, side)
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["a.png", "-o", "out", "--weight", "7"], "weight must be between 0 and 1, not 7.0."),
         (["a.png", "-o", "out", "--tile", "5"], "tile must be between 32 and 4096, not 5."),
-        (["a.png", "-o", "out", "--upscale", "9"], "--upscale"),
+        (["a.png", "-o", "out", "--upscale", "9"], "upscale must be between 0.25 and 4"),
+        (["a.png", "-o", "out", "--longer-side", "-3"], "longer_side must be between 0 and"),
         (["a.png"], "-o/--out"),
         ([".", "-o", "out"], "no photos were found."),
     ],

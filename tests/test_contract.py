@@ -185,13 +185,18 @@ def test_a_draft_is_small_and_comes_before_the_full_version(engine: Engine, save
 
 @pytest.mark.parametrize(
     ("size", "upscale", "expected"),
-    [((1280, 320), 4, (1280, 320)), ((64, 80), 4, (128, 160)), ((64, 80), 1, (64, 80))],
+    [
+        ((1280, 320), 4, (1280, 320)),
+        ((64, 80), 4, (128, 160)),
+        ((64, 80), 1, (64, 80)),
+        ((1280, 320), 0.5, (320, 80)),
+    ],
 )
 def test_a_draft_is_never_larger_than_the_full_version(
     engine: Engine,
     save: Save,
     size: tuple[int, int],
-    upscale: int,
+    upscale: float,
     expected: tuple[int, int],
 ) -> None:
     picture = np.asarray(Image.fromarray(astronaut()).resize(size))

@@ -12,7 +12,7 @@ from enhance.faces import geometry
 from enhance.faces.geometry import CROP, TEMPLATE, Patch, align, face_matrix, paste
 from enhance.faces.mask import FeatherMasker
 from enhance.records import Face
-from enhance.upscaling.interpolation import lanczos
+from tests.pictures import lanczos
 
 # (centre, width of the 512×512 crop in photo pixels, degrees) on a photo of 512×512
 PLACES = {
@@ -67,11 +67,17 @@ def unrestored(photo: Rgb, matrix: Rgb, mask: Rgb = SOFT) -> Patch:
     return Patch.of(matrix, crop, mask)
 
 
-def change(photo: Rgb, patches: list[Patch], upscale: int) -> float:
+def pasted(canvas: Rgb, patches: list[Patch], upscale: float) -> None:
+    """Paste into a canvas that is so many times as large as its photo."""
+    height, width = (round(side / upscale) for side in canvas.shape[:2])
+    paste(canvas, patches, (width, height))
+
+
+def change(photo: Rgb, patches: list[Patch], upscale: float) -> float:
     """By how many levels of 8 bits pasting the patches changes the enlarged photo at most."""
     before = lanczos(photo, upscale)
     after = before.copy()
-    paste(after, patches, upscale)
+    pasted(after, patches, upscale)
     levels = np.iinfo(photo.dtype).max / 255
     return float(np.abs(after.astype(float) - before).max() / levels)
 
@@ -138,10 +144,10 @@ def test_landmarks_that_form_no_face_give_no_matrix(points: list[tuple[float, fl
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("upscale", [1, 2, 3, 4])
+@pytest.mark.parametrize("upscale", [0.5, 1, 1.5, 2, 3, 4])
 @pytest.mark.parametrize("name", PLACES)
 def test_an_unrestored_face_leaves_the_photo_as_it_was(
-    name: str, upscale: int, dtype: type
+    name: str, upscale: float, dtype: type
 ) -> None:
     photo: Rgb = blurred().astype(dtype) * (np.iinfo(dtype).max // 255)
     assert change(photo, [unrestored(photo, place(name))], upscale) <= 2
@@ -190,7 +196,7 @@ def test_nothing_outside_the_face_is_touched(name: str, upscale: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3)).astype(np.uint8)
     before = lanczos(noise, upscale)
     after = before.copy()
-    paste(after, [constant(place(name), 1.0, WHOLE)], upscale)
+    pasted(after, [constant(place(name), 1.0, WHOLE)], upscale)
     inside = outline(place(name), before.shape, upscale)
     assert np.array_equal(after[~inside], before[~inside])
     assert (after != before).any()
@@ -200,7 +206,7 @@ def test_nothing_outside_the_face_is_touched(name: str, upscale: int) -> None:
 @pytest.mark.parametrize("name", PLACES)
 def test_the_middle_of_a_face_is_the_crop(name: str, upscale: int) -> None:
     canvas = np.zeros((512 * upscale, 512 * upscale, 3), np.uint8)
-    paste(canvas, [constant(place(name), 0.6, WHOLE)], upscale)
+    pasted(canvas, [constant(place(name), 0.6, WHOLE)], upscale)
     (x, y), width, degrees = PLACES[name]
     inner = outline(similarity((x, y), width * 0.8, degrees), canvas.shape, upscale, margin=0)
     rim = 6 * upscale  # at the photo's border the grey beyond it must not shine through
@@ -212,13 +218,13 @@ def test_the_middle_of_a_face_is_the_crop(name: str, upscale: int) -> None:
 @pytest.mark.parametrize("centre", [(-900.0, 100.0), (100.0, 2000.0), (5000.0, -5000.0)])
 def test_a_face_outside_does_nothing(centre: tuple[float, float]) -> None:
     canvas = blurred()
-    paste(canvas, [constant(similarity(centre, 300, 30), 1.0, WHOLE)], 1)
+    pasted(canvas, [constant(similarity(centre, 300, 30), 1.0, WHOLE)], 1)
     assert np.array_equal(canvas, blurred())
 
 
 def test_no_faces_change_nothing() -> None:
     canvas = blurred()
-    paste(canvas, [], 1)
+    pasted(canvas, [], 1)
     assert np.array_equal(canvas, blurred())
 
 
@@ -231,7 +237,7 @@ def test_a_face_larger_than_a_band_is_pasted_like_a_small_one(
     for band in (10**9, 20_000, 1):
         monkeypatch.setattr(geometry, "_BAND", band)
         canvas = np.zeros((512, 512, 3), np.uint8)
-        paste(canvas, patches, 1)
+        pasted(canvas, patches, 1)
         results.append(canvas.astype(int))
     assert results[0].any()
     assert np.abs(results[1] - results[0]).max() <= 1
@@ -240,7 +246,7 @@ def test_a_face_larger_than_a_band_is_pasted_like_a_small_one(
 
 def test_a_face_of_several_bands_leaves_no_seam() -> None:
     canvas = np.zeros((2000, 2000, 3), np.uint8)
-    paste(canvas, [constant(similarity((250, 250), 480, 2), 0.6, WHOLE)], 4)
+    pasted(canvas, [constant(similarity((250, 250), 480, 2), 0.6, WHOLE)], 4)
     assert canvas.size // 3 > geometry._BAND
     assert (canvas[200:1800, 200:1800] == 153).all()
 
@@ -263,7 +269,7 @@ def test_the_order_of_overlapping_faces_does_not_matter(upscale: int, dtype: typ
     results = []
     for order in itertools.permutations(overlapping()):
         canvas = base.copy()
-        paste(canvas, list(order), upscale)
+        pasted(canvas, list(order), upscale)
         results.append(canvas.astype(int))
     spread = np.max(results, axis=0) - np.min(results, axis=0)
     assert spread.max() <= (1 if dtype == np.uint8 else 2)  # of 65535: each face rounds once
@@ -272,7 +278,7 @@ def test_the_order_of_overlapping_faces_does_not_matter(upscale: int, dtype: typ
 def test_overlapping_faces_stay_between_the_two() -> None:
     canvas = np.full((512, 512, 3), 128, np.uint8)
     dark, light, _ = overlapping()
-    paste(canvas, [dark, light], 1)
+    pasted(canvas, [dark, light], 1)
     assert canvas.min() >= 50
     assert canvas.max() <= 205
     assert canvas[256, 130, 0] == 51, "the dark one alone"

@@ -136,14 +136,14 @@ def test_lossy_photos_keep_their_picture_and_all_else(
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 1), (1, 3), (17, 31), (20_000, 1)])
-@pytest.mark.parametrize("upscale", [1, 2, 3])
+@pytest.mark.parametrize("upscale", [0.5, 1, 1.5, 2, 3])
 def test_photos_of_any_shape(
-    engine: LocalEngine, tmp_path: Path, width: int, height: int, upscale: int
+    engine: LocalEngine, tmp_path: Path, width: int, height: int, upscale: float
 ) -> None:
     colours = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
     options = Options(upscale=upscale, background="lanczos")
     after, _ = through(engine, tmp_path, file_of(colours, "PNG"), options)
-    assert after.size == (width * upscale, height * upscale)
+    assert after.size == tuple(max(1, round(side * upscale)) for side in (width, height))
     if upscale == 1:
         assert np.array_equal(after.rgb, colours)
 

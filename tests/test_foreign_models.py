@@ -33,6 +33,7 @@ from enhance.upstream import prepare
 from enhance.weights.folder import models_folder, refused
 from enhance.weights.foreign import read_model
 from enhance.weights.ncnn import read_convolutions
+from tests.pictures import enlarged
 
 prepare()
 import spandrel.architectures as spandrel  # noqa: E402
@@ -175,8 +176,8 @@ def drop(folder: Path, name: str, net: nn.Module) -> Path:
     return path
 
 
-def enlarged(models: ResidentModels, name: str, photo: Pixels, upscale: int, tile: int) -> Pixels:
-    return models.upscaler(name)(photo, upscale, tile, lambda: None).rgb
+def made_by(models: ResidentModels, name: str, photo: Pixels, upscale: float, tile: int) -> Pixels:
+    return enlarged(models.upscaler(name), photo, upscale, tile).rgb
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -187,15 +188,15 @@ def test_family(family: str, dropped: Path, photo: Pixels) -> None:
     assert option_values("background")[-1] == path.name, refused()
     scale = read_model(path).scale
     models = ResidentModels(CPU)
-    whole = enlarged(models, path.name, photo, scale, 512)
-    tiled = enlarged(models, path.name, photo, scale, 64)
+    whole = made_by(models, path.name, photo, scale, 512)
+    tiled = made_by(models, path.name, photo, scale, 64)
     assert whole.shape == (45 * scale, 151 * scale, 3) and whole.std() > 5
     border = 8 * scale
     inside = (slice(border, -border), slice(border, -border))
     unlike = np.abs(whole.astype(int) - tiled)[inside].max()
     assert unlike <= UNLIKE.get(family, 1)
     if suffix == ".pth":  # half the families, for the sake of time
-        half = enlarged(ResidentModels(Setup("cpu", "bf16")), path.name, photo[:, :45], scale, 64)
+        half = made_by(ResidentModels(Setup("cpu", "bf16")), path.name, photo[:, :45], scale, 64)
         assert half.shape == (45 * scale, 45 * scale, 3)
 
 
@@ -206,6 +207,7 @@ def test_every_family_is_here_or_named() -> None:
         "CodeFormer": "a test of its own",
         "GFPGAN": "a test of its own",
         "RestoreFormer": "a test of its own",
+        "RestoreFormer++": "a test of its own",
         "AdaCode": "like FeMaSR",
         "FeMaSR": "140 MB at its smallest, and the nearest of random codes may be any",
         "AuraSR": "invents its result from random numbers, 64 to 256 pixels only",
@@ -222,16 +224,16 @@ def read_registry() -> Any:
     return _architectures()
 
 
-@pytest.mark.parametrize("upscale", [1, 2, 3, 4])
+@pytest.mark.parametrize("upscale", [0.5, 1, 1.3, 2, 2.5, 3, 4])
 @pytest.mark.parametrize("scale", [1, 3])
 def test_any_scale_becomes_any_other_without_seams(
-    scale: int, upscale: int, dropped: Path, photo: Pixels
+    scale: int, upscale: float, dropped: Path, photo: Pixels
 ) -> None:
     torch.manual_seed(1)
     drop(dropped, "own.pth", spandrel.Compact.Compact(num_feat=8, num_conv=2, upscale=scale))
     models = ResidentModels(CPU)
-    whole, tiled = (enlarged(models, "own.pth", photo, upscale, tile) for tile in (512, 32))
-    assert whole.shape == (45 * upscale, 151 * upscale, 3)
+    whole, tiled = (made_by(models, "own.pth", photo, upscale, tile) for tile in (512, 32))
+    assert whole.shape == (round(45 * upscale), round(151 * upscale), 3)
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 
 
@@ -261,7 +263,7 @@ def test_variants_that_ours_cannot_be_run_as_they_are(dropped: Path, photo: Pixe
         net = spandrel.ESRGAN.ESRGAN(num_filters=8, num_blocks=1, **variant)
         path = drop(dropped, f"{name}.pth", net)
         assert rrdbnet_of(read_model(path)) is None
-        assert enlarged(ResidentModels(CPU), path.name, photo, 2, 64).shape == (90, 302, 3)
+        assert made_by(ResidentModels(CPU), path.name, photo, 2, 64).shape == (90, 302, 3)
 
 
 def test_our_compact_network_is_that_of_spandrel(dropped: Path) -> None:
@@ -303,6 +305,52 @@ def test_face_restorers(dropped: Path) -> None:
     assert restored.shape == faces.shape and 0 <= restored.min() < restored.max() <= 1
 
 
+def test_restoreformer_plus_plus(dropped: Path) -> None:
+    """Its source differs from RestoreFormer's in four heads rather than eight, attention in the
+    decoder at 32×32 pixels too, and in the prefix of its keys."""
+    torch.manual_seed(0)
+    plain = spandrel.RestoreFormer.RestoreFormer(
+        n_embed=16, ch=32, ch_mult=(1, 1, 1, 1, 1, 2), num_res_blocks=1, head_size=4
+    )
+    state = {f"vqvae.{key}": value for key, value in plain.state_dict().items()}
+    for block in range(2):
+        prefix = f"vqvae.decoder.up.4.attn.{block}."
+        for norm in ("norm1", "norm2"):
+            state[f"{prefix}{norm}.weight"], state[f"{prefix}{norm}.bias"] = torch.rand(2, 32)
+        for part in ("q", "k", "v", "proj_out"):
+            state[f"{prefix}{part}.weight"] = torch.randn(32, 32, 1, 1)
+            state[f"{prefix}{part}.bias"] = torch.zeros(32)
+    training = {"loss.discriminator.main.0.weight": torch.zeros(4, 3, 4, 4)}
+    torch.save({"state_dict": state | training, "epoch": 7}, dropped / "RestoreFormer++.ckpt")
+
+    assert option_values("restorer")[-2] == "RestoreFormer++.ckpt"
+    found = read_model(dropped / "RestoreFormer++.ckpt")
+    assert (found.architecture.id, found.purpose) == ("RestoreFormer++", "FaceSR")
+    net = found.model
+    assert set(net.state_dict()) == {key.removeprefix("vqvae.") for key in state}
+    heads = {module.head_size for module in net.modules() if hasattr(module, "head_size")}
+    assert heads == {4}
+
+    crops = np.random.default_rng(0).random((1, 512, 512, 3)).astype(np.float32)
+    restorer = ResidentModels(CPU).restorer("RestoreFormer++.ckpt")
+    restored = restorer(crops, lambda: None)
+    assert restored.shape == crops.shape and restored.std() > 0
+
+    batch = torch.from_numpy(crops).permute(0, 3, 1, 2) * 2 - 1
+    seen: list[Tensor] = []
+    blocks = net.decoder.up[4].attn
+    blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[1]))
+    with torch.inference_mode():
+        features = net.encoder(batch)
+        ours = net(batch)[0]
+        assert torch.equal(seen[0], features["block_4"]), "it attends to the encoder's level"
+        net.decoder.up[4].attn = nn.ModuleList()
+        without = net(batch)[0]
+    result = ours[0].permute(1, 2, 0).numpy() / 2 + 0.5
+    assert np.abs(restored[0] - result.clip(0, 1)).max() < 1e-4
+    assert not torch.equal(ours, without)
+
+
 def test_out_of_memory_means_smaller_tiles_and_work_can_be_stopped(
     dropped: Path, photo: Pixels
 ) -> None:
@@ -310,7 +358,7 @@ def test_out_of_memory_means_smaller_tiles_and_work_can_be_stopped(
     drop(dropped, "own.pth", FAMILIES["PLKSR"]())
     photo = np.hstack([photo, photo])
     models = ResidentModels(CPU)
-    wanted = enlarged(models, "own.pth", photo, 2, 32)
+    wanted = made_by(models, "own.pth", photo, 2, 32)
     upscaler = models.upscaler("own.pth")
     assert isinstance(upscaler, TiledNet)
 
@@ -319,7 +367,7 @@ def test_out_of_memory_means_smaller_tiles_and_work_can_be_stopped(
             raise torch.OutOfMemoryError
 
     hook = upscaler._net._net.register_forward_pre_hook(too_large)
-    assert np.array_equal(enlarged(models, "own.pth", photo, 2, 64), wanted)
+    assert np.array_equal(made_by(models, "own.pth", photo, 2, 64), wanted)
     hook.remove()
     layers = 0
 
@@ -330,7 +378,7 @@ def test_out_of_memory_means_smaller_tiles_and_work_can_be_stopped(
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        upscaler(photo, 2, 512, stop)
+        enlarged(upscaler, photo, 2, 512, stop)
 
 
 class Evil:
@@ -414,7 +462,7 @@ def test_bad_files_get_a_sentence_and_disturb_nobody(
         assert sentence.startswith(name) and sentence.endswith(".")
         assert str(dropped) not in sentence
     assert "colour photos" in sentences["grey.pth"]
-    assert "not known here" in sentences["unknown.pth"]
+    assert "unknown architecture" in sentences["unknown.pth"]
     assert "other weights" in sentences["incomplete.pth"]
     assert "other weights" in sentences["too much.pth"]
     assert main(["models"]) == 0
@@ -430,10 +478,10 @@ def test_what_comes_and_goes_is_seen_at_once(dropped: Path, photo: Pixels) -> No
     assert (row["present"], row["bundled"], row["bytes"]) == (True, False, path.stat().st_size)
     assert "Compact" in row["about"]
     models = ResidentModels(CPU)
-    before = enlarged(models, "own.pth", photo, 2, 512)
+    before = made_by(models, "own.pth", photo, 2, 512)
     torch.manual_seed(9)
     drop(dropped, "own.pth", spandrel.Compact.Compact(num_feat=8, num_conv=1, upscale=2))
-    assert not np.array_equal(enlarged(models, "own.pth", photo, 2, 512), before)
+    assert not np.array_equal(made_by(models, "own.pth", photo, 2, 512), before)
     path.unlink()
     assert "own.pth" not in option_values("background")
 
@@ -489,7 +537,7 @@ def test_a_foreign_model_end_to_end(dropped: Path) -> None:
     assert picture is not None
     sharp = picture[:128, :128, ::-1].copy()
     small = cv2.resize(sharp, (64, 64), interpolation=cv2.INTER_AREA)
-    got = enlarged(ResidentModels(CPU), "span.safetensors", small, 2, 32)
+    got = made_by(ResidentModels(CPU), "span.safetensors", small, 2, 32)
 
     def error(result: Pixels) -> float:
         return float(np.square(result.astype(float) - sharp).mean())

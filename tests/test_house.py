@@ -22,8 +22,8 @@ FLOORS = (
     {"enhance.model_spec"},
     {"enhance.catalogue"},
     {"enhance.options", "enhance.records"},
-    {"enhance.networks", "enhance.photos"},
-    {"enhance.faces", "enhance.upscaling"},
+    {"enhance.networks", "enhance.notes", "enhance.photos"},
+    {"enhance.faces", "enhance.protocols", "enhance.upscaling"},
     {"enhance.repair"},
     {"enhance.choices", "enhance.pipeline", "enhance.views"},
     {
@@ -35,6 +35,7 @@ FLOORS = (
     },
     {"enhance.engines"},
     {"enhance.jobs", "enhance.web"},
+    {"enhance.arguments"},
     {"enhance.cli"},
     {"app", "enhance.__main__"},  # start what the floor below holds
 )
@@ -53,7 +54,9 @@ TORCHLESS = (
     "enhance.faces.sharpness",
     "enhance.layers",
     "enhance.photos",
+    "enhance.notes",
     "enhance.pipeline",
+    "enhance.protocols",
     "enhance.limits",
     "enhance.options",
     "enhance.records",

@@ -117,8 +117,10 @@ def test_every_kind_of_file_is_made_again(engine: LocalEngine, tmp_path: Path, k
         replace(OPTIONS, upscale=1, format="jpeg", quality=80),
         replace(OPTIONS, upscale=4, format="webp", weight=0.4),
         replace(OPTIONS, upscale=3, metadata="strip"),
+        replace(OPTIONS, upscale=0.5),
+        replace(OPTIONS, longer_side=1000, background="compact"),
     ],
-    ids=["auto", "same size", "half the weight", "stripped"],
+    ids=["auto", "same size", "half the weight", "stripped", "smaller", "longer side"],
 )
 def test_whatever_the_options(engine: LocalEngine, options: Options) -> None:
     done = enhance(engine, Source.of(SAMPLE), options)

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.photos import Rgb, astronaut
 from enhance.faces.colours import match_colours
-from enhance.upscaling.interpolation import lanczos
 from enhance.upscaling.low_frequencies import keep_low_frequencies
+from tests.pictures import lanczos
 from tests.test_restorers import aligned, means
 
 

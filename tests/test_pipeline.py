@@ -11,9 +11,11 @@ from enhance.build import ResidentModels
 from enhance.errors import Cancelled, PhotoTooLarge
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline import Detector, Enhanced, Enhancer, Restorer
+from enhance.pipeline import Enhanced, Enhancer
+from enhance.protocols import Detector, Restorer
 from enhance.records import Checkpoint, EngineInfo, Face, Photo
-from enhance.upscaling.interpolation import lanczos, transparency
+from enhance.upscaling.interpolation import resized, transparency
+from tests.pictures import lanczos
 
 PORTRAIT = degrade(hopper(), Damage(down=3))
 LANDSCAPE = np.ascontiguousarray(astronaut()[380:, :200])
@@ -198,15 +200,37 @@ def test_an_output_beyond_the_limit_is_refused_before_any_work(models: ResidentM
 
     with pytest.raises(PhotoTooLarge, match=r"“a photo\.png” would become 600 × 396") as caught:
         below(photo(LANDSCAPE), replace(QUICK, upscale=3), never)
-    assert "smaller upscale" in str(caught.value)
+    assert "smaller size" in str(caught.value)
 
 
-@pytest.mark.parametrize("upscale", [1, 2])
-def test_transparency_is_enlarged_alike(enhancer: Enhancer, upscale: int) -> None:
+def test_the_longer_side_counts_against_the_limit_too(models: ResidentModels) -> None:
+    info = EngineInfo("cpu", "fp32", 1e-4)
+    limited = Enhancer(models, Limits(max_output_pixels=300_000), info)
+    done = limited(photo(LANDSCAPE), replace(QUICK, longer_side=650), go)
+    assert done.report.output_size == done.canvas.shape[1::-1] == (650, 429)
+    assert done.report.upscale == 3.25
+    with pytest.raises(PhotoTooLarge, match="2000 × 1320"):
+        limited(photo(LANDSCAPE), replace(QUICK, longer_side=2000), go)
+
+
+@pytest.mark.parametrize("upscale", [0.5, 1.5])
+def test_a_face_is_restored_at_any_size(
+    enhancer: Enhancer, whole: Enhanced, upscale: float
+) -> None:
+    done = enhancer(photo(PORTRAIT), replace(FACES, upscale=upscale), go)
+    assert done.report.upscale == upscale
+    assert done.report.faces == whole.report.faces, "they are looked for in the photo itself"
+    size = done.report.output_size
+    expected = resized(whole.canvas, size).astype(int)
+    assert np.abs(done.pasted() - expected).mean() < 2
+
+
+@pytest.mark.parametrize("upscale", [0.5, 1, 1.5, 2])
+def test_transparency_is_enlarged_alike(enhancer: Enhancer, upscale: float) -> None:
     alpha = np.ascontiguousarray(LANDSCAPE[..., 0])
     done = enhancer(photo(LANDSCAPE, alpha), replace(QUICK, upscale=upscale), go)
     assert done.alpha is not None
-    assert np.array_equal(done.alpha, transparency(alpha, upscale))
+    assert np.array_equal(done.alpha, transparency(alpha, done.report.output_size))
 
 
 def test_16_bits_stay_16_bits(enhancer: Enhancer, whole: Enhanced) -> None:

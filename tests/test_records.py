@@ -15,9 +15,11 @@ from enhance.records import Face, Photo, Source
 @pytest.mark.parametrize(
     ("option", "value", "allowed"),
     [
-        ("upscale", 0, "1, 2, 3 or 4"),
-        ("upscale", 5, "1, 2, 3 or 4"),
-        ("upscale", 2.5, "1, 2, 3 or 4"),
+        ("upscale", 0, "between 0.25 and 4"),
+        ("upscale", 4.01, "between 0.25 and 4"),
+        ("upscale", float("nan"), "between 0.25 and 4"),
+        ("longer_side", -1, "between 0 and 65535"),
+        ("longer_side", 65_536, "between 0 and 65535"),
         ("restorer", "magic", "bundled, none"),
         ("background", "", "lanczos, realesr-general-x4v3, compact"),
         ("working_size", "half", "auto, full"),
@@ -57,14 +59,40 @@ def test_an_option_out_of_range_is_refused_with_a_sentence(
 @pytest.mark.parametrize(
     "values",
     [
-        {"upscale": 1, "weight": 0.0, "tile": 32, "quality": 1, "min_face": 1},
-        {"upscale": 4, "weight": 1.0, "tile": 4096, "quality": 100, "face_threshold": 0.999},
+        {"upscale": 0.25, "longer_side": 1, "weight": 0.0, "tile": 32, "quality": 1, "min_face": 1},
+        {
+            "upscale": 4,
+            "longer_side": 65_535,
+            "weight": 1.0,
+            "tile": 4096,
+            "quality": 100,
+            "face_threshold": 0.999,
+        },
         {"restorer": "none", "background": "realesrgan", "format": "webp"},
     ],
 )
 def test_the_ends_of_every_range_are_allowed(values: dict[str, Any]) -> None:
     options = Options(**values)
     assert {name: getattr(options, name) for name in values} == values
+
+
+@pytest.mark.parametrize(
+    ("options", "photo", "result"),
+    [
+        (Options(upscale=3), (301, 200), (903, 600)),
+        (Options(upscale=1.5), (301, 201), (452, 302)),
+        (Options(upscale=0.5), (301, 201), (150, 100)),
+        (Options(upscale=0.25), (20_000, 1), (5000, 1)),
+        (Options(longer_side=2000), (301, 201), (2000, 1336)),
+        (Options(longer_side=2000, upscale=4), (201, 301), (1336, 2000)),
+        (Options(longer_side=100), (6000, 4000), (100, 67)),
+        (Options(longer_side=1), (6000, 4000), (1, 1)),
+    ],
+)
+def test_the_size_follows_from_factor_or_longer_side(
+    options: Options, photo: tuple[int, int], result: tuple[int, int]
+) -> None:
+    assert options.output_size(photo) == result
 
 
 def test_options_cannot_be_changed_behind_a_run() -> None:

@@ -24,7 +24,7 @@ from enhance.build import ResidentModels
 from enhance.faces.geometry import Patch, align, face_matrix, paste
 from enhance.options import Options, Setup
 from enhance.records import Face, FloatArray
-from enhance.upscaling.interpolation import lanczos
+from tests.pictures import lanczos
 
 UPSCALE = 2
 
@@ -99,7 +99,7 @@ def test_the_photo_differs_only_by_upstreams_half_pixel_and_truncation(both: Bot
         canvas = lanczos(hopper(), UPSCALE)
         matrix = both.matrix.copy()
         matrix[:, 2] -= matrix[:, :2] @ np.full(2, shift / UPSCALE)
-        paste(canvas, [Patch.of(matrix, both.our_face, both.our_mask)], UPSCALE)
+        paste(canvas, [Patch.of(matrix, both.our_face, both.our_mask)], hopper().shape[1::-1])
         return canvas.astype(int)
 
     exact, as_upstream = pasted(0.0), pasted(0.5)

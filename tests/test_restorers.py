@@ -138,7 +138,7 @@ def test_restoring_can_be_stopped(models: ResidentModels, crops: Rgb) -> None:
     ("name", "sentence"),
     [
         ("gfpgan-1.4", "gfpgan-1.4 belong to a different network"),
-        ("restoreformer", "other.pth is of an architecture that is not known here"),
+        ("restoreformer", "other.pth has an unknown architecture"),
     ],
 )
 def test_weights_of_another_network_are_refused(

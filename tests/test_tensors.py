@@ -14,6 +14,7 @@ from enhance.build import ResidentModels
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
 from enhance.networks.resident import Device, ResidentNet
 from enhance.options import Setup
+from tests.pictures import enlarged
 
 
 class FullDevice(Device):
@@ -90,8 +91,7 @@ def test_bfloat16_draws_the_same_picture(models_fp32: ResidentModels) -> None:
     photo = np.ascontiguousarray(astronaut()[60:124, 190:254])
     half = ResidentModels(Setup(device="cpu", precision="bf16"))
     exact, fast = (
-        m.upscaler("realesrgan")(photo, 4, 512, lambda: None).rgb.astype(float)
-        for m in (models_fp32, half)
+        enlarged(m.upscaler("realesrgan"), photo, 4).rgb.astype(float) for m in (models_fp32, half)
     )
     assert 10 * np.log10(255**2 / np.mean((exact - fast) ** 2)) >= 40
 

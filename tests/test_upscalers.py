@@ -15,16 +15,12 @@ from enhance.networks.resident import Device, ResidentNet
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Setup
 from enhance.upscaling import upscalers
-from enhance.upscaling.interpolation import lanczos
 from enhance.upscaling.tiles import tiles
 from enhance.upscaling.upscalers import Lanczos, TiledNet
 from enhance.upscaling.working_size import working_scale
+from tests.pictures import enlarged, go, lanczos
 
 CPU = Device.of(Setup("cpu", "fp32"))
-
-
-def go() -> None:
-    pass
 
 
 @pytest.fixture
@@ -59,12 +55,13 @@ def own_colours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("upscale", [1, 2, 3, 4])
+@pytest.mark.parametrize("upscale", [0.5, 1, 1.5, 2, 3, 4])
 @pytest.mark.parametrize("shape", [(20, 31, 3), (20, 31), (1, 1, 3)])
-def test_lanczos_enlarges_any_pixels(shape: tuple[int, ...], upscale: int, dtype: type) -> None:
+def test_lanczos_resizes_any_pixels(shape: tuple[int, ...], upscale: float, dtype: type) -> None:
     pixels: Rgb = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
-    big = Lanczos()(pixels, upscale, 512, go).rgb
-    assert big.shape == (shape[0] * upscale, shape[1] * upscale, *shape[2:])
+    big = enlarged(Lanczos(), pixels, upscale, 512, go).rgb
+    sides = (max(1, round(side * upscale)) for side in shape[:2])
+    assert big.shape == (*sides, *shape[2:])
     assert big.dtype == dtype
     assert not np.shares_memory(big, pixels), "faces are pasted into it"
     if upscale == 1:
@@ -83,7 +80,7 @@ def test_lanczos_can_be_stopped() -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        Lanczos()(astronaut(), 2, 512, stop)
+        enlarged(Lanczos(), astronaut(), 2, 512, stop)
 
 
 # The bundled network
@@ -92,10 +89,10 @@ def test_lanczos_can_be_stopped() -> None:
 def test_tiles_leave_no_seams(models_fp32: ResidentModels) -> None:
     upscaler = models_fp32.upscaler("realesrgan")
     strip = np.ascontiguousarray(astronaut()[95:111, 140:300])
-    whole = upscaler(strip, 4, 512, go).rgb
+    whole = enlarged(upscaler, strip, 4, 512, go).rgb
     # Three tiles, of which the outer two do not see the whole strip. What they leave out lies
     # beyond the network's overlap, so the bound holds everywhere, also at the photo's border.
-    tiled = upscaler(strip, 4, 64, go).rgb
+    tiled = enlarged(upscaler, strip, 4, 64, go).rgb
     assert whole.std() > 20
     assert np.abs(tiled.astype(int) - whole).max() <= 1
 
@@ -106,10 +103,10 @@ def test_smaller_sizes_are_the_large_one_averaged(
     upscaler = models_fp32.upscaler("realesrgan")
     # Of little contrast: what the network gives beyond black and white is averaged unclipped.
     crop = astronaut()[100:124, 200:236] // 2 + np.uint8(60)
-    large = upscaler(crop, 4, 512, go).rgb
+    large = enlarged(upscaler, crop, 4, 512, go).rgb
     assert large.shape == (96, 144, 3)
     for upscale in (1, 2, 3):
-        small = upscaler(crop, upscale, 512, go).rgb
+        small = enlarged(upscaler, crop, upscale, 512, go).rgb
         assert small.shape == (24 * upscale, 36 * upscale, 3)
         assert small.dtype == np.uint8
         expected: Any = cv2.resize(large, small.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -119,23 +116,23 @@ def test_smaller_sizes_are_the_large_one_averaged(
 def test_16_bits_are_enlarged_like_8(models_fp32: ResidentModels, own_colours: None) -> None:
     upscaler = models_fp32.upscaler("realesrgan")
     crop = np.ascontiguousarray(astronaut()[100:124, 200:236])
-    deep = upscaler(crop.astype(np.uint16) * 257, 4, 512, go).rgb
+    deep = enlarged(upscaler, crop.astype(np.uint16) * 257, 4, 512, go).rgb
     assert deep.dtype == np.uint16
-    assert np.abs(deep / 257 - upscaler(crop, 4, 512, go).rgb).max() <= 0.51
+    assert np.abs(deep / 257 - enlarged(upscaler, crop, 4, 512, go).rgb).max() <= 0.51
     assert len(np.unique(deep)) > 256, "more levels than 8 bits have"
 
 
 # Tiling
 
 
-@pytest.mark.parametrize("upscale", [1, 2, 3, 4])
+@pytest.mark.parametrize("upscale", [0.4, 1, 1.5, 2, 3, 3.3, 4])
 @pytest.mark.parametrize("tile", [32, 48])
-def test_tiles_join_at_every_size(small_net: RRDBNet, upscale: int, tile: int) -> None:
+def test_tiles_join_at_every_size(small_net: RRDBNet, upscale: float, tile: int) -> None:
     # The small net looks at less than 16 pixels around, the overlap covers that.
     upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=24)
     photo = np.ascontiguousarray(astronaut()[60:163, 150:247])
-    whole, tiled = (upscaler(photo, upscale, size, go).rgb for size in (512, tile))
-    assert whole.shape == tiled.shape == (103 * upscale, 97 * upscale, 3)
+    whole, tiled = (enlarged(upscaler, photo, upscale, size, go).rgb for size in (512, tile))
+    assert whole.shape == tiled.shape == (round(103 * upscale), round(97 * upscale), 3)
     difference = np.abs(tiled.astype(int) - whole)
     assert difference.max() <= 1
 
@@ -143,7 +140,37 @@ def test_tiles_join_at_every_size(small_net: RRDBNet, upscale: int, tile: int) -
 def run_tight(net: nn.Module, pixels: int, tile: int) -> Rgb:
     photo = np.ascontiguousarray(astronaut()[60:190, 150:270])
     upscaler = TiledNet("tight", ResidentNet(Tight(net, pixels), CPU), scale=4, overlap=8)
-    return upscaler(photo, 2, tile, go).rgb
+    return enlarged(upscaler, photo, 2, tile, go).rgb
+
+
+@pytest.mark.parametrize("times", [1.5, 2.5, 6, 20])
+def test_a_photo_of_any_size_stays_in_its_place(times: float) -> None:
+    photo = np.ascontiguousarray(soft(astronaut()[:504, :504], 2)[100:160, 150:231])
+    made = enlarged(adaptive(), photo, times).rgb
+    plain = lanczos(photo, times)
+    assert np.abs(made.astype(int) - plain)[8:-8, 8:-8].mean() < 2
+
+
+def test_a_network_sees_no_more_pixels_than_the_result_has() -> None:
+    seen: list[int] = []
+
+    class Watched(Bicubic):
+        def forward(self, batch: Tensor) -> Tensor:
+            seen.append(batch.shape[-1] * batch.shape[-2])
+            return super().forward(batch)
+
+    upscaler = TiledNet("watched", ResidentNet(Watched(), CPU), scale=4, overlap=8)
+    small = enlarged(upscaler, astronaut(), 0.25)
+    assert small.rgb.shape == (128, 128, 3)
+    assert sum(seen) == 128 * 128
+    assert small.working_size == 0.25
+
+
+def test_the_canvas_of_a_huge_photo_is_not_made_larger_than_need_be() -> None:
+    assert upscalers._whole_scale((1000, 500), (2100, 1050)) == 3
+    assert upscalers._whole_scale((8000, 8000), (16_800, 16_800)) == 2, "3 would be 576 megapixels"
+    assert upscalers._whole_scale((8000, 8000), (16_000, 16_000)) == 2
+    assert upscalers._whole_scale((8000, 8000), (8001, 8001)) == 2
 
 
 def test_the_tile_is_halved_until_it_fits(small_net: RRDBNet) -> None:
@@ -172,9 +199,9 @@ def test_stopping_takes_effect_before_the_next_convolution(small_net: RRDBNet) -
 
     upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=8)
     with pytest.raises(Cancelled):
-        upscaler(astronaut(), 2, 64, checkpoint)
+        enlarged(upscaler, astronaut(), 2, 64, checkpoint)
     assert calls == 7
-    upscaler(np.ascontiguousarray(astronaut()[:40, :40]), 2, 64, go)
+    enlarged(upscaler, np.ascontiguousarray(astronaut()[:40, :40]), 2, 64, go)
     assert calls == 7, "the next photo asks its own checkpoint"
 
 
@@ -187,7 +214,7 @@ def test_there_is_a_checkpoint_at_every_convolution(small_net: RRDBNet) -> None:
 
     convolutions = sum(isinstance(module, nn.Conv2d) for module in small_net.modules())
     upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=8)
-    upscaler(np.ascontiguousarray(astronaut()[:70, :40]), 2, 64, count)
+    enlarged(upscaler, np.ascontiguousarray(astronaut()[:70, :40]), 2, 64, count)
     assert calls == 2 * convolutions
 
 
@@ -237,7 +264,9 @@ def test_a_soft_photo_is_enlarged_from_its_small_self_in_its_place(
     upscale: int, times: int, size: tuple[int, int]
 ) -> None:
     photo = soft(astronaut()[:504, :504], times)[: size[0], : size[1]]
-    whole, tiled = (adaptive()(photo, upscale, t, go, working_size="auto") for t in (512, 200))
+    whole, tiled = (
+        enlarged(adaptive(), photo, upscale, t, go, working_size="auto") for t in (512, 200)
+    )
     assert whole.working_size == tiled.working_size == round(1 / times, 2)
     assert whole.rgb.shape == (size[0] * upscale, size[1] * upscale, 3)
     assert np.abs(tiled.rgb.astype(int) - whole.rgb).max() <= 1
@@ -251,7 +280,9 @@ def test_a_soft_photo_is_enlarged_from_its_small_self_in_its_place(
 def test_regions_of_different_working_sizes_are_mixed() -> None:
     photo = astronaut()[:400].copy()
     photo[:, :200] = soft(astronaut()[:399, :510], 3)[:, :200][np.r_[0:399, 398]]
-    mixed, full = (adaptive()(photo, 2, 64, go, working_size=size) for size in ("auto", "full"))  # type: ignore[arg-type]
+    mixed, full = (
+        enlarged(adaptive(), photo, 2, 64, go, working_size=size) for size in ("auto", "full")
+    )  # type: ignore[arg-type]
     assert 0.33 < mixed.working_size < 1 == full.working_size
     assert np.abs(mixed.rgb.astype(int) - full.rgb).mean() < 2
 
@@ -275,7 +306,9 @@ def test_a_sharp_photo_is_worked_on_in_full(small_net: RRDBNet) -> None:
     photo = astronaut()[60:300, 150:390]
     net = ResidentNet(small_net, CPU)
     upscaler = TiledNet("small", net, scale=4, overlap=24, adapts=True)
-    auto, full = (upscaler(photo, 3, 240, go, working_size=size) for size in ("auto", "full"))  # type: ignore[arg-type]
+    auto, full = (
+        enlarged(upscaler, photo, 3, 240, go, working_size=size) for size in ("auto", "full")
+    )  # type: ignore[arg-type]
     assert auto.working_size == 1
     assert np.array_equal(auto.rgb, full.rgb)
 
@@ -286,7 +319,7 @@ def test_a_sharp_photo_is_worked_on_in_full(small_net: RRDBNet) -> None:
 def test_the_compact_networks_tiles_are_exact(models_fp32: ResidentModels) -> None:
     upscaler = models_fp32.upscaler("compact")
     photo = np.ascontiguousarray(astronaut()[60:163, 150:247])
-    whole, tiled = (upscaler(photo, 2, tile, go).rgb for tile in (256, 32))
+    whole, tiled = (enlarged(upscaler, photo, 2, tile, go).rgb for tile in (256, 32))
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 
 
@@ -295,7 +328,9 @@ def test_the_compact_network_removes_noise_and_keeps_the_picture(
 ) -> None:
     clean = astronaut()[30:286, 150:406]
     grainy = clean + np.random.default_rng(3).normal(0, 14, clean.shape)
-    made = models_fp32.upscaler("compact")(grainy.clip(0, 255).astype(np.uint8), 1, 512, go).rgb
+    made = enlarged(
+        models_fp32.upscaler("compact"), grainy.clip(0, 255).astype(np.uint8), 1, 512, go
+    ).rgb
 
     def error(picture: Rgb) -> float:
         return float(np.sqrt(np.mean((picture.astype(float) - clean) ** 2)))
@@ -310,7 +345,7 @@ def test_the_compact_network_removes_a_print_raster(
     down, across = np.mgrid[:240, :240] * (2 * np.pi / pitch)
     raster = 18 * (np.cos(across + 0.3 * down) + np.cos(down - 0.3 * across))
     photo = np.repeat((120 + raster)[..., None], 3, 2).astype(np.uint8)
-    made = models_fp32.upscaler("compact")(photo, 1, 512, go).rgb
+    made = enlarged(models_fp32.upscaler("compact"), photo, 1, 512, go).rgb
     inside = np.s_[24:-24, 24:-24]
     assert made[inside].astype(float).var() < 0.1 * photo[inside].astype(float).var()
 
@@ -321,7 +356,7 @@ def test_colours_stay_where_nothing_is(models_fp32: ResidentModels, name: str, t
     rng = np.random.default_rng(tone)
     plain = np.full((72, 72, 3), (tone, tone, max(0, tone - 10))) + rng.normal(0, 8, (72, 72, 3))
     photo = plain.clip(0, 255).astype(np.uint8)
-    made = models_fp32.upscaler(name)(photo, 2, 512, go).rgb
+    made = enlarged(models_fp32.upscaler(name), photo, 2, 512, go).rgb
     low = [
         cv2.GaussianBlur(cv2.resize(p, (72, 72), interpolation=cv2.INTER_AREA), (0, 0), 8)
         for p in (made, photo)

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.photos import times
 from enhance.build import ResidentModels
-from enhance.options import Setup
-from enhance.pipeline import Upscaler
+from enhance.options import Options, Setup
+from enhance.protocols import Upscaler
 from training.degrade import degrade
 from training.photos import Image, training_photos
 
@@ -34,8 +35,8 @@ def teacher() -> Upscaler:
 
 def taught(upscaler: Upscaler, patch: Image) -> Image:
     """What the teacher makes of a patch (h, w, 3): (4h, 4w, 3)."""
-    tile = max(patch.shape)
-    return upscaler(patch, 4, tile, lambda: None, working_size="auto").rgb
+    options = Options(tile=max(patch.shape))
+    return upscaler(patch, times(patch, 4), options, lambda: None).rgb
 
 
 def random_patch(photo: Image, rng: np.random.Generator) -> tuple[Image, Image]:

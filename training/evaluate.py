@@ -19,18 +19,19 @@ from PIL import Image as Pillow
 from safetensors.torch import load_file
 from skimage.metrics import peak_signal_noise_ratio
 
-from benchmarks.photos import Damage
+from benchmarks.photos import Damage, times
 from benchmarks.photos import degrade as damage
 from benchmarks.tables import Row, Table, show
 from enhance.build import ResidentModels, srvgg_upscaler
 from enhance.networks.resident import Device
-from enhance.options import Setup
-from enhance.pipeline import Upscaler
-from enhance.upscaling.interpolation import lanczos
+from enhance.options import Options, Setup
+from enhance.protocols import Upscaler
+from enhance.upscaling.interpolation import resized
 from enhance.upstream import prepare
 from training.data import taught, teacher
 from training.photos import Image, held_out_photos
 
+_OPTIONS = Options(tile=256, working_size="full")
 _EDGE = 256  # of the part that is judged
 _STRENGTHS = {
     "light": Damage(blur=0.6, down=1, noise=3, jpeg=85),
@@ -49,7 +50,7 @@ def student(weights: Path | None) -> Upscaler:
 
 def made_by(upscaler: Upscaler, photo: Image) -> Image:
     """×4."""
-    return upscaler(photo, 4, 256, lambda: None).rgb
+    return upscaler(photo, times(photo, 4), _OPTIONS, lambda: None).rgb
 
 
 def part_of(photo: Image) -> Image:
@@ -85,7 +86,7 @@ def raster_left(upscaler: Upscaler, photo: Image, pitch: float) -> float:
         grey = picture.mean(2) * window
         return sum(float(np.abs((grey * np.exp(1j * phase)).sum()) ** 2) for phase in phases)
 
-    cleaned = upscaler(printed, 1, 256, lambda: None).rgb
+    cleaned = upscaler(printed, times(printed, 1), _OPTIONS, lambda: None).rgb
     return energy(cleaned) / energy(printed)
 
 
@@ -107,7 +108,7 @@ def judge(photos: Path, weights: Path | None) -> tuple[list[Table], Image]:
             ours, theirs, plain = (
                 made_by(compact, photo),
                 taught(real_esrgan, photo),
-                lanczos(photo, 4),
+                resized(photo, times(photo, 4)),
             )
             rows.append(
                 {

@@ -15,11 +15,11 @@ from enhance.errors import EnhanceError
 from enhance.i18n import say
 from enhance.layers import assemble, has_layers, pack
 from enhance.limits import Limits
-from enhance.options import Options
+from enhance.options import UPSCALES, Options
 from enhance.photos import DECODER, Decoder, output_stem
 from enhance.pipeline import Enhanced
 from enhance.records import EngineInfo, Failure, Photo, Result, Source
-from enhance.upscaling.interpolation import shrink
+from enhance.upscaling.interpolation import resized
 
 T = TypeVar("T")
 
@@ -98,17 +98,19 @@ def prepare(
     photo = decoder(source, limits)
     if not source.draft:
         return photo, options
+    upscale = max(options.output_size(photo.size)) / max(photo.size)
     scale = min(1, _DRAFT_SIDE / max(photo.size))
     width, height = (max(1, round(side * scale)) for side in photo.size)
     photo = replace(
         photo,
-        rgb=shrink(photo.rgb, (width, height)),
-        alpha=None if photo.alpha is None else shrink(photo.alpha, (width, height)),
+        rgb=resized(photo.rgb, (width, height)),
+        alpha=None if photo.alpha is None else resized(photo.alpha, (width, height)),
         draft=True,
     )
     return photo, replace(
         options,
-        upscale=min(options.upscale, 2),
+        upscale=min(max(upscale, min(UPSCALES)), 2),
+        longer_side=0,
         background="lanczos",
         faces="largest",
         min_face=max(1, round(options.min_face * scale)),

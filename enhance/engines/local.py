@@ -150,7 +150,7 @@ class LocalRun:
         return photo, options, replace(enhanced, report=replace(enhanced.report, seconds=stages))
 
     def _deadline(self, name: str) -> Checkpoint:
-        """A checkpoint that also stops the photo when it has kept the model busy for too long."""
+        """A checkpoint that also stops a photo that has kept the model busy for too long."""
         most = self._engine._limits.max_seconds
         end = time.monotonic() + most
 
@@ -160,7 +160,7 @@ class LocalRun:
                 raise TookTooLong(
                     say(
                         "“{name}” was stopped because it took longer than {seconds} "
-                        "seconds. Choose a smaller upscale or a faster background, "
+                        "seconds. Choose a smaller size or a faster background, "
                         "or send a smaller photo.",
                         name=name,
                         seconds=most,

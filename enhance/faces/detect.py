@@ -22,7 +22,7 @@ from enhance.weights.files import RETINAFACE_MOBILENET, PackagedFile
 _MEAN_BGR = (104.0, 117.0, 123.0)
 _STEPS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # stride, anchor edges
 _VARIANCE = (0.1, 0.2)
-_LEAST_SIDE = 1024  # pixels; photos are shrunk to this, but no further, if memory runs out
+_LEAST_SIDE = 1024  # pixels; if memory runs out, photos are shrunk, but not below this
 _OVERLAP = 0.4  # boxes that overlap more are the same face
 
 
@@ -135,7 +135,7 @@ class RetinaFaceR50(RetinaFace):
 
     def __call__(self, rgb: Pixels, threshold: float) -> list[Face]:
         """See `RetinaFace.__call__`. Raises OutOfMemory."""
-        side = min(self._long_side, max(rgb.shape[:2]))  # so that half of it is really smaller
+        side = min(self._long_side, max(rgb.shape[:2]))  # so that halving it shrinks the photo
         return self._net.shrinking(side, _LEAST_SIDE, lambda s: self._find(rgb, threshold, s))
 
     def _infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -1,7 +1,7 @@
 """Face geometry on plain arrays: aligns a face to the template, pastes a restored one back.
 
 Coordinates follow OpenCV: pixel centres are at integers, so the photo's point x is at
-(x + 0.5)·s − 0.5 in a photo upscaled by `s`. facexlib pastes with a different offset, which moves
+(x + 0.5)·s − 0.5 in a photo enlarged by `s`. facexlib pastes with a different offset, which moves
 every face by up to half a pixel; here the exact one is used.
 """
 
@@ -94,15 +94,18 @@ def align(rgb: Pixels, matrix: Matrix) -> Pixels:
     )
 
 
-def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int, weight: float = 1.0) -> None:
-    """Blend the patches into `canvas` (the photo upscaled by `upscale`), in place.
+def paste(
+    canvas: Pixels, patches: Sequence[Patch], photo: tuple[int, int], weight: float = 1.0
+) -> None:
+    """Blend the patches into `canvas`, in place.
 
-    weight: opacity of the patches, 0..1.
+    photo: (width, height) of the photo, whose canvas may have any size. weight: opacity of the
+    patches, 0..1.
 
     Changes only each face's region. Where faces overlap, each is weighted by the square of its mask
     and blended with the original canvas, so their order does not matter.
     """
-    placed = [p for p in (_on_canvas(patch, canvas.shape, upscale) for patch in patches) if p]
+    placed = [p for p in (_on_canvas(patch, canvas.shape, photo) for patch in patches) if p]
     rivals = [
         [other for other in placed if other is not face and _intersect(face.region, other.region)]
         for face in placed
@@ -136,14 +139,18 @@ def paste(canvas: Pixels, patches: Sequence[Patch], upscale: int, weight: float 
 
 @dataclass(frozen=True)
 class _OnCanvas:
-    """A patch and the region of the canvas that it covers. matrix: canvas pixels → crop pixels."""
+    """A patch and the region of the canvas that it covers.
+
+    matrix: canvas pixels → crop pixels. canvas: its shape. scales: (vertical, horizontal), how many
+    canvas pixels long a photo pixel is.
+    """
 
     region: Region
     matrix: Matrix
     crop: FloatArray
     crop_mask: FloatArray
     canvas: tuple[int, ...]
-    upscale: int
+    scales: tuple[float, float]
 
     def pixels(self, region: Region) -> FloatArray:
         return self._warp(self.crop, region, cv2.BORDER_REPLICATE)
@@ -151,17 +158,17 @@ class _OnCanvas:
     def mask(self, region: Region) -> FloatArray:
         mask = self._warp(self.crop_mask, region, cv2.BORDER_CONSTANT)
         rows, columns = (
-            self._away_from_border(part, length)
-            for part, length in zip(region, self.canvas, strict=False)
+            self._away_from_border(part, length, scale)
+            for part, length, scale in zip(region, self.canvas, self.scales, strict=False)
         )
         return mask * rows[:, None] * columns
 
-    def _away_from_border(self, part: slice, length: int) -> FloatArray:
+    def _away_from_border(self, part: slice, length: int, scale: float) -> FloatArray:
         """0 within one crop pixel of the photo's border, where the grey beyond it shows through,
         rising to 1 over one photo pixel."""
         at = np.arange(part.start, part.stop, dtype=np.float32) + 0.5
-        reach = math.sqrt(2 / abs(np.linalg.det(self.matrix[:2, :2]))) + 0.5 * self.upscale
-        return np.clip((np.minimum(at, length - at) - reach) / self.upscale, 0, 1)
+        reach = math.sqrt(2 / abs(np.linalg.det(self.matrix[:2, :2]))) + 0.5 * scale
+        return np.clip((np.minimum(at, length - at) - reach) / scale, 0, 1)
 
     def _warp(self, image: FloatArray, region: Region, border: int) -> FloatArray:
         rows, columns = region
@@ -175,10 +182,11 @@ class _OnCanvas:
         )
 
 
-def _on_canvas(patch: Patch, shape: tuple[int, ...], upscale: int) -> _OnCanvas | None:
+def _on_canvas(patch: Patch, shape: tuple[int, ...], photo: tuple[int, int]) -> _OnCanvas | None:
     """The position of a patch on a canvas of `shape`, or None if it is outside."""
+    down, across = shape[0] / photo[1], shape[1] / photo[0]
     to_photo = np.array(
-        [[1 / upscale, 0, 0.5 / upscale - 0.5], [0, 1 / upscale, 0.5 / upscale - 0.5], [0, 0, 1]]
+        [[1 / across, 0, 0.5 / across - 0.5], [0, 1 / down, 0.5 / down - 0.5], [0, 0, 1]]
     )
     matrix = _square(patch.matrix) @ to_photo
     crop, mask = _to_float(patch.pixels), _to_float(patch.mask)
@@ -194,7 +202,7 @@ def _on_canvas(patch: Patch, shape: tuple[int, ...], upscale: int) -> _OnCanvas 
     region = _clip(corners, shape, margin=1)
     if region[0].start >= region[0].stop or region[1].start >= region[1].stop:
         return None
-    return _OnCanvas(region, matrix, crop, mask, shape, upscale)
+    return _OnCanvas(region, matrix, crop, mask, shape, (down, across))
 
 
 def _to_16_bit(values: FloatArray) -> Pixels:

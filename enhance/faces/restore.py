@@ -11,7 +11,7 @@ from enhance.faces.sharpness import SMALLEST_EDGE, working_edge
 from enhance.networks.resident import ResidentNet
 from enhance.records import Checkpoint, FloatArray
 
-_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}  # faces at once; on a CPU more would gain nothing
+_BATCH = {"cpu": 1, "cuda": 16, "mps": 4}  # faces at once; on a CPU, more would save no time
 
 
 class RealESRGANFaces:

@@ -12,7 +12,7 @@ from enhance.records import FloatArray
 _WORKING_EDGES = (128, 160, 192, 256)
 SMALLEST_EDGE = _WORKING_EDGES[0]
 """The size to which every crop is shrunk when speed matters more than quality."""
-_DETAIL_LOSS = 0.02  # largest error after shrinking, relative to the crop's contrast, to neglect
+_DETAIL_LOSS = 0.02  # largest error after shrinking to ignore, relative to the crop's contrast
 
 
 def working_edge(crop: FloatArray) -> int:

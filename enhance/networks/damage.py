@@ -5,16 +5,16 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_CHANNELS = 24, 48, 64  # at a half of the photo's size, at a quarter, and below that
+_CHANNELS = 24, 48, 64  # at half the photo's size, at a quarter, and below
 
 
 class DamageNet(nn.Module):
     """RGB (n, 3, h, w) in 0..1, h and w multiples of 16 → logits (n, 1, h, w).
 
     A small U-Net without normalisation, so that a pixel's logit depends on nothing but its
-    surroundings: it sees `REACH` pixels in each direction, no more. The photo enters and the mask
-    leaves with 2×2 pixels side by side as channels, which quarters the cost and still tells
-    neighbouring pixels apart.
+    surroundings: `REACH` pixels in each direction. Each 2×2 pixels of the photo enter, and of the
+    mask leave, as channels of one, which quarters the cost and still tells neighbouring pixels
+    apart.
     """
 
     MULTIPLE = 16
@@ -31,7 +31,7 @@ class DamageNet(nn.Module):
                 nn.Sequential(_conv(rest, rest, 2), _conv(rest, rest), _conv(rest, rest)),
             ]
         )
-        # From the coarsest level up: to as many channels as the next one has, and on with both.
+        # Upwards from the coarsest level: narrowed to the next level's channels and added to it.
         self.narrow = nn.ModuleList(
             [nn.Conv2d(rest, rest, 1), nn.Conv2d(rest, quarter, 1), nn.Conv2d(quarter, half, 1)]
         )

@@ -1,12 +1,14 @@
-"""Networks that spandrel describes, and ours in place of its where ours are faster."""
+"""Runs networks that spandrel describes, and replaces some with our own, which are faster."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.weights.ncnn import load_convolutions
 
@@ -24,14 +26,33 @@ class Described(nn.Module):
         self._found = found
 
     def forward(self, x: Tensor) -> Tensor:
-        # Some make tensors of their own in fp32, such as masks: all are brought to one precision.
+        # Some networks create further tensors, such as masks, in fp32; autocast makes them match.
         with torch.autocast(x.device.type, x.dtype, enabled=x.dtype != torch.float32):
             out: Tensor = self._found(x)
         return out
 
 
+class First(nn.Module):
+    """The first output of a network that has several."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        first: Tensor = self.net(x)[0]
+        return first
+
+
+def device_for(found: Descriptor, device: Device) -> Device:
+    """The same device, in fp32 if that is all the network is known to work in."""
+    can = {"fp32": True, "fp16": found.supports_half, "bf16": found.supports_bfloat16}
+    precision = device.precision if can[device.precision] else "fp32"
+    return replace(device, precision=precision, memory_format=torch.contiguous_format)
+
+
 def rrdbnet_of(found: Descriptor) -> RRDBNet | None:
-    """Our network with the weights of an ESRGAN, or None for variants that ours cannot be."""
+    """Our network with the weights of an ESRGAN, or None for variants that it does not cover."""
     built = found.model.hyperparameters
     if built["plus"] or found.scale * (built["shuffle_factor"] or 1) != 4:
         return None

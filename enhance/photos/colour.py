@@ -7,20 +7,24 @@ sRGB, and the model's output is converted back. Colours outside sRGB's gamut byp
 from __future__ import annotations
 
 import functools
-import io
 import struct
-from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-Array = NDArray[Any]
+from enhance.photos.pixels import bands, from_unit, unit
+from enhance.photos.profiles import (
+    LEVELS,
+    Array,
+    curve_of,
+    numbers,
+    open_profile,
+    parametric,
+    tags_of,
+)
 
-_LEVELS = 65_536
 _SAME = 1 / 255  # a space that differs from sRGB by no more than this counts as sRGB
-_MAX_STEPS = 16  # elements in a multi-process-element tag
 _BAND = 2_000_000  # pixels converted at once
 # Linear sRGB → XYZ as in profiles, relative to the D50 white point (IEC 61966-2-1, Bradford).
 _SRGB_TO_XYZ = np.array(
@@ -86,7 +90,7 @@ class _Matrix(_Convertible):
     """
 
     def __init__(self, curves: Array, to_xyz: Array) -> None:
-        srgb = np.stack([_parametric(3, _SRGB_CURVE)] * 3)
+        srgb = np.stack([parametric(3, _SRGB_CURVE)] * 3)
         matrix = np.linalg.inv(_SRGB_TO_XYZ) @ to_xyz
         self._to = _Conversion(curves, matrix, srgb)
         self._from = _Conversion(srgb, np.linalg.inv(matrix), curves)
@@ -107,8 +111,8 @@ class _Conversion:
         self._matrix = matrix.T.astype(np.float32)
         # Indexed by the square root of light, for more entries in the dark, where eyes and curves
         # are most sensitive.
-        light = np.linspace(0, 1, _LEVELS) ** 2
-        values = np.linspace(0, 1, _LEVELS)
+        light = np.linspace(0, 1, LEVELS) ** 2
+        values = np.linspace(0, 1, LEVELS)
         self._values = np.stack([np.interp(light, c, values) for c in end]).astype(np.float32)
 
     def __call__(self, pixels: Array) -> Array:
@@ -118,7 +122,7 @@ class _Conversion:
 
 
 def _looked_up(tables: Array, pixels: Array) -> Array:
-    at = (pixels.clip(0, 1) * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.uint16)
+    at = (pixels.clip(0, 1) * np.float32(LEVELS - 1) + np.float32(0.5)).astype(np.uint16)
     result = np.empty(pixels.shape, np.float32)
     for channel, table in enumerate(tables):
         result[..., channel] = table[at[..., channel]]
@@ -165,7 +169,7 @@ def colour_space(icc: bytes | None, grey: bool = False) -> ColourSpace:
     if icc[36:40] != b"acsp" or kind not in ((b"RGB ", b"GRAY") if grey else (b"RGB ",)):
         raise ValueError("not a profile for such a picture")
     try:
-        space: ColourSpace = _matrix(dict(_tags(icc)), kind)
+        space: ColourSpace = _matrix(dict(tags_of(icc)), kind)
     except (KeyError, ValueError, ArithmeticError, struct.error, np.linalg.LinAlgError):
         try:
             space = _tables(icc, "RGB" if kind == b"RGB " else "L")
@@ -178,12 +182,9 @@ def srgb_view(pixels: Array, space: ColourSpace) -> Array:
     """Convert a whole photo, (h, w, 3) uint8 or uint16, to sRGB of the same dtype."""
     if space is SRGB:
         return pixels
-    top = np.iinfo(pixels.dtype).max
     view = np.empty_like(pixels)
-    step = max(1, _BAND // pixels.shape[1])
-    for row in range(0, len(pixels), step):
-        band = pixels[row : row + step].astype(np.float32) / np.float32(top)
-        view[row : row + step] = np.rint(space.to_srgb(band) * top)
+    for rows in bands(pixels.shape[0], pixels.shape[1], _BAND):
+        view[rows] = from_unit(space.to_srgb(unit(pixels[rows])), pixels.dtype)
     return view
 
 
@@ -196,25 +197,13 @@ def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
         if image.mode == "LAB":
             own = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
         elif icc:
-            own = _profile(icc)
+            own = open_profile(icc)
         else:
             return image.convert("RGB")
         srgb = ImageCms.createProfile("sRGB")
         return cast(Image.Image, ImageCms.profileToProfile(image, own, srgb, outputMode="RGB"))
     except (ImageCms.PyCMSError, OSError) as error:
         raise ValueError("not a usable profile") from error
-
-
-def _profile(icc: bytes) -> ImageCms.ImageCmsProfile:
-    """Open a profile. Raises OSError for one that Little CMS would take for ever to process."""
-    try:
-        tags = _tags(icc)
-    except struct.error as error:
-        raise OSError("a profile that is cut off") from error
-    for _, tag in tags:
-        if bytes(tag[:4]) == b"mpet" and int.from_bytes(tag[12:16], "big") > _MAX_STEPS:
-            raise OSError("a profile of too many steps")
-    return ImageCms.ImageCmsProfile(io.BytesIO(icc))
 
 
 def _is_srgb(space: ColourSpace, kind: bytes) -> bool:
@@ -224,27 +213,20 @@ def _is_srgb(space: ColourSpace, kind: bytes) -> bool:
     return bool(np.abs(space.to_srgb(cube) - cube).max() <= _SAME)
 
 
-def _tags(icc: bytes) -> list[tuple[bytes, memoryview]]:
-    view = memoryview(icc)  # no copies: many tags may refer to the same bytes
-    (count,) = struct.unpack_from(">I", icc, 128)
-    entries = (struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100)))
-    return [(name, view[start : start + size]) for name, start, size in entries]
-
-
 def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> _Matrix:
     """Parse a matrix profile. Raises KeyError, ValueError or struct.error for any other kind."""
     if b"A2B0" in tags:
         raise ValueError("tables come first")  # a profile's tables take precedence over its matrix
     if kind == b"GRAY":
-        return _Matrix(np.stack([_curve(tags[b"kTRC"])] * 3), _SRGB_TO_XYZ)
-    columns = [_numbers(tags[name][8:20]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
-    curves = [_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
+        return _Matrix(np.stack([curve_of(tags[b"kTRC"])] * 3), _SRGB_TO_XYZ)
+    columns = [numbers(tags[name][8:20]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    curves = [curve_of(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
     return _Matrix(np.stack(curves), np.array(columns).T)
 
 
 def _tables(icc: bytes, mode: str) -> ColourSpace:
     """The space of any other profile. Raises PyCMSError or OSError if the profile is damaged."""
-    own, srgb = _profile(icc), ImageCms.createProfile("sRGB")
+    own, srgb = open_profile(icc), ImageCms.createProfile("sRGB")
     intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
     there = ImageCms.buildTransform(own, srgb, mode, "RGB", intent)
     try:
@@ -252,46 +234,3 @@ def _tables(icc: bytes, mode: str) -> ColourSpace:
     except ImageCms.PyCMSError:
         return SRGB
     return _Tables(mode, there, back)
-
-
-def _numbers(body: memoryview) -> tuple[float, ...]:
-    return tuple(v / 65536 for v in struct.unpack(f">{len(body) // 4}i", body))
-
-
-def _curve(tag: memoryview) -> Array:
-    """A curve, channel value → linear light, at 65536 values. Raises ValueError if it does not
-    rise."""
-    if bytes(tag[:4]) == b"para":
-        (kind,) = struct.unpack_from(">H", tag, 8)
-        count = (1, 3, 4, 5, 7)[kind] if kind < 5 else 0
-        curve = _parametric(kind, _numbers(tag[12 : 12 + 4 * count]))
-    elif bytes(tag[:4]) == b"curv":
-        (count,) = struct.unpack_from(">I", tag, 8)
-        values = np.frombuffer(tag, ">u2", count, 12)
-        if count == 0:
-            curve = np.linspace(0, 1, _LEVELS)
-        elif count == 1:
-            curve = _parametric(0, (values[0] / 256,))
-        else:
-            x = np.linspace(0, 1, _LEVELS)
-            curve = np.interp(x, np.linspace(0, 1, count), values / 65535)
-    else:
-        raise ValueError("no curve")
-    if not np.isfinite(curve).all() or (np.diff(curve) < 0).any() or curve[-1] < 0.5:
-        raise ValueError("the curve does not rise")
-    return curve
-
-
-def _parametric(kind: int, parameters: Sequence[float]) -> Array:
-    """The curve types 0 to 4 of the ICC specification, section 10.18."""
-    gamma, *rest = parameters
-    a, b, c, d, e, f = {
-        0: lambda: (1, 0, 0, 0, 0, 0),
-        1: lambda: (*rest, 0, -rest[1] / rest[0], 0, 0),
-        2: lambda: (rest[0], rest[1], 0, -rest[1] / rest[0], rest[2], rest[2]),
-        3: lambda: (*rest, 0, 0),
-        4: lambda: rest,
-    }[kind]()
-    x = np.linspace(0, 1, _LEVELS)
-    power = np.maximum(a * x + b, 0) ** gamma + e
-    return np.clip(np.where(x >= d, power, c * x + f), 0, 1)

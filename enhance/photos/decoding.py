@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -19,12 +17,20 @@ from enhance.i18n import Sentence, say
 from enhance.limits import Limits
 from enhance.photos.colour import colour_space, printed_as_srgb
 from enhance.photos.deep import is_deep, read_deep, read_deep_tiff, size_of_grey_alpha
-from enhance.photos.formats import load, open_image, pictures, size_in_header, video_bits
+from enhance.photos.formats import (
+    is_lossless_webp,
+    load,
+    open_image,
+    pictures,
+    size_in_header,
+    video_bits,
+)
 from enhance.photos.metadata import (
     ICC_TAG,
     XMP_TAG,
     exif_of_tiff,
     iptc_of_tiff,
+    read_dpi,
     read_exif,
     read_iptc,
     read_xmp,
@@ -175,8 +181,8 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
         exif=read_exif(image),
         xmp=read_xmp(image),
         iptc=read_iptc(image, data),
-        dpi=_dpi(image.info.get("dpi")),
-        lossless=_is_lossless_webp(data),
+        dpi=read_dpi(image),
+        lossless=is_lossless_webp(data),
     )
     pixels = _deep_pixels(image, data, notes) if is_deep(image, data) else None
     if pixels is None:
@@ -283,21 +289,3 @@ def _what_is_missing(image: Image.Image) -> Sentence:
         "The file is cut off: {share}% of the picture could be read; the rest is grey.",
         share=share,
     )
-
-
-def _is_lossless_webp(data: bytes) -> bool:
-    if data[8:12] != b"WEBP":
-        return False
-    at = 12
-    while data[at : at + 4] not in (b"VP8 ", b"VP8L", b"ANMF", b""):
-        (size,) = struct.unpack_from("<I", data, at + 4)
-        at += 8 + size + size % 2
-    return data[at : at + 4] == b"VP8L"
-
-
-def _dpi(dots: Any) -> tuple[float, float] | None:
-    try:
-        x, y = (float(value) for value in dots)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (x, y) if 1 <= x <= 1e5 and 1 <= y <= 1e5 else None

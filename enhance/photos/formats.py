@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -92,6 +93,17 @@ def video_bits(image: Image.Image, data: bytes) -> int:
     at = data.find(b"av1C") + 6 if image.format == "AVIF" else 0
     flags = data[at] if 6 <= at < len(data) else 0
     return 8 if not flags & 0x40 else 12 if flags & 0x20 else 10
+
+
+def is_lossless_webp(data: bytes) -> bool:
+    """Whether a file is a lossless WebP. Raises struct.error for a damaged one."""
+    if data[8:12] != b"WEBP":
+        return False
+    at = 12
+    while data[at : at + 4] not in (b"VP8 ", b"VP8L", b"ANMF", b""):
+        (size,) = struct.unpack_from("<I", data, at + 4)
+        at += 8 + size + size % 2
+    return data[at : at + 4] == b"VP8L"
 
 
 def browser_shows(path: Path) -> bool:

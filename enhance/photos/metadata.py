@@ -55,6 +55,15 @@ def exif_of_tiff(tags: Image.Exif) -> bytes | None:
     return EXIF_PREFIX + add_sub_blocks(tiff, blocks)
 
 
+def read_dpi(image: Image.Image) -> tuple[float, float] | None:
+    """The resolution of an opened photo in dots per inch; None if it has none that makes sense."""
+    try:
+        x, y = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 1 <= x <= 1e5 and 1 <= y <= 1e5 else None
+
+
 def read_xmp(image: Image.Image) -> bytes | None:
     """The XMP packet of an opened photo, with its orientation reset; None if it has none."""
     xmp = image.info.get("xmp")

@@ -1,4 +1,4 @@
-"""Old prints and scans made whole: find damage, fill it in, bring faded colours back.
+"""Mends old prints and scans: finds damage, fills it in, restores faded colours.
 
 Pure functions from arrays to arrays, at the photo's own size and in its own colour space.
 """

@@ -1,4 +1,4 @@
-"""Find scratches, cracks, creases, dust and specks: a network over tiles of the photo."""
+"""Finds scratches, cracks, creases, dust and specks with a network over tiles of the photo."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DamageDetector:
         self._net = net
 
     def __call__(self, rgb: Pixels, checkpoint: Checkpoint, space: ColourSpace = SRGB) -> Pixels:
-        """rgb: (h, w, 3), in `space`. Returns (h, w) uint8: 0 is surely sound, 255 surely damaged.
+        """rgb: (h, w, 3), in `space`. Returns (h, w) uint8: 255 is certain damage.
 
         `checkpoint` is called often and may raise to stop. Raises OutOfMemory when even the
         smallest tile does not fit, ModelFailed when the network gives no valid numbers.

@@ -1,4 +1,4 @@
-"""Fill damaged pixels in from what is around them."""
+"""Fills in damaged pixels from their surroundings."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 from enhance.records import Mask, Pixels
 from enhance.upscaling.tiles import tiles
 
-_RADIUS = 3  # pixels around the damage that its filling is made from
+_RADIUS = 3  # pixels around the damage from which it is filled in
 _TILE = 256  # pixels; only tiles with damage are worked on
-_CONTEXT = 48  # pixels around a tile: what crosses its edge is filled in alike on both sides
+_CONTEXT = 48  # pixels around a tile, so that damage across its edge is filled in without a seam
 
 
 def fill(rgb: Pixels, mask: Mask) -> Pixels:
-    """A copy of the photo, its marked pixels filled in; all others are the same to the bit.
+    """A copy of the photo with the marked pixels filled in and all others unchanged.
 
     rgb: (h, w, 3) uint8 or uint16; mask: (h, w) bool. Meant for thin damage: what is wider than
-    some ten pixels comes out smooth. A photo that is marked all over stays as it is.
+    about ten pixels comes out smooth. If every pixel is marked, nothing is filled in.
     """
     filled = rgb.copy()
     if mask.all():
@@ -34,7 +34,7 @@ def fill(rgb: Pixels, mask: Mask) -> Pixels:
 
 
 def _inpainted(rgb: Pixels, mask: Pixels) -> Pixels:
-    """OpenCV's inpainting after Telea, which takes three channels of 8 bits, or one of 16."""
+    """Telea's inpainting in OpenCV, which accepts three channels of 8 bits or one of 16."""
     if rgb.dtype == np.uint8:
         return cv2.inpaint(rgb, mask, _RADIUS, cv2.INPAINT_TELEA)  # type: ignore[return-value]
     channels = (np.ascontiguousarray(rgb[..., i]) for i in range(3))

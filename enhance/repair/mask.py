@@ -1,4 +1,4 @@
-"""From how likely each pixel is damaged to which ones are filled in."""
+"""Decides which pixels are filled in, from how likely each of them is damaged."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import numpy as np
 
 from enhance.records import Face, Mask, Pixels
 
-_CERTAIN = 0.998, 0.972  # likelihood that a mark must reach somewhere, at the sensitivities 0 and 1
-_LIKELY = 0.25, 0.05  # and that all of its pixels must
-_MARGIN = 0.15  # around a face's box, as a share of its size: hair, ears and what hangs on them
-_RIM = np.ones((3, 3), np.uint8)  # marks reach a pixel further than what is seen of the damage
+# What the likelihood of one pixel of a mark, and of all of them, must reach at sensitivity 0 and 1.
+_CERTAIN = 0.998, 0.972
+_LIKELY = 0.25, 0.05
+_MARGIN = 0.15  # around a face's box, as a share of its size: hair, ears, earrings
+_RIM = np.ones((3, 3), np.uint8)  # marks extend one pixel beyond the visible damage
 
 
 def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
     """Which pixels to fill in, (h, w) bool.
 
-    What is likely to be damage is marked if any of it surely is: a scratch is followed to its faint
-    ends, while the edges of things, which are a little likely everywhere, are left alone.
+    A connected patch of likely damage is marked if part of it is certain. So a scratch is followed
+    to its faint ends, while the outlines of objects, which look slightly like damage everywhere but
+    nowhere for certain, are left alone.
 
     likelihood: of `DamageDetector`. sensitivity: 0 marks only what is certain, 1 what is likely.
     """
@@ -34,15 +36,15 @@ def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
 
 
 def spare_faces(mask: Mask, faces: Iterable[Face]) -> Mask:
-    """The marks without those that lie wholly within a face, (h, w) bool.
+    """The marks without those that lie entirely within a face, (h, w) bool.
 
-    Lashes, teeth, glasses and earrings end where the face does; a scratch goes on. What small
-    damage is left in a face, its restorer removes.
+    Eyelashes, teeth, glasses and earrings end within the face, while a scratch continues beyond it.
+    Small damage that is left in a face is removed by its restorer.
     """
     height, width = mask.shape
     spared = mask.copy()
     for face in faces:
-        # With a ring of one pixel, in which marks leave the face.
+        # One pixel more: a mark that reaches it leaves the face.
         reach = round(_MARGIN * face.size) + 1
         left, top, right, bottom = (round(side) for side in face.box)
         box = (

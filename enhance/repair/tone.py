@@ -1,9 +1,9 @@
-"""Bring faded prints back: contrast and white balance, judged by the darkest and lightest parts.
+"""Undoes the fading of old prints: contrast and white balance, judged by dark and light parts.
 
-A clean photo has something in it that is nearly black. Where dyes have faded or paper has yellowed
-nothing is, and what colour stands in its place is the cast. So a photo that has blacks is left as
-it is, whatever its colours: an evening stays orange. A print without colour but with a tint, such
-as sepia, is told by its colours, which depend on nothing but lightness.
+Nearly every clean photo contains something almost black. Where dyes have faded or paper has
+yellowed, nothing is black any more, and the colour of the darkest parts is the cast. So a photo
+with real blacks is left as it is, whatever its colours: an evening stays orange. A monochrome print
+with a tint, such as sepia, is recognised by colours that depend on lightness alone.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Pixels
-from enhance.upscaling.interpolation import shrink
+from enhance.upscaling.interpolation import resized
 
-_JUDGED = 384  # longer side, in pixels, of the copy that a photo is judged by
+_JUDGED = 384  # longer side, in pixels, of the copy on which a photo is judged
 _ENDS = 0.5, 99.5  # percentiles: what is darker or lighter is noise, dust or a glint
 _TARGET = 0.02, 0.96  # where the ends of a faded photo go
-_FADED = 0.075, 0.12  # black of the darkest channel: below the first clean, from the second faded
-_OWN = 0.3, 0.5  # range of a channel over the widest one's: below, it is the motif's colour
-_LIFT = 0.18  # what a channel's black may lie above that of the darkest channel
-_SPREAD = 0.009, 0.013  # of colours around their mean at a lightness: below no colours, above some
-_TINT = 0.008, 0.02  # mean yellow of a print without colours: below grey, above tinted
-_RANGE = 0.25, 0.45  # of the widest channel: below, a photo is of something plain
+_FADED = 0.075, 0.12  # black of the darkest channel: clean up to the first, faded from the second
+_OWN = 0.3, 0.5  # a channel's range relative to the widest: below, the subject has no such colour
+_LIFT = 0.18  # how far a channel's black may lie above that of the darkest channel
+_SPREAD = 0.009, 0.013  # of colours at the same lightness: monochrome below, coloured above
+_TINT = 0.008, 0.02  # mean yellow of a monochrome print: grey below, tinted above
+_RANGE = 0.25, 0.45  # of the widest channel: below, the photo shows something plain
 _BINS = 16  # of lightness
 _BAND = 2_000_000  # pixels toned at once
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -48,31 +48,31 @@ _TO_LAB = np.array(
 
 @dataclass(frozen=True)
 class Fading:
-    """What has become of a photo's colours.
+    """How a photo's colours have faded.
 
-    black, white: (3,) what the darkest and lightest colours are now, in sRGB, 0..1. amount: how
-    sure it is that the photo has faded, 0..1. colourless: how sure that it has no colours but a
-    tint, 0..1.
+    black, white: (3,) its darkest and lightest colours now, in sRGB, 0..1. amount: how certain it
+    is that the photo has faded, 0..1. monochrome: how certain it is that it has no colours except
+    for a tint, 0..1.
     """
 
     black: FloatArray
     white: FloatArray
     amount: float
-    colourless: float
+    monochrome: float
 
     def undone(self, srgb: FloatArray, strength: float) -> FloatArray:
-        """Colours (..., 3) as they were before."""
+        """Colours (..., 3) as they were before they faded."""
         low, high = _TARGET
         gain = (high - low) / (self.white - self.black)
         before = (srgb - self.black) * gain + low
-        before += self.colourless * ((before @ _LUMA)[..., None] - before)
+        before += self.monochrome * ((before @ _LUMA)[..., None] - before)
         return srgb + strength * self.amount * (before.clip(0, 1) - srgb)
 
 
 def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColourSpace = SRGB) -> Pixels:
-    """The photo as it was before it faded; the very same array when it has not.
+    """The photo as it was before it faded; the same array if it has not.
 
-    rgb: (h, w, 3) uint8 or uint16, in `space`. strength: 0 changes nothing, 1 undoes it wholly.
+    rgb: (h, w, 3) uint8 or uint16, in `space`. strength: 0 changes nothing, 1 undoes all fading.
     """
     if fading.amount * strength == 0:
         return rgb
@@ -91,7 +91,7 @@ def judge(rgb: Pixels, space: ColourSpace = SRGB) -> Fading:
     """How a photo (h, w, 3), in `space`, has faded."""
     scale = min(1.0, _JUDGED / max(rgb.shape[:2]))
     width, height = (max(1, round(side * scale)) for side in rgb.shape[1::-1])
-    seen = space.to_srgb(unit(shrink(rgb, (width, height)))).reshape(-1, 3)
+    seen = space.to_srgb(unit(resized(rgb, (width, height)))).reshape(-1, 3)
     low, high = (np.percentile(seen, end, axis=0).astype(np.float32) for end in _ENDS)
     black = np.minimum(low, low.min() + _LIFT)
     spans = np.maximum(high - black, 1e-3)
@@ -99,16 +99,16 @@ def judge(rgb: Pixels, space: ColourSpace = SRGB) -> Fading:
     own = _rise(spans / widest, _OWN)
     white = black + own * spans + (1 - own) * widest
     tint, spread = _colours(seen)
-    colourless = 1 - _rise(spread, _SPREAD)
-    amount = max(_rise(low.min(), _FADED), colourless * _rise(tint, _TINT))
+    monochrome = 1 - _rise(spread, _SPREAD)
+    amount = max(_rise(low.min(), _FADED), monochrome * _rise(tint, _TINT))
     amount *= _rise(widest, _RANGE)
-    return Fading(black, white.astype(np.float32), float(amount), float(colourless))
+    return Fading(black, white.astype(np.float32), float(amount), float(monochrome))
 
 
 def _colours(seen: FloatArray) -> tuple[float, float]:
-    """How yellow colours (n, 3) are, and how far from their mean at the same lightness.
+    """How yellow colours (n, 3) are, and how far they stray from the mean at their lightness.
 
-    Green and blue are no tints of old prints.
+    Old prints do not turn green or blue, so such tints do not count.
     """
     lab = _oklab(seen)
     order = np.argsort(lab[:, 0], kind="stable")
@@ -117,7 +117,7 @@ def _colours(seen: FloatArray) -> tuple[float, float]:
     squares = np.concatenate(
         [((part - mean) ** 2).sum(1) for part, mean in zip(parts, means, strict=True)]
     )
-    # Of the 98 in a hundred that stray least: JPEG and dust leave some colours in any print.
+    # Without the 2% that stray most, because JPEG and dust leave some colours in any print.
     kept = np.sort(squares)[: max(1, int(len(squares) * 0.98))]
     green_red, blue_yellow = means.mean(0)
     return float(blue_yellow + 2 * min(green_red, 0)), float(np.sqrt(kept.mean()))

@@ -1,1 +1,1 @@
-"""Enlarges photos, by interpolation or with a network tile by tile."""
+"""Resizes photos, by interpolation or with a network tile by tile."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# With larger tiles the layers of the compact network no longer fit a CPU's cache: 576 pixels take
-# twice as long as 256.
+# Device and reach of a network → its largest tile. With larger ones, the layers of the compact
+# network no longer fit a CPU cache: tiles of 576 pixels take twice as long as those of 256.
 _LARGEST = {("cpu", 18): 256}
 
 Area = tuple[slice, slice]
@@ -82,7 +82,7 @@ def _spans(side: slice, tile: int) -> Iterator[tuple[int, int]]:
 
 
 def largest_tile(device: str, reach: int) -> int | None:
-    """The tile side, in photo pixels, above which a network becomes slower; None: there is none.
+    """The tile side, in photo pixels, above which a network becomes slower; None if it does not.
 
     device: "cpu", "cuda" or "mps". reach: of the network's receptive field, in pixels.
     """

@@ -1,25 +1,26 @@
-"""Enlarge a whole photo: pixels → pixels of the same dtype, `upscale` times as large."""
+"""Resize a whole photo, by interpolation or with a network over tiles."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from enhance.networks.resident import ResidentNet
-from enhance.options import WorkingSize
+from enhance.options import Options
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.photos.pixels import from_unit, padded, unit
 from enhance.records import Checkpoint, FloatArray, Pixels, Upscaled
-from enhance.upscaling.interpolation import lanczos
+from enhance.upscaling.interpolation import resized
 from enhance.upscaling.low_frequencies import keep_low_frequencies
 from enhance.upscaling.tiles import Area, Tile, tiles, whole
 from enhance.upscaling.working_size import working_scale
 
 _SMALLEST_TILE = 32
 _LANCZOS_REACH = 4  # pixels on each side that interpolation looks at
+_USUAL_SCALE = 4  # times; beyond this, and beyond the network's own scale, photos are interpolated
+_LARGEST_CANVAS = 300_000_000  # pixels, as in `Limits.max_output_pixels`
 _REGION_TILES = 2  # tiles along the side of a region that has one working size
 _FADE = 16  # photo pixels on each side of the border between regions of different working sizes
 
@@ -33,15 +34,14 @@ class Lanczos:
     def __call__(
         self,
         rgb: Pixels,
-        upscale: int,
-        tile: int,
+        size: tuple[int, int],
+        options: Options,
         checkpoint: Checkpoint,
         space: ColourSpace = SRGB,
-        working_size: WorkingSize = "full",
     ) -> Upscaled:
-        """rgb: (h, w, 3). Works on any channel count; only `upscale` matters here."""
+        """See `Upscaler`. Accepts any number of channels; the options make no difference."""
         checkpoint()
-        return Upscaled(lanczos(rgb, upscale))
+        return Upscaled(resized(rgb, size))
 
 
 class TiledNet:
@@ -54,8 +54,8 @@ class TiledNet:
     tile, in the pixels that the network sees; it must cover what the network looks at for seams to
     be invisible. multiple: the network takes only heights and widths that are multiples of it, or
     divides the picture into such blocks. largest_tile: larger ones are slower. adapts: the network
-    may work on soft parts of the photo at a smaller size. keeps_colours: the network should not
-    change colour and brightness of larger areas, so the photo's are kept.
+    may work on blurry parts of the photo at a reduced size. keeps_colours: the network is not meant
+    to change the colour and brightness of larger areas, so the photo's are kept.
     """
 
     def __init__(
@@ -83,21 +83,28 @@ class TiledNet:
     def __call__(
         self,
         rgb: Pixels,
-        upscale: int,
-        tile: int,
+        size: tuple[int, int],
+        options: Options,
         checkpoint: Checkpoint,
         space: ColourSpace = SRGB,
-        working_size: WorkingSize = "full",
     ) -> Upscaled:
-        """rgb: (h, w, 3), in `space`. `checkpoint` is called often and may raise to stop.
+        """See `Upscaler`. `checkpoint` is called often and may raise to stop.
+
+        The network enlarges a whole number of times, at which tiles join without seams, and the
+        whole result is then resized. For a result smaller than the photo, the photo is shrunk
+        first, which saves the network work whose result nobody would see.
 
         Raises OutOfMemory when even the smallest tile does not fit, ModelFailed when the network
         gives no valid numbers.
         """
+        photo_width = rgb.shape[1]
+        if size[0] * size[1] < rgb.shape[0] * rgb.shape[1]:
+            rgb = resized(rgb, size)
         height, width = rgb.shape[:2]
-        tile = min(tile, self._largest_tile or tile)
+        upscale = min(_whole_scale((width, height), size), max(self._scale, _USUAL_SCALE))
+        tile = min(options.tile, self._largest_tile or options.tile)
         regions = [_Region(whole(height, width), 1)]
-        if working_size == "auto" and self._adapts:
+        if options.working_size == "auto" and self._adapts:
             regions = _regions(rgb, _REGION_TILES * tile - 2 * _FADE, space)
         canvas = np.empty((height * upscale, width * upscale, 3), rgb.dtype)
 
@@ -117,7 +124,10 @@ class TiledNet:
             self._net.shrinking(tile, _SMALLEST_TILE, run)
         if self._keeps_colours:
             keep_low_frequencies(canvas, rgb)
-        return Upscaled(canvas, _mean_working_size(regions))
+        if canvas.shape[1::-1] != size:
+            canvas = resized(canvas, size)
+        working_size = _mean_working_size(regions) * width / photo_width
+        return Upscaled(canvas, round(working_size, 2))
 
     def _enlarge(
         self, rgb: Pixels, part: Tile, upscale: int, space: ColourSpace, shrink: int
@@ -142,7 +152,8 @@ class TiledNet:
             big = big[part.core_in_window(upscale)]
         big = space.from_srgb(big)
         if beyond is not None:
-            big = big + lanczos(beyond, upscale)[part.core_in_window(upscale)]
+            beyond = _resized(beyond, 1, upscale)
+            big = big + beyond[part.core_in_window(upscale)]
         return from_unit(big, rgb.dtype)
 
 
@@ -160,7 +171,7 @@ class _Region:
             _fade_in(core, region.start, upscale)
             for core, region in zip(part.core, self.area, strict=True)
         )
-        if rows[0] == columns[0] == 1:  # they rise, so all of it lies inside
+        if rows[0] == columns[0] == 1:  # weights rise, so the whole tile lies inside
             target[:] = big
         else:
             weight = rows[:, None, None] * columns[:, None]
@@ -185,7 +196,7 @@ def _regions(rgb: Pixels, size: int, space: ColourSpace) -> list[_Region]:
 
 
 def _fade_in(core: slice, start: int, upscale: int) -> FloatArray:
-    """0..1 for each output pixel of `core`: how far it lies inside a region from `start` on."""
+    """0..1 for each output pixel of `core`: how far inside a region that begins at `start`."""
     if start == 0:
         return np.ones((core.stop - core.start) * upscale, np.float32)
     inside = np.arange((core.start - start) * upscale, (core.stop - start) * upscale) + 0.5
@@ -195,13 +206,20 @@ def _fade_in(core: slice, start: int, upscale: int) -> FloatArray:
 def _mean_working_size(regions: list[_Region]) -> float:
     areas = [math.prod(side.stop - side.start for side in region.area) for region in regions]
     sizes = [1 / region.shrink for region in regions]
-    return round(float(np.average(sizes, weights=areas)), 2)
+    return float(np.average(sizes, weights=areas))
+
+
+def _whole_scale(photo: tuple[int, int], size: tuple[int, int]) -> int:
+    """How many times, a whole number, a photo that becomes `size` is enlarged before the rest is
+    interpolated: no less than needed, unless that would take too much memory."""
+    ratio = max(size) / max(photo)
+    scale = math.ceil(ratio)
+    return scale if photo[0] * photo[1] * scale**2 <= _LARGEST_CANVAS else math.floor(ratio)
 
 
 def _resized(pixels: FloatArray, scale: int, wanted: int) -> FloatArray:
     """Pixels at `scale`, brought to the scale `wanted`."""
     if wanted == scale:
         return pixels
-    size = tuple(side * wanted // scale for side in pixels.shape[1::-1])
-    method = cv2.INTER_AREA if wanted < scale else cv2.INTER_LANCZOS4
-    return cv2.resize(np.ascontiguousarray(pixels), size, interpolation=method)  # type: ignore[return-value]
+    height, width = (side * wanted // scale for side in pixels.shape[:2])
+    return resized(np.ascontiguousarray(pixels), (width, height))

@@ -1,7 +1,7 @@
-"""The folder into which people drop models that they have.
+"""The folder into which people drop their own models.
 
-What a file is, is found out once: by reading all of it. It is remembered until the file changes,
-in the weights folder too, so that listing needs neither torch nor the files' content.
+Each file is read once, as a whole, to identify it. The result is remembered until the file changes,
+in the weights folder too, so that listing models needs neither torch nor the files' contents.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from enhance.weights.verified import weights_folder
 
 log = logging.getLogger(__name__)
 
-_SUFFIXES = (".pth", ".safetensors")
+_SUFFIXES = (".pth", ".safetensors", ".ckpt")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What spandrel says of a model. architecture: its name there. faces: it restores faces."""
+    """What spandrel says about a model. faces: it restores faces."""
 
     architecture: str
     faces: bool
@@ -46,7 +46,17 @@ def models_folder() -> Path:
 
 
 def identified() -> dict[ModelFile, Identity]:
-    """The usable models that lie in the folder now, by name. New files are read."""
+    """The usable models that are in the folder now, in the order of their names."""
+    return {file: _known[file] for file in _examined() if file in _known}
+
+
+def refused() -> dict[str, EnhanceError]:
+    """Why each of the other files in the folder cannot be used, by file name."""
+    return {file.path.name: _refused[file] for file in _examined() if file in _refused}
+
+
+def _examined() -> list[ModelFile]:
+    """The files that are in the folder now, each of which has been identified or refused."""
     files = _files()
     with _lock:
         new = [file for file in files if file not in _known and file not in _refused]
@@ -55,13 +65,7 @@ def identified() -> dict[ModelFile, Identity]:
         for file in new:
             if file not in _known:
                 _identify(file)
-        return {file: _known[file] for file in files if file in _known}
-
-
-def refused() -> dict[str, EnhanceError]:
-    """Why each of the other files in the folder cannot be used, by file name."""
-    identified()
-    return {file.path.name: _refused[file] for file in _files() if file in _refused}
+    return files
 
 
 def _files() -> list[ModelFile]:
@@ -70,7 +74,7 @@ def _files() -> list[ModelFile]:
         for entry in entries:
             name = entry.name
             if name.endswith(_SUFFIXES) and name.isprintable() and not name.startswith("."):
-                with suppress(OSError):  # it may just have been removed
+                with suppress(OSError):  # the file may just have been deleted
                     if entry.is_file():
                         stat = entry.stat()
                         file = ModelFile(Path(entry.path), stat.st_size, stat.st_mtime_ns)
@@ -79,7 +83,7 @@ def _files() -> list[ModelFile]:
 
 
 def _identify(file: ModelFile) -> None:
-    """Find out what a file is, and remember it."""
+    """Identify a file and remember the result."""
     from enhance.weights.foreign import read_model  # imports torch: not needed for known files
 
     try:
@@ -98,7 +102,7 @@ def _identify(file: ModelFile) -> None:
         [str(file.path), file.size, file.changed, asdict(identity)]
         for file, identity in _known.items()
     ]
-    with suppress(OSError):  # a read-only folder costs a look into each file at each start
+    with suppress(OSError):  # in a read-only folder, files are identified again at each start
         _record().parent.mkdir(parents=True, exist_ok=True)
         write_bytes(_record(), json.dumps(rows).encode())
 
@@ -108,7 +112,7 @@ def _record() -> Path:
 
 
 def _remembered() -> dict[ModelFile, Identity]:
-    """What earlier processes found; nothing where the record is not there or of another form."""
+    """What earlier processes found; nothing if the record is missing or in another format."""
     try:
         rows = json.loads(_record().read_bytes())
         return {

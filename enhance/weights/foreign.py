@@ -1,11 +1,12 @@
-"""Models of all architectures that spandrel knows, from files that nobody vouches for.
+"""Reads models of all architectures that spandrel knows, from files that nobody vouches for.
 
-spandrel says what a file is. The file is read here, not by it: without running code.
+Spandrel identifies the model, but the file is read here, without running any code in it.
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_RESTOREFORMER = (
+    "vqvae."  # in its own checkpoints, beside networks that are needed for training only
+)
+
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The named tensors of a file, out of whatever its training wrapped around them.
+    """The named tensors of a file, without whatever the training wrapped around them.
 
     Raises WeightsMissing when it cannot be read, WeightsInvalid when it holds no weights.
     """
@@ -34,14 +39,18 @@ def read_state(path: Path) -> dict[str, Tensor]:
     from spandrel import canonicalize_state_dict
 
     content = read_checkpoint(path)
-    return tensors(canonicalize_state_dict(content) if isinstance(content, dict) else None, path)
+    if isinstance(content, dict):
+        content = canonicalize_state_dict(content)
+        if inner := {key for key in content if str(key).startswith(_RESTOREFORMER)}:
+            content = {key.removeprefix(_RESTOREFORMER): content[key] for key in inner}
+    return tensors(content, path)
 
 
 def read_model(path: Path) -> Descriptor:
     """The model in a file: RGB (n, 3, h, w) → (n, 3, s·h, s·w), on the CPU.
 
     Raises as `read_state`, and WeightsInvalid when the architecture is unknown, its weights are
-    incomplete, or it is no model from colour picture to colour picture that can work on tiles.
+    incomplete, or it is not a model that turns colour photos into colour photos in tiles.
     """
     state = read_state(path)
     from spandrel import ImageModelDescriptor, ModelTiling, UnsupportedModelError
@@ -49,16 +58,14 @@ def read_model(path: Path) -> Descriptor:
     try:
         found = _architectures().load(state)
     except UnsupportedModelError:
-        raise WeightsInvalid(
-            say("{file} is of an architecture that is not known here.", file=path.name)
-        ) from None
-    except Exception as error:  # foreign shapes make constructors raise almost anything
+        raise WeightsInvalid(say("{file} has an unknown architecture.", file=path.name)) from None
+    except Exception as error:  # unexpected shapes make constructors raise almost anything
         log.info("%s: %r", path, error)
         raise WeightsInvalid(
-            say("{file} has other weights than its architecture needs.", file=path.name)
+            say("{file} contains weights that do not fit its architecture.", file=path.name)
         ) from error
     if not isinstance(found, ImageModelDescriptor):
-        raise WeightsInvalid(say("{file} needs a mask of what to paint anew.", file=path.name))
+        raise WeightsInvalid(say("{file} is for inpainting, which needs a mask.", file=path.name))
     if (found.input_channels, found.output_channels) != (3, 3):
         raise WeightsInvalid(say("{file} is not a model for colour photos.", file=path.name))
     if found.tiling is ModelTiling.INTERNAL:
@@ -70,13 +77,16 @@ def read_model(path: Path) -> Descriptor:
 
 @cache
 def _architectures() -> ArchRegistry:
-    """Those of spandrel, and of spandrel_extra_arches where it is installed."""
-    from spandrel import MAIN_REGISTRY
+    """Spandrel's architectures, RestoreFormer++, and, if installed, spandrel_extra_arches."""
+    from spandrel import MAIN_REGISTRY, ArchId, ArchSupport
 
-    try:
-        import spandrel_extra_arches
-    except ImportError:
-        return MAIN_REGISTRY
+    from enhance.weights.restoreformer import RestoreFormerPlusPlus
+
     registry = MAIN_REGISTRY.copy()
-    registry.add(*spandrel_extra_arches.EXTRA_REGISTRY)
+    before = (ArchId("RestoreFormer"),)
+    registry.add(ArchSupport.from_architecture(RestoreFormerPlusPlus(), before))
+    with suppress(ImportError):
+        import spandrel_extra_arches
+
+        registry.add(*spandrel_extra_arches.EXTRA_REGISTRY)
     return registry

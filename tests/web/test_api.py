@@ -76,14 +76,26 @@ def test_a_bad_photo_is_an_event_and_the_others_go_on(client: Client, corrupt: P
     assert good_file and good["ok"]
 
 
+def test_any_size(client: Client) -> None:
+    photo = handle_file(SAMPLES / "small_portrait.jpg")
+    file, report = client.predict(photo, upscale=1.5, api_name="/enhance")
+    with Image.open(file) as image:
+        assert list(image.size) == [round(1.5 * side) for side in report["source_size"]]
+    assert report["upscale"] == 1.5
+    file, report = client.predict(photo, longer_side=300, api_name="/enhance")
+    with Image.open(file) as image:
+        assert max(image.size) == 300
+    assert report["upscale"] == round(300 / max(report["source_size"]), 3)
+
+
 def test_errors_are_sentences(client: Client, corrupt: Path) -> None:
     with pytest.raises(AppError, match=r"“corrupt\.jpg” is damaged"):
         client.predict(handle_file(corrupt), api_name="/enhance")
     with pytest.raises(AppError, match="greater than maximum"):
         client.predict(handle_file(SAMPLES / "small_portrait.jpg"), upscale=5, api_name="/enhance")
-    with pytest.raises(AppError, match="upscale must be a whole number"):
+    with pytest.raises(AppError, match="longer_side must be a whole number"):
         client.predict(
-            handle_file(SAMPLES / "small_portrait.jpg"), upscale=1.5, api_name="/enhance"
+            handle_file(SAMPLES / "small_portrait.jpg"), longer_side=99.5, api_name="/enhance"
         )
     with pytest.raises(AppError, match="at least one photo"):
         client.predict([], api_name="/enhance_batch")

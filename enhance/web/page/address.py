@@ -26,8 +26,11 @@ def from_query(query: object) -> dict[str, Any]:
         try:
             if isinstance(usual, bool):
                 found[name] = value == "True"
-            elif isinstance(usual, int | float | str):
-                found[name] = type(usual)(value)
+            elif isinstance(usual, int | float):
+                number = float(value)
+                found[name] = int(number) if number.is_integer() else number
+            elif isinstance(usual, str):
+                found[name] = value
         except ValueError:
             continue
     return found

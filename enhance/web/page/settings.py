@@ -10,7 +10,7 @@ from enhance.catalogue import models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import say
 from enhance.model_spec import FOLDER_KINDS, Kind
-from enhance.options import UPSCALES, Options, Switch
+from enhance.options import LONGEST_SIDE, UPSCALES, Options, Switch
 from enhance.web.language import Language, text, translated
 
 DEFAULTS = Options()
@@ -141,9 +141,17 @@ class Settings:
                 min(UPSCALES),
                 max(UPSCALES),
                 value=DEFAULTS.upscale,
-                step=1,
+                step=0.25,
                 label=text("Upscale"),
-                info=text("How many times larger the result is."),
+                info=text("How many times larger the result is; below 1, it is smaller."),
+            )
+            longer_side = gr.Number(
+                value=DEFAULTS.longer_side,
+                minimum=0,
+                maximum=LONGEST_SIDE,
+                step=1,
+                label=text("Longer side in pixels"),
+                info=text("A target size instead of the factor above; 0 uses the factor."),
             )
             format_ = gr.Radio(
                 [
@@ -175,6 +183,7 @@ class Settings:
             )
         self._by_name = {
             "upscale": upscale,
+            "longer_side": longer_side,
             "restorer": restorer,
             "weight": weight,
             "background": background,
@@ -229,10 +238,12 @@ class Settings:
         Raises OptionsError if a value is out of range or of the wrong type.
         """
         named = dict(zip(self._by_name, values, strict=True))
+        if named["longer_side"] is None:  # the field is empty
+            named["longer_side"] = 0
         for name, widget in self._by_name.items():
             if isinstance(widget, gr.Checkbox):
                 named[name] = bool(named[name])
-            elif isinstance(widget, gr.Slider) and not _within(named[name], widget):
+            elif isinstance(widget, gr.Slider | gr.Number) and not _within(named[name], widget):
                 raise OptionsError(
                     say(
                         "{name} must be a number from {least} to {most}, not {value!r}.",
@@ -242,7 +253,9 @@ class Settings:
                         value=named[name],
                     )
                 )
-        for name in ("upscale", "min_face", "tile", "quality"):
+        if named["upscale"] == int(named["upscale"]):
+            named["upscale"] = int(named["upscale"])  # as the command has it
+        for name in ("longer_side", "min_face", "tile", "quality"):
             if named[name] != int(named[name]):
                 raise OptionsError(
                     say(
@@ -280,5 +293,6 @@ def _as_sent(payload: Any) -> Any:
     return payload
 
 
-def _within(value: object, slider: gr.Slider) -> bool:
-    return isinstance(value, int | float) and slider.minimum <= value <= slider.maximum
+def _within(value: object, widget: gr.Slider | gr.Number) -> bool:
+    assert widget.minimum is not None and widget.maximum is not None
+    return isinstance(value, int | float) and widget.minimum <= value <= widget.maximum

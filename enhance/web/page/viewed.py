@@ -97,7 +97,7 @@ def _outlines(version: Version, language: Language) -> tuple[Outline, ...]:
 
 def _settings_of(version: Version) -> str:
     report = version.report
-    parts = [f"×{report.upscale}", report.restorer, report.background]
+    parts = [f"×{report.upscale:g}", report.restorer, report.background]
     for weight in (version.options.weight, version.options.background_weight):
         if weight < 1:
             parts.append(f"{weight:.0%}")

@@ -1,0 +1,40 @@
+"""The sentences about a photo that stand in its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from enhance.i18n import Sentence, say
+from enhance.options import Options
+
+
+def notes_on(
+    options: Options, repaired: float, toned: float, faces: int, restored: int
+) -> Iterator[Sentence]:
+    """What a user should know about a photo that was enhanced with these options.
+
+    repaired, toned: see `Report`. faces: how many were selected; restored: how many of them were.
+    """
+    if options.repair == "auto":
+        if repaired:
+            yield say("Damage repaired on {share:.2%} of the photo.", share=repaired)
+        else:
+            yield say("No damage found.")
+    if options.tone == "auto" and not toned:
+        yield say("The colours have not faded: left as they are.")
+    if options.restorer != "none" and not faces:
+        yield say("No face was found: the whole photo was enhanced, but no face was restored.")
+    elif restored < faces and options.weight > 0:
+        yield _left_alone(faces - restored, faces)
+
+
+def _left_alone(count: int, total: int) -> Sentence:
+    if total == 1:
+        return say("The face is already sharp and was left unchanged.")
+    if count == 1:
+        return say("1 of {total} faces is already sharp and was left unchanged.", total=total)
+    return say(
+        "{count} of {total} faces are already sharp and were left unchanged.",
+        count=count,
+        total=total,
+    )

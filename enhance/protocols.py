@@ -1,0 +1,84 @@
+"""What the pipeline expects of the models; `enhance.build` makes what fulfils it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from enhance.options import Options
+from enhance.photos.colour import SRGB, ColourSpace
+from enhance.records import Checkpoint, Face, FloatArray, Pixels, Upscaled
+
+
+class Detector(Protocol):
+    """RGB photo → faces with landmarks, largest first. threshold: lowest score, 0..1."""
+
+    name: str
+
+    def __call__(self, rgb: Pixels, threshold: float) -> list[Face]: ...
+
+
+class Restorer(Protocol):
+    """Crops (n, 512, 512, 3) float32 RGB in 0..1 → restored crops of the same shape.
+
+    quick: prefer speed to quality, where there is a choice.
+    """
+
+    name: str
+
+    def __call__(
+        self, crops: FloatArray, checkpoint: Checkpoint, quick: bool = False
+    ) -> FloatArray: ...
+
+
+class Masker(Protocol):
+    """Restored crops → masks (n, 512, 512) float32 in 0..1."""
+
+    name: str
+
+    def __call__(self, restored: FloatArray) -> FloatArray: ...
+
+
+class Upscaler(Protocol):
+    """RGB photo → the photo resized to `size` (width, height); same dtype and colour space.
+
+    Both sides of `size` have the same scale, but for rounding. options: of these only `tile` and
+    `working_size` matter. precision: of its network; None if it has none.
+    """
+
+    name: str
+    precision: str | None
+
+    def __call__(
+        self,
+        rgb: Pixels,
+        size: tuple[int, int],
+        options: Options,
+        checkpoint: Checkpoint,
+        space: ColourSpace = SRGB,
+    ) -> Upscaled: ...
+
+
+class DamageDetector(Protocol):
+    """RGB photo → (h, w) uint8: how likely each pixel is damaged, 255 being certain."""
+
+    def __call__(
+        self, rgb: Pixels, checkpoint: Checkpoint, space: ColourSpace = SRGB
+    ) -> Pixels: ...
+
+
+class Models(Protocol):
+    """The resident models, each loaded when it is first needed and kept from then on."""
+
+    device: str
+    precision: str
+
+    def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
+        """The options without "auto", and sentences about the choices made."""
+        ...
+
+    def detector(self, name: str) -> Detector: ...
+    def masker(self, name: str) -> Masker: ...
+    def restorer(self, name: str) -> Restorer: ...
+    def upscaler(self, name: str) -> Upscaler: ...
+    @property
+    def damage_detector(self) -> DamageDetector: ...

@@ -61,6 +61,14 @@ def headline(batch: Batch, batches: BatchStore) -> str:
     return say("{done} of {total} photos enhanced.", done=done, total=total)
 
 
+def seconds_of_photo(batch: Batch, batches: BatchStore) -> float:
+    """Expected for the photo in progress; 0 if there is none."""
+    running = [entry for entry in batch.remaining if entry.state == "running"]
+    if batches.queue.ahead(batch.key):
+        return 0.0
+    return _seconds(batch, running[:1], batches)
+
+
 def _seconds_left(batch: Batch, batches: BatchStore) -> float:
     """Seconds until a batch is finished if it takes turns with all other batches."""
     own = _seconds(batch, batch.remaining, batches)

@@ -13,7 +13,7 @@ from enhance.web.batches.entries import Entry, Version
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.details import COLUMNS, common_notes, rows
-from enhance.web.page.headline import headline
+from enhance.web.page.headline import headline, seconds_of_photo
 from enhance.web.page.status import progress, status_widget
 from enhance.web.page.viewed import nothing, pictures, view_of
 from enhance.web.page.viewer import viewer_widget
@@ -123,7 +123,9 @@ class ResultsPanel:
 
     def progress(self, batch: Batch, language: Language, said: str = "") -> Shown:
         """Show how far the batch is, under the headline or under `said` in its place."""
-        return {self.status: progress(batch, said or headline(batch, self._batches), language)}
+        said = said or headline(batch, self._batches)
+        seconds = seconds_of_photo(batch, self._batches)
+        return {self.status: progress(batch, said, seconds, language)}
 
     def shown(self, batch: Batch, language: Language) -> Shown:
         """Show the current state of a batch, for an event with postprocess=False."""

@@ -21,11 +21,19 @@ _TEMPLATE = """
 _FILL = """
 const find = (selector) => element.querySelector(selector);
 const fill = () => {
-  const { headline, label, percent } = props.value;
+  const { headline, label, percent, soon, seconds } = props.value;
   find(".headline").textContent = headline;
   find(".track").ariaLabel = label;
   find(".track").ariaValueNow = percent;
-  find(".bar").style.transform = `scaleX(${percent / 100})`;
+  // Move to what is done, then slowly on to where the photo in progress will end.
+  const bar = find(".bar");
+  bar.style.transition = "";
+  bar.style.transform = `scaleX(${percent / 100})`;
+  clearTimeout(element.moving);
+  element.moving = setTimeout(() => {
+    bar.style.transition = `transform ${seconds}s ease-out`;
+    bar.style.transform = `scaleX(${soon / 100})`;
+  }, 300);
 };
 watch("value", fill);
 fill();
@@ -38,14 +46,14 @@ _CSS = """
          overflow: hidden; }
 .bar { height: 100%; background: var(--color-accent); transform: scaleX(0);
        transform-origin: left; transition: transform .3s; }
-@media (prefers-reduced-motion: reduce) { .bar { transition: none; } }
+@media (prefers-reduced-motion: reduce) { .bar { transition: none !important; } }
 """
 
 
 def status_widget() -> gr.HTML:
     """The widget; give it values made by `progress`."""
     return gr.HTML(
-        _value("", 0, "en"),
+        _value("", 0, 0, 0, "en"),
         html_template=_TEMPLATE,
         css_template=_CSS,
         js_on_load=_FILL,
@@ -53,15 +61,22 @@ def status_widget() -> gr.HTML:
     )
 
 
-def progress(batch: Batch, headline: str, language: Language) -> dict[str, Any]:
-    """The current state of a batch."""
-    percent = round(100 * (1 - len(batch.remaining) / len(batch.entries)))
-    return _value(headline, percent, language)
+def progress(batch: Batch, headline: str, seconds: float, language: Language) -> dict[str, Any]:
+    """The current state of a batch. seconds: expected for the photo in progress; 0 if there is
+    none."""
+    left, total = len(batch.remaining), len(batch.entries)
+    percent = 100 * (total - left) / total
+    soon = percent + (95 / total if seconds else 0)  # not quite: it may take longer than expected
+    return _value(headline, round(percent), soon, seconds, language)
 
 
-def _value(headline: str, percent: int, language: Language) -> dict[str, Any]:
+def _value(
+    headline: str, percent: int, soon: float, seconds: float, language: Language
+) -> dict[str, Any]:
     return {
         "headline": translated(headline, language),
         "label": translated(text("Progress"), language),
         "percent": percent,
+        "soon": soon,
+        "seconds": seconds,
     }

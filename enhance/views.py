@@ -38,6 +38,13 @@ def preview(source: Source, limits: Limits) -> bytes:
     return picture(photo.rgb, photo, side=_THUMBNAIL_SIDE)
 
 
+def crop(source: Source, box: tuple[int, int, int, int], limits: Limits) -> bytes:
+    """A part (left, top, right, bottom) of a photo at 100 %. Raises what decoding raises."""
+    photo = decode(source, limits)
+    left, top, right, bottom = box
+    return picture(np.ascontiguousarray(photo.rgb[top:bottom, left:right]), photo)
+
+
 def side_by_side(before: Source, after: Source, limits: Limits) -> bytes:
     """One picture of a photo and its result, equally high, for sharing. Raises what decoding
     raises."""

@@ -23,7 +23,7 @@ from enhance.options import Options, Setup
 from enhance.photos import Decoder, output_stem, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import Photo, Source
-from enhance.web.batches.batch import Batch
+from enhance.web.batches.batch_files import BatchFiles
 from enhance.web.batches.queue import SILENT_SECONDS
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.store import BatchStore
@@ -81,16 +81,16 @@ def test_a_photo_that_is_saved_while_another_turn_makes_it_counts_once(
 ) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 2), FAST, "one")
-        save = Batch._save
+        save = BatchFiles.save
 
-        def slow(self: Batch, name: str, data: bytes) -> Path:
-            monkeypatch.setattr(Batch, "_save", save)
+        def slow(self: BatchFiles, name: str, data: bytes) -> Path:
+            monkeypatch.setattr(BatchFiles, "save", save)
             batch.abandon()
             batch.begin(batch.stopped, FAST)
             assert len(list(batch.records())) == 2
             return save(self, name, data)
 
-        monkeypatch.setattr(Batch, "_save", slow)
+        monkeypatch.setattr(BatchFiles, "save", slow)
         list(batch.records())
     assert [len(entry.versions) for entry in batch.entries] == [1, 1]
     assert batch.metrics.registry.get_sample_value("enhance_photos_total") == 2

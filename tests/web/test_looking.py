@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from app import SESSIONS
+from enhance.web.page.presets import PRESETS
 from tests.server import Server
 from tests.web.hands import (
     GROUP,
@@ -115,6 +116,34 @@ def test_two_settings_can_be_compared(page: Page) -> None:
     expect(page.locator("#viewer a.download")).to_be_visible()
     expect(page.locator("#viewer .caption")).to_contain_text("340 × 400")
     assert picture(page).shape == (400, 340, 3), "the version that is shown is the one that counts"
+
+
+def test_all_presets_are_tried_and_the_best_one_is_picked(page: Page) -> None:
+    drop(page, SMALL)
+    page.click("#enhance")
+    finish(page, 1)
+    details = page.locator("#versions .grid-container img")
+    expect(page.locator("#versions")).to_be_hidden()
+    page.click("#try_all")
+    expect(details).to_have_count(2)  # one after the other
+    expect(details).to_have_count(len(PRESETS))
+    finish(page, 1)
+    captions = [str(each.get_attribute("alt")) for each in details.all()]
+    assert [caption.partition(" · ")[0] for caption in captions] == [
+        f"{number}: {name}"
+        for number, name in enumerate(
+            ("Portrait", "Old photo", "Group photo", "Large print", "Quick look"), 1
+        )
+    ]
+    # The same part of each, at its own 100 %: the face is 1.5 times as wide as its box.
+    page.wait_for_function(
+        "[...document.querySelectorAll('#versions img')].every((i) => i.naturalWidth)"
+    )
+    widths = details.evaluate_all("all => all.map((image) => image.naturalWidth)")
+    assert widths[3] == 2 * widths[0] and abs(2 * widths[4] - widths[0]) <= 2
+    page.locator("#versions button.thumbnail-lg").nth(3).click()
+    expect(page.locator("#viewer .caption")).to_contain_text("→ 680 × 800")
+    assert report(page)[0]["upscale"] == 4
 
 
 def test_a_slow_photo_is_shown_as_a_quick_preview_first(page: Page) -> None:

@@ -6,7 +6,6 @@ viewed later. Its files are in a folder with an unguessable name.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
@@ -16,23 +15,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from enhance.engines.base import Engine, Run, failure
-from enhance.errors import EnhanceError, NotSaved
+from enhance.errors import NotSaved
 from enhance.estimates import Estimator
-from enhance.files import numbered, write_bytes
+from enhance.files import numbered
 from enhance.layers import repaste, separated
 from enhance.limits import Limits
 from enhance.options import Options
-from enhance.photos import DECODER
-from enhance.records import Failure, Result, Source, Views
+from enhance.records import Failure, Result, Source
 from enhance.reports import Outcome
-from enhance.views import preview
+from enhance.web.batches.batch_files import BatchFiles
 from enhance.web.batches.entries import Entry, Version
 from enhance.web.log import about
 from enhance.web.metrics import Metrics
 
 log = logging.getLogger(__name__)
-
-_UNREADABLE = Path(__file__).with_name("unreadable.svg")
 
 WantsDraft = Callable[[tuple[int, int], Options], bool]
 """Whether a photo of this size takes so long that a quick preview should be shown first."""
@@ -63,12 +59,16 @@ class Batch:
     looked_at: Entry | None = None  # in the viewer
     tabled: bool = False  # the page shows the table of details
     touched: float = field(default_factory=time.monotonic)
-    options_at_work: Options = field(init=False)  # from the last call of `begin`
+    files: BatchFiles = field(init=False)
+    options_at_work: Options = field(init=False)
     _begun: float = 0.0
     _run: Run | None = None
     _jobs: list[_Job] = field(default_factory=list)
     _taking: threading.Lock = field(default_factory=threading.Lock)
-    _serial: Iterator[int] = field(default_factory=itertools.count)
+    _later: tuple[Options, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.files = BatchFiles(self.folder)
 
     @property
     def finished(self) -> list[Entry]:
@@ -90,8 +90,13 @@ class Batch:
         """The entries that were not finished when the batch was stopped."""
         return [entry for entry in self.entries if entry.state == "stopped"]
 
-    def begin(self, entries: list[Entry], options: Options) -> None:
-        """Give these photos to the engine; `records` yields them."""
+    def begin(self, entries: list[Entry], *several: Options) -> None:
+        """Give these photos to the engine; `records` yields them.
+
+        several: if there are more than one, the photos are enhanced with each of them, and
+            `records` ends after each, so that others get their turn.
+        """
+        options, *later = several
         jobs = []
         for entry in entries:
             if self._slow(entry, options):
@@ -100,6 +105,7 @@ class Batch:
         sources = [Source(j.entry.source.path, j.entry.source.name, j.draft) for j in jobs]
         with self._taking:
             self._jobs = jobs
+            self._later = tuple(later)
             self.options_at_work = options
             for entry in entries:
                 entry.state, entry.failure = "waiting", None
@@ -128,6 +134,8 @@ class Batch:
                 self._take_draft(job.entry, record)
             else:
                 self._take(job, record, jobs)
+            if self._later and not self.remaining:
+                self.begin([each.entry for each in jobs if not each.draft], *self._later)
             yield job.entry
         if self._jobs is jobs:
             self.abandon()
@@ -140,6 +148,7 @@ class Batch:
     def abandon(self) -> None:
         """Stop, and mark what is not finished as stopped: nothing works on it any more."""
         self.stop()
+        self._later = ()
         self._run = None  # frees the last photo's pixels
         for entry in self.remaining:
             entry.state = "done" if entry.versions else "stopped"
@@ -171,7 +180,7 @@ class Batch:
             blob = version.layers.read_bytes()
             done = repaste(entry.source, blob, version.report, options, limits, kept)
             # Under a new path, because browsers cache what they have loaded.
-            self._picture(version, self._save(version.file.name, done.data), done.views)
+            self.files.picture(version, self.files.save(version.file.name, done.data), done.views)
             version.report = done.report
         version.options = options
         if keep is not None and version.over:  # these pictures show the previous faces
@@ -193,7 +202,10 @@ class Batch:
             background, faces = separated(
                 entry.source, blob, version.report, limits, version.report.restored
             )
-            version.over = self._save("background.jpg", background), self._save("faces.png", faces)
+            version.over = (
+                self.files.save("background.jpg", background),
+                self.files.save("faces.png", faces),
+            )
 
     @contextmanager
     def _saving(self, entry: Entry) -> Iterator[None]:
@@ -203,17 +215,6 @@ class Batch:
         except OSError as error:
             log.exception("a result could not be saved")
             raise NotSaved.because(entry.source.name, error) from error
-
-    def preview(self, entry: Entry, limits: Limits) -> Path:
-        """A small picture of the photo as it was sent, made when it is first asked for."""
-        if entry.preview is None:
-            try:
-                data = DECODER.run(preview, entry.source, entry.source, limits)
-                entry.preview = self._save("preview.jpg", data)
-            except (EnhanceError, OSError) as error:  # the photo's turn will tell what is wrong
-                log.info("no preview of photo %d: %s", self.index(entry), type(error).__name__)
-                entry.preview = _UNREADABLE
-        return entry.preview
 
     def archive(self) -> list[tuple[Path, str]]:
         """The files of the results so far, each with a name that is unique in the archive."""
@@ -247,8 +248,8 @@ class Batch:
             if isinstance(record, Failure):
                 log.info("no quick preview: %s", record.kind)
             else:
-                entry.draft = self._save(record.filename, record.data)
-                self._show_source(entry, record.views)
+                entry.draft = self.files.save(record.filename, record.data)
+                self.files.show_source(entry, record.views)
         except OSError:
             log.exception("a quick preview could not be saved")
 
@@ -256,8 +257,8 @@ class Batch:
         version = None
         if isinstance(record, Result):
             try:
-                version = self._version(job, record)
-                self._show_source(job.entry, record.views)
+                version = self.files.version(job.options, record)
+                self.files.show_source(job.entry, record.views)
             except OSError as error:
                 log.exception("a result could not be saved")
                 record = failure(record.index, record.name, NotSaved.because(record.name, error))
@@ -279,35 +280,3 @@ class Batch:
         entry.chosen = len(entry.versions) - 1
         if entry.chosen:
             entry.compared = entry.chosen - 1
-
-    def _version(self, job: _Job, result: Result) -> Version:
-        file = self._save(result.filename, result.data)
-        layers = self._save("layers", result.layers) if result.layers else None
-        restorable = result.report.restored if layers else ()
-        version = Version(job.options, result.report, file, file, file, layers, restorable)
-        self._picture(version, file, result.views)
-        return version
-
-    def _picture(self, version: Version, file: Path, views: Views | None) -> None:
-        """Set a version's file and the pictures that show it; where those cannot be saved, the file
-        itself shows it."""
-        version.file = version.shown = version.thumbnail = file
-        try:
-            if views:
-                version.thumbnail = self._save("thumbnail.jpg", views.thumbnail)
-            if views and views.shown:
-                version.shown = self._save("shown.jpg", views.shown)
-        except OSError:
-            log.exception("a picture to look at could not be saved")
-
-    def _show_source(self, entry: Entry, views: Views | None) -> None:
-        """Set `before` to the photo itself, or to a copy if browsers cannot show it."""
-        if not entry.versions:
-            before = views.before if views else None
-            entry.before = self._save("before.jpg", before) if before else entry.source.path
-
-    def _save(self, name: str, data: bytes) -> Path:
-        """Save a file in a folder of its own, so that it keeps its name."""
-        folder = self.folder / str(next(self._serial))
-        folder.mkdir()
-        return write_bytes(folder / name, data)

@@ -15,9 +15,12 @@ from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.details import COLUMNS, common_notes, rows
 from enhance.web.page.headline import headline, seconds_of_photo
 from enhance.web.page.status import progress, status_widget
-from enhance.web.page.viewed import nothing, pictures, view_of
+from enhance.web.page.viewed import nothing, pictures, versions, view_of
 from enhance.web.page.viewer import viewer_widget
 from enhance.web.page.widgets import Shown
+
+Looked = tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
+"""The values of the viewer, the gallery and the gallery of versions."""
 
 
 def batch_of(batches: BatchStore, key: str, language: Language) -> Batch:
@@ -51,11 +54,24 @@ class ResultsPanel:
             elem_id="gallery",
         )
         self.viewer = viewer_widget()
-        self.again = gr.Button(
-            text("Enhance this photo again with the current settings"),
-            visible=False,
-            size="sm",
-            elem_id="again",
+        with gr.Row():
+            self.again = gr.Button(
+                text("Enhance this photo again with the current settings"),
+                visible=False,
+                size="sm",
+                elem_id="again",
+            )
+            self.try_all = gr.Button(
+                text("Try all presets on this photo"), visible=False, size="sm", elem_id="try_all"
+            )
+        self.versions = gr.Gallery(
+            label=text("The same detail of each version, at 100%. Pick the best one."),
+            columns=3,
+            object_fit="contain",
+            allow_preview=False,
+            buttons=[],
+            interactive=False,
+            elem_id="versions",
         )
         with gr.Accordion(text("Details"), open=False, elem_id="details") as self.details:
             self.notes = gr.Markdown(elem_id="notes")
@@ -79,8 +95,8 @@ class ResultsPanel:
     @property
     def widgets(self) -> list[Any]:
         """All widgets that `shown` and `cleared` may change."""
-        shown = [self.status, self.gallery, self.viewer, self.notes, self.table]
-        return [*shown, self.again, *self._downloads]
+        shown = [self.status, self.gallery, self.viewer, self.versions, self.notes, self.table]
+        return [*shown, self.again, self.try_all, *self._downloads]
 
     def connect(self, page: gr.Blocks, key: gr.Textbox) -> None:
         """Wire the handlers that need no model."""
@@ -94,9 +110,14 @@ class ResultsPanel:
         self.details.expand(self._open, key, [self.notes, self.table], **quick)
         self.details.collapse(self._close, key, None, **quick)
         latest = quick | {"trigger_mode": "always_last"}
-        self.gallery.select(self._look, key, self.viewer, **latest)
-        self.viewer.select(self._look, key, self.viewer, **latest)
-        self.viewer.input(self._compare, key, [self.viewer, self.gallery], **latest)
+        looked = [self.viewer, self.gallery, self.versions]
+        for event, handler in (
+            (self.gallery.select, self._look),
+            (self.viewer.select, self._look),
+            (self.viewer.input, self._compare),
+            (self.versions.select, self._pick),
+        ):
+            event(handler, key, looked, **latest)
         # One at a time for all visitors, because reassembling a photo takes much memory.
         for event, handler, trigger_mode in (
             (self.viewer.edit, self._switch_face, "multiple"),
@@ -106,7 +127,7 @@ class ResultsPanel:
             event(
                 handler,
                 key,
-                [self.viewer, self.gallery],
+                looked,
                 concurrency_id="layers",
                 concurrency_limit=1,
                 trigger_mode=trigger_mode,
@@ -135,6 +156,7 @@ class ResultsPanel:
             **self.progress(batch, language),
             self.gallery: pictures(batch, language),
             self.viewer: view_of(batch, language),
+            self.versions: versions(batch, language),
         }
         return shown | (self._table(batch, language) if batch.tabled else {})
 
@@ -173,15 +195,24 @@ class ResultsPanel:
         if batch := self._batches.get(key):
             batch.tabled = False
 
-    def _look(self, request: gr.Request, key: str, event: gr.EventData) -> dict[str, Any]:
+    def _look(self, request: gr.Request, key: str, event: gr.EventData) -> Looked:
         language = language_of(request)
         batch = batch_of(self._batches, key, language)
         index = _sent(event).get("index")
         if isinstance(index, int):
             batch.looked_at = batch.entries[max(0, min(index, len(batch.entries) - 1))]
-        return view_of(batch, language)
+        return _looked(batch, language)
 
-    def _compare(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
+    def _pick(self, request: gr.Request, key: str, event: gr.EventData) -> Looked:
+        """Choose a version; the photo itself is on the left then."""
+        language = language_of(request)
+        batch = batch_of(self._batches, key, language)
+        entry, index = batch.looked_at, _sent(event).get("index")
+        if entry and isinstance(index, int) and 0 <= index < len(entry.versions):
+            entry.chosen, entry.compared = index, None
+        return _looked(batch, language)
+
+    def _compare(self, request: gr.Request, key: str, event: gr.EventData) -> Looked:
         """Compare other versions of the photo; the one on the right becomes the chosen one."""
         language = language_of(request)
         batch = batch_of(self._batches, key, language)
@@ -191,9 +222,9 @@ class ResultsPanel:
             left, right = _sent(event).get("left"), _sent(event).get("right")
             entry.compared = next((k for k in keys if str(k) == left), None)
             entry.chosen = next((k for k in keys if str(k) == right), entry.chosen)
-        return view_of(batch, language), pictures(batch, language)
+        return _looked(batch, language)
 
-    def _switch_face(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
+    def _switch_face(self, request: gr.Request, key: str, event: gr.EventData) -> Looked:
         """Switch a restored face off or on."""
         sent = _sent(event)
 
@@ -207,13 +238,13 @@ class ResultsPanel:
 
         return self._on_layers(request, key, switch)
 
-    def _lay_over(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
+    def _lay_over(self, request: gr.Request, key: str, event: gr.EventData) -> Looked:
         """Make the pictures with which the browser previews other strengths instantly."""
         return self._on_layers(
             request, key, lambda batch, entry, _: batch.lay_over(entry, self._batches.limits)
         )
 
-    def _weigh(self, request: gr.Request, key: str, event: gr.EventData) -> tuple[Any, Any]:
+    def _weigh(self, request: gr.Request, key: str, event: gr.EventData) -> Looked:
         """Apply other strengths of faces and background."""
         sent = _sent(event)
 
@@ -229,7 +260,7 @@ class ResultsPanel:
 
     def _on_layers(
         self, request: gr.Request, key: str, act: Callable[[Batch, Entry, Version], None]
-    ) -> tuple[Any, Any]:
+    ) -> Looked:
         """Call `act` on the selected photo if it has layers."""
         language = language_of(request)
         batch = batch_of(self._batches, key, language)
@@ -239,7 +270,11 @@ class ResultsPanel:
                 act(batch, entry, entry.version)
             except EnhanceError as error:
                 raise toast(error.sentence, language) from error
-        return view_of(batch, language), pictures(batch, language)
+        return _looked(batch, language)
+
+
+def _looked(batch: Batch, language: Language) -> Looked:
+    return view_of(batch, language), pictures(batch, language), versions(batch, language)
 
 
 def _sent(event: gr.EventData) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry, Version
 from enhance.web.language import Language, translated
 from enhance.web.page.details import caption, details
+from enhance.web.page.presets import LABELS, preset_of
 from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, empty, view
 
 
@@ -23,6 +24,22 @@ def pictures(batch: Batch, language: Language) -> list[dict[str, Any]]:
             "caption": caption(entry, language),
         }
         for index, entry in enumerate(batch.entries)
+    ]
+
+
+def versions(batch: Batch, language: Language) -> list[dict[str, Any]]:
+    """The value of the gallery of versions: the same part of each, at 100 %."""
+    entry = batch.looked_at
+    if entry is None or len(entry.versions) < 2:
+        return []
+    base = f"batches/{batch.key}/photos/{batch.index(entry)}/versions"
+    return [
+        # Under another address when the version has changed, because browsers cache pictures.
+        {
+            "image": _image(f"{base}/{number}?{version.shown.parent.name}"),
+            "caption": _label(number, version, language),
+        }
+        for number, version in enumerate(entry.versions)
     ]
 
 
@@ -47,7 +64,7 @@ def view_of(batch: Batch, language: Language) -> dict[str, Any]:
         left=BEFORE if entry.compared is None else str(entry.compared),
         right=str(entry.chosen),
         choices=tuple(
-            (str(number), f"{number + 1}: {_settings_of(version)}")
+            (str(number), _label(number, version, language))
             for number, version in enumerate(entry.versions)
         ),
         download=_url(version.file) if version else "",
@@ -95,13 +112,15 @@ def _outlines(version: Version, language: Language) -> tuple[Outline, ...]:
     return tuple(outlines)
 
 
-def _settings_of(version: Version) -> str:
-    report = version.report
-    parts = [f"×{report.upscale:g}", report.restorer, report.background]
+def _label(number: int, version: Version, language: Language) -> str:
+    """A version's number, its preset if it has one, and its settings."""
+    report, preset = version.report, preset_of(version.options)
+    named = [] if preset == "custom" else [translated(LABELS[preset], language)]
+    parts = [*named, f"×{report.upscale:g}", report.restorer, report.background]
     for weight in (version.options.weight, version.options.background_weight):
         if weight < 1:
             parts.append(f"{weight:.0%}")
-    return " · ".join(parts)
+    return f"{number + 1}: {' · '.join(parts)}"
 
 
 def _image(url: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
 
 from anyio import CapacityLimiter, to_thread
@@ -14,13 +16,15 @@ from zipstream import ZipStream
 
 from enhance.errors import EnhanceError
 from enhance.photos import DECODER, output_stem
-from enhance.records import Source
+from enhance.records import Report, Source
 from enhance.reports import as_csv, as_json
-from enhance.views import side_by_side
+from enhance.views import crop, side_by_side
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.server.health import health
+
+_DETAIL_SIDE = 128  # pixels of the photo, at least
 
 
 def routes(batches: BatchStore) -> list[BaseRoute]:
@@ -72,29 +76,39 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
     async def preview(request: Request) -> Response:
         """A small picture of a photo as it was sent, for a page that shows it before its turn."""
         batch, entry = entry_of(request)
-        path = await to_thread.run_sync(batch.preview, entry, batches.limits, limiter=one_at_a_time)
+        path = await to_thread.run_sync(
+            batch.files.preview, entry, batches.limits, limiter=one_at_a_time
+        )
         return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
+
+    async def made(
+        make: Callable[..., bytes], source: Source, argument: object, name: str
+    ) -> Response:
+        """A picture that is made in a worker from a photo and one more argument."""
+        call = partial(DECODER.run, make, source, source, argument, batches.limits)
+        try:
+            picture = await to_thread.run_sync(call, limiter=one_at_a_time)
+        except EnhanceError as error:
+            raise HTTPException(500, str(error)) from error
+        return Response(picture, media_type="image/jpeg", headers=_attachment(name))
 
     async def before_after(request: Request) -> Response:
         """A photo and its result side by side, to be shared."""
         _, entry = entry_of(request)
         if entry.version is None:
             raise HTTPException(404, "This photo has no result.")
-        source, after = entry.source, Source(entry.version.shown, entry.source.name)
-        try:
-            picture = await to_thread.run_sync(
-                DECODER.run,
-                side_by_side,
-                source,
-                source,
-                after,
-                batches.limits,
-                limiter=one_at_a_time,
-            )
-        except EnhanceError as error:
-            raise HTTPException(500, str(error)) from error
-        name = f"{output_stem(source.name)}_before_after.jpg"
-        return Response(picture, media_type="image/jpeg", headers=_attachment(name))
+        after = Source(entry.version.shown, entry.source.name)
+        name = f"{output_stem(entry.source.name)}_before_after.jpg"
+        return await made(side_by_side, entry.source, after, name)
+
+    async def detail(request: Request) -> Response:
+        """A part of one version of a result at 100 %: its largest face, or the middle."""
+        _, entry = entry_of(request)
+        if request.path_params["version"] >= len(entry.versions):
+            raise HTTPException(404, "There is no such version.")
+        version = entry.versions[request.path_params["version"]]
+        result = Source(version.shown, entry.source.name)
+        return await made(crop, result, _detail(version.report), "detail.jpg")
 
     # Async, so that these need no free thread: a server that is slow to answer is taken for dead.
     async def alive(request: Request) -> Response:
@@ -113,6 +127,7 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         Route("/health/ready", ready),
         Route("/metrics", metrics),
         Route("/batches/{key}/photos/{index:int}", preview),
+        Route("/batches/{key}/photos/{index:int}/versions/{version:int}", detail),
         Route("/batches/{key}/photos/{index:int}/before_after.jpg", before_after),
         Route("/batches/{key}/enhanced_photos.zip", archive),
         Route("/batches/{key}/report.csv", report_csv),
@@ -127,6 +142,21 @@ def _logged_in(request: Request) -> bool:
         return True
     names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
     return any(app.tokens.get(request.cookies.get(name)) for name in names)
+
+
+def _detail(report: Report) -> tuple[int, int, int, int]:
+    """The square of the result to look at: (left, top, right, bottom)."""
+    (width, height), size = report.source_size, report.output_size
+    scale = size[0] / width
+    centre, face = (width / 2, height / 2), 0.0
+    if report.faces:
+        centre, face = report.faces[0].centre, report.faces[0].size
+    side = min(round(scale * max(_DETAIL_SIDE, 1.5 * face)), *size)
+    left, top = (
+        min(max(0, round(scale * at - side / 2)), most - side)
+        for at, most in zip(centre, size, strict=True)
+    )
+    return left, top, left + side, top + side
 
 
 def _attachment(name: str) -> dict[str, str]:

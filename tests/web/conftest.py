@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Playwright, Request, expect, sync
 
 from tests.server import SAMPLES, Server, running
 
-expect.set_options(timeout=15_000)  # a slow machine is no failure
+expect.set_options(timeout=120_000)  # a slow machine is no failure
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = [

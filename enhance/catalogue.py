@@ -36,7 +36,7 @@ _TABLE = (
         kind="restorer",
         name="gfpgan-1.4",
         label=say("GFPGAN 1.4 (natural)"),
-        about=say("GFPGAN 1.4: restores faces; more detail and truer to the person than 1.3."),
+        about=say("Use it first: natural faces with the most detail, truest to the person."),
         architecture="gfpgan",
         weights=WeightFile(
             filename="GFPGANv1.4.pth",
@@ -49,6 +49,7 @@ _TABLE = (
             sha256="e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
         ),
         licence=_GFPGAN_LICENCE,
+        noncommercial=True,
         cost=12_000,
         auto=_ANY,
     ),
@@ -56,7 +57,7 @@ _TABLE = (
         kind="restorer",
         name="gfpgan-1.3",
         label="GFPGAN 1.3",
-        about=say("GFPGAN 1.3: restores faces; more natural than 1.2."),
+        about=say("Use it when 1.4 shows too much detail: natural, and calmer."),
         architecture="gfpgan",
         weights=WeightFile(
             filename="GFPGANv1.3.pth",
@@ -69,6 +70,7 @@ _TABLE = (
             sha256="c953a88f2727c85c3d9ae72e2bd4846bbaf59fe6972ad94130e23e7017524a70",
         ),
         licence=_GFPGAN_LICENCE,
+        noncommercial=True,
         cost=12_000,
         auto=_ANY,
     ),
@@ -76,7 +78,7 @@ _TABLE = (
         kind="restorer",
         name="gfpgan-1.2",
         label=say("GFPGAN 1.2 (sharpest)"),
-        about=say("GFPGAN 1.2: restores faces; sharper than later versions."),
+        about=say("Use it when faces should be sharper still; they may look made up."),
         architecture="gfpgan",
         weights=WeightFile(
             filename="GFPGANv1.2.pth",
@@ -85,6 +87,7 @@ _TABLE = (
             sha256="29e25ee90c170f4231163f4c83df6b59c968b73f3ce00cb884015ae005db083c",
         ),
         licence=_GFPGAN_LICENCE,
+        noncommercial=True,
         cost=12_000,
         auto=_ANY,
     ),
@@ -92,7 +95,9 @@ _TABLE = (
         kind="restorer",
         name="restoreformer",
         label="RestoreFormer",
-        about=say("RestoreFormer: restores faces with a transformer."),
+        about=say(
+            "Use it when GFPGAN changes a face too much: another kind of network, half as fast."
+        ),
         architecture="spandrel",
         weights=WeightFile(
             filename="RestoreFormer.pth",
@@ -105,6 +110,7 @@ _TABLE = (
             sha256="07404d446d62ca3d5ed38b1de09a947a1e77d46dbccec961a74d713a8f24ace0",
         ),
         licence=say("not stated by its authors"),
+        noncommercial=True,
         cost=30_000,
         auto=_ANY,
     ),
@@ -112,7 +118,9 @@ _TABLE = (
         kind="restorer",
         name="bundled",
         label=say("Bundled (Real-ESRGAN)"),
-        about="Real-ESRGAN, applied to each aligned face.",
+        about=say(
+            "Use it when nothing can be downloaded: cleans and sharpens faces, invents little."
+        ),
         architecture="rrdbnet",
         weights=X4PLUS_BIN,
         licence=X4PLUS_BIN.licence,
@@ -123,7 +131,7 @@ _TABLE = (
         kind="background",
         name="lanczos",
         label=say("Plain resizing (instant)"),
-        about="Plain interpolation, instant.",
+        about=say("Use it when only the size should change: plain interpolation, instant."),
         architecture="interpolation",
         weights=None,
         licence=_OURS,
@@ -133,7 +141,7 @@ _TABLE = (
         kind="background",
         name="realesr-general-x4v3",
         label=say("Real-ESRGAN general (sharp, fast)"),
-        about=say("Real-ESRGAN, small and fast: quadruples the resolution of photos."),
+        about=say("Use it on a CPU: nearly as sharp as Real-ESRGAN ×4 plus, many times faster."),
         architecture="srvgg",
         weights=WeightFile(
             filename="realesr-general-x4v3.pth",
@@ -152,7 +160,9 @@ _TABLE = (
         kind="background",
         name="compact",
         label=say("Real-ESRGAN compact, distilled (clean, fast)"),
-        about="Real-ESRGAN compact, distilled: cleans in seconds.",
+        about=say(
+            "Use it on a CPU when nothing can be downloaded: cleans the whole photo in seconds."
+        ),
         architecture="srvgg",
         weights=COMPACT,
         licence=COMPACT.licence,
@@ -163,7 +173,9 @@ _TABLE = (
         kind="background",
         name="realesrgan-x2plus",
         label=say("Real-ESRGAN ×2 plus (sharp)"),
-        about=say("Real-ESRGAN: doubles the resolution of photos."),
+        about=say(
+            "Use it on a GPU to double the resolution: sharp, a quarter of the work of ×4 plus."
+        ),
         architecture="rrdbnet",
         weights=WeightFile(
             filename="RealESRGAN_x2plus.pth",
@@ -181,7 +193,7 @@ _TABLE = (
         kind="background",
         name="realesrgan",
         label=say("Real-ESRGAN ×4 plus (sharpest, slow on a CPU)"),
-        about="Real-ESRGAN: enlarges photos four times.",
+        about=say("Use it on a GPU for the sharpest results; slow on a CPU."),
         architecture="rrdbnet",
         weights=X4PLUS_BIN,
         licence=X4PLUS_BIN.licence,
@@ -192,7 +204,7 @@ _TABLE = (
         kind="detector",
         name="retinaface-mobilenet",
         label=say("RetinaFace MobileNet (fast)"),
-        about="RetinaFace, small and fast.",
+        about=say("Use it for most photos: small and fast."),
         architecture="retinaface-mobilenet",
         weights=RETINAFACE_MOBILENET,
         licence=RETINAFACE_MOBILENET.licence,
@@ -201,7 +213,7 @@ _TABLE = (
         kind="detector",
         name="retinaface-r50",
         label="RetinaFace ResNet-50",
-        about=say("RetinaFace with a ResNet-50 backbone: finds faces."),
+        about=say("Use it when faces are missed, or to find them exactly as GFPGAN does."),
         architecture="retinaface-resnet50",
         weights=WeightFile(
             filename="detection_Resnet50_Final.pth",
@@ -218,7 +230,7 @@ _TABLE = (
         kind="masker",
         name="feather",
         label=say("Feathered square"),
-        about="A soft square around each face.",
+        about=say("Use it for most photos: blends a soft square around each face."),
         architecture="feather",
         weights=None,
         licence=_OURS,
@@ -227,7 +239,7 @@ _TABLE = (
         kind="masker",
         name="parsenet",
         label="ParseNet",
-        about=say("ParseNet: tells skin, hair and background apart around a face."),
+        about=say("Use it when hair should stay as it is: blends only what it recognises as face."),
         architecture="parsenet",
         weights=WeightFile(
             filename="parsing_parsenet.pth",
@@ -239,6 +251,7 @@ _TABLE = (
             sha256="3d558d8d0e42c20224f13cf5a29c79eba2d59913419f945545d8cf7b72920de2",
         ),
         licence=say("MIT as part of facexlib; derived from PSFRGAN (CC BY-NC-SA 4.0)"),
+        noncommercial=True,
     ),
 )
 

@@ -30,6 +30,7 @@ from enhance.jobs.object_store import Store
 from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, named
 from enhance.limits import Limits
+from enhance.model_spec import ModelSpec
 from enhance.options import Options, Setup
 from enhance.pipeline import Enhancer
 from enhance.weights.download import fetch
@@ -130,17 +131,21 @@ def _models(arguments: Sequence[str]) -> int:
         size = f"{model['bytes'] / 1e6:.0f} MB" if model["bytes"] else ""
         there = "" if model["present"] else f"not here: enhance fetch {model['name']}"
         print(f"{model['kind']:11}{model['name']:27}{size:>7}  {model['about']} {there}".rstrip())
-        print(f"{'':47}Licence: {model['licence']}")
+        print(f"{'':47}{_licence(MODELS[model['name']])}")
     for error in refused().values():
         print(f"Not used: {error}", file=sys.stderr)
     return 0
+
+
+def _licence(model: ModelSpec) -> str:
+    return f"Licence: {model.licence}. {model.warning}".rstrip()
 
 
 def _fetch(arguments: Sequence[str]) -> int:
     """`fetch MODEL...`: download weights and verify them."""
     lines = [
         f"  {name:26}{file.size / 1e6:5.0f} MB  {MODELS[name].about}\n"
-        f"{'':36}Licence: {MODELS[name].licence}"
+        f"{'':36}{_licence(MODELS[name])}"
         for name, file in weight_files().items()
     ]
     parser = argparse.ArgumentParser(

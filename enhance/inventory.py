@@ -14,13 +14,15 @@ from enhance.weights.files import PackagedFile
 class Model(TypedDict):
     """A value of the option that `kind` names.
 
-    bundled: comes with the packages. present: can be used now. bytes: of its weights; 0 if none.
+    about, noncommercial: see `ModelSpec`. bundled: comes with the packages. present: can be used
+    now. bytes: of its weights; 0 if none.
     """
 
     kind: Kind
     name: str
     about: str
     licence: str
+    noncommercial: bool
     bytes: int
     bundled: bool
     present: bool
@@ -35,6 +37,7 @@ def inventory() -> Iterator[Model]:
                 name=model.name,
                 about=model.about,
                 licence=model.licence,
+                noncommercial=model.noncommercial,
                 bytes=model.weights.size if model.weights else 0,
                 bundled=model.weights is None or isinstance(model.weights, PackagedFile),
                 present=is_present(model),

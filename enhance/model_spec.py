@@ -22,7 +22,8 @@ class ModelSpec:
 
     name: the option's value, unique among all models. label: what the page calls it.
     architecture: which loader of `enhance.build` makes it. weights: None if it has none.
-    licence: of the weights, or of the code if there are none.
+    about: when to use it. licence: of the weights, or of the code if there are none.
+    noncommercial: the licence forbids commercial use, or does not clearly allow it.
     cost: time per face (restorers) or per pixel of the photo (backgrounds), measured on a CPU, in
     units of what the bundled ×4 network takes per input pixel. Estimates start from it.
     auto: the types of devices on which "auto" may choose the model. It takes the first in the table
@@ -38,6 +39,12 @@ class ModelSpec:
     licence: str
     cost: float = 0.0
     auto: tuple[str, ...] = ()
+    noncommercial: bool = False
+
+    @property
+    def warning(self) -> str:
+        """What to know before using it commercially, or nothing."""
+        return say("Not cleared for commercial use.") if self.noncommercial else ""
 
 
 # Spandrel's name of each architecture that has its own loader → `ModelSpec.architecture`.

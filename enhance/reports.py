@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -13,26 +13,24 @@ from enhance.records import Failure, Report
 
 Outcome = Report | Failure
 
-_COLUMNS = (
-    "name",
-    "ok",
-    "reason",
-    "source_width",
-    "source_height",
-    "output_width",
-    "output_height",
-    "faces",
-    "restored",
-    "repaired",
-    "toned",
-    "restorer",
-    "background",
-    "upscale",
-    "device",
-    "precision",
-    "seconds",
-    "notes",
-)
+# The columns of an enhanced photo, after those of every photo.
+_COLUMNS: dict[str, Callable[[Report], object]] = {
+    "source_width": lambda report: report.source_size[0],
+    "source_height": lambda report: report.source_size[1],
+    "output_width": lambda report: report.output_size[0],
+    "output_height": lambda report: report.output_size[1],
+    "faces": lambda report: len(report.faces),
+    "restored": lambda report: len(report.restored),
+    "repaired": lambda report: report.repaired,
+    "toned": lambda report: report.toned,
+    "restorer": lambda report: report.restorer,
+    "background": lambda report: report.background,
+    "upscale": lambda report: report.upscale,
+    "device": lambda report: report.device,
+    "precision": lambda report: report.precision,
+    "seconds": lambda report: round(sum(report.seconds.values()), 3),
+    "notes": lambda report: " ".join(report.notes),
+}
 
 
 def record(outcome: Outcome) -> dict[str, Any]:
@@ -50,35 +48,18 @@ def as_csv(outcomes: Iterable[Outcome]) -> str:
     UTF-8."""
     text = io.StringIO()
     text.write("\ufeff")
-    writer = csv.DictWriter(text, _COLUMNS)
+    writer = csv.DictWriter(text, ["name", "ok", "reason", *_COLUMNS])
     writer.writeheader()
     for outcome in outcomes:
         writer.writerow({key: _cell(value) for key, value in _row(outcome).items()})
     return text.getvalue()
 
 
-def _row(outcome: Outcome) -> dict[str, Any]:
+def _row(outcome: Outcome) -> dict[str, object]:
     if isinstance(outcome, Failure):
         return {"name": outcome.name, "ok": False, "reason": outcome.reason}
-    return {
-        "name": outcome.name,
-        "ok": True,
-        "source_width": outcome.source_size[0],
-        "source_height": outcome.source_size[1],
-        "output_width": outcome.output_size[0],
-        "output_height": outcome.output_size[1],
-        "faces": len(outcome.faces),
-        "restored": len(outcome.restored),
-        "repaired": outcome.repaired,
-        "toned": outcome.toned,
-        "restorer": outcome.restorer,
-        "background": outcome.background,
-        "upscale": outcome.upscale,
-        "device": outcome.device,
-        "precision": outcome.precision,
-        "seconds": round(sum(outcome.seconds.values()), 3),
-        "notes": " ".join(outcome.notes),
-    }
+    cells = {column: value(outcome) for column, value in _COLUMNS.items()}
+    return {"name": outcome.name, "ok": True} | cells
 
 
 def _cell(value: Any) -> Any:

@@ -60,6 +60,18 @@ def test_pages_name_every_model(page: str, kind: Kind) -> None:
     assert set(option_values(kind)) <= named
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_the_page_of_models_says_of_each_download_when_and_under_which_licence(name: str) -> None:
+    page = (ROOT / "docs" / "models.md").read_text("utf-8")
+    (row,) = re.findall(rf"^\| `{re.escape(name)}` \| .*$", page, re.MULTILINE)
+    model = MODELS[name]
+    assert model.about.startswith("Use it ") and model.about in row
+    assert model.licence in row
+    assert f"{FILES[name].size / 1e6:.0f} MB" in row
+    restricted = re.search(r"NVIDIA|NC-SA|not stated", model.licence)
+    assert model.noncommercial == bool(restricted) == ("Not cleared for commercial use." in row)
+
+
 def test_something_is_always_there_for_auto() -> None:
     for kind in ("restorer", "background"):
         for device in ("cpu", "cuda", "mps"):

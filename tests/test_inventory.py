@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from enhance.catalogue import weight_files
+from enhance.cli import main
 from enhance.inventory import inventory
 from enhance.weights.files import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN
 
@@ -19,6 +20,16 @@ def test_only_what_is_bundled_is_present_without_a_download(
     assert {model["name"] for model in listed if not model["present"]} <= set(weight_files())
     assert all(model["present"] == model["bundled"] for model in listed)
     assert all(model["about"] and model["licence"] for model in listed)
+
+
+def test_the_command_warns_of_licences(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    printed = capsys.readouterr().out
+    for model in inventory():
+        lines = printed[printed.index(f"{model['kind']:11}{model['name']} ") :].splitlines()
+        assert model["about"] in lines[0]
+        assert model["licence"] in lines[1]
+        assert model["noncommercial"] == ("Not cleared for commercial use." in lines[1])
 
 
 def test_bundled_sizes_are_those_of_the_packages() -> None:

@@ -203,11 +203,12 @@ class SettingsPanel:
         lines = [
             say(
                 "- **{name}** ({megabytes:.0f} MB) is not on this machine. {about} "
-                "*Licence: {licence}.*",
+                "*Licence: {licence}.* {warning}",
                 name=name,
                 megabytes=file.size / 1e6,
                 about=MODELS[name].about,
                 licence=MODELS[name].licence,
+                warning=MODELS[name].warning,
             )
             for name, file in missing.items()
         ]

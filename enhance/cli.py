@@ -1,5 +1,5 @@
 """The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`, `... run SRC -o OUT` for folder
-trees and object stores, `... fetch MODEL...` and `... models`."""
+trees and object stores, `... fetch MODEL...`, `... models` and `... pool up|status|down`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
 from enhance.inventory import inventory
+from enhance.jobs import pool
 from enhance.jobs.console import Show
 from enhance.jobs.locations import find_folder, open_photos, open_results
 from enhance.jobs.object_store import Store
@@ -41,7 +42,6 @@ from enhance.options import (
     Switch,
     WorkingSize,
 )
-from enhance.pipeline import Enhancer
 from enhance.version import VERSION
 from enhance.weights.download import fetch
 from enhance.weights.files import WeightFile
@@ -56,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fetch(arguments[1:])
     if arguments[:1] == ["models"]:
         return _models(arguments[1:])
+    if arguments[:1] == ["pool"]:
+        return pool.main(arguments[1:])
     if arguments[:1] == ["run"]:
         parser = _run_parser()
         wanted = parser.parse_args(arguments[1:])
@@ -123,12 +125,8 @@ def _engine(wanted: argparse.Namespace, limits: Limits) -> Engine:
     """The engine for the job. Raises OptionsError if the environment asks for one that is not
     available."""
 
-    def load() -> Enhancer:
-        from enhance.build import load_enhancer  # imports torch: not needed for --help
-
-        return load_enhancer(Setup(wanted.device, wanted.precision, wanted.weights), limits)
-
-    return open_engine(load, limits)
+    setup = Setup(wanted.device, wanted.precision, wanted.weights)
+    return open_engine(setup, limits, yields="source" in wanted)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
+from benchmarks.photos import astronaut
 from enhance.engines.choice import open_engine
 from enhance.engines.cluster import deploy, find, plan, status
 from enhance.engines.ray import RayEngine
@@ -34,13 +35,13 @@ from tests.server import ROOT
 class Front:
     """A batch that is sent to the pool by an engine of its own."""
 
-    def __init__(self, notes: Path, sources: list[Source], *, yields: bool = False) -> None:
+    def __init__(self, notes: Path, sources: Iterable[Source], *, yields: bool = False) -> None:
         self.engine = RayEngine(partial(Telling, notes), Limits(), 1, yields=yields)
         self.records: list[Result | Failure] = []
-        self._thread = threading.Thread(target=self._work, args=(sources,))
+        self._thread = threading.Thread(target=self._work, args=(sources,), daemon=True)
         self._thread.start()
 
-    def _work(self, sources: list[Source]) -> None:
+    def _work(self, sources: Iterable[Source]) -> None:
         self.records.extend(self.engine.run(sources, QUICK))
 
     def end(self) -> list[Result | Failure]:
@@ -88,7 +89,7 @@ def test_two_fronts_lose_nothing_with_a_replica_and_a_node(
     ray.init(address=cluster.address, log_to_driver=False)
     deploy(plan(partial(Telling, notes), Limits(), SETUP, 2, 2))
     there = tmp_path / "there"
-    photos = [str(save(f"{number}.png", _picture()).path) for number in range(40)]
+    photos = [str(save(f"{number}.png", astronaut()[::16, ::16]).path) for number in range(40)]
     names = ["slow-0", "slow-1", *(f"here-{number}" for number in range(38))]
     here = Front(notes, named(save, *names))
     assert here.engine.replicas == 2, "the pool's, which was there already"
@@ -108,12 +109,6 @@ def test_two_fronts_lose_nothing_with_a_replica_and_a_node(
     assert Counter(record.name for record in here.end()) == Counter(names)
     results = {path.name for path in there.glob("*.png")}
     assert results == {f"{number}_enhanced.png" for number in range(40)}
-
-
-def _picture() -> object:
-    from benchmarks.photos import astronaut
-
-    return astronaut()[::16, ::16]
 
 
 def test_people_go_first_and_a_single_photo_before_batches(
@@ -166,18 +161,23 @@ def test_renewing_the_replicas_loses_and_repeats_nothing(
     ray.init(address=cluster.address, log_to_driver=False)
     deployment = plan(partial(Telling, notes), Limits(), SETUP, 2, 2)
     deploy(deployment)
-    names = ["slow-0", "slow-1", *map(str, range(38))]
-    front = Front(notes, named(save, *names))
+    renewal = threading.Thread(target=deploy, args=(deployment,), daemon=True)
+    names = ["slow-0", "slow-1"]
+
+    def without_end() -> Iterator[Source]:
+        yield from named(save, *names)
+        renewal.start()
+        while renewal.is_alive() or len(names) < 40:
+            names.append(str(len(names)))
+            yield from named(save, names[-1])
+
+    front = Front(notes, without_end())
     at_work = [*begun(notes, "slow-0"), *begun(notes, "slow-1")]
-    renewal = threading.Thread(target=deploy, args=(deployment,))
-    renewal.start()
     for note in at_work:
         note.unlink()
     records = front.end()
-    renewal.join(DEADLINE)
-    assert not renewal.is_alive()
     assert Counter(record.name for record in records) == Counter(names)
-    assert Counter(begun_in_order(notes)) == Counter(names[2:]), "none was begun twice"
+    assert Counter(begun_in_order(notes)) == Counter(names), "none was begun twice"
     after = Front(notes, named(save, "slow-2", "slow-3"))
     new = [*begun(notes, "slow-2"), *begun(notes, "slow-3")]
     assert not set(map(pid, new)) & set(map(pid, at_work))

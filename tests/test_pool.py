@@ -116,21 +116,24 @@ def test_people_go_first_and_a_single_photo_before_batches(
 ) -> None:
     ray.init(address=cluster.address, log_to_driver=False)
     folder = Front(notes, named(save, "slow", *["folder"] * 5), yields=True)
-    (slow,) = begun(notes, "slow")
-    until(lambda: status()["waiting"] == (0, 1))
+    (held,) = begun(notes, "slow")
     batches = []
     for number in (1, 2):
-        batches.append(Front(notes, named(save, *[f"batch {number}"] * 6)))
+        batch = [f"slow batch {number}", *[f"batch {number}"] * 5]
+        batches.append(Front(notes, named(save, *batch)))
         until(lambda number=number: status()["waiting"] == (2 * number, 1))  # type: ignore[misc]
+    for number in (1, 2):
+        held.unlink()
+        (held,) = begun(notes, f"slow batch {number}")
     single = Front(notes, named(save, "single"))
-    until(lambda: status()["waiting"] == (5, 1))
-    slow.unlink()
+    until(lambda: status()["waiting"][0] == 4)
+    held.unlink()
     counts = [len(front.end()) for front in (folder, *batches, single)]
     assert counts == [6, 6, 6, 1]
     order = begun_in_order(notes)
-    assert order[:3] == ["batch 1", "batch 2", "single"], "first photos go first"
-    assert order[3:13] == ["batch 1", "batch 2"] * 5, "then they take turns"
-    assert order[13:] == ["folder"] * 5
+    assert order[:4] == ["slow", "slow batch 1", "slow batch 2", "single"]
+    assert order[4:14] == ["batch 1", "batch 2"] * 5, "they take turns"
+    assert order[14:] == ["folder"] * 5
 
 
 def test_the_pool_grows_and_shrinks(cluster: Cluster, save: Save, notes: Path) -> None:

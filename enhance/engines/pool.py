@@ -257,7 +257,7 @@ class Pool:
                 busy and waited > _PATIENCE and many < self._deployment.most
             ):
                 self._add()
-            elif many > self._deployment.least:
+            elif many > self._deployment.least and not self._line:
                 last = self._staying[-1]
                 if not last.photo and now - last.since > self._deployment.idle_seconds:
                     self._end(last)

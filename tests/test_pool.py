@@ -164,18 +164,24 @@ def test_renewing_the_replicas_loses_and_repeats_nothing(
     ray.init(address=cluster.address, log_to_driver=False)
     deployment = plan(partial(Telling, notes), Limits(), SETUP, 2, 2)
     deploy(deployment)
-    renewal = threading.Thread(target=deploy, args=(deployment,), daemon=True)
+    renewed = threading.Event()
     names = ["slow-0", "slow-1"]
 
-    def without_end() -> Iterator[Source]:
+    def renew() -> None:
+        try:
+            deploy(deployment)
+        finally:
+            renewed.set()
+
+    def until_then() -> Iterator[Source]:
         yield from named(save, *names)
-        renewal.start()
-        while renewal.is_alive() or len(names) < 40:
+        while not renewed.is_set() or len(names) < 40:
             names.append(str(len(names)))
             yield from named(save, names[-1])
 
-    front = Front(notes, without_end())
+    front = Front(notes, until_then())
     at_work = [*begun(notes, "slow-0"), *begun(notes, "slow-1")]
+    threading.Thread(target=renew, daemon=True).start()
     for note in at_work:
         note.unlink()
     records = front.end()

@@ -19,6 +19,8 @@ from enhance.limits import Limits
 from enhance.options import Setup
 from enhance.pipeline import Enhancer
 
+_HEAD = "node:__internal_head__"  # a resource that the head node of every cluster has
+
 
 def connect(address: str | None = None) -> None:
     """Connect to the cluster that RAY_ADDRESS names, or else to the one on this machine. If there
@@ -78,7 +80,13 @@ def plan(
 def bring_up(deployment: Deployment) -> Any:
     """Start the pool, unless there is one by now."""
     deployment.store()
-    actor = remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=100_000)(Pool)
+    actor = remote(
+        num_cpus=0,
+        resources={_HEAD: 0.001},  # other nodes come and go
+        max_restarts=-1,
+        max_task_retries=-1,
+        max_concurrency=100_000,  # photos that wait, of all front ends
+    )(Pool)
     return actor.options(
         name=NAME, namespace=NAME, lifetime="detached", get_if_exists=True
     ).remote()

@@ -18,15 +18,12 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from enhance.engines.deployment import Deployment
-from enhance.engines.replica import Replica
-from enhance.errors import ReplicaLost
-from enhance.i18n import say
+from enhance.engines.replica import TRIES, Replica, lost
 from enhance.options import Options
 from enhance.records import EngineInfo, Source
 
 log = logging.getLogger(__name__)
 
-TRIES = 3  # a photo whose replica was lost is given to another one, at most twice
 _PAUSE = 1.0  # seconds between two looks at the load, and before another attempt to reach a replica
 _PATIENCE = 3.0  # seconds that a photo waits before the pool grows
 
@@ -79,6 +76,7 @@ class Pool:
         self._line: list[_Photo] = []  # in the order of their turns
         self._serial = count()
         self._known: asyncio.Future[EngineInfo | BaseException] = _future()
+        self._deploying = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         for _ in range(self._deployment.least):
             self._add()
@@ -128,17 +126,18 @@ class Pool:
         If the models of a new one cannot be loaded, raises what loading raises; the old replicas
         that remain, and the deployment, are kept.
         """
-        before, self._deployment = self._deployment, deployment
-        for old in list(self._members):
-            self._end(old)
-            if len(self._staying) >= deployment.most:
-                continue
-            new = self._add()
-            if error := await asyncio.shield(new.loaded):
-                self._deployment = before
-                self._end(new)
-                raise error
-        deployment.store()
+        async with self._deploying:
+            before, self._deployment = self._deployment, deployment
+            for old in self._staying:
+                self._end(old)
+                if len(self._staying) >= deployment.most:
+                    continue
+                new = self._add()
+                if error := await asyncio.shield(new.loaded):
+                    self._deployment = before
+                    self._end(new)
+                    raise error
+            deployment.store()
 
     async def status(self) -> dict[str, Any]:
         """The deployment, what each replica does, and how many photos wait: of people, of
@@ -185,21 +184,30 @@ class Pool:
         """
         while member in self._members:
             try:
-                found: EngineInfo | BaseException = await member.actor.load.remote()
-            except RayTaskError as error:
-                found = error.cause
+                error = await self._learn(member)
             except RayError:
                 await asyncio.sleep(_PAUSE)
                 continue
-            failed = isinstance(found, BaseException)
-            if not (failed and self._known.done()):
-                if self._known.done():
-                    self._known = _future()
-                self._known.set_result(found)
             if not member.loaded.done():
-                member.loaded.set_result(found if isinstance(found, BaseException) else None)
+                member.loaded.set_result(error)
             self._free(member)
             return
+
+    async def _learn(self, member: _Member) -> BaseException | None:
+        """Remember what a replica says of its models; returns the error if it has none.
+
+        Raises RayError if the replica is lost.
+        """
+        try:
+            found: EngineInfo | BaseException = await member.actor.load.remote()
+        except RayTaskError as error:
+            found = error.cause
+        failed = isinstance(found, BaseException)
+        if not (failed and self._known.done()):
+            if self._known.done():
+                self._known = _future()
+            self._known.set_result(found)
+        return found if isinstance(found, BaseException) else None
 
     def _free(self, member: _Member) -> None:
         member.photo, member.ready, member.since = None, True, time.monotonic()
@@ -223,7 +231,7 @@ class Pool:
         done, answer = call.remote(photo.number, *photo.data, *photo.task)
         try:
             if await done and isinstance(self._known.result(), BaseException):
-                await self._start(member)  # its models were loaded at a later attempt
+                await self._learn(member)  # its models were loaded at a later attempt
             _answer(photo, [answer])
         except RayTaskError as error:
             _answer(photo, error.cause)
@@ -261,19 +269,6 @@ class Pool:
                 last = self._staying[-1]
                 if not last.photo and now - last.since > self._deployment.idle_seconds:
                     self._end(last)
-
-
-def lost(name: str) -> ReplicaLost:
-    """The error of a photo that every replica died of."""
-    return ReplicaLost(
-        say(
-            "“{name}” could not be enhanced: the process working on it died "
-            "{tries} times, perhaps for lack of memory. Choose a smaller upscale "
-            "or send a smaller photo.",
-            name=name,
-            tries=TRIES,
-        )
-    )
 
 
 def _future() -> asyncio.Future[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event, Lock, RLock
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +15,7 @@ from ray.exceptions import RayError, RayTaskError
 from enhance.engines.base import failure
 from enhance.engines.cluster import bring_up, connect, find, plan, result
 from enhance.engines.deployment import Deployment
-from enhance.engines.pool import TRIES, lost
-from enhance.engines.replica import whole
+from enhance.engines.replica import TRIES, lost, whole
 from enhance.errors import EnhanceError, OptionsError, PoolGone
 from enhance.i18n import say
 from enhance.limits import Limits
@@ -130,7 +129,7 @@ class RayRun:
         self._viewed = viewed
         self._name = uuid4().hex
         self._asked: dict[Any, _Asked] = {}  # by the reference to what the pool will answer
-        self._asking = Lock()
+        self._asking = RLock()  # reentrant: `close` is also called by signal handlers
         self._stop = Event()
         engine._runs.add(self)
 

@@ -12,12 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enhance.engines.local import LocalEngine, LocalRun
+from enhance.errors import ReplicaLost
+from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Failure, Result, Source
 
 Array: TypeAlias = NDArray[np.uint8]
+
+TRIES = 3  # a photo whose replica was lost is given to another one, at most twice
 
 Answer: TypeAlias = tuple[Result | Failure, Array, Array | None]
 """A record without its bytes, then the bytes of the result and of its layers. Those are arrays
@@ -65,6 +69,19 @@ class Replica:
         at_work = self._at_work
         if at_work and at_work[0] == photo:
             at_work[1].close()
+
+
+def lost(name: str) -> ReplicaLost:
+    """The error of a photo that every replica died of."""
+    return ReplicaLost(
+        say(
+            "“{name}” could not be enhanced: the process working on it died "
+            "{tries} times, perhaps for lack of memory. Choose a smaller upscale "
+            "or send a smaller photo.",
+            name=name,
+            tries=TRIES,
+        )
+    )
 
 
 def whole(answer: Answer, index: int) -> Result | Failure:

@@ -52,7 +52,7 @@ def test_the_manifests_keep_to_the_schemas_of_kubernetes() -> None:
 
 def test_every_front_end_asks_for_the_pool_of_its_cluster() -> None:
     (front,) = manifests()["StatefulSet"]["spec"]["template"]["spec"]["containers"]
-    in_kubernetes = {variable["name"]: variable["value"] for variable in front["env"]}
+    in_kubernetes = {variable["name"]: variable.get("value") for variable in front["env"]}
     for environment in (compose()["services"]["front"]["environment"], in_kubernetes):
         assert environment["ENHANCE_ENGINE"] == "ray"
         assert replica_range(environment) == (1, 8)

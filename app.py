@@ -9,7 +9,6 @@ import signal
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 # Before gradio is imported: no request leaves this machine unless the user asks for a download.
@@ -23,11 +22,10 @@ from starlette.middleware import Middleware
 
 from enhance.choices import required_weights
 from enhance.engines.choice import open_engine
+from enhance.environment import limits, whole_number
 from enhance.errors import EnhanceError, OptionsError
 from enhance.i18n import say
-from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline import Enhancer
 from enhance.web.api import Api
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import MIDDLEWARE, text
@@ -46,41 +44,6 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SESSIONS = 50  # sessions that Gradio remembers, at 0.1 MB each; the page needs nothing in them
 SWEEP_SECONDS = 60
 CLOSE_SECONDS = 3  # for the model to finish a tile, in addition to Gradio's 5
-
-
-def whole_number(
-    variable: str,
-    usual: int,
-    environment: Mapping[str, str] = os.environ,
-    most: int = 10**15,
-) -> int:
-    """The value of an environment variable. Raises OptionsError if it is no number from 1 to
-    `most`."""
-    value = environment.get(variable, str(usual))
-    if not (value.isdecimal() and len(value) <= len(str(most)) and 1 <= int(value) <= most):
-        raise OptionsError(
-            say(
-                "{variable} must be a whole number from 1 to {most}, not {value!r}.",
-                variable=variable,
-                most=most,
-                value=value,
-            )
-        )
-    return int(value)
-
-
-def limits(environment: Mapping[str, str] = os.environ) -> Limits:
-    """The limits; environment variables such as ENHANCE_MAX_PIXELS change them.
-
-    Raises OptionsError if such a value is no whole number from 1.
-    """
-    usual = asdict(Limits())
-    return Limits(
-        **{
-            name: whole_number(f"ENHANCE_{name.upper()}", value, environment)
-            for name, value in usual.items()
-        }
-    )
 
 
 def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str]] | None:
@@ -136,13 +99,6 @@ def build_page(batches: BatchStore, may_download: bool) -> gr.Blocks:
     return page.queue(default_concurrency_limit=1, max_size=most, api_open=False)
 
 
-def load_enhancer(limits: Limits) -> Enhancer:
-    """Imports the models' libraries only when called, so the page is served seconds earlier."""
-    from enhance.build import load_enhancer
-
-    return load_enhancer(Setup(), limits)
-
-
 def share_memory_between_threads() -> None:
     """Limit glibc to two arenas, because it would hold freed memory for each thread separately."""
     arena_max = -8  # M_ARENA_MAX in malloc.h; other C libraries have no mallopt, or ignore it
@@ -161,7 +117,7 @@ def main() -> None:
         start_log(os.environ.get("ENHANCE_LOG_FORMAT", "text"), Path(get_upload_folder()))
         allowed, auth = limits(), accounts()
         port = whole_number("GRADIO_SERVER_PORT", 7860, most=65535)
-        engine = open_engine(lambda: load_enhancer(allowed), allowed)
+        engine = open_engine(Setup(), allowed)
     except OptionsError as error:
         raise SystemExit(str(error)) from error
     batches = BatchStore(engine, Path(get_upload_folder()), allowed)

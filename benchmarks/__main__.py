@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import (
     fairness,
     folders,
+    fronts,
     growth,
     overhead,
     quality,
@@ -30,6 +31,7 @@ ALL = (
     growth,
     folders,
     replicas,
+    fronts,
     simulation,
     reference,
     quality,

@@ -1,5 +1,5 @@
 """The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`, `... run SRC -o OUT` for folder
-trees and object stores, `... fetch MODEL...` and `... models`."""
+trees and object stores, `... fetch MODEL...`, `... models` and `... pool up|status|down`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
 from enhance.inventory import inventory
+from enhance.jobs import pool
 from enhance.jobs.console import Show
 from enhance.jobs.locations import find_folder, open_photos, open_results
 from enhance.jobs.object_store import Store
@@ -32,7 +33,6 @@ from enhance.jobs.sources import Photos, named
 from enhance.limits import Limits
 from enhance.model_spec import ModelSpec
 from enhance.options import Options, Setup
-from enhance.pipeline import Enhancer
 from enhance.weights.download import fetch
 from enhance.weights.files import WeightFile
 from enhance.weights.folder import models_folder, refused
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fetch(arguments[1:])
     if arguments[:1] == ["models"]:
         return _models(arguments[1:])
+    if arguments[:1] == ["pool"]:
+        return pool.main(arguments[1:])
     if arguments[:1] == ["run"]:
         parser, arguments = run_parser(), arguments[1:]
     else:
@@ -112,12 +114,8 @@ def _engine(wanted: argparse.Namespace, limits: Limits) -> Engine:
     """The engine for the job. Raises OptionsError if the environment asks for one that is not
     available."""
 
-    def load() -> Enhancer:
-        from enhance.build import load_enhancer  # imports torch: not needed for --help
-
-        return load_enhancer(Setup(wanted.device, wanted.precision, wanted.weights), limits)
-
-    return open_engine(load, limits)
+    setup = Setup(wanted.device, wanted.precision, wanted.weights)
+    return open_engine(setup, limits, yields="source" in wanted)
 
 
 def _models(arguments: Sequence[str]) -> int:

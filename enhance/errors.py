@@ -18,6 +18,7 @@ EnhanceError
 ├── TookTooLong         a photo kept the model busy longer than the limits allow
 ├── OutOfMemory         the device ran out of memory at the smallest size tried
 ├── ReplicaLost         every replica that tried a photo died
+├── PoolGone            there is no pool on the Ray cluster
 └── Cancelled           the work was stopped on request
 
 Messages are complete sentences.
@@ -110,6 +111,10 @@ class OutOfMemory(EnhanceError):
 
 class ReplicaLost(EnhanceError):
     """Every replica that worked on a photo died before finishing it."""
+
+
+class PoolGone(EnhanceError):
+    """There is no pool on the Ray cluster, or it was taken down; the message says what to do."""
 
 
 class Cancelled(EnhanceError):

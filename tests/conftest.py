@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
@@ -15,6 +16,9 @@ from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Setup
 from enhance.records import Source
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
 
 Save = Callable[..., Source]
 
@@ -51,3 +55,25 @@ def save(tmp_path: Path) -> Save:
         return Source.of(path)
 
     return write
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """A folder for what a `Telling` notes."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """A Ray cluster whose head has one CPU. It and whatever runs on it end with the test."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()

@@ -44,6 +44,11 @@ def test_fairness(tmp_path: Path) -> None:
         assert rows and all(row["beside the batch, s"] > 0 for row in rows)
 
 
+def test_fronts(tmp_path: Path) -> None:
+    (rows,) = measured("fronts", tmp_path)
+    assert rows and all(row["beside two batches, s"] > 0 for row in rows)
+
+
 def test_overhead(tmp_path: Path) -> None:
     added, cold = measured("overhead", tmp_path)
     ways = [row["way"].split(",")[0] for row in added]

@@ -21,7 +21,7 @@ FLOORS = (
     {"enhance.weights"},
     {"enhance.model_spec"},
     {"enhance.catalogue"},
-    {"enhance.options", "enhance.records"},
+    {"enhance.environment", "enhance.options", "enhance.records"},
     {"enhance.networks", "enhance.notes", "enhance.photos"},
     {"enhance.faces", "enhance.protocols", "enhance.upscaling"},
     {"enhance.repair"},

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -20,73 +19,22 @@ import ray
 from ray.cluster_utils import Cluster
 
 from benchmarks.photos import Damage, astronaut, degrade
-from enhance.build import ResidentModels, load_enhancer
+from enhance.build import load_enhancer
 from enhance.engines.choice import open_engine
 from enhance.engines.local import LocalEngine
 from enhance.engines.ray import RayEngine
 from enhance.engines.replicas import Plan
 from enhance.errors import OptionsError
 from enhance.limits import Limits
-from enhance.options import Options, Setup
-from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import Checkpoint, EngineInfo, Failure, Photo, Result, Source
+from enhance.options import Options
+from enhance.pipeline import Enhancer
+from enhance.records import Failure, Result, Source
 from enhance.weights.files import PackagedFile
 from tests.conftest import Save
+from tests.enhancers import DEADLINE, QUICK, SETUP, Telling, begun, named, pid
 from tests.server import ROOT
 
-QUICK = Options(restorer="none", background="lanczos", upscale=2)
 SLOW = Options(restorer="none", background="realesrgan", working_size="full", tile=64)
-DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
-SETUP = Setup(device="cpu")
-
-
-class Telling(Enhancer):
-    """Notes in a folder what it does; dies of photos that are called so."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(ResidentModels(SETUP), Limits(), EngineInfo("cpu", "fp32", 1e-4))
-        self.folder = folder
-
-    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
-        note = self.folder / f"{photo.name} {os.getpid()} {time.monotonic_ns()}"
-        note.touch()
-        if photo.name.startswith("deadly"):
-            os._exit(1)
-        if photo.name.startswith("slow"):
-            while note.exists():  # until somebody takes it away
-                time.sleep(0.01)
-
-        def counted() -> None:
-            with note.open("a") as file:
-                file.write(".")
-            checkpoint()
-
-        return super().__call__(photo, options, counted)
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Path:
-    folder = tmp_path / "notes"
-    folder.mkdir()
-    return folder
-
-
-def begun(notes: Path, name: str) -> list[Path]:
-    """The notes about a photo, once there are some."""
-    until = time.monotonic() + DEADLINE
-    while not (found := list(notes.glob(f"{name} *"))):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    return found
-
-
-def pid(note: Path) -> int:
-    return int(note.name.split()[-2])
-
-
-def named(save: Save, *names: str) -> list[Source]:
-    source = save("photo.png", astronaut()[::8, ::8])
-    return [replace(source, name=name) for name in names]
 
 
 def collect(engine: RayEngine, sources: list[Source], into: list[Result | Failure]) -> None:
@@ -190,16 +138,6 @@ def _without_weights() -> Enhancer:
     raise AssertionError
 
 
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    try:
-        yield cluster
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
-
-
 def test_a_node_that_is_lost_takes_no_photo_with_it(
     cluster: Cluster, save: Save, notes: Path
 ) -> None:
@@ -251,13 +189,15 @@ def test_the_plan(
     ("environment", "sentence"),
     [
         ({"ENHANCE_ENGINE": "spark"}, "must be local or ray"),
-        ({"ENHANCE_ENGINE": "ray", "ENHANCE_REPLICAS": "many"}, "auto or a whole number"),
-        ({"ENHANCE_ENGINE": "ray", "ENHANCE_REPLICAS": "0"}, "auto or a whole number"),
+        ({"ENHANCE_ENGINE": "ray", "ENHANCE_REPLICAS": "many"}, "auto, a whole number"),
+        ({"ENHANCE_ENGINE": "ray", "ENHANCE_REPLICAS": "0"}, "auto, a whole number"),
+        ({"ENHANCE_ENGINE": "ray", "ENHANCE_REPLICAS": "3..2"}, "range such as 1..8"),
+        ({"ENHANCE_ENGINE": "ray", "ENHANCE_REPLICAS": "0..2"}, "range such as 1..8"),
     ],
 )
 def test_a_wrong_environment_is_refused(environment: dict[str, str], sentence: str) -> None:
     with pytest.raises(OptionsError, match=sentence):
-        open_engine(_without_weights, Limits(), environment)
+        open_engine(SETUP, Limits(), environment)
 
 
 def test_a_cluster_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +210,7 @@ def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delitem(sys.modules, "enhance.engines.ray")
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(OptionsError, match=r"pip install -r requirements-ray\.txt"):
-        open_engine(_without_weights, Limits(), {"ENHANCE_ENGINE": "ray"})
+        open_engine(SETUP, Limits(), {"ENHANCE_ENGINE": "ray"})
 
 
 def test_the_same_command_on_two_replicas(save: Save, tmp_path: Path) -> None:

@@ -27,14 +27,13 @@ import hashlib, json, sys
 sys.modules["torch"] = None
 import spaces
 del sys.modules["torch"]
-from enhance.build import load_enhancer
 from enhance.engines.choice import open_engine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.records import Result, Source
 
 limits = Limits(max_output_pixels=500_000)
-engine = open_engine(lambda: load_enhancer(Setup(device="cpu", precision="fp32"), limits), limits)
+engine = open_engine(Setup(device="cpu", precision="fp32"), limits)
 sources = [Source.of(path) for path in sys.argv[1:]]
 records = list(engine.run(sources, Options(upscale=2)))
 print(json.dumps([

@@ -11,7 +11,7 @@ import ray
 _THREADS = 4  # per replica on CPUs: enough for one photo, few enough for many replicas
 _GPU_BYTES = 6 * 2**30  # per replica on a GPU: its models, and the work on a tile of 512 pixels
 
-_remote: Any = ray.remote  # its type hints cover only use as a decorator
+remote: Any = ray.remote  # its type hints cover only use as a decorator
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,15 @@ class Plan:
         """The plan for the cluster that this process is connected to."""
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         gpus = int(sum(node.get("GPU", 0) for node in nodes))
-        probe = _remote(num_gpus=1, num_cpus=0)(_free_gpu_bytes)
+        probe = remote(num_gpus=1, num_cpus=0)(_free_gpu_bytes)
         gpu_bytes = ray.get([probe.remote() for _ in range(gpus)])  # all at once: one per GPU
         return cls.of([int(node.get("CPU", 0)) for node in nodes], gpu_bytes, wanted)
 
     def actor(self, kind: type) -> Any:
         """A Ray actor class for `kind` with these resources. Two calls may run at once, so that
         "stop" reaches an actor that is busy."""
-        # Ray does not restart a lost actor: its photo goes to the first replica that is free.
         resources = {"num_cpus": self.cpus, "num_gpus": self.gpus}
-        return _remote(**resources, max_restarts=0, max_concurrency=2)(kind)
+        return remote(**resources, max_restarts=-1, max_concurrency=2)(kind)
 
 
 def _free_gpu_bytes() -> int:

@@ -17,9 +17,10 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from app import accounts, limits, whole_number
+from app import accounts
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
+from enhance.environment import limits, whole_number
 from enhance.errors import Busy, NoRoom, OptionsError, TooManyPhotos
 from enhance.limits import Limits
 from enhance.options import Options, Setup

@@ -1,0 +1,64 @@
+"""An enhancer that notes what it does, and how to wait for its notes."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.photos import astronaut
+from enhance.build import ResidentModels
+from enhance.limits import Limits
+from enhance.options import Options, Setup
+from enhance.pipeline import Enhanced, Enhancer
+from enhance.records import Checkpoint, EngineInfo, Photo, Source
+from tests.conftest import Save
+
+QUICK = Options(restorer="none", background="lanczos", upscale=2)
+DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
+SETUP = Setup(device="cpu")
+
+
+class Telling(Enhancer):
+    """Notes in a folder what it does; dies of photos that are called so."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(ResidentModels(SETUP), Limits(), EngineInfo("cpu", "fp32", 1e-4))
+        self.folder = folder
+
+    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
+        note = self.folder / f"{photo.name} {os.getpid()} {time.monotonic_ns()}"
+        note.touch()
+        if photo.name.startswith("deadly"):
+            os._exit(1)
+        if photo.name.startswith("slow"):
+            while note.exists():  # until somebody takes it away
+                time.sleep(0.01)
+
+        def counted() -> None:
+            with note.open("a") as file:
+                file.write(".")
+            checkpoint()
+
+        return super().__call__(photo, options, counted)
+
+
+def begun(notes: Path, name: str) -> list[Path]:
+    """The notes about a photo, once there are some."""
+    until = time.monotonic() + DEADLINE
+    while not (found := list(notes.glob(f"{name} *"))):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return found
+
+
+def pid(note: Path) -> int:
+    """Of the replica that has made the note."""
+    return int(note.name.split()[-2])
+
+
+def named(save: Save, *names: str) -> list[Source]:
+    """As many small photos, all alike."""
+    source = save("photo.png", astronaut()[::8, ::8])
+    return [replace(source, name=name) for name in names]

@@ -1,0 +1,66 @@
+"""The files in deploy/, held against schemas and against the code. Nothing is deployed."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from compose_spec import PyCompose
+
+from enhance.engines.choice import replica_range
+from tests.server import ROOT
+
+DEPLOY = ROOT / "deploy"
+KUBERNETES = "1.34"
+
+
+def compose() -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    return parsed
+
+
+def manifests() -> dict[str, dict[str, Any]]:
+    """By kind."""
+    found = yaml.safe_load_all((DEPLOY / "kuberay.yaml").read_text("utf-8"))
+    return {manifest["kind"]: manifest for manifest in found}
+
+
+def pods() -> list[dict[str, Any]]:
+    """The templates of the Ray cluster's pods."""
+    spec = manifests()["RayCluster"]["spec"]
+    return [group["template"] for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"])]
+
+
+def test_the_compose_file_keeps_to_the_specification() -> None:
+    parsed = PyCompose.from_json(json.dumps(compose()))
+    assert all(name in parsed for name in ("head", "worker", "front"))
+    with pytest.raises(Exception, match="nonsense"):
+        PyCompose.from_json(json.dumps({"services": {"front": {"nonsense": 1}}}))
+
+
+def test_the_manifests_keep_to_the_schemas_of_kubernetes() -> None:
+    for kind in ("StatefulSet", "Service"):
+        kubernetes_validate.validate(manifests()[kind], KUBERNETES, strict=True)
+    for template in pods():
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, **template}
+        kubernetes_validate.validate(pod, KUBERNETES, strict=True)
+
+
+def test_every_front_end_asks_for_the_pool_of_its_cluster() -> None:
+    (front,) = manifests()["StatefulSet"]["spec"]["template"]["spec"]["containers"]
+    in_kubernetes = {variable["name"]: variable.get("value") for variable in front["env"]}
+    for environment in (compose()["services"]["front"]["environment"], in_kubernetes):
+        assert environment["ENHANCE_ENGINE"] == "ray"
+        assert replica_range(environment) == (1, 8)
+        assert environment["RAY_ADDRESS"].endswith(":6379")
+    assert in_kubernetes["RAY_ADDRESS"] == "enhance-head-svc:6379", "as KubeRay names it"
+
+
+def test_all_nodes_have_the_version_of_ray_that_is_required() -> None:
+    required = re.search(r"^ray==(\S+)", (ROOT / "requirements-ray.txt").read_text(), re.MULTILINE)
+    assert required
+    assert manifests()["RayCluster"]["spec"]["rayVersion"] == required[1]

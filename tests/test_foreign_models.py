@@ -463,8 +463,8 @@ def test_bad_files_get_a_sentence_and_disturb_nobody(
         assert str(dropped) not in sentence
     assert "colour photos" in sentences["grey.pth"]
     assert "unknown architecture" in sentences["unknown.pth"]
-    assert "other weights" in sentences["incomplete.pth"]
-    assert "other weights" in sentences["too much.pth"]
+    assert "do not fit its architecture" in sentences["incomplete.pth"]
+    assert "do not fit its architecture" in sentences["too much.pth"]
     assert main(["models"]) == 0
     listed = capsys.readouterr()
     assert "good.pth" in listed.out and "cut.pth" not in listed.out

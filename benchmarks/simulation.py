@@ -39,13 +39,10 @@ class Batch:
         return self.finished[0] - self.arrives
 
 
-def simulate(
-    batches: list[Batch], models: int, *, whole: bool = False, first_ahead: bool = False
-) -> None:
+def simulate(batches: list[Batch], models: int, *, whole: bool = False) -> None:
     """Work through the batches, which are changed. Every photo takes 1.
 
-    whole: all photos of a batch stand in line at once, as where nobody takes turns. first_ahead:
-    the first photo of a batch goes before the others, as in the pool on Ray.
+    whole: all photos of a batch stand in line at once, as where nobody takes turns.
     """
     events = [(batch.arrives, number, batch, False) for number, batch in enumerate(batches)]
     heapq.heapify(events)
@@ -61,9 +58,6 @@ def simulate(
         more = batch.photos if whole else models + 1
         added = min(more - in_line, batch.photos - batch.begun)
         batch.begun += added
-        if first_ahead and batch.begun == added:
-            line.appendleft(batch)
-            added -= 1
         line.extend([batch] * added)
         while free and line:
             serial += 1
@@ -87,13 +81,6 @@ def late(offset: float) -> float:
     # Not at the very moment at which the photo begins.
     long, single = Batch(0, 20), Batch(5 + offset + 1e-6, 1)
     simulate([long, single], 1)
-    return single.first - 1
-
-
-def late_at_the_pool(offset: float) -> float:
-    """The same at a pool with one model, beside two long batches."""
-    one, two, single = Batch(0, 20), Batch(0.5, 20), Batch(5 + offset + 1e-6, 1)
-    simulate([one, two, single], 1, first_ahead=True)
     return single.first - 1
 
 
@@ -147,11 +134,6 @@ def compared() -> list[Row]:
     for row in api:
         offset = row["offset ÷ service"]
         add(f"late photo, {offset} into another's: wait", row["wait ÷ service"], late(offset))
-    pool = next(iter(json.loads((MEASURED / "fronts.json").read_text("utf-8")).values()))
-    for row in pool:
-        offset, waited = row["offset ÷ service"], row["wait ÷ service"]
-        what = f"late photo, {offset} into another's, two batches, one pool: wait"
-        add(what, waited, late_at_the_pool(offset))
     return rows
 
 

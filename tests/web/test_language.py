@@ -109,7 +109,9 @@ def test_the_page_in_chinese(browser: Browser, server: Server, visitor: dict[str
         open_settings(page, "人脸")
         open_settings(page, "尺寸与文件")
         expect(page.get_by_label("全部", exact=True)).to_be_visible()  # a choice
-        expect(page.get_by_text("结果相对于原图的放大倍数；小于 1 则缩小。")).to_be_visible()  # an info
+        expect(
+            page.get_by_text("结果相对于原图的放大倍数；小于 1 则缩小。")
+        ).to_be_visible()  # an info
         shown = set(page.locator("body").inner_text().splitlines())
         assert not shown & {english for english, chinese in CHINESE.items() if english != chinese}
 

@@ -84,8 +84,10 @@ def at_two_pages(
         return collect(trial, offsets, repeat)
 
 
-def collect(trial: Trial, offsets: tuple[float, ...], repeat: int) -> list[Row]:
-    """A row per offset."""
+def collect(
+    trial: Trial, offsets: tuple[float, ...], repeat: int, beside: str = "the batch"
+) -> list[Row]:
+    """A row per offset. beside: what the single photo came in beside, for the table."""
     rows = []
     for offset in offsets:
         pairs = [trial(offset) for _ in range(repeat)]
@@ -94,7 +96,7 @@ def collect(trial: Trial, offsets: tuple[float, ...], repeat: int) -> list[Row]:
             {
                 "offset ÷ service": offset,
                 "alone, s": round(median(service for service, _ in pairs), 2),
-                "beside the batch, s": round(median(taken for _, taken in pairs), 2),
+                f"beside {beside}, s": round(median(taken for _, taken in pairs), 2),
                 "wait ÷ service": round(median(waits), 2),
                 "longest": round(max(waits), 2),
             }

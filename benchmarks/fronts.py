@@ -16,11 +16,10 @@ import time
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import ray
 
-from benchmarks.fairness import GOAL, OFFSETS
+from benchmarks.fairness import GOAL, OFFSETS, collect
 from benchmarks.serving import portraits
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import load_enhancer
@@ -72,18 +71,12 @@ def measure(quick: bool) -> list[Table]:
         stack.callback(ray.shutdown)
         engines = [stack.enter_context(closing(front())) for _ in range(3)]
         single(engines[0], Source.of(path))
-        for offset in OFFSETS[:1] if quick else OFFSETS:
-            found = [trial(engines, Source.of(path), offset) for _ in range(1 if quick else 3)]
-            waits = [(taken - service) / service for service, taken in found]
-            rows.append(
-                {
-                    "offset ÷ service": offset,
-                    "alone, s": round(median(service for service, _ in found), 2),
-                    "beside two batches, s": round(median(taken for _, taken in found), 2),
-                    "wait ÷ service": round(median(waits), 2),
-                    "longest": round(max(waits), 2),
-                }
-            )
+        rows = collect(
+            partial(trial, engines, Source.of(path)),
+            OFFSETS[:1] if quick else OFFSETS,
+            1 if quick else 3,
+            "two batches",
+        )
     title = "A single photo beside batches from two other front ends, one replica"
     goals = {"wait ÷ service": GOAL}
     return [Table(title, rows, "offset ÷ service", ("wait ÷ service",), goals)]

@@ -42,9 +42,8 @@ def common_notes(batch: Batch) -> list[str]:
     return [note for note in notes[0] if all(note in other for other in notes)] if notes else []
 
 
-def rows(batch: Batch, language: Language) -> list[list[str]]:
+def rows(batch: Batch, common: list[str], language: Language) -> list[list[str]]:
     """The table of all photos, without the common notes."""
-    common = common_notes(batch)
     return [_row(entry, common, language) for entry in batch.entries]
 
 

@@ -79,7 +79,7 @@ class Page:
             "show_progress": "hidden",
         }
         self.choices.connect(page, self.files, self.actions.estimate)
-        self.results.connect(page, self.actions.key)
+        self.results.connect(self.actions.key)
         self.actions.connect(page, self.files, self.choices, self.results)
         page.load(self._limits, None, self.limits, **quick)
         page.load(None, js=_WAYS_IN, **quick)

@@ -15,7 +15,7 @@ from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.details import COLUMNS, common_notes, rows
 from enhance.web.page.headline import headline, seconds_of_photo
 from enhance.web.page.status import progress, status_widget
-from enhance.web.page.viewed import nothing, pictures, versions, view_of
+from enhance.web.page.viewed import pictures, versions, view_of
 from enhance.web.page.viewer import viewer_widget
 from enhance.web.page.widgets import Shown
 
@@ -98,7 +98,7 @@ class ResultsPanel:
         shown = [self.status, self.gallery, self.viewer, self.versions, self.notes, self.table]
         return [*shown, self.again, self.try_all, *self._downloads]
 
-    def connect(self, page: gr.Blocks, key: gr.Textbox) -> None:
+    def connect(self, key: gr.Textbox) -> None:
         """Wire the handlers that need no model."""
         quick: dict[str, Any] = {
             "api_visibility": "private",
@@ -106,7 +106,6 @@ class ResultsPanel:
             "show_progress": "hidden",
             "postprocess": False,
         }
-        page.load(self._welcome, None, self.viewer, **quick)
         self.details.expand(self._open, key, [self.notes, self.table], **quick)
         self.details.collapse(self._close, key, None, **quick)
         latest = quick | {"trigger_mode": "always_last"}
@@ -162,9 +161,11 @@ class ResultsPanel:
 
     def _table(self, batch: Batch, language: Language) -> Shown:
         headers = [translated(column, language) for column in COLUMNS]
+        common = common_notes(batch)
+        data = rows(batch, common, language)
         return {
-            self.notes: "\n\n".join(translated(note, language) for note in common_notes(batch)),
-            self.table: {"headers": headers, "data": rows(batch, language), "metadata": None},
+            self.notes: "\n\n".join(translated(note, language) for note in common),
+            self.table: {"headers": headers, "data": data, "metadata": None},
         }
 
     def downloads(self, batch: Batch) -> Shown:
@@ -179,9 +180,6 @@ class ResultsPanel:
     @property
     def _downloads(self) -> list[gr.Button]:
         return [self.zip, self.csv, self.json]
-
-    def _welcome(self, request: gr.Request) -> dict[str, Any]:
-        return nothing(language_of(request))
 
     def _open(self, request: gr.Request, key: str) -> Any:
         """Show the table, and keep it up to date while it is open."""

@@ -13,7 +13,7 @@ from enhance.web.batches.entries import Entry, Version
 from enhance.web.language import Language, translated
 from enhance.web.page.details import caption, details
 from enhance.web.page.presets import LABELS, preset_of
-from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, empty, view
+from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, view
 
 
 def pictures(batch: Batch, language: Language) -> list[dict[str, Any]]:
@@ -74,11 +74,6 @@ def view_of(batch: Batch, language: Language) -> dict[str, Any]:
         **(_strengths(entry, version) if version and version.layers else {}),
     )
     return view(photo, _words(language))
-
-
-def nothing(language: Language) -> dict[str, Any]:
-    """The viewer's value while there is no batch."""
-    return empty(_words(language))
 
 
 def _words(language: Language) -> dict[str, str]:

@@ -27,7 +27,7 @@ from enhance.errors import EnhanceError, OptionsError
 from enhance.i18n import say
 from enhance.options import Options, Setup
 from enhance.web.api import Api
-from enhance.web.batches.store import BatchStore
+from enhance.web.batches.store import KEEP_SECONDS, BatchStore
 from enhance.web.language import MIDDLEWARE, text
 from enhance.web.log import start_log
 from enhance.web.page.page import CSS, Page
@@ -85,12 +85,11 @@ def behind_proxy(environment: Mapping[str, str] = os.environ) -> bool:
 
 def build_page(batches: BatchStore, may_download: bool) -> gr.Blocks:
     """The page and the API, which share the batches. may_download: see `may_download`."""
-    hour = 3600
 
     def leave(request: gr.Request) -> None:
         batches.leave(str(request.session_hash))
 
-    with gr.Blocks(title=text("Photo enhancer"), delete_cache=(hour, 6 * hour)) as page:
+    with gr.Blocks(title=text("Photo enhancer"), delete_cache=(3600, KEEP_SECONDS)) as page:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
         Api(batches, Page(page, batches, samples, may_download).settings)
         page.unload(leave)

@@ -11,11 +11,14 @@ import argparse
 from pathlib import Path
 
 from benchmarks import (
+    archive,
     fairness,
     folders,
     fronts,
+    gpu,
     growth,
     overhead,
+    peers,
     quality,
     reference,
     repair,
@@ -34,8 +37,11 @@ ALL = (
     fronts,
     simulation,
     reference,
+    peers,
     quality,
     repair,
+    archive,
+    gpu,
 )
 
 

@@ -6,10 +6,10 @@ import argparse
 import os
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from enhance.jobs.sources import Shard
-from enhance.options import Options, Setup
+from enhance.options import DeviceName, Options, Precision, Setup
 from enhance.version import VERSION
 
 _HELP = {
@@ -107,8 +107,8 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
         elif name == "upscale":
             kind["type"] = _factor
         add(f"--{name.replace('_', '-')}", help=words, **kind)
-    add("--device", choices=("auto", "cpu", "cuda", "mps"), default=setup.device)
-    add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default=setup.precision)
+    add("--device", choices=get_args(DeviceName), default=setup.device)
+    add("--precision", choices=get_args(Precision), default=setup.precision)
     add(
         "--weights",
         type=Path,

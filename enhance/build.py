@@ -64,7 +64,8 @@ T = TypeVar("T")
 class ResidentModels:
     """Models by name, each loaded once, when first asked for. Not thread-safe.
 
-    Of those in the models folder, only the last one used is kept, as there may be hundreds.
+    Of those in the models folder, only the last one used of each kind is kept, as there may be
+    hundreds.
     """
 
     def __init__(self, setup: Setup) -> None:
@@ -76,7 +77,7 @@ class ResidentModels:
         log.info("models run on %s in %s", self.device, self.precision)
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
-        """See `pipeline.Models.resolve`."""
+        """See `protocols.Models.resolve`."""
         return resolve(options, self.device, self._setup.weights)
 
     def detector(self, name: str) -> Detector:
@@ -259,7 +260,8 @@ _MASKERS: dict[str, Loader[Masker]] = {
 
 
 def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
-    """An enhancer whose default models are loaded and warmed up.
+    """An enhancer whose default models are loaded; the detector and the ×4 network have also run
+    once, which prepares their kernels.
 
     Raises WeightsError when weights are missing or altered.
     """

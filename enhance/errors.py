@@ -21,7 +21,8 @@ EnhanceError
 ├── PoolGone            there is no pool on the Ray cluster
 └── Cancelled           the work was stopped on request
 
-Messages are complete sentences.
+Messages are complete sentences; each stands where its error is raised: those about a photo's file
+in `photos/decoding.py`.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class PhotoError(EnhanceError):
 
 class UnreadablePhoto(PhotoError):
     """The file is empty, corrupt or not an image."""
+
+    @classmethod
+    def because(cls, name: str, reason: str) -> UnreadablePhoto:
+        """The error about the photo called `name`. reason: as the system words it."""
+        return cls(say("“{name}” cannot be read: {reason}.", name=name, reason=reason))
 
 
 class UnsupportedPhoto(PhotoError):

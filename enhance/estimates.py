@@ -12,10 +12,8 @@ from enhance.i18n import Sentence, say
 from enhance.options import Options
 from enhance.records import EngineInfo, Report
 
-_STEPS = {
-    "repair": 0.004,
-    "tone": 0.002,
-}  # costs of the steps before the models, as in the catalogue
+# Costs of the steps before the models, as in the catalogue.
+_STEPS = {"repair": 0.004, "tone": 0.002}
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
 _PATIENCE = 20  # seconds for which a page waits while the models are loading

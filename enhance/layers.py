@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enhance.errors import LayersDamaged, OptionsError
-from enhance.faces.geometry import CROP, Patch
+from enhance.faces.geometry import CROP
+from enhance.faces.paste import Patch
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
@@ -31,7 +32,7 @@ from enhance.records import Photo, Pixels, Report, Source, Views
 from enhance.upscaling.interpolation import clean_edges, resized, transparency
 from enhance.views import picture, views_of
 
-# Such pictures come out as small as with zlib's defaults, in half the time.
+# With these settings layers are as small as with zlib's defaults, in half the time.
 _FAST = (
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
@@ -100,7 +101,8 @@ def pack(enhanced: Enhanced) -> bytes:
     """The layers of a photo as bytes. Call this before `assemble`.
 
     They take about 1.8 MB per face, plus 1 MB per output megapixel if a model made the background
-    (1.4 MB with 16 bits), and as much per megapixel of a photo that was repaired or toned. The
+    (1.4 MB with 16 bits), and the same again per
+    megapixel of a photo that was repaired or toned. The
     faces' pixels are not compressed, because PNG would save only an eighth of their 16 bits, at
     50 ms per face.
     """
@@ -135,7 +137,7 @@ def separated(
     if canvas.dtype == np.uint16:
         canvas = to_8_bit(canvas)
     # The faces' colours and opacity follow from pasting them over black and over white.
-    over = [replace(enhanced, canvas=np.full_like(canvas, tone)).pasted() for tone in (0, 255)]
+    over = [replace(enhanced, canvas=np.full_like(canvas, grey)).pasted() for grey in (0, 255)]
     cover = 255 - (over[1].astype(np.int16) - over[0]).max(axis=2, keepdims=True)
     colour = over[0].astype(np.float32) * 255 / np.maximum(cover, 1)
     faces = np.concatenate([colour.clip(0, 255).round(), cover.clip(0, 255)], 2).astype(np.uint8)

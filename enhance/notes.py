@@ -1,4 +1,4 @@
-"""The sentences about a photo that stand in its report."""
+"""The notes in a photo's report."""
 
 from __future__ import annotations
 
@@ -20,15 +20,22 @@ def notes_on(
             yield say("Damage repaired on {share:.2%} of the photo.", share=repaired)
         else:
             yield say("No damage found.")
-    if options.tone == "auto" and not toned:
-        yield say("The colours have not faded: left as they are.")
+    if options.tone == "auto" and options.tone_strength > 0 and not toned:
+        yield say("The colours have not faded and were left as they are.")
     if options.restorer != "none" and not faces:
         yield say("No face was found: the whole photo was enhanced, but no face was restored.")
     elif restored < faces and options.weight > 0:
-        yield _left_alone(faces - restored, faces)
+        left = faces - restored
+        yield (_sharp if options.only_restore_blurred else _distorted)(left, faces)
 
 
-def _left_alone(count: int, total: int) -> Sentence:
+def _distorted(count: int, total: int) -> Sentence:
+    return say(
+        "{count} of {total} faces could not be restored: too distorted.", count=count, total=total
+    )
+
+
+def _sharp(count: int, total: int) -> Sentence:
     if total == 1:
         return say("The face is already sharp and was left unchanged.")
     if count == 1:

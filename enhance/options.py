@@ -17,6 +17,8 @@ Metadata = Literal["keep", "no-location", "strip"]
 WorkingSize = Literal["auto", "full"]
 FaceColours = Literal["photo", "model"]
 Switch = Literal["off", "auto"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 UPSCALES = (0.25, 4)
 """The smallest and the largest `Options.upscale`."""
 LONGEST_SIDE = 65_535
@@ -27,8 +29,8 @@ LONGEST_SIDE = 65_535
 class Setup:
     """What to load. Changing it reloads the models."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    device: DeviceName = "auto"
+    precision: Precision = "auto"
     weights: Path | None = None  # a weight file, or a folder that is searched first
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from enhance.errors import PhotoTooLarge
 from enhance.faces.colours import match_colours
-from enhance.faces.geometry import CROP, Matrix, Patch, align, face_matrix, paste
+from enhance.faces.geometry import CROP, Matrix, align, face_matrix
+from enhance.faces.paste import Patch, paste
 from enhance.faces.sharpness import is_sharp
 from enhance.i18n import say
 from enhance.limits import Limits
@@ -40,9 +41,10 @@ class Enhanced:
     """An enhanced photo before its faces are pasted and it is encoded.
 
     canvas: the resized photo with its original faces. alpha: resized in the same way, or None.
-    patches: the restored faces, by their index in `report.faces`. Both are at full strength: how
-    much of them shows is decided when they are put together (`enhance.layers`). mended: the photo's
-    pixels after repair and toning, from which all this was made; None if neither changed anything.
+    patches: the restored faces, by their index in `report.faces`. Canvas and patches are at full
+    strength: how much of them shows is decided when they are put together (`enhance.layers`).
+    mended: the photo's pixels after repair and toning, from which all this was made; None if
+    neither changed anything.
     """
 
     canvas: Pixels

@@ -41,7 +41,7 @@ class Masker(Protocol):
 class Upscaler(Protocol):
     """RGB photo → the photo resized to `size` (width, height); same dtype and colour space.
 
-    Both sides of `size` have the same scale, but for rounding. options: of these only `tile` and
+    Width and height are scaled alike, except for rounding. Of the options only `tile` and
     `working_size` matter. precision: of its network; None if it has none.
     """
 

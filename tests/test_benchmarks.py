@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.simulation import Batch, simulate
+from benchmarks.simulation import Batch, Engine, simulate
 
 Tables = dict[str, list[dict[str, Any]]]
 
@@ -73,22 +73,57 @@ def test_replicas(tmp_path: Path) -> None:
 
 
 def test_simulation(tmp_path: Path) -> None:
-    compared, fleet, _ = measured("simulation", tmp_path)
+    compared, fleet, _, growing, fronts = measured("simulation", tmp_path)
     assert all(abs(row["measured"] - row["simulated"]) < 0.5 for row in compared)
     one, two = fleet
     assert one["1 photo, mean"] > two["1 photo, mean"], "two models shorten the line"
     assert one["1 photo, mean"] < one["1 photo without turns, mean"]
+    assert all(1 < row["models, 1..8"] < row["models, 8"] == 8 for row in growing)
+    assert all(row["1 photo, one pool"] < row["1 photo, models of their own"] for row in fronts)
 
 
 def test_two_models_serve_two_at_once() -> None:
     batches = [Batch(0, 3), Batch(0, 1), Batch(1.5, 1)]
-    simulate(batches, 2)
+    assert simulate(batches, Engine.fixed(2)) == 2
     assert [batch.finished for batch in batches] == [[1, 1, 2], [2], [3]]
+
+
+def test_a_pool_of_models_grows_and_shrinks() -> None:
+    pool = Engine(1, 2, firsts_first=True, pause=0.5, patience=2, idle=3, start=1)
+    busy, late, idle = Batch(0, 20), Batch(1.5, 1), Batch(30, 1)
+    models = simulate([busy, late, idle], pool)
+    assert late.first == 1.5, "after the photo in progress"
+    assert 3 + 17 / 2 < busy.finished[-1] < 20
+    assert 1 < models < 2
 
 
 def test_reference(tmp_path: Path) -> None:
     for rows in measured("reference", tmp_path):
         assert rows and all((row.get("ratio") or row["s"]) > 0 for row in rows)
+
+
+def test_peers(tmp_path: Path) -> None:
+    (rows,) = measured("peers", tmp_path)
+    niqe = {row["program"]: row["NIQE ↓"] for row in rows}
+    assert niqe["here: realesrgan, full size"] < niqe["OpenCV, bicubic"]
+    # The same weights and the same network.
+    upstream, spandrel = niqe["realesrgan 0.3.0: RealESRGANer"], niqe["spandrel 0.4.2: its RRDBNet"]
+    assert abs(upstream - spandrel) < 0.2
+
+
+def test_archive(tmp_path: Path) -> None:
+    (whole,), stages = measured("archive", tmp_path)
+    assert whole["photos"] == 12 and whole["photos an hour"] > 0
+    assert {"detect", "upscale"} <= {row["stage"] for row in stages}
+
+
+def test_gpu(tmp_path: Path) -> None:
+    parity, faces, backgrounds, memory, command = measured("gpu", tmp_path)
+    assert all(row["mean difference"] < 2 for row in parity)
+    assert [row["faces at once"] for row in faces] == [1, 2]
+    assert all(row["s per megapixel"] > 0 for row in backgrounds)
+    assert memory[0]["main memory, MB"] > 100
+    assert command[0]["photos per minute"] > 0
 
 
 def test_quality(tmp_path: Path) -> None:

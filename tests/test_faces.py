@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import Rgb, astronaut, hopper
-from enhance.faces import geometry
-from enhance.faces.geometry import CROP, TEMPLATE, Patch, align, face_matrix, paste
+from enhance.faces import paste as paste_module
+from enhance.faces.geometry import CROP, TEMPLATE, align, face_matrix
 from enhance.faces.mask import FeatherMasker
+from enhance.faces.paste import Patch, paste
 from enhance.records import Face
 from tests.pictures import lanczos
 
@@ -235,7 +236,7 @@ def test_a_face_larger_than_a_band_is_pasted_like_a_small_one(
     patches = [unrestored(astronaut(), place(name)) for name in names]
     results = []
     for band in (10**9, 20_000, 1):
-        monkeypatch.setattr(geometry, "_BAND", band)
+        monkeypatch.setattr(paste_module, "_BAND", band)
         canvas = np.zeros((512, 512, 3), np.uint8)
         pasted(canvas, patches, 1)
         results.append(canvas.astype(int))
@@ -247,7 +248,7 @@ def test_a_face_larger_than_a_band_is_pasted_like_a_small_one(
 def test_a_face_of_several_bands_leaves_no_seam() -> None:
     canvas = np.zeros((2000, 2000, 3), np.uint8)
     pasted(canvas, [constant(similarity((250, 250), 480, 2), 0.6, WHOLE)], 4)
-    assert canvas.size // 3 > geometry._BAND
+    assert canvas.size // 3 > paste_module._BAND
     assert (canvas[200:1800, 200:1800] == 153).all()
 
 

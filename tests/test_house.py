@@ -50,6 +50,7 @@ WEB = (
 TORCHLESS = (
     "enhance.engines",
     "enhance.errors",
+    "enhance.faces.paste",
     "enhance.faces.geometry",
     "enhance.faces.sharpness",
     "enhance.layers",

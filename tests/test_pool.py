@@ -19,7 +19,7 @@ from ray.cluster_utils import Cluster
 
 from benchmarks.photos import astronaut
 from enhance.engines.choice import open_engine
-from enhance.engines.cluster import deploy, find, plan, status
+from enhance.engines.cluster import deploy, deployment_for, find, status
 from enhance.engines.ray import RayEngine
 from enhance.errors import OptionsError, WeightsMissing
 from enhance.limits import Limits
@@ -87,7 +87,7 @@ def test_two_fronts_lose_nothing_with_a_replica_and_a_node(
     doomed = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False)
-    deploy(plan(partial(Telling, notes), Limits(), SETUP, 2, 2))
+    deploy(deployment_for(partial(Telling, notes), Limits(), SETUP, 2, 2))
     there = tmp_path / "there"
     photos = [str(save(f"{number}.png", astronaut()[::16, ::16]).path) for number in range(40)]
     names = ["slow-0", "slow-1", *(f"here-{number}" for number in range(38))]
@@ -98,7 +98,7 @@ def test_two_fronts_lose_nothing_with_a_replica_and_a_node(
     other.start()
     victims = [*begun(notes, "slow-0"), *begun(notes, "slow-1")]
     assert pid(victims[0]) != pid(victims[1])
-    until(lambda: status()["waiting"][0] > 1)  # both fronts are there
+    until(lambda: status().people > 1)  # both fronts are there
     os.kill(pid(victims[0]), 9)
     until(lambda: len(begun(notes, "slow-0")) == 2)
     cluster.remove_node(doomed)
@@ -121,12 +121,12 @@ def test_people_go_first_and_a_single_photo_before_batches(
     for number in (1, 2):
         batch = [f"slow batch {number}", *[f"batch {number}"] * 5]
         batches.append(Front(notes, named(save, *batch)))
-        until(lambda number=number: status()["waiting"] == (2 * number, 1))  # type: ignore[misc]
+        until(lambda number=number: (status().people, status().folders) == (2 * number, 1))  # type: ignore[misc]
     for number in (1, 2):
         held.unlink()
         (held,) = begun(notes, f"slow batch {number}")
     single = Front(notes, named(save, "single"))
-    until(lambda: status()["waiting"][0] == 4)
+    until(lambda: status().people == 4)
     held.unlink()
     counts = [len(front.end()) for front in (folder, *batches, single)]
     assert counts == [6, 6, 6, 1]
@@ -140,18 +140,18 @@ def test_the_pool_grows_and_shrinks(cluster: Cluster, save: Save, notes: Path) -
     cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False)
-    deploy(plan(partial(Telling, notes), Limits(), SETUP, 1, 2, idle_seconds=2))
-    assert len(status()["replicas"]) == 1
+    deploy(deployment_for(partial(Telling, notes), Limits(), SETUP, 1, 2, idle_seconds=2))
+    assert len(status().replicas) == 1
     front = Front(notes, named(save, "slow-0", "slow-1", *map(str, range(8))))
     for name in ("slow-0", "slow-1"):
         (note,) = begun(notes, name)
         if name == "slow-0":
             first = note
-    assert status()["replicas"] == ["at work", "at work"]
+    assert status().replicas == ["at work", "at work"]
     first.unlink()
     note.unlink()
     assert len(front.end()) == 10
-    until(lambda: status()["replicas"] == ["free"])
+    until(lambda: status().replicas == ["free"])
     later = Front(notes, named(save, "later"))
     assert len(later.end()) == 1
 
@@ -162,7 +162,7 @@ def test_renewing_the_replicas_loses_and_repeats_nothing(
     cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
     ray.init(address=cluster.address, log_to_driver=False)
-    deployment = plan(partial(Telling, notes), Limits(), SETUP, 2, 2)
+    deployment = deployment_for(partial(Telling, notes), Limits(), SETUP, 2, 2)
     deploy(deployment)
     renewed = threading.Event()
     names = ["slow-0", "slow-1"]
@@ -194,9 +194,24 @@ def test_renewing_the_replicas_loses_and_repeats_nothing(
         note.unlink()
     after.end()
 
-    with pytest.raises(WeightsMissing):
-        deploy(plan(_without_weights, Limits(), SETUP, 2, 2))
-    assert len(Front(notes, named(save, "a", "b", "c")).end()) == 3, "the old ones are kept"
+    under_load = Front(notes, named(save, "slow-4", "slow-5", *map(str, range(6))))
+    at_work = [*begun(notes, "slow-4"), *begun(notes, "slow-5")]
+    raised: list[WeightsMissing] = []
+
+    def renew_badly() -> None:
+        try:
+            deploy(deployment_for(_without_weights, Limits(), SETUP, 2, 2))
+        except WeightsMissing as error:
+            raised.append(error)
+
+    failing = threading.Thread(target=renew_badly, daemon=True)
+    failing.start()
+    for note in at_work:
+        note.unlink()
+    failing.join(DEADLINE)
+    assert raised
+    assert len(under_load.end()) == 8, "the broken one gets no photo"
+    until(lambda: len(status().replicas) == 2)
 
 
 def _without_weights() -> Enhancer:

@@ -22,11 +22,11 @@ from benchmarks.photos import Damage, astronaut, degrade
 from enhance.build import load_enhancer
 from enhance.engines.choice import open_engine
 from enhance.engines.local import LocalEngine
-from enhance.engines.ray import RayEngine
+from enhance.engines.ray import RayEngine, differs
 from enhance.engines.replicas import Plan
 from enhance.errors import OptionsError
 from enhance.limits import Limits
-from enhance.options import Options
+from enhance.options import Options, Setup
 from enhance.pipeline import Enhancer
 from enhance.records import Failure, Result, Source
 from enhance.weights.files import PackagedFile
@@ -177,12 +177,30 @@ def test_a_node_that_is_lost_takes_no_photo_with_it(
         ([8], [16 * 2**30], None, Plan(2, 1, 0.5)),
         ([8, 8], [80 * 2**30, 16 * 2**30], None, Plan(4, 1, 0.5)),
         ([8], [16 * 2**30], 4, Plan(4, 1, 0.25)),
+        ([0, 4], [], (1, 8), Plan(8, 4, 0)),
+        ([16], [], (1, 2), Plan(2, 4, 0)),
     ],
 )
 def test_the_plan(
-    cpus: list[int], gpu_bytes: list[int], wanted: int | None, expected: Plan
+    cpus: list[int],
+    gpu_bytes: list[int],
+    wanted: int | tuple[int, int] | None,
+    expected: Plan,
 ) -> None:
-    assert Plan.of(cpus, gpu_bytes, wanted) == expected
+    least, most = wanted if isinstance(wanted, tuple) else (wanted or 1, wanted)
+    assert Plan.of(cpus, gpu_bytes, least, most) == expected
+
+
+def test_a_cluster_without_processors_is_a_sentence() -> None:
+    with pytest.raises(OptionsError, match="No node of this Ray cluster has CPUs"):
+        Plan.of([0], [], 1, None)
+
+
+def test_only_what_was_asked_for_must_be_there() -> None:
+    there = Setup(device="cuda", precision="fp32")
+    assert not differs(Setup(), there)
+    assert not differs(Setup(precision="fp32"), there)
+    assert differs(Setup(precision="bf16"), there)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from benchmarks.reference import (
     upstream_restorer,
 )
 from enhance.build import ResidentModels
-from enhance.faces.geometry import Patch, align, face_matrix, paste
+from enhance.faces.geometry import align, face_matrix
+from enhance.faces.paste import Patch, paste
 from enhance.options import Options, Setup
 from enhance.records import Face, FloatArray
 from tests.pictures import lanczos

@@ -54,7 +54,12 @@ class Engine(Protocol):
 
     @property
     def replicas(self) -> int:
-        """How many photos the engine works on at the same time."""
+        """How many photos the engine may work on at the same time."""
+        ...
+
+    @property
+    def running(self) -> int:
+        """How many it can work on right now: a pool may still grow. At least 1."""
         ...
 
     @property

@@ -10,8 +10,8 @@ from typing import Any
 import ray
 from ray.exceptions import RayTaskError
 
-from enhance.engines.deployment import NAME, Deployment
-from enhance.engines.pool import Pool
+from enhance.engines.deployment import NAME, Deployment, no_pool
+from enhance.engines.pool import Pool, PoolStatus
 from enhance.engines.replicas import Plan, remote
 from enhance.errors import OptionsError, PoolGone
 from enhance.i18n import say
@@ -46,15 +46,10 @@ def find() -> Any:
     try:
         return ray.get_actor(NAME, namespace=NAME)
     except ValueError as error:
-        raise PoolGone(
-            say(
-                "There is no pool on this Ray cluster, or it was taken down. Start one with "
-                "“python -m enhance pool up”."
-            )
-        ) from error
+        raise no_pool() from error
 
 
-def plan(
+def deployment_for(
     load: Callable[[], Enhancer],
     limits: Limits,
     setup: Setup,
@@ -65,12 +60,12 @@ def plan(
     """The deployment for this cluster; see `Deployment`. least: None for as many as the most. most:
     None for as many as there is room for, see `Plan`.
 
-    The replicas of a pool that is there already keep the resources of each: they are in use.
+    If there is a pool already, its replicas keep their CPUs and GPUs, which are in use.
     """
     try:
         find()
     except PoolGone:
-        resources = Plan.of_cluster(most)
+        resources = Plan.of_cluster(least, most)
     else:
         resources = Deployment.stored().plan
         resources = replace(resources, replicas=most or resources.replicas)
@@ -78,8 +73,8 @@ def plan(
 
 
 def bring_up(deployment: Deployment) -> Any:
-    """Start the pool, unless there is one by now."""
-    deployment.store()
+    """Start the pool, unless there is one by now; then that one's deployment counts."""
+    deployment.store(replaces=False)
     actor = remote(
         num_cpus=0,
         resources={_HEAD: 0.001},  # other nodes come and go
@@ -108,9 +103,9 @@ def take_down() -> None:
     Deployment.forget()
 
 
-def status() -> dict[str, Any]:
-    """See `Pool.status`. Raises PoolGone if there is no pool."""
-    found: dict[str, Any] = result(find().status.remote())
+def status() -> PoolStatus:
+    """See `PoolStatus`. Raises PoolGone if there is no pool."""
+    found: PoolStatus = result(find().status.remote())
     return found
 
 

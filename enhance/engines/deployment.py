@@ -9,6 +9,8 @@ from ray import cloudpickle
 from ray.experimental import internal_kv
 
 from enhance.engines.replicas import Plan
+from enhance.errors import PoolGone
+from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Setup
 from enhance.pipeline import Enhancer
@@ -37,15 +39,19 @@ class Deployment:
     @property
     def text(self) -> str:
         """For people who look at the pool."""
+        plan, setup = self.plan, self.setup
         return (
-            f"{self.least} to {self.most} replicas of {self.plan.cpus} CPUs and {self.plan.gpus} "
-            f"GPUs; device {self.setup.device}, precision {self.setup.precision}, "
-            f"weights {self.setup.weights or 'bundled or downloaded'}"
+            f"{self.least} to {self.most} replicas of {plan.cpus} CPUs and {plan.gpus:.2g} GPUs; "
+            f"device {setup.device}, precision {setup.precision}, "
+            f"weights {setup.weights or 'bundled or downloaded'}"
         )
 
-    def store(self) -> None:
-        """Keep it in the cluster's own memory, where a restarted pool finds it."""
-        internal_kv._internal_kv_put(NAME, cloudpickle.dumps(self), namespace=NAME)
+    def store(self, *, replaces: bool = True) -> None:
+        """Keep it in the cluster's own memory, where a restarted pool finds it. replaces: the one
+        that is there, if any."""
+        internal_kv._internal_kv_put(
+            NAME, cloudpickle.dumps(self), overwrite=replaces, namespace=NAME
+        )
 
     @staticmethod
     def forget() -> None:
@@ -54,9 +60,19 @@ class Deployment:
 
     @classmethod
     def stored(cls) -> Deployment:
-        """What `store` has kept. Raises LookupError if there is nothing."""
+        """What `store` has kept. Raises PoolGone if there is nothing."""
         kept = internal_kv._internal_kv_get(NAME, namespace=NAME)
         if kept is None:
-            raise LookupError("nothing is deployed")
+            raise no_pool()
         deployment: Deployment = cloudpickle.loads(kept)
         return deployment
+
+
+def no_pool() -> PoolGone:
+    """The error of looking for a pool where there is none."""
+    return PoolGone(
+        say(
+            "There is no pool on this Ray cluster, or it was taken down. Start one with "
+            "“python -m enhance pool up”."
+        )
+    )

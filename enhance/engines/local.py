@@ -69,6 +69,11 @@ class LocalEngine:
         return 1
 
     @property
+    def running(self) -> int:
+        """See `Engine.running`."""
+        return 1
+
+    @property
     def info(self) -> EngineInfo | None:
         """See `Engine.info`."""
         enhancer = self._enhancer

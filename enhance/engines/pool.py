@@ -1,7 +1,7 @@
 """The pool on Ray: one named actor that owns the replicas and the queue of a whole cluster.
 
-Every front end and every command finds it by its name. The actor only passes on references, so the
-photos and results themselves travel between fronts and replicas, once.
+Every front end and every command finds it by its name. The actor passes on only references; photos
+and results travel directly between front ends and replicas, and only once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from bisect import insort
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import RayError, RayTaskError
@@ -28,6 +28,40 @@ _PAUSE = 1.0  # seconds between two looks at the load, and before another attemp
 _PATIENCE = 3.0  # seconds that a photo waits before the pool grows
 
 
+@dataclass(frozen=True)
+class PoolStatus:
+    """What people ask about the pool.
+
+    deployment: its settings. replicas: what each does. people, folders: how many of their photos
+    wait.
+    """
+
+    deployment: str
+    replicas: list[str]
+    people: int
+    folders: int
+
+
+class Answered(NamedTuple):
+    """What a front end receives for a photo.
+
+    answer: a list with the reference to the replica's `Answer`; None if the run was stopped.
+    running, most: how many replicas there are now, and how many there may be.
+    """
+
+    answer: list[Any] | None
+    running: int
+    most: int
+
+
+class _Turn(NamedTuple):
+    """The order in which photos are taken: the smallest first."""
+
+    yields: bool
+    later: bool  # not the first photo of its run
+    number: int
+
+
 @dataclass(eq=False)
 class _Photo:
     """A photo in the pool, in the order of `turn`.
@@ -36,7 +70,7 @@ class _Photo:
     the replica answers; None if the photo is no longer wanted.
     """
 
-    turn: tuple[bool, bool, int]
+    turn: _Turn
     run: str
     task: tuple[Source, Options, bool]
     data: list[Any]
@@ -44,18 +78,16 @@ class _Photo:
     since: float = field(default_factory=time.monotonic)
     tries: int = 0
 
-    @property
-    def number(self) -> int:
-        return self.turn[2]
-
 
 @dataclass(eq=False)
 class _Member:
     """A replica of the pool. loaded: the error with which it could not load its models, or None.
-    since: when it was started or last had a photo. ending: it goes as soon as its photo is done."""
+    on_trial: it gets no photos unless its models can be loaded. since: when it was started or last
+    had a photo. ending: it goes as soon as its photo is done."""
 
     actor: Any
     loaded: asyncio.Future[BaseException | None]
+    on_trial: bool
     photo: _Photo | None = None
     ready: bool = False
     since: float = field(default_factory=time.monotonic)
@@ -67,19 +99,19 @@ class Pool:
 
     The order: people before folder runs, then the first photo of a run before the others, then by
     arrival. A run keeps only a few photos here, so long runs take turns, and a single photo waits
-    for the photo that is at work and for other first photos.
+    only for the photo in progress and for other runs' first photos.
     """
 
     async def __init__(self) -> None:  # type: ignore[misc]  # Ray runs it in the actor's loop
         self._deployment = Deployment.stored()
         self._members: list[_Member] = []
-        self._line: list[_Photo] = []  # in the order of their turns
+        self._queue: list[_Photo] = []  # in the order of their turns
         self._serial = count()
         self._known: asyncio.Future[EngineInfo | BaseException] = _future()
         self._deploying = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         for _ in range(self._deployment.least):
-            self._add()
+            self._add(self._deployment)
         self._spawn(self._scale())
 
     async def load(self) -> EngineInfo:
@@ -96,61 +128,64 @@ class Pool:
         yields: bool,
         data: list[Any],
         task: tuple[Source, Options, bool],
-    ) -> list[Any] | None:
-        """A list with the reference to the `Answer` about a photo; None if its run was stopped.
+    ) -> Answered:
+        """Have a photo enhanced, when its turn comes.
 
-        run: any unique name. index: of the photo in its run. yields: it lets people go first. data:
-        a list with the reference to the file's bytes.
+        run: any unique name. index: of the photo in its run. yields: people's photos go before it.
+        data: a list with the reference to the file's bytes.
 
         Raises ReplicaLost, and what the replica raises.
         """
-        turn = (yields, index > 0, next(self._serial))
+        turn = _Turn(yields, index > 0, next(self._serial))
         photo = _Photo(turn, run, task, data, _future())
-        self._queue(photo)
-        return await photo.answer
+        self._enqueue(photo)
+        answer = await photo.answer
+        ready = sum(member.ready for member in self._members)
+        return Answered(answer, max(1, ready), self._deployment.most)
 
     async def stop(self, run: str) -> None:
         """Remove a run's photos from the queue, and stop those at work before their next tile."""
-        waiting = [photo for photo in self._line if photo.run == run]
-        self._line = [photo for photo in self._line if photo.run != run]
+        waiting = [photo for photo in self._queue if photo.run == run]
+        self._queue = [photo for photo in self._queue if photo.run != run]
         for member in self._members:
             if member.photo and member.photo.run == run:
                 waiting.append(member.photo)
-                member.actor.stop.remote(member.photo.number)
+                member.actor.stop.remote(member.photo.turn.number)
         for photo in waiting:
             _answer(photo, None)
 
     async def deploy(self, deployment: Deployment) -> None:
         """Renew all replicas one by one, each after its photo; the others go on meanwhile.
 
-        If the models of a new one cannot be loaded, raises what loading raises; the old replicas
-        that remain, and the deployment, are kept.
+        Where the cluster has room, a new one is loaded before the old one goes. If the models of
+        the first new one cannot be loaded, raises what loading raises; the deployment is kept, and
+        so are the old replicas, of which one may have been started again.
         """
         async with self._deploying:
-            before, self._deployment = self._deployment, deployment
-            for old in self._staying:
-                self._end(old)
-                if len(self._staying) >= deployment.most:
-                    continue
-                new = self._add()
+            old = self._staying
+            for member in old[: deployment.most]:
+                roomy = deployment.plan.fits()
+                if not roomy:
+                    self._end(member)
+                new = self._add(deployment, on_trial=True)
                 if error := await asyncio.shield(new.loaded):
-                    self._deployment = before
                     self._end(new)
                     raise error
-            deployment.store()
+                self._adopt(deployment)
+                if roomy:
+                    self._end(member)
+            for member in old[deployment.most :]:
+                self._end(member)
+            self._adopt(deployment)
 
-    async def status(self) -> dict[str, Any]:
-        """The deployment, what each replica does, and how many photos wait: of people, of
-        folders."""
-        folders = sum(photo.turn[0] for photo in self._line)
-        return {
-            "deployment": self._deployment.text,
-            "replicas": [
-                "at work" if member.photo else "free" if member.ready else "starting"
-                for member in self._members
-            ],
-            "waiting": (len(self._line) - folders, folders),
-        }
+    async def status(self) -> PoolStatus:
+        """See `PoolStatus`."""
+        folders = sum(photo.turn.yields for photo in self._queue)
+        replicas = [
+            "at work" if member.photo else "free" if member.ready else "starting"
+            for member in self._members
+        ]
+        return PoolStatus(self._deployment.text, replicas, len(self._queue) - folders, folders)
 
     @property
     def _staying(self) -> list[_Member]:
@@ -161,10 +196,13 @@ class Pool:
         self._tasks.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._tasks.discard)
 
-    def _add(self) -> _Member:
-        deployment = self._deployment
+    def _adopt(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        deployment.store()
+
+    def _add(self, deployment: Deployment, *, on_trial: bool = False) -> _Member:
         actor = deployment.plan.actor(Replica).remote(deployment.load, deployment.limits)
-        member = _Member(actor, _future())
+        member = _Member(actor, _future(), on_trial)
         self._members.append(member)
         self._spawn(self._start(member))
         return member
@@ -180,7 +218,8 @@ class Pool:
     async def _start(self, member: _Member) -> None:
         """Wait until the replica, which Ray may just be restarting, has its models.
 
-        One whose models cannot be loaded is fed all the same: each photo says why.
+        One whose models cannot be loaded is fed all the same, unless it is on trial: each photo
+        says why.
         """
         while member in self._members:
             try:
@@ -190,7 +229,8 @@ class Pool:
                 continue
             if not member.loaded.done():
                 member.loaded.set_result(error)
-            self._free(member)
+            if not (error and member.on_trial):
+                self._free(member)
             return
 
     async def _learn(self, member: _Member) -> BaseException | None:
@@ -215,20 +255,21 @@ class Pool:
             self._end(member)
         self._feed()
 
-    def _queue(self, photo: _Photo) -> None:
-        insort(self._line, photo, key=lambda other: other.turn)
+    def _enqueue(self, photo: _Photo) -> None:
+        insort(self._queue, photo, key=lambda other: other.turn)
         self._feed()
 
     def _feed(self) -> None:
-        """Give photos to free replicas: always the first ones, so that the last may be removed."""
+        """Give waiting photos to free replicas, the oldest replica first, so that the newest ones
+        fall idle and can be removed."""
         for member in self._members:
-            if self._line and member.ready and not member.photo:
-                member.photo = self._line.pop(0)
+            if self._queue and member.ready and not member.photo:
+                member.photo = self._queue.pop(0)
                 self._spawn(self._work(member, member.photo))
 
     async def _work(self, member: _Member, photo: _Photo) -> None:
         call = member.actor.enhance.options(num_returns=2)
-        done, answer = call.remote(photo.number, *photo.data, *photo.task)
+        done, answer = call.remote(photo.turn.number, *photo.data, *photo.task)
         try:
             if await done and isinstance(self._known.result(), BaseException):
                 await self._learn(member)  # its models were loaded at a later attempt
@@ -250,7 +291,7 @@ class Pool:
         photo.tries += 1
         if photo.tries < TRIES:
             if not photo.answer.done():
-                self._queue(photo)
+                self._enqueue(photo)
             return
         _answer(photo, lost(photo.task[0].name))
 
@@ -259,15 +300,16 @@ class Pool:
         while True:
             await asyncio.sleep(_PAUSE)
             now, many = time.monotonic(), len(self._staying)
-            waited = max((now - photo.since for photo in self._line), default=0)
+            waited = max((now - photo.since for photo in self._queue), default=0)
             busy = all(member.photo for member in self._members)
             if many < self._deployment.least or (
                 busy and waited > _PATIENCE and many < self._deployment.most
             ):
-                self._add()
-            elif many > self._deployment.least and not self._line:
+                self._add(self._deployment)
+            elif many > self._deployment.least and not self._queue:
                 last = self._staying[-1]
-                if not last.photo and now - last.since > self._deployment.idle_seconds:
+                idle = last.ready and not last.photo
+                if idle and now - last.since > self._deployment.idle_seconds:
                     self._end(last)
 
 

@@ -13,10 +13,11 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from enhance.engines.base import failure
-from enhance.engines.cluster import bring_up, connect, find, plan, result
+from enhance.engines.cluster import bring_up, connect, deployment_for, find, result
 from enhance.engines.deployment import Deployment
-from enhance.engines.replica import TRIES, lost, whole
-from enhance.errors import EnhanceError, OptionsError, PoolGone
+from enhance.engines.pool import Answered
+from enhance.engines.replica import TRIES, whole
+from enhance.errors import EnhanceError, OptionsError, PoolGone, ReplicaLost
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options, Setup
@@ -28,7 +29,7 @@ _LOOK = 1.0  # seconds after which a waiting run looks whether it was closed
 
 
 class RayEngine:
-    """A front end's way to the pool. A run keeps one photo more in the pool than there are
+    """A front end's connection to the pool. A run keeps one photo more in it than there may be
     replicas: that keeps all of them at work, and a run that starts later does not wait long."""
 
     def __init__(
@@ -44,7 +45,7 @@ class RayEngine:
     ) -> None:
         """Find the cluster's pool or, where there is none, bring it up.
 
-        load, limits, setup, least, replicas (the most), idle_seconds: see `plan`; a pool that is
+        load, limits, setup, least, replicas (the most), idle_seconds: see `deployment_for`; a pool that is
         there already keeps its own. yields: let the photos of others go first.
 
         Raises OptionsError when Ray cannot be reached or started, or when its pool was brought up
@@ -59,18 +60,20 @@ class RayEngine:
             self._pool = find()
             deployment = Deployment.stored()
         except PoolGone:
-            deployment = plan(load, limits, setup or Setup(), least, replicas, idle_seconds)
-            self._pool = bring_up(deployment)
-        if setup not in (None, Setup(), deployment.setup):
+            wanted = deployment_for(load, limits, setup or Setup(), least, replicas, idle_seconds)
+            self._pool = bring_up(wanted)
+            deployment = Deployment.stored()  # another front end may have been quicker
+        if setup and differs(setup, deployment.setup):
             raise OptionsError(
                 say(
                     "The pool on this Ray cluster runs with other settings ({settings}). Leave "
                     "out device, precision and weights, or change the pool's with "
                     "“python -m enhance pool up”.",
-                    settings=deployment.text,
+                    settings=", ".join(map(str, filter(None, vars(deployment.setup).values()))),
                 )
             )
-        self._replicas = deployment.most
+        self._most = deployment.most
+        self._running = deployment.least
         self._info: EngineInfo | None = None
         self._runs: set[RayRun] = set()
         self._closed = False
@@ -78,7 +81,12 @@ class RayEngine:
     @property
     def replicas(self) -> int:
         """See `Engine.replicas`: the most that the pool may have."""
-        return self._replicas
+        return self._most
+
+    @property
+    def running(self) -> int:
+        """See `Engine.running`: as the pool's last answer said."""
+        return self._running
 
     @property
     def info(self) -> EngineInfo | None:
@@ -104,6 +112,12 @@ class RayEngine:
                 pass
         if self._started_ray:
             ray.shutdown()
+
+
+def differs(wanted: Setup, there: Setup) -> bool:
+    """Whether something was asked for, rather than left as it is by default, that is not there."""
+    usual, have = vars(Setup()), vars(there)
+    return any(value not in (usual[name], have[name]) for name, value in vars(wanted).items())
 
 
 @dataclass(frozen=True)
@@ -188,8 +202,9 @@ class RayRun:
         """What was answered; None if the pool is asked again, or the run was stopped."""
         index, name = asked.index, asked.source.name
         try:
-            answer = ray.get(reference)
-            found = answer and ray.get(answer[0])
+            answered: Answered = ray.get(reference)
+            self._engine._running, self._engine._most = answered.running, answered.most
+            found = answered.answer and ray.get(answered.answer[0])
             if found and self._engine._info is None and isinstance(found[0], Result):
                 self._engine.load()
         except RayTaskError as error:
@@ -200,7 +215,13 @@ class RayRun:
             except PoolGone as error:
                 return failure(index, name, error)
             if asked.tries == TRIES:
-                return failure(index, name, lost(name))
+                sentence = say(
+                    "“{name}” could not be enhanced: the Ray cluster lost its result {tries} "
+                    "times. Check the cluster's nodes, then try again.",
+                    name=name,
+                    tries=TRIES,
+                )
+                return failure(index, name, ReplicaLost(sentence))
             self._ask(replace(asked, tries=asked.tries + 1))
             return None
         return whole(found, index) if found else None

@@ -29,7 +29,7 @@ because Ray does not copy arrays into its messages."""
 
 
 class Replica:
-    """A whole LocalEngine, somewhere in the cluster, so the results are the same byte for byte."""
+    """A complete LocalEngine in an actor, so the results are byte for byte the same."""
 
     def __init__(self, load: Callable[[], Enhancer], limits: Limits) -> None:
         self._engine = LocalEngine(load, limits)
@@ -72,7 +72,7 @@ class Replica:
 
 
 def lost(name: str) -> ReplicaLost:
-    """The error of a photo that every replica died of."""
+    """The error for a photo whose replica died at each of `TRIES` attempts."""
     return ReplicaLost(
         say(
             "“{name}” could not be enhanced: the process working on it died "

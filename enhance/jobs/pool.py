@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from enhance.engines.choice import load_resident, replica_range
 from enhance.environment import limits
 from enhance.errors import EnhanceError
-from enhance.options import Setup
+from enhance.options import DeviceName, Precision, Setup
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         if wanted.action == "up":
             setup, allowed = Setup(wanted.device, wanted.precision, wanted.weights), limits()
             load = partial(load_resident, setup, allowed)
-            cluster.deploy(cluster.plan(load, allowed, setup, *replica_range()))
+            cluster.deploy(cluster.deployment_for(load, allowed, setup, *replica_range()))
         elif wanted.action == "down":
             cluster.take_down()
             return 0
@@ -35,10 +36,9 @@ def main(arguments: Sequence[str]) -> int:
     except EnhanceError as error:
         print(error, file=sys.stderr)
         return 1
-    people, folders = found["waiting"]
-    print(found["deployment"])
-    print(f"replicas: {', '.join(found['replicas'])}")
-    print(f"photos waiting: {people} of people, {folders} of folder runs")
+    print(found.deployment)
+    print(f"replicas: {', '.join(found.replicas)}")
+    print(f"photos waiting: {found.people} of people, {found.folders} of folder runs")
     return 0
 
 
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("action", choices=("up", "status", "down"))
     setup = Setup()
-    add("--device", choices=("auto", "cpu", "cuda", "mps"), default=setup.device)
-    add("--precision", choices=("auto", "fp32", "bf16", "fp16"), default=setup.precision)
+    add("--device", choices=get_args(DeviceName), default=setup.device)
+    add("--precision", choices=get_args(Precision), default=setup.precision)
     add("--weights", type=Path, metavar="PATH", help="a weight file or a folder, on every node")
     return parser

@@ -18,7 +18,6 @@ from types import FrameType
 from enhance.engines.base import Engine, Run, ahead, failure
 from enhance.errors import NotSaved, UnreadablePhoto
 from enhance.files import sha256
-from enhance.i18n import say
 from enhance.jobs.console import Counts, Show
 from enhance.jobs.manifest_lines import Job, PathOrUrl, Results
 from enhance.jobs.sources import Entry, Photos
@@ -161,9 +160,9 @@ def _hash(path: Path, limits: Limits) -> str:
 
 
 def _unread(task: _Task, error: OSError) -> Failure:
-    name, reason = task.entry.name, error.strerror or str(error)
-    sentence = say("“{name}” cannot be read: {reason}.", name=name, reason=reason)
-    return failure(task.index, name, UnreadablePhoto(sentence))
+    name = task.entry.name
+    reason = error.strerror or str(error)
+    return failure(task.index, name, UnreadablePhoto.because(name, reason))
 
 
 def _save(

@@ -130,7 +130,8 @@ class ResidentNet:
 
     @contextmanager
     def interruptible(self, checkpoint: Checkpoint) -> Iterator[None]:
-        """Call `checkpoint` before each larger layer: on a CPU one tile can take a minute."""
+        """Call `checkpoint` before each convolution and linear layer, because one tile can take a
+        minute on a CPU."""
         layers = [m for m in self._net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
         hooks = [m.register_forward_pre_hook(lambda *_: checkpoint()) for m in layers]
         try:

@@ -139,9 +139,7 @@ def read(source: Source, limits: Limits) -> bytes:
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UnreadablePhoto(
-            say("“{name}” cannot be read: {reason}.", name=name, reason=reason)
-        ) from error
+        raise UnreadablePhoto.because(name, reason) from error
 
 
 def _check_size(name: str, size: tuple[int, int], limits: Limits) -> None:

@@ -48,8 +48,8 @@ OUT_OF_MEMORY = errno.ENOMEM
 
 _THREADS = 4  # per decoder, however many cores there are, because each takes address space
 _GROWTH = 256_000_000  # bytes; a worker that has kept this much memory ends and is replaced
-_MESSAGES = 20  # log messages per file, each of at most this many characters:
-_CHARACTERS = 2_000
+_MESSAGES = 20  # log messages per file
+_CHARACTERS = 2_000  # at most, of each message
 
 
 def main(handle: int) -> None:

@@ -1,7 +1,7 @@
 """Photos are decoded in worker processes, so that a harmful file costs only one photo.
 
 A damaged or hostile file can crash a decoder, keep it busy for hours or make it use all memory.
-Here that ends a worker, which is replaced; `enhance.photos.worker` sets the limits.
+Here it costs only a worker process, which is replaced; `enhance.photos.worker` sets the limits.
 
 Plain subprocesses are used rather than `multiprocessing`, or pools that build on it such as pebble,
 because those import the caller's main module in each worker. It would import Gradio, or run a
@@ -45,7 +45,7 @@ _MAIN += "worker.main(int(sys.argv[1]))"
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
 _START_SECONDS = 120
 _STUCK_SECONDS = 1800  # a worker's own limits end it sooner, unless something keeps it from running
-_NO_ANSWER = 1
+_NO_ANSWER = 1  # the exit code when an answer cannot be read
 _AT_ITS_LIMIT = {-getattr(signal, name, 0) for name in ("SIGXCPU", "SIGALRM", "SIGKILL")}
 _AT_ITS_LIMIT.add(OUT_OF_MEMORY)
 
@@ -85,10 +85,10 @@ class Decoder:
         worker, fit = self._free.get(), False
         try:
             if worker is None or not worker.begins(request):
-                worker = None
+                worker = None  # if the next one cannot be started, there is none to close
                 worker = _Worker()
                 if not worker.begins(request):
-                    raise OSError("it ends at its start")
+                    raise OSError("the decoder's process ends as soon as it is started")
             self._answered = True
             result, error = worker.answer()
             fit = True
@@ -132,9 +132,7 @@ class Decoder:
         """Decode in this process if no worker could ever be started; otherwise fail the photo."""
         why = reason.strerror or str(reason)
         if self._answered:
-            raise UnreadablePhoto(
-                say("“{name}” cannot be read: {reason}.", name=source.name, reason=why)
-            ) from reason
+            raise UnreadablePhoto.because(source.name, why) from reason
         if not self._told:
             log.warning("photos are decoded in this process, as no other can be started: %s", why)
             self._told = True
@@ -195,7 +193,7 @@ class _Worker:
 
     def begins(self, request: bytes) -> bool:
         """Have the worker begin with a request; then get its `answer`. False if it ended before,
-        as it does once its memory has grown too much, so that no photo has to do with it."""
+        as it does once its memory has grown too much, so that no photo is affected."""
         try:
             self._receive(_START_SECONDS)
             self._connection.send_bytes(request)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from enhance.limits import Limits
 from enhance.networks.resident import ResidentNet
 from enhance.options import Options
 from enhance.photos.colour import SRGB, ColourSpace
@@ -20,7 +21,9 @@ from enhance.upscaling.working_size import working_scale
 _SMALLEST_TILE = 32
 _LANCZOS_REACH = 4  # pixels on each side that interpolation looks at
 _USUAL_SCALE = 4  # times; beyond this, and beyond the network's own scale, photos are interpolated
-_LARGEST_CANVAS = 300_000_000  # pixels, as in `Limits.max_output_pixels`
+# Pixels to which a network may enlarge before its result is resized; a larger canvas is not worth
+# its memory.
+_LARGEST_CANVAS = Limits.max_output_pixels
 _REGION_TILES = 2  # tiles along the side of a region that has one working size
 _FADE = 16  # photo pixels on each side of the border between regions of different working sizes
 
@@ -108,14 +111,14 @@ class TiledNet:
             regions = _regions(rgb, _REGION_TILES * tile - 2 * _FADE, space)
         canvas = np.empty((height * upscale, width * upscale, 3), rgb.dtype)
 
-        def run(size: int) -> None:
+        def run(tile: int) -> None:
             for region in regions:
                 k = region.shrink
                 interpolates = upscale * k > self._scale
                 overlap = (self._overlap + (_LANCZOS_REACH if interpolates else 0)) * k
                 multiple = self._multiple * k
                 for part in tiles(
-                    height, width, size * k, overlap, area=region.area, multiple=multiple
+                    height, width, tile * k, overlap, area=region.area, multiple=multiple
                 ):
                     big = self._enlarge(rgb, part, upscale, space, k)
                     region.blend(canvas, big, part, upscale)
@@ -134,7 +137,7 @@ class TiledNet:
     ) -> Pixels:
         """The core of one tile at the final scale, in the photo's dtype.
 
-        shrink: the network sees the tile so many times smaller.
+        shrink: the network sees the tile at 1/`shrink` of its size.
         """
         window = unit(rgb[part.window])
         beyond = space.beyond(window)
@@ -171,7 +174,7 @@ class _Region:
             _fade_in(core, region.start, upscale)
             for core, region in zip(part.core, self.area, strict=True)
         )
-        if rows[0] == columns[0] == 1:  # weights rise, so the whole tile lies inside
+        if rows[0] == columns[0] == 1:  # weights only rise: the whole tile lies inside
             target[:] = big
         else:
             weight = rows[:, None, None] * columns[:, None]

@@ -235,7 +235,7 @@ class Batch:
 
     def _mark_running(self) -> None:
         """Mark the photos that the engine has begun with."""
-        for entry in self.remaining[: self.engine.replicas]:
+        for entry in self.remaining[: self.engine.running]:
             entry.state = "running"
 
     def _slow(self, entry: Entry, options: Options) -> bool:

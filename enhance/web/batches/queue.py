@@ -28,7 +28,7 @@ class BatchQueue:
     """Keys of batches in the order of their turns. Thread-safe.
 
     Gradio's queue admits as many batches at once as there are models. This queue stands beside it
-    for what Gradio's does not tell: whether anyone is waiting, so that a turn should end, and which
+    to answer what Gradio's cannot: whether anyone is waiting, so that a turn should end, and which
     batches are ahead of a given one.
     """
 

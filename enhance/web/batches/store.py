@@ -34,12 +34,15 @@ _UPLOAD_SECONDS = 600  # how long an upload without a batch is kept when disk sp
 
 NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
 
+KEEP_SECONDS = 6 * 3600
+"""How long uploads and results are kept after they were last touched."""
+
 
 class BatchStore:
     """All batches of a running server, by id; each belongs to the browser session that made it."""
 
     def __init__(
-        self, engine: Engine, root: Path, limits: Limits, *, keep_seconds: float = 6 * 3600
+        self, engine: Engine, root: Path, limits: Limits, *, keep_seconds: float = KEEP_SECONDS
     ) -> None:
         """root: folder of the uploads, in which this server makes one for its results.
         keep_seconds: how long a batch's files are kept after it was last touched."""
@@ -103,17 +106,17 @@ class BatchStore:
             raise NoRoom(NO_ROOM) from error
         entries = [self._entry(source, folder / f"source_{i}") for i, source in enumerate(sources)]
         batch = Batch(
-            key,
-            session,
-            folder,
-            options,
-            entries,
-            self.engine,
-            self.metrics,
-            self.estimator,
-            request,
-            viewed,
-            wants_draft,
+            key=key,
+            session=session,
+            folder=folder,
+            options=options,
+            entries=entries,
+            engine=self.engine,
+            metrics=self.metrics,
+            estimator=self.estimator,
+            request=request,
+            viewed=viewed,
+            wants_draft=wants_draft,
         )
         batch.begin(entries, options)
         with self._lock:

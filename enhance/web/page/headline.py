@@ -74,14 +74,14 @@ def _seconds_left(batch: Batch, batches: BatchStore) -> float:
     own = _seconds(batch, batch.remaining, batches)
     others = (other for other in batches.alive() if other is not batch)
     theirs = sum(min(own, _seconds(other, other.remaining, batches)) for other in others)
-    return (own + theirs) / batches.engine.replicas
+    return (own + theirs) / batches.engine.running
 
 
 def _until_next(ahead: list[str], batches: BatchStore) -> float:
     """Seconds until the next photo of each of these batches is done."""
     before = filter(None, map(batches.get, ahead))
     photos = sum(_seconds(batch, batch.remaining[:1], batches) for batch in before)
-    return photos / batches.engine.replicas
+    return photos / batches.engine.running
 
 
 def _seconds(batch: Batch, entries: list[Entry], batches: BatchStore) -> float:

@@ -36,7 +36,7 @@ class RayEngine:
         self,
         load: Callable[[], Enhancer],
         limits: Limits,
-        replicas: int | None = None,
+        most: int | None = None,
         *,
         least: int | None = None,
         idle_seconds: float = 300,
@@ -45,8 +45,8 @@ class RayEngine:
     ) -> None:
         """Find the cluster's pool or, where there is none, bring it up.
 
-        load, limits, setup, least, replicas (the most), idle_seconds: see `deployment_for`; a pool that is
-        there already keeps its own. yields: let the photos of others go first.
+        load, limits, setup, least, most, idle_seconds: see `deployment_for`; a pool that is there
+        already keeps its own. yields: let the photos of others go first.
 
         Raises OptionsError when Ray cannot be reached or started, or when its pool was brought up
         with another setup than this one.
@@ -60,7 +60,7 @@ class RayEngine:
             self._pool = find()
             deployment = Deployment.stored()
         except PoolGone:
-            wanted = deployment_for(load, limits, setup or Setup(), least, replicas, idle_seconds)
+            wanted = deployment_for(load, limits, setup or Setup(), least, most, idle_seconds)
             self._pool = bring_up(wanted)
             deployment = Deployment.stored()  # another front end may have been quicker
         if setup and differs(setup, deployment.setup):

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
@@ -15,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
-from ray.cluster_utils import Cluster
 
 from benchmarks.photos import Damage, astronaut, degrade
 from enhance.build import load_enhancer
@@ -136,31 +133,6 @@ def _at_the_second_attempt(tried: Path) -> Enhancer:
 def _without_weights() -> Enhancer:
     PackagedFile("no-such-package-here", "weights.bin", 1, "0" * 64, "MIT").read()
     raise AssertionError
-
-
-def test_a_node_that_is_lost_takes_no_photo_with_it(
-    cluster: Cluster, save: Save, notes: Path
-) -> None:
-    doomed = cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
-    ray.init(address=cluster.address, log_to_driver=False)
-    names = ["slow-0", "slow-1", *map(str, range(38))]
-    records: list[Result | Failure] = []
-    with closing(RayEngine(partial(Telling, notes), Limits(), 2)) as engine:
-        work = threading.Thread(target=collect, args=(engine, named(save, *names), records))
-        work.start()
-        at_work = [*begun(notes, "slow-0"), *begun(notes, "slow-1")]
-        assert pid(at_work[0]) != pid(at_work[1])
-        cluster.remove_node(doomed)
-        until = time.monotonic() + DEADLINE
-        while work.is_alive() and time.monotonic() < until:
-            for note in notes.glob("slow-*"):
-                note.unlink()  # it may go on
-            time.sleep(0.1)
-        work.join(0)
-    assert all(isinstance(record, Result) for record in records), records
-    assert sorted(record.index for record in records) == list(range(40))
-    assert Counter(record.name for record in records) == Counter(names)
 
 
 @pytest.mark.parametrize(

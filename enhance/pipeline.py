@@ -24,7 +24,7 @@ from enhance.notes import notes_on
 from enhance.options import FaceChoice, Options
 from enhance.photos.colour import ColourSpace, colour_space, srgb_view
 from enhance.protocols import Models
-from enhance.records import Checkpoint, EngineInfo, Face, Photo, Pixels, Report
+from enhance.records import Checkpoint, EngineInfo, Face, Mask, Photo, Pixels, Report
 from enhance.repair.fill import fill
 from enhance.repair.mask import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
@@ -43,6 +43,7 @@ class Enhanced:
     patches: the restored faces, by their index in `report.faces`. Both are at full strength: how
     much of them shows is decided when they are put together (`enhance.layers`). mended: the photo's
     pixels after repair and toning, from which all this was made; None if neither changed anything.
+    marks: which pixels of the photo were repaired, (h, w); None if that was not asked for.
     """
 
     canvas: Pixels
@@ -50,6 +51,7 @@ class Enhanced:
     patches: dict[int, Patch]
     report: Report
     mended: Pixels | None = None
+    marks: Mask | None = None
 
     def pasted(self, weight: float = 1.0) -> Pixels:
         """The canvas with the faces pasted into it, in place. Call this only once."""
@@ -75,10 +77,13 @@ class Enhancer:
         clock = _Clock()
         options, choices = self._models.resolve(options)
         space = colour_space(photo.icc, photo.grey)
+        marks: Mask | None = None
         repaired = toned = 0.0
         if options.repair == "auto":
             with clock("repair"):
-                photo, repaired = self._repair(photo, options, checkpoint, space)
+                marks = self._marks(photo, options, checkpoint, space)
+                photo = replace(photo, rgb=fill(photo.rgb, marks))
+                repaired = float(marks.mean())
         if options.tone == "auto":
             with clock("tone"):
                 fading = judge(photo.rgb, space)
@@ -123,7 +128,7 @@ class Enhancer:
             toned=round(toned, 3),
         )
         mended = photo.rgb if repaired or toned else None
-        return Enhanced(upscaled.rgb, alpha, patches, report, mended)
+        return Enhanced(upscaled.rgb, alpha, patches, report, mended, marks)
 
     def _output_size(self, photo: Photo, options: Options) -> tuple[int, int]:
         width, height = size = options.output_size(photo.size)
@@ -140,15 +145,16 @@ class Enhancer:
             )
         return size
 
-    def _repair(
+    def _marks(
         self, photo: Photo, options: Options, checkpoint: Checkpoint, space: ColourSpace
-    ) -> tuple[Photo, float]:
-        """The photo with its damage filled in, and the share of its pixels that were damaged."""
+    ) -> Mask:
+        """Which pixels are damaged: those that a person has marked, or else those found."""
+        if photo.marks is not None:
+            return photo.marks
         likelihood = self._models.damage_detector(photo.rgb, checkpoint, space)
         marks = damage_mask(likelihood, options.repair_sensitivity)
         faces = self._models.detector(_SPARES)(srgb_view(photo.rgb, space), _SPARED)
-        marks = spare_faces(marks, faces)
-        return replace(photo, rgb=fill(photo.rgb, marks)), float(marks.mean())
+        return spare_faces(marks, faces)
 
     def _find(self, photo: Photo, options: Options, space: ColourSpace) -> list[Face]:
         """The faces that should be restored, largest first."""

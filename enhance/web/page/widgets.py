@@ -25,3 +25,13 @@ def browser_state(name: str, default: Any) -> gr.BrowserState:
     # Gradio encrypts it. The contents are no secret; the key only has to stay the same.
     key = "photo-enhancer"
     return gr.BrowserState(default, storage_key=f"enhance-{name}", secret=key)
+
+
+def sent_by(event: gr.EventData) -> dict[str, Any]:
+    """The data of a widget's event; unchecked, as anyone can send such an event."""
+    return event._data if isinstance(event._data, dict) else {}
+
+
+def share_of(value: object) -> float | None:
+    """A number from the browser; None for anything else."""
+    return float(value) if isinstance(value, int | float) else None

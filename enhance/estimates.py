@@ -15,6 +15,7 @@ from enhance.records import EngineInfo, Report
 _STEPS = {
     "repair": 0.004,
     "tone": 0.002,
+    "colorize": 0.004,
 }  # costs of the steps before the models, as in the catalogue
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
@@ -63,7 +64,7 @@ class Estimator:
             return None
         options, _ = resolve(options, info.device)
         background = self._cost(options.background)
-        steps = sum(self._cost(step) for step in _STEPS if getattr(options, step) != "off")
+        steps = sum(self._cost(step) for step in _STEPS if getattr(options, step) not in ("off", 0))
         restorer = self._cost(options.restorer) * faces
         seconds = 0.0
         for size in sizes:

@@ -22,10 +22,9 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.notes import notes_on
 from enhance.options import FaceChoice, Options
-from enhance.photos.colour import ColourSpace, colour_space, srgb_view
+from enhance.photos.colour import ColourSpace, colour_space, srgb_view, with_colours
 from enhance.protocols import Models
 from enhance.records import Checkpoint, EngineInfo, Face, Mask, Photo, Pixels, Report
-from enhance.repair.fill import fill
 from enhance.repair.mask import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from enhance.upscaling.interpolation import clean_edges, transparency
@@ -42,7 +41,8 @@ class Enhanced:
     canvas: the resized photo with its original faces. alpha: resized in the same way, or None.
     patches: the restored faces, by their index in `report.faces`. Both are at full strength: how
     much of them shows is decided when they are put together (`enhance.layers`). mended: the photo's
-    pixels after repair and toning, from which all this was made; None if neither changed anything.
+    pixels after repair, toning and colourising, from which all this was made; None if none of them
+    changed anything.
     marks: which pixels of the photo were repaired, (h, w); None if that was not asked for.
     """
 
@@ -68,7 +68,7 @@ class Enhancer:
         self.info = info
 
     def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
-        """Repair, tone, detect, restore, upscale.
+        """Repair, tone, colourise, detect, restore, upscale.
 
         Raises PhotoTooLarge when the output would exceed the limits, Cancelled from `checkpoint`,
         and whatever the models raise.
@@ -78,17 +78,23 @@ class Enhancer:
         options, choices = self._models.resolve(options)
         space = colour_space(photo.icc, photo.grey)
         marks: Mask | None = None
-        repaired = toned = 0.0
+        repaired = toned = colorized = 0.0
         if options.repair == "auto":
             with clock("repair"):
                 marks = self._marks(photo, options, checkpoint, space)
-                photo = replace(photo, rgb=fill(photo.rgb, marks))
+                filler = self._models.filler(options.fill)
+                photo = replace(photo, rgb=filler(photo.rgb, marks, checkpoint, space))
                 repaired = float(marks.mean())
         if options.tone == "auto":
             with clock("tone"):
                 fading = judge(photo.rgb, space)
                 toned = fading.amount * options.tone_strength
                 photo = replace(photo, rgb=tone(photo.rgb, fading, options.tone_strength, space))
+        if options.colorize and judge(photo.rgb, space).grey:
+            with clock("colorize"):
+                photo, space = with_colours(photo, space)
+                colorized, colouriser = options.colorize, self._models.colouriser
+                photo = replace(photo, rgb=colouriser(photo.rgb, colorized, checkpoint, space))
         faces: list[Face] = []
         patches: dict[int, Patch] = {}
         if options.restorer != "none":
@@ -120,14 +126,15 @@ class Enhancer:
             notes=(
                 *photo.notes,
                 *choices,
-                *notes_on(options, repaired, toned, len(faces), len(patches)),
+                *notes_on(options, repaired, toned, colorized, len(faces), len(patches)),
             ),
             background_precision=upscaler.precision,
             working_size=upscaled.working_size,
             repaired=round(repaired, 6),
             toned=round(toned, 3),
+            colorized=colorized,
         )
-        mended = photo.rgb if repaired or toned else None
+        mended = photo.rgb if repaired or toned or colorized else None
         return Enhanced(upscaled.rgb, alpha, patches, report, mended, marks)
 
     def _output_size(self, photo: Photo, options: Options) -> tuple[int, int]:

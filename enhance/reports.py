@@ -23,6 +23,7 @@ _COLUMNS: dict[str, Callable[[Report], object]] = {
     "restored": lambda report: len(report.restored),
     "repaired": lambda report: report.repaired,
     "toned": lambda report: report.toned,
+    "colorized": lambda report: report.colorized,
     "restorer": lambda report: report.restorer,
     "background": lambda report: report.background,
     "upscale": lambda report: report.upscale,

@@ -194,6 +194,7 @@ let drawing = null; // the stroke that is being drawn
 function showMarks(on) {
   marked = on && Boolean(value.marks);
   for (const name of ["marks", "strokes", "tools"]) part(name).toggleAttribute("hidden", !marked);
+  if (marked) part("marks").src = value.marks; // loaded only now
   part("reveal").setAttribute("aria-expanded", marked);
   takeBrush(marked ? brush : null);
 }
@@ -207,8 +208,8 @@ function takeBrush(kind) {
 
 /** Set Python's marks; what was drawn over other ones goes. */
 function drawMarks() {
-  if (part("marks").getAttribute("src") !== value.marks) strokes.replaceChildren();
-  if (value.marks) part("marks").src = value.marks;
+  if (strokes.dataset.over !== value.marks) strokes.replaceChildren();
+  strokes.dataset.over = value.marks;
   strokes.setAttribute("viewBox", `0 0 ${value.width} ${value.height}`);
   part("sensitivity").value = value.sensitivity;
   part("reveal").hidden = !value.marks;

@@ -99,8 +99,8 @@ class ResidentModels:
     @property
     def colouriser(self) -> Colouriser:
         """The first of the models folder. Raises OptionsError if there is none."""
-        found = next((row.name for row in rows("colorizer")), "")
-        return self._resident({"spandrel": _ddcolor}, "colorizer", found)
+        found = next((row.name for row in rows("colorize")), "")
+        return self._resident({"spandrel": _ddcolor}, "colorize", found)
 
     def _resident(self, loaders: dict[str, Loader[T]], kind: Kind, name: str) -> T:
         model = next((row for row in rows(kind) if row.name == name), None)

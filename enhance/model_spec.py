@@ -9,10 +9,10 @@ from enhance.i18n import say
 from enhance.weights.files import ModelFile, PackagedFile, WeightFile
 from enhance.weights.folder import Identity
 
-Kind = Literal["restorer", "background", "fill", "colorizer", "detector", "masker"]
-"""The option that a model is a value of. Colorizers are values of none: the first is used."""
+Kind = Literal["restorer", "background", "fill", "colorize", "detector", "masker"]
+"""The option that a model is a value of; for "colorize", which is a strength, the first is used."""
 
-FOLDER_KINDS: tuple[Kind, ...] = ("restorer", "background", "fill", "colorizer")
+FOLDER_KINDS: tuple[Kind, ...] = ("restorer", "background", "fill", "colorize")
 """The kinds of models that the models folder can hold."""
 
 
@@ -55,7 +55,7 @@ _X4PLUS_PARAMETERS = 16_700_000  # of the network whose cost is 1; taken to be p
 _KINDS: dict[str, Kind] = {
     "FaceSR": "restorer",
     "Inpainting": "fill",
-    "Colorization": "colorizer",
+    "Colorization": "colorize",
 }
 
 
@@ -66,7 +66,7 @@ def spec_of(file: ModelFile, what: Identity) -> ModelSpec:
         about = say("{architecture}: restores faces.", architecture=what.architecture)
     elif kind == "fill":
         about = say("{architecture}: fills in wide damage.", architecture=what.architecture)
-    elif kind == "colorizer":
+    elif kind == "colorize":
         about = say("{architecture}: gives grey photos colours.", architecture=what.architecture)
     elif what.scale == 1:
         about = say("{architecture}: restores photos.", architecture=what.architecture)

@@ -161,7 +161,7 @@ class Options:
                 say("{name} must be between 0 and 1, not {value}.", name=name, value=value),
             )
         require(
-            not self.colorize or bool(models("colorizer")),
+            not self.colorize or bool(models("colorize")),
             say("To colorize photos, a DDColor model must be in the models folder."),
         )
         require(

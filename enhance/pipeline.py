@@ -131,6 +131,7 @@ class Enhancer:
             background_precision=upscaler.precision,
             working_size=upscaled.working_size,
             repaired=round(repaired, 6),
+            fill=options.fill if repaired else None,
             toned=round(toned, 3),
             colorized=colorized,
         )

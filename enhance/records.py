@@ -132,6 +132,7 @@ class Report:
     background_precision: None if no network enlarged the background.
     working_size: the average scale, from 0 to 1, at which the background network saw the photo.
     repaired: share of the photo's pixels that were marked as damaged and filled in.
+    fill: what filled them in; None if there were none.
     toned: how much of the fading was undone, 0..1; 0 if the photo had not faded.
     colorized: how strong the colours are that it was given, 0..1; 0 if none.
     seconds: one entry per stage.
@@ -156,6 +157,7 @@ class Report:
     background_precision: str | None = None
     working_size: float = 1.0
     repaired: float = 0.0
+    fill: str | None = None
     toned: float = 0.0
     colorized: float = 0.0
 

@@ -22,6 +22,7 @@ _COLUMNS: dict[str, Callable[[Report], object]] = {
     "faces": lambda report: len(report.faces),
     "restored": lambda report: len(report.restored),
     "repaired": lambda report: report.repaired,
+    "fill": lambda report: report.fill or "",
     "toned": lambda report: report.toned,
     "colorized": lambda report: report.colorized,
     "restorer": lambda report: report.restorer,

@@ -149,7 +149,7 @@ class Settings:
                 DEFAULTS.colorize,
                 text("Colourise grey photos"),
                 text("How strong the colours are; 0 leaves grey photos grey."),
-                visible=bool(models("colorizer")),
+                visible=bool(models("colorize")),
             )
         with group(text("Size and file")):
             upscale = gr.Slider(
@@ -246,7 +246,7 @@ class Settings:
         values = {name: {"value": getattr(options, name)} for name in self._by_name if options}
         now: dict[str, Any] = {
             name: {"choices": _choices(name, language)} for name in _OF_THE_FOLDER
-        } | {"colorize": {"visible": bool(models("colorizer"))}}
+        } | {"colorize": {"visible": bool(models("colorize"))}}
         return [gr.update(**values.get(name, {}), **now.get(name, {})) for name in self._by_name]
 
     def options(self, *values: Any) -> Options:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ def marks(page: Page) -> Locator:
     """The page with a repaired photo; its layer of marks."""
     drop(page, PRINT)
     choose(page, "Old photo")
+    page.wait_for_url(re.compile("repair=auto"))  # the settings are those of the preset
     page.click("#enhance")
     finish(page, 1)
     return page.locator("#viewer img.marks")

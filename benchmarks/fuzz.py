@@ -40,7 +40,15 @@ from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import Decoder, decode
 from enhance.pipeline import Enhancer
-from enhance.protocols import DamageDetector, Detector, Masker, Restorer, Upscaler
+from enhance.protocols import (
+    Colouriser,
+    DamageDetector,
+    Detector,
+    Filler,
+    Masker,
+    Restorer,
+    Upscaler,
+)
 from enhance.records import EngineInfo, Pixels, Result, Source
 from enhance.upscaling.upscalers import Lanczos
 
@@ -314,8 +322,15 @@ class _Plain:
     def restorer(self, name: str) -> Restorer:
         raise NotImplementedError
 
+    def filler(self, name: str) -> Filler:
+        raise NotImplementedError
+
     @property
     def damage_detector(self) -> DamageDetector:
+        raise NotImplementedError
+
+    @property
+    def colouriser(self) -> Colouriser:
         raise NotImplementedError
 
 

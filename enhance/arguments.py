@@ -25,8 +25,11 @@ _HELP = {
     "face_colours": "colours of restored faces: the photo's or the model's",
     "repair": "auto: find scratches, creases, dust and specks, and fill them in",
     "repair_sensitivity": "0: repair only what is certainly damage, 1: what is likely to be",
+    "fill": "what fills in damage; auto: a LaMa of the models folder for wide damage, else opencv",
     "tone": "auto: undo the fading and the colour cast of old prints",
     "tone_strength": "0: colours as they are, 1: their fading undone",
+    "colorize": "how strong the colours are that grey photos get from a DDColor of the models "
+    "folder, 0..1",
     "face_threshold": "how confident the detector must be, 0..1",
     "faces": "which faces to restore",
     "only_restore_blurred": "skip faces that are already sharp",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from math import lcm
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 import safetensors.torch
@@ -26,18 +25,22 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.model_spec import Kind, ModelSpec
 from enhance.networks.damage import DamageNet
-from enhance.networks.described import Described, First, device_for, rrdbnet_of
+from enhance.networks.described import Described, First, Masking, device_for, rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.options import Options, Setup
+from enhance.photos.colour import SRGB
 from enhance.pipeline import Enhancer
-from enhance.protocols import Detector, Masker, Restorer, Upscaler
+from enhance.protocols import Detector, Filler, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo
+from enhance.repair.colourise import Colouriser
 from enhance.repair.detect import DamageDetector
+from enhance.repair.fill import fill
+from enhance.repair.inpaint import Inpainter
 from enhance.upscaling.tiles import largest_tile
-from enhance.upscaling.upscalers import Lanczos, TiledNet
+from enhance.upscaling.upscalers import Lanczos, TiledNet, seconds_per_pixel
 from enhance.upstream import prepare
 from enhance.weights.checkpoints import load_checkpoint
 from enhance.weights.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, ModelFile, PackagedFile
@@ -56,7 +59,6 @@ _RRDB_OVERLAP = 64
 # windows of attention lie as they would in the whole photo.
 _FOREIGN_OVERLAP = 64
 _FOREIGN_MULTIPLE = 16
-_TRIAL = 48  # side of the picture with which the models are warmed up and timed
 
 T = TypeVar("T")
 
@@ -92,6 +94,15 @@ class ResidentModels:
     def upscaler(self, name: str) -> Upscaler:
         return self._resident(_UPSCALERS, "background", name)
 
+    def filler(self, name: str) -> Filler:
+        return self._resident(_FILLERS, "fill", name)
+
+    @property
+    def colouriser(self) -> Colouriser:
+        """The first of the models folder. Raises OptionsError if there is none."""
+        found = next((row.name for row in rows("colorize")), "")
+        return self._resident({"spandrel": _ddcolor}, "colorize", found)
+
     def _resident(self, loaders: dict[str, Loader[T]], kind: Kind, name: str) -> T:
         model = next((row for row in rows(kind) if row.name == name), None)
         if model is None:
@@ -123,9 +134,15 @@ class ResidentModels:
         load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
         return ResidentNet(net, self.runs_on)
 
-    def described(self, model: ModelSpec) -> Descriptor:
-        """A model as spandrel reads it. Raises WeightsError."""
+    def described(self, model: ModelSpec) -> Any:
+        """A model as spandrel reads it: its descriptor. Raises WeightsError."""
         return read_model(weights_path(model, self._setup.weights))
+
+    @property
+    def in_fp32(self) -> Device:
+        """The same device, for networks that need full precision."""
+        contiguous = torch.contiguous_format
+        return replace(self.runs_on, precision="fp32", memory_format=contiguous)
 
     @contextmanager
     def state(self, model: ModelSpec) -> Iterator[dict[str, Tensor]]:
@@ -156,9 +173,8 @@ def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
 def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
     """RestoreFormer and similar networks, which are built around a codebook."""
     net = First(models.described(model).model)
-    # Always fp32: in half precision, distances to the codebook tie, and the wrong codes are chosen.
-    device = replace(models.runs_on, precision="fp32", memory_format=torch.contiguous_format)
-    return FaceNet(model.name, ResidentNet(net, device))
+    # In half precision, distances to the codebook tie, and the wrong codes are chosen.
+    return FaceNet(model.name, ResidentNet(net, models.in_fp32))
 
 
 def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
@@ -215,6 +231,14 @@ def srvgg_upscaler(name: str, state: Mapping[str, Tensor], device: Device) -> Up
     )
 
 
+def _lama(models: ResidentModels, model: ModelSpec) -> Filler:
+    return Inpainter(ResidentNet(Masking(models.described(model)), models.in_fp32))
+
+
+def _ddcolor(models: ResidentModels, model: ModelSpec) -> Colouriser:
+    return Colouriser(ResidentNet(models.described(model).model, models.in_fp32))
+
+
 def _retinaface_resnet50(models: ResidentModels, model: ModelSpec) -> Detector:
     prepare()
     from facexlib.detection.retinaface import RetinaFace
@@ -249,6 +273,10 @@ _UPSCALERS: dict[str, Loader[Upscaler]] = {
     "srvgg": _srvgg,
     "spandrel": _spandrel,
 }
+_FILLERS: dict[str, Loader[Filler]] = {
+    "telea": lambda *_: lambda rgb, mask, checkpoint, space=SRGB: fill(rgb, mask),
+    "spandrel": _lama,
+}
 _DETECTORS: dict[str, Loader[Detector]] = {
     "retinaface-mobilenet": lambda *_: RetinaFaceMobileNet(),
     "retinaface-resnet50": _retinaface_resnet50,
@@ -267,20 +295,8 @@ def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
     """
     models = ResidentModels(setup)
     usual, _ = models.resolve(Options())
-    models.detector(usual.detector)(np.zeros((_TRIAL, _TRIAL, 3), np.uint8), 0.5)
+    models.detector(usual.detector)(np.zeros((48, 48, 3), np.uint8), 0.5)
     models.restorer(usual.restorer)
     models.upscaler(usual.background)
-    return Enhancer(models, limits, EngineInfo(models.device, models.precision, _trial(models)))
-
-
-def _trial(models: ResidentModels) -> float:
-    """Seconds per pixel that the bundled ×4 network takes on this machine."""
-    upscaler = models.upscaler("realesrgan")
-    picture = np.zeros((_TRIAL, _TRIAL, 3), np.uint8)
-    options = Options(tile=_TRIAL, working_size="full")
-    seconds = []
-    for _ in range(2):  # the first pass also prepares kernels and memory
-        start = time.perf_counter()
-        upscaler(picture, (4 * _TRIAL, 4 * _TRIAL), options, lambda: None)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds) / _TRIAL**2
+    pixel_seconds = seconds_per_pixel(models.upscaler("realesrgan"))
+    return Enhancer(models, limits, EngineInfo(models.device, models.precision, pixel_seconds))

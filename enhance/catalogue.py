@@ -201,6 +201,16 @@ _TABLE = (
         auto=_GPU,
     ),
     ModelSpec(
+        kind="fill",
+        name="opencv",
+        label=say("OpenCV (thin damage)"),
+        about=say("Use it for scratches and specks: continues what is around them, instant."),
+        architecture="telea",
+        weights=None,
+        licence="Apache-2.0",
+        auto=_ANY,
+    ),
+    ModelSpec(
         kind="detector",
         name="retinaface-mobilenet",
         label=say("RetinaFace MobileNet (fast)"),

@@ -66,6 +66,8 @@ def resolve(
                     name=models("restorer")[0].name,
                 )
             )
+    if options.fill == "auto":  # one of the models folder, if there is any
+        chosen["fill"] = models("fill")[-1].name
     if options.background_weight == 0:  # nothing of the model would be seen
         chosen["background"] = "lanczos"
     elif options.background == "auto":

@@ -13,7 +13,7 @@ from enhance.options import Options
 from enhance.records import EngineInfo, Report
 
 # Costs of the steps before the models, as in the catalogue.
-_STEPS = {"repair": 0.004, "tone": 0.002}
+_STEPS = {"repair": 0.004, "tone": 0.002, "colorize": 0.004}
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
 _PATIENCE = 20  # seconds for which a page waits while the models are loading
@@ -61,7 +61,7 @@ class Estimator:
             return None
         options, _ = resolve(options, info.device)
         background = self._cost(options.background)
-        steps = sum(self._cost(step) for step in _STEPS if getattr(options, step) != "off")
+        steps = sum(self._cost(step) for step in _STEPS if getattr(options, step) not in ("off", 0))
         restorer = self._cost(options.restorer) * faces
         seconds = 0.0
         for size in sizes:

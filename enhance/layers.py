@@ -58,8 +58,9 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
     start = time.perf_counter()
     canvas = _composed(photo, enhanced, options)
     pasted = time.perf_counter()
+    result = _result(photo, enhanced)
     data, extension, notes = encode(
-        canvas, enhanced.alpha, photo, options.format, options.quality, options.metadata
+        canvas, enhanced.alpha, result, options.format, options.quality, options.metadata
     )
     stages = {"paste": pasted - start, "encode": time.perf_counter() - pasted}
     report = enhanced.report
@@ -68,8 +69,14 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
         notes=report.notes + notes,
         seconds=report.seconds | {stage: round(spent, 4) for stage, spent in stages.items()},
     )
-    views = views_of(photo, canvas, extension) if viewed else None
+    views = views_of(photo, result, canvas, extension) if viewed else None
     return Assembled(data, extension, report, views)
+
+
+def _result(photo: Photo, enhanced: Enhanced) -> Photo:
+    """The photo with the profile and channels of its result; the pixels do not matter."""
+    colourised = enhanced.report.colorized and photo.grey
+    return replace(photo, grey=False, icc=None) if colourised else photo
 
 
 def _composed(photo: Photo, enhanced: Enhanced, options: Options) -> Pixels:
@@ -141,7 +148,8 @@ def separated(
     cover = 255 - (over[1].astype(np.int16) - over[0]).max(axis=2, keepdims=True)
     colour = over[0].astype(np.float32) * 255 / np.maximum(cover, 1)
     faces = np.concatenate([colour.clip(0, 255).round(), cover.clip(0, 255)], 2).astype(np.uint8)
-    return picture(canvas, photo, quality=90), picture(faces, photo, format="PNG")
+    result = _result(photo, enhanced)
+    return picture(canvas, result, quality=90), picture(faces, result, format="PNG")
 
 
 def repaste(

@@ -9,10 +9,10 @@ from enhance.i18n import say
 from enhance.weights.files import ModelFile, PackagedFile, WeightFile
 from enhance.weights.folder import Identity
 
-Kind = Literal["restorer", "background", "detector", "masker"]
-"""The option that a model is a value of."""
+Kind = Literal["restorer", "background", "fill", "colorize", "detector", "masker"]
+"""The option that a model is a value of; for "colorize", which is a strength, the first is used."""
 
-FOLDER_KINDS: tuple[Kind, ...] = ("restorer", "background")
+FOLDER_KINDS: tuple[Kind, ...] = ("restorer", "background", "fill", "colorize")
 """The kinds of models that the models folder can hold."""
 
 
@@ -52,10 +52,22 @@ _OWN_LOADERS = {"GFPGAN": "gfpgan", "ESRGAN": "rrdbnet", "Compact": "srvgg"}
 _X4PLUS_PARAMETERS = 16_700_000  # of the network whose cost is 1; taken to be proportional
 
 
+_KINDS: dict[str, Kind] = {
+    "FaceSR": "restorer",
+    "Inpainting": "fill",
+    "Colorization": "colorize",
+}
+
+
 def spec_of(file: ModelFile, what: Identity) -> ModelSpec:
     """The row for a file in the models folder, named after the file."""
-    if what.faces:
+    kind = _KINDS.get(what.purpose, "background")
+    if kind == "restorer":
         about = say("{architecture}: restores faces.", architecture=what.architecture)
+    elif kind == "fill":
+        about = say("{architecture}: fills in wide damage.", architecture=what.architecture)
+    elif kind == "colorize":
+        about = say("{architecture}: gives grey photos colours.", architecture=what.architecture)
     elif what.scale == 1:
         about = say("{architecture}: restores photos.", architecture=what.architecture)
     else:
@@ -65,12 +77,12 @@ def spec_of(file: ModelFile, what: Identity) -> ModelSpec:
             scale=what.scale,
         )
     return ModelSpec(
-        kind="restorer" if what.faces else "background",
+        kind=kind,
         name=file.path.name,
         label=file.path.name,
         about=about,
         architecture=_OWN_LOADERS.get(what.architecture, "spandrel"),
         weights=file,
         licence=say("unknown; ask whoever published the file"),
-        cost=30_000 if what.faces else what.parameters / _X4PLUS_PARAMETERS,
+        cost=30_000 if kind == "restorer" else what.parameters / _X4PLUS_PARAMETERS,
     )

@@ -9,11 +9,12 @@ from enhance.options import Options
 
 
 def notes_on(
-    options: Options, repaired: float, toned: float, faces: int, restored: int
+    options: Options, repaired: float, toned: float, colorized: float, faces: int, restored: int
 ) -> Iterator[Sentence]:
     """What a user should know about a photo that was enhanced with these options.
 
-    repaired, toned: see `Report`. faces: how many were selected; restored: how many of them were.
+    repaired, toned, colorized: see `Report`. faces: how many were selected; restored: how many of
+    them were.
     """
     if options.repair == "auto":
         if repaired:
@@ -22,6 +23,8 @@ def notes_on(
             yield say("No damage found.")
     if options.tone == "auto" and options.tone_strength > 0 and not toned:
         yield say("The colours have not faded and were left as they are.")
+    if options.colorize and not colorized:
+        yield say("The photo has colours of its own: they were left as they are.")
     if options.restorer != "none" and not faces:
         yield say("No face was found: the whole photo was enhanced, but no face was restored.")
     elif restored < faces and options.weight > 0:

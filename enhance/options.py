@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from enhance.catalogue import option_values
+from enhance.catalogue import models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import Sentence, say
 
@@ -23,6 +23,7 @@ UPSCALES = (0.25, 4)
 """The smallest and the largest `Options.upscale`."""
 LONGEST_SIDE = 65_535
 """The largest `Options.longer_side`, in pixels."""
+_SHARES = ("weight", "background_weight", "repair_sensitivity", "tone_strength", "colorize")
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,12 @@ class Options:
     face_colours: "photo" keeps the photo's colours in restored faces, "model" takes the model's.
     repair: "auto" finds scratches, creases, dust and specks, and fills them in.
     repair_sensitivity: 0 repairs only what is certainly damage, 1 what is likely to be.
+    fill: how damage is filled in: "opencv", or a LaMa of the models folder for what is wider than
+        scratches; "auto" takes such a model if there is one.
     tone: "auto" undoes the fading and the cast of old prints; clean photos stay as they are.
     tone_strength: 0 leaves the colours as they are, 1 undoes their fading completely.
+    colorize: how strong the colours are that a grey photo gets from a DDColor of the models folder;
+        0 leaves it grey.
     faces: which faces are restored.
     only_restore_blurred: leave faces that are already sharp as they are.
     detector, masker: "retinaface-r50" and "parsenet" are what GFPGAN itself uses.
@@ -78,8 +83,10 @@ class Options:
     face_colours: FaceColours = "photo"
     repair: Switch = "off"
     repair_sensitivity: float = 0.5
+    fill: str = "auto"
     tone: Switch = "off"
     tone_strength: float = 1.0
+    colorize: float = 0.0
     faces: FaceChoice = "all"
     only_restore_blurred: bool = False
     detector: str = "retinaface-mobilenet"
@@ -106,6 +113,7 @@ class Options:
             "working_size": get_args(WorkingSize),
             "face_colours": get_args(FaceColours),
             "repair": get_args(Switch),
+            "fill": option_values("fill"),
             "tone": get_args(Switch),
             "faces": get_args(FaceChoice),
             "detector": option_values("detector"),
@@ -148,12 +156,16 @@ class Options:
                     value=value,
                 ),
             )
-        for name in ("weight", "background_weight", "repair_sensitivity", "tone_strength"):
+        for name in _SHARES:
             value = getattr(self, name)
             require(
                 0 <= value <= 1,
                 say("{name} must be between 0 and 1, not {value}.", name=name, value=value),
             )
+        require(
+            not self.colorize or bool(models("colorize")),
+            say("To colorize photos, a DDColor model must be in the models folder."),
+        )
         require(
             0 < self.face_threshold < 1,
             say("face_threshold must be between 0 and 1, not {value}.", value=self.face_threshold),

@@ -23,10 +23,9 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.notes import notes_on
 from enhance.options import FaceChoice, Options
-from enhance.photos.colour import ColourSpace, colour_space, srgb_view
+from enhance.photos.colour import ColourSpace, colour_space, srgb_view, with_colours
 from enhance.protocols import Models
-from enhance.records import Checkpoint, EngineInfo, Face, Photo, Pixels, Report
-from enhance.repair.fill import fill
+from enhance.records import Checkpoint, EngineInfo, Face, Mask, Photo, Pixels, Report
 from enhance.repair.mask import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from enhance.upscaling.interpolation import clean_edges, transparency
@@ -43,8 +42,9 @@ class Enhanced:
     canvas: the resized photo with its original faces. alpha: resized in the same way, or None.
     patches: the restored faces, by their index in `report.faces`. Canvas and patches are at full
     strength: how much of them shows is decided when they are put together (`enhance.layers`).
-    mended: the photo's pixels after repair and toning, from which all this was made; None if
-    neither changed anything.
+    mended: the photo's pixels after repair, toning and colourising, from which all this was made;
+    None if none of them changed anything. marks: which pixels of the photo were repaired, (h, w);
+    None if that was not asked for.
     """
 
     canvas: Pixels
@@ -52,6 +52,7 @@ class Enhanced:
     patches: dict[int, Patch]
     report: Report
     mended: Pixels | None = None
+    marks: Mask | None = None
 
     def pasted(self, weight: float = 1.0) -> Pixels:
         """The canvas with the faces pasted into it, in place. Call this only once."""
@@ -68,7 +69,7 @@ class Enhancer:
         self.info = info
 
     def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
-        """Repair, tone, detect, restore, upscale.
+        """Repair, tone, colourise, detect, restore, upscale.
 
         Raises PhotoTooLarge when the output would exceed the limits, Cancelled from `checkpoint`,
         and whatever the models raise.
@@ -77,15 +78,24 @@ class Enhancer:
         clock = _Clock()
         options, choices = self._models.resolve(options)
         space = colour_space(photo.icc, photo.grey)
-        repaired = toned = 0.0
+        marks: Mask | None = None
+        repaired = toned = colorized = 0.0
         if options.repair == "auto":
             with clock("repair"):
-                photo, repaired = self._repair(photo, options, checkpoint, space)
+                marks = self._marks(photo, options, checkpoint, space)
+                filler = self._models.filler(options.fill)
+                photo = replace(photo, rgb=filler(photo.rgb, marks, checkpoint, space))
+                repaired = float(marks.mean())
         if options.tone == "auto":
             with clock("tone"):
                 fading = judge(photo.rgb, space)
                 toned = fading.amount * options.tone_strength
                 photo = replace(photo, rgb=tone(photo.rgb, fading, options.tone_strength, space))
+        if options.colorize and judge(photo.rgb, space).grey:
+            with clock("colorize"):
+                photo, space = with_colours(photo, space)
+                colorized, colouriser = options.colorize, self._models.colouriser
+                photo = replace(photo, rgb=colouriser(photo.rgb, colorized, checkpoint, space))
         faces: list[Face] = []
         patches: dict[int, Patch] = {}
         if options.restorer != "none":
@@ -117,15 +127,17 @@ class Enhancer:
             notes=(
                 *photo.notes,
                 *choices,
-                *notes_on(options, repaired, toned, len(faces), len(patches)),
+                *notes_on(options, repaired, toned, colorized, len(faces), len(patches)),
             ),
             background_precision=upscaler.precision,
             working_size=upscaled.working_size,
             repaired=round(repaired, 6),
+            fill=options.fill if repaired else None,
             toned=round(toned, 3),
+            colorized=colorized,
         )
-        mended = photo.rgb if repaired or toned else None
-        return Enhanced(upscaled.rgb, alpha, patches, report, mended)
+        mended = photo.rgb if repaired or toned or colorized else None
+        return Enhanced(upscaled.rgb, alpha, patches, report, mended, marks)
 
     def _output_size(self, photo: Photo, options: Options) -> tuple[int, int]:
         width, height = size = options.output_size(photo.size)
@@ -142,15 +154,16 @@ class Enhancer:
             )
         return size
 
-    def _repair(
+    def _marks(
         self, photo: Photo, options: Options, checkpoint: Checkpoint, space: ColourSpace
-    ) -> tuple[Photo, float]:
-        """The photo with its damage filled in, and the share of its pixels that were damaged."""
+    ) -> Mask:
+        """Which pixels are damaged: those that a person has marked, or else those found."""
+        if photo.marks is not None:
+            return photo.marks
         likelihood = self._models.damage_detector(photo.rgb, checkpoint, space)
         marks = damage_mask(likelihood, options.repair_sensitivity)
         faces = self._models.detector(_SPARES)(srgb_view(photo.rgb, space), _SPARED)
-        marks = spare_faces(marks, faces)
-        return replace(photo, rgb=fill(photo.rgb, marks)), float(marks.mean())
+        return spare_faces(marks, faces)
 
     def _find(self, photo: Photo, options: Options, space: ColourSpace) -> list[Face]:
         """The faces that should be restored, largest first."""

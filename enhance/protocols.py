@@ -6,7 +6,7 @@ from typing import Protocol
 
 from enhance.options import Options
 from enhance.photos.colour import SRGB, ColourSpace
-from enhance.records import Checkpoint, Face, FloatArray, Pixels, Upscaled
+from enhance.records import Checkpoint, Face, FloatArray, Mask, Pixels, Upscaled
 
 
 class Detector(Protocol):
@@ -66,6 +66,25 @@ class DamageDetector(Protocol):
     ) -> Pixels: ...
 
 
+class Filler(Protocol):
+    """RGB photo and marks (h, w) → a copy with what is marked filled in, and all else unchanged."""
+
+    def __call__(
+        self, rgb: Pixels, mask: Mask, checkpoint: Checkpoint, space: ColourSpace = SRGB
+    ) -> Pixels: ...
+
+
+class Colouriser(Protocol):
+    """RGB photo → the same photo with other colours but the same lightness.
+
+    strength: of the colours, 0..1; 0 makes the photo grey.
+    """
+
+    def __call__(
+        self, rgb: Pixels, strength: float, checkpoint: Checkpoint, space: ColourSpace = SRGB
+    ) -> Pixels: ...
+
+
 class Models(Protocol):
     """The resident models, each loaded when it is first needed and kept from then on."""
 
@@ -80,5 +99,8 @@ class Models(Protocol):
     def masker(self, name: str) -> Masker: ...
     def restorer(self, name: str) -> Restorer: ...
     def upscaler(self, name: str) -> Upscaler: ...
+    def filler(self, name: str) -> Filler: ...
     @property
     def damage_detector(self) -> DamageDetector: ...
+    @property
+    def colouriser(self) -> Colouriser: ...

@@ -39,11 +39,13 @@ class Source:
     """A photo that has not been decoded yet: the file at `path`, which its owner calls `name`.
 
     draft: make a small, quick version, to be shown until the full one is ready.
+    marks: what to repair (see `enhance.repair.marks`), where a person has said so.
     """
 
     path: Path
     name: str
     draft: bool = False
+    marks: bytes | None = None
 
     @classmethod
     def of(cls, path: str | Path) -> Source:
@@ -64,6 +66,7 @@ class Photo:
     lossless: the file is a lossless WebP, and so will be the output.
     notes: sentences about what decoding had to change.
     draft: the photo was shrunk, to be enhanced quickly rather than well.
+    marks: which pixels to repair, (height, width), where a person has said so.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Photo:
     lossless: bool = False
     notes: tuple[str, ...] = ()
     draft: bool = False
+    marks: Mask | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -128,7 +132,9 @@ class Report:
     background_precision: None if no network enlarged the background.
     working_size: the average scale, from 0 to 1, at which the background network saw the photo.
     repaired: share of the photo's pixels that were marked as damaged and filled in.
+    fill: what filled them in; None if there were none.
     toned: how much of the fading was undone, 0..1; 0 if the photo had not faded.
+    colorized: how strong the colours are that it was given, 0..1; 0 if none.
     seconds: one entry per stage.
 
     The sizes and face boxes of a draft refer to the shrunk photo.
@@ -151,7 +157,9 @@ class Report:
     background_precision: str | None = None
     working_size: float = 1.0
     repaired: float = 0.0
+    fill: str | None = None
     toned: float = 0.0
+    colorized: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -176,6 +184,8 @@ class Result:
     views: None unless requested.
     layers: what `enhance.layers.repaste` needs to switch faces off and on again; None unless
         requested, for a draft, and if no model changed anything.
+    marks: what was repaired, see `enhance.repair.marks`; None unless requested, for a draft, and if
+        nothing was to be repaired.
     """
 
     index: int
@@ -185,6 +195,7 @@ class Result:
     report: Report
     views: Views | None = None
     layers: bytes | None = None
+    marks: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,12 @@ _SHOWN_SIDE = 4096
 _SHOWN_PIXELS = 40_000_000  # larger pictures are shown as a smaller copy
 
 
-def views_of(photo: Photo, canvas: Pixels, extension: str) -> Views:
-    """The views of a photo's result. canvas: its pixels; extension: that of its file."""
+def views_of(photo: Photo, result: Photo, canvas: Pixels, extension: str) -> Views:
+    """The views of a photo's result. result: the photo with the result's profile and channels;
+    canvas: the result's pixels; extension: that of its file."""
     return Views(
-        thumbnail=picture(canvas, photo, side=_THUMBNAIL_SIDE),
-        shown=None if _showable(f"_.{extension}", canvas) else picture(canvas, photo),
+        thumbnail=picture(canvas, result, side=_THUMBNAIL_SIDE),
+        shown=None if _showable(f"_.{extension}", canvas) else picture(canvas, result),
         # The pixels of a draft's photo are a small copy, not those of its file.
         before=None
         if _showable(photo.name, photo.rgb) and not photo.draft

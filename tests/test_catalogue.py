@@ -44,6 +44,7 @@ def test_model(model: ModelSpec) -> None:
     loaders = {
         "restorer": build._RESTORERS,
         "background": build._UPSCALERS,
+        "fill": build._FILLERS,
         "detector": build._DETECTORS,
         "masker": build._MASKERS,
     }

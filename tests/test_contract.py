@@ -22,6 +22,7 @@ from enhance.engines.ray import RayEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.records import Failure, Result, Source
+from enhance.repair.marks import as_picture
 from tests.conftest import Save
 from tests.pictures import deep_png
 
@@ -89,6 +90,19 @@ def test_a_face_is_restored(engine: Engine, save: Save) -> None:
     assert one.report.seconds["restore"] > 0
     assert one.filename == "face_enhanced.jpg"
     assert one.data == two.data
+
+
+def test_what_a_person_has_marked_is_repaired(engine: Engine, save: Save) -> None:
+    (source,) = photos(save, 1)
+    marks = np.zeros((64, 64), bool)
+    marks[10:13, 5:60] = True
+    options = replace(QUICK, upscale=1, repair="auto")
+    (one,) = results(engine.run([replace(source, marks=as_picture(marks))], options, viewed=True))
+    assert one.report.repaired == pytest.approx(marks.mean(), abs=1e-6)
+    assert one.marks == as_picture(marks)
+    with Image.open(source.path) as before, Image.open(io.BytesIO(one.data)) as after:
+        changed = (np.asarray(before) != np.asarray(after)).any(2)
+    assert changed[marks].any() and not changed[~marks].any()
 
 
 def test_a_corrupt_photo_harms_no_neighbour(engine: Engine, save: Save, tmp_path: Path) -> None:

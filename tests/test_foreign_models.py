@@ -211,9 +211,9 @@ def test_every_family_is_here_or_named() -> None:
         "AdaCode": "like FeMaSR",
         "FeMaSR": "140 MB at its smallest, and the nearest of random codes may be any",
         "AuraSR": "invents its result from random numbers, 64 to 256 pixels only",
-        "DDColor": "refused: needs the whole photo",
-        "LaMa": "refused: needs a mask",
-        "MAT": "refused: needs a mask",
+        "DDColor": "see test_repair_models",
+        "LaMa": "see test_repair_models",
+        "MAT": "refused: inpainting, but not a LaMa",
     }
     assert known - seen == set(elsewhere)
 

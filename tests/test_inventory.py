@@ -41,5 +41,6 @@ def test_bundled_sizes_are_those_of_the_packages() -> None:
         "retinaface-mobilenet": len(RETINAFACE_MOBILENET.read()),
         "lanczos": 0,
         "compact": len(COMPACT.read()),
+        "opencv": 0,
         "feather": 0,
     }

@@ -31,7 +31,7 @@ def photo(rgb: Pixels, name: str = "a.png") -> Photo:
 
 def test_a_huge_result_can_be_looked_at() -> None:
     huge = np.full((13_000, 14_000, 3), 90, np.uint8)  # beyond what Pillow refuses by itself
-    views = views_of(photo(huge), huge, "jpg")
+    views = views_of(photo(huge), photo(huge), huge, "jpg")
     assert opened(views.thumbnail).size == (480, 446)
     assert opened(views.shown).size == opened(views.before).size == (4096, 3803)
 

@@ -19,6 +19,7 @@ from enhance.options import UPSCALES, Options
 from enhance.photos import DECODER, Decoder, output_stem
 from enhance.pipeline import Enhanced
 from enhance.records import EngineInfo, Failure, Photo, Result, Source
+from enhance.repair.marks import as_picture, from_picture
 from enhance.upscaling.interpolation import resized
 
 T = TypeVar("T")
@@ -102,7 +103,8 @@ def prepare(
     """
     photo = decoder(source, limits)
     if not source.draft:
-        return photo, options
+        marks = from_picture(source.marks) if source.marks else None
+        return replace(photo, marks=marks), options
     upscale = max(options.output_size(photo.size)) / max(photo.size)
     scale = min(1, _DRAFT_SIDE / max(photo.size))
     width, height = (max(1, round(side * scale)) for side in photo.size)
@@ -142,12 +144,13 @@ def finish(
 
     Raises what encoding raises.
     """
-    wanted = viewed and has_layers(enhanced) and not photo.draft
-    layers = pack(enhanced) if wanted else None
+    kept = viewed and not photo.draft
+    layers = pack(enhanced) if kept and has_layers(enhanced) else None
+    marks = as_picture(enhanced.marks) if kept and enhanced.marks is not None else None
     done = assemble(photo, enhanced, options, viewed=viewed)
     report = done.report
     if photo.draft:
         report = replace(report, notes=())  # the full version will report them
     suffix = "draft" if photo.draft else "enhanced"
     filename = f"{output_stem(photo.name)}_{suffix}.{done.extension}"
-    return Result(index, photo.name, filename, done.data, report, done.views, layers)
+    return Result(index, photo.name, filename, done.data, report, done.views, layers, marks)

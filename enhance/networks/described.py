@@ -13,7 +13,7 @@ from enhance.networks.rrdbnet import RRDBNet
 from enhance.weights.ncnn import load_convolutions
 
 if TYPE_CHECKING:
-    from enhance.weights.foreign import Descriptor
+    from enhance.weights.foreign import Descriptor, Masked
 
 
 class Described(nn.Module):
@@ -29,6 +29,19 @@ class Described(nn.Module):
         # Some networks create further tensors, such as masks, in fp32; autocast makes them match.
         with torch.autocast(x.device.type, x.dtype, enabled=x.dtype != torch.float32):
             out: Tensor = self._found(x)
+        return out
+
+
+class Masking(nn.Module):
+    """spandrel's network for inpainting: RGB and mask (1, 4, h, w) → RGB (1, 3, h, w), in 0..1."""
+
+    def __init__(self, found: Masked) -> None:
+        super().__init__()
+        self.net = found.model
+        self._found = found
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self._found(x[:, :3], x[:, 3:])
         return out
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import struct
+from dataclasses import replace
 from typing import Protocol, cast
 
 import numpy as np
@@ -23,6 +24,7 @@ from enhance.photos.profiles import (
     parametric,
     tags_of,
 )
+from enhance.records import Photo
 
 _SAME = 1 / 255  # a space that differs from sRGB by no more than this counts as sRGB
 _BAND = 2_000_000  # pixels converted at once
@@ -186,6 +188,14 @@ def srgb_view(pixels: Array, space: ColourSpace) -> Array:
     for rows in bands(pixels.shape[0], pixels.shape[1], _BAND):
         view[rows] = from_unit(space.to_srgb(unit(pixels[rows])), pixels.dtype)
     return view
+
+
+def with_colours(photo: Photo, space: ColourSpace) -> tuple[Photo, ColourSpace]:
+    """A photo that can hold colours, and its space: a photo of one channel, and its space, become
+    sRGB, because its profile knows only greys."""
+    if not photo.grey:
+        return photo, space
+    return replace(photo, rgb=srgb_view(photo.rgb, space), grey=False, icc=None), SRGB
 
 
 def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:

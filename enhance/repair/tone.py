@@ -60,6 +60,11 @@ class Fading:
     amount: float
     monochrome: float
 
+    @property
+    def grey(self) -> bool:
+        """Whether the photo has no colours but for a tint."""
+        return self.monochrome >= 0.5
+
     def undone(self, srgb: FloatArray, strength: float) -> FloatArray:
         """Colours (..., 3) as they were before they faded."""
         low, high = _TARGET

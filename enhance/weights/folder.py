@@ -26,10 +26,11 @@ _SUFFIXES = (".pth", ".safetensors", ".ckpt")
 
 @dataclass(frozen=True)
 class Identity:
-    """What spandrel says about a model. faces: it restores faces."""
+    """What spandrel says about a model. purpose: "FaceSR", "Inpainting", "Colorization", or any
+    other, which is to enlarge or clean photos."""
 
     architecture: str
-    faces: bool
+    purpose: str
     scale: int
     parameters: int
 
@@ -84,7 +85,7 @@ def _files() -> list[ModelFile]:
 
 def _identify(file: ModelFile) -> None:
     """Identify a file and remember the result."""
-    from enhance.weights.foreign import read_model  # imports torch: not needed for known files
+    from enhance.weights.foreign import COLOURS, read_model  # imports torch
 
     try:
         model = read_model(file.path)
@@ -92,9 +93,10 @@ def _identify(file: ModelFile) -> None:
         log.warning("%s", error)
         _refused[file] = error
         return
+    architecture = model.architecture.id
     _known[file] = Identity(
-        architecture=model.architecture.id,
-        faces=model.purpose == "FaceSR",
+        architecture=architecture,
+        purpose="Colorization" if architecture == COLOURS else model.purpose,
         scale=model.scale,
         parameters=sum(parameter.numel() for parameter in model.model.parameters()),
     )

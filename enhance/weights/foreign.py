@@ -19,11 +19,16 @@ from enhance.upstream import prepare
 from enhance.weights.checkpoints import read_checkpoint, tensors
 
 if TYPE_CHECKING:
-    from spandrel import ArchRegistry, ImageModelDescriptor
+    from spandrel import ArchRegistry, ImageModelDescriptor, MaskedImageModelDescriptor
 
     Descriptor: TypeAlias = ImageModelDescriptor[nn.Module]
+    Masked: TypeAlias = MaskedImageModelDescriptor[nn.Module]
 
 log = logging.getLogger(__name__)
+
+FILLS, COLOURS = "LaMa", "DDColor"
+"""Spandrel's names of the architecture that fills in what is marked, and of that which colours
+grey photos."""
 
 _RESTOREFORMER = (
     "vqvae."  # in its own checkpoints, beside networks that are needed for training only
@@ -46,11 +51,12 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return tensors(content, path)
 
 
-def read_model(path: Path) -> Descriptor:
-    """The model in a file: RGB (n, 3, h, w) → (n, 3, s·h, s·w), on the CPU.
+def read_model(path: Path) -> Descriptor | Masked:
+    """The model in a file, on the CPU: RGB (n, 3, h, w) → (n, 3, s·h, s·w), or one that fills in
+    what is marked ("LaMa"), or one that gives colours to grey photos ("DDColor").
 
     Raises as `read_state`, and WeightsInvalid when the architecture is unknown, its weights are
-    incomplete, or it is not a model that turns colour photos into colour photos in tiles.
+    incomplete, or it is a model of another kind.
     """
     state = read_state(path)
     from spandrel import ImageModelDescriptor, ModelTiling, UnsupportedModelError
@@ -64,8 +70,14 @@ def read_model(path: Path) -> Descriptor:
         raise WeightsInvalid(
             say("{file} contains weights that do not fit its architecture.", file=path.name)
         ) from error
+    if found.architecture.id == COLOURS and found.model.num_output_channels == 2:
+        return found
     if not isinstance(found, ImageModelDescriptor):
-        raise WeightsInvalid(say("{file} is for inpainting, which needs a mask.", file=path.name))
+        if found.architecture.id == FILLS and found.input_channels == 3:
+            return found
+        raise WeightsInvalid(
+            say("{file} is for inpainting, but not a LaMa for colour photos.", file=path.name)
+        )
     if (found.input_channels, found.output_channels) != (3, 3):
         raise WeightsInvalid(say("{file} is not a model for colour photos.", file=path.name))
     if found.tiling is ModelTiling.INTERNAL:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, expect
 
 from enhance.networks.srvgg import SRVGGNetCompact
+from enhance.weights.folder import Identity
 from tests.server import Server, running
 from tests.web.hands import SMALL, drop, finish, open_settings
 
@@ -62,3 +65,29 @@ def test_the_page_offers_it_when_it_is_opened_again(
         if locale == "en":
             page.click("#enhance")
             finish(page, 1)
+
+
+def test_colours_are_offered_where_there_is_a_model_for_them(
+    server: Server, browser: Browser
+) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(server.url)
+        drop(page, SMALL)
+        old = open_settings(page, "Old photos")
+        expect(old.get_by_label("Filling", exact=True)).to_be_visible()
+        expect(old.get_by_text("Colourise grey photos")).to_have_count(0)
+
+        # As if the file had been identified before: real ones are large.
+        file = server.log.parent / "models" / "colours.pth"
+        file.write_bytes(b"-")
+        what = Identity("DDColor", "Colorization", scale=1, parameters=1)
+        stat = file.stat()
+        row = [str(file), stat.st_size, stat.st_mtime_ns, asdict(what)]
+        record = server.log.parent / "weights" / "models.json"
+        record.write_text(json.dumps([*json.loads(record.read_bytes()), row]))
+        page.reload()
+        drop(page, SMALL)
+        old = open_settings(page, "Old photos")
+        expect(old.get_by_text("Colourise grey photos")).to_be_visible()
+        file.unlink()

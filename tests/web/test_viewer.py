@@ -483,7 +483,7 @@ def test_a_hostile_name_stays_a_name(app: App, viewer: Viewer) -> None:
     viewer.at(".next").click()
     expect(viewer.at(".name")).to_have_text(HOSTILE)
     expect(viewer.at("img.after")).to_have_attribute("alt", f"{HOSTILE} – After")
-    expect(viewer.at("img")).to_have_count(2)
+    expect(viewer.at("img")).to_have_count(3)  # before, after, marks
     assert viewer.page.title() != "markup"
 
 

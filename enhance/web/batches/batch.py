@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,8 @@ from enhance.files import numbered
 from enhance.layers import repaste, separated
 from enhance.limits import Limits
 from enhance.options import Options
-from enhance.records import Failure, Result, Source
+from enhance.records import Failure, Result
+from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
 from enhance.reports import Outcome
 from enhance.web.batches.batch_files import BatchFiles
 from enhance.web.batches.entries import Entry, Version
@@ -102,7 +103,7 @@ class Batch:
             if self._slow(entry, options):
                 jobs.append(_Job(entry, options, draft=True))
             jobs.append(_Job(entry, options))
-        sources = [Source(j.entry.source.path, j.entry.source.name, j.draft) for j in jobs]
+        sources = [replace(j.entry.source, draft=j.draft, marks=j.entry.marks) for j in jobs]
         with self._taking:
             self._jobs = jobs
             self._later = tuple(later)
@@ -206,6 +207,15 @@ class Batch:
                 self.files.save("background.jpg", background),
                 self.files.save("faces.png", faces),
             )
+
+    def mark(self, entry: Entry, strokes: Iterable[Stroke]) -> None:
+        """Change the marks of the chosen version with a brush. When the photo is enhanced again,
+        they are what is repaired. Raises NotSaved if they can no longer be read."""
+        version = entry.version
+        assert version is not None and version.marks is not None
+        with self._saving(entry):
+            marks = from_picture(version.marks.read_bytes())
+        entry.marks = as_picture(brushed(marks, strokes))
 
     @contextmanager
     def _saving(self, entry: Entry) -> Iterator[None]:

@@ -40,7 +40,9 @@ class BatchFiles:
         file = self.save(result.filename, result.data)
         layers = self.save("layers", result.layers) if result.layers else None
         restorable = result.report.restored if layers else ()
-        version = Version(options, result.report, file, file, file, layers, restorable)
+        marks = self.save("marks.png", result.marks) if result.marks else None
+        report = result.report
+        version = Version(options, report, file, file, file, layers, restorable, marks=marks)
         self.picture(version, file, result.views)
         return version
 

@@ -21,6 +21,7 @@ class Version:
     restorable: the faces (indices in the report) that can be switched off and on, from `layers`.
     over: pictures of the background and the faces that a browser lays over the photo; made on
         demand.
+    marks: a picture of what was repaired; None if that was not asked for.
     """
 
     options: Options
@@ -31,6 +32,7 @@ class Version:
     layers: Path | None
     restorable: tuple[int, ...]
     over: tuple[Path, Path] | None = None
+    marks: Path | None = None
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Entry:
 
     preview: a small picture of the photo as it was sent, or of a photo that cannot be read.
     failure: why the last attempt failed. Versions from earlier attempts are kept.
+    marks: what is repaired instead of what is found, if a person has changed the marks; as in
+        `Source.marks`.
     """
 
     source: Source
@@ -52,6 +56,7 @@ class Entry:
     chosen: int = 0
     compared: int | None = None  # the version on the left of the viewer; None: the photo itself
     failure: Failure | None = None
+    marks: bytes | None = None
 
     @property
     def version(self) -> Version | None:

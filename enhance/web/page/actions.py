@@ -21,10 +21,11 @@ from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast
 from enhance.web.log import REQUEST_HEADER
+from enhance.web.page.brush import remarked
 from enhance.web.page.presets import PRESETS
 from enhance.web.page.results_panel import ResultsPanel, batch_of
 from enhance.web.page.settings_panel import SettingsPanel
-from enhance.web.page.widgets import Sent, Shown, browser_state, paths_of
+from enhance.web.page.widgets import Sent, Shown, browser_state, paths_of, sent_by
 
 MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
@@ -89,6 +90,9 @@ class Actions:
         self.results.try_all.click(
             self._try_all, [self.key, self.ticket, *self.settings.widgets], everything, **starts
         )
+        self.results.viewer.submit(
+            self._repair, [self.key, self.ticket], everything, **starts | {"js": None}
+        )
         self.reopen.click(
             self._reopen, self.last_key, [self.key, *everything], postprocess=False, **quick
         )
@@ -148,6 +152,20 @@ class Actions:
         batch, language = self._found(key, request)
         entries = [batch.looked_at] if batch.looked_at else []
         return self._work_on(batch, entries, [self._options(language, values)], ticket, request)
+
+    def _repair(self, request: gr.Request, key: str, ticket: int, event: gr.EventData) -> Shown:
+        """Draw a ticket to repair the selected photo again, as `remarked` says."""
+        batch, language = self._found(key, request)
+        entry = batch.looked_at
+        if entry is None or entry.version is None or entry.version.marks is None:
+            return {self.ticket: ticket}
+        if batch.remaining:
+            raise toast("Wait until all photos of the batch are done.", language)
+        try:
+            options = remarked(batch, entry, entry.version, sent_by(event))
+        except EnhanceError as error:
+            raise toast(error.sentence, language) from error
+        return self._work_on(batch, [entry], [options], ticket, request)
 
     def _try_all(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
         """Draw a ticket to enhance the selected photo with every preset, and with the current

@@ -17,7 +17,7 @@ from enhance.web.page.headline import headline, seconds_of_photo
 from enhance.web.page.status import progress, status_widget
 from enhance.web.page.viewed import pictures, versions, view_of
 from enhance.web.page.viewer import viewer_widget
-from enhance.web.page.widgets import Shown
+from enhance.web.page.widgets import Shown, sent_by, share_of
 
 Looked = tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
 """The values of the viewer, the gallery and the gallery of versions."""
@@ -196,7 +196,7 @@ class ResultsPanel:
     def _look(self, request: gr.Request, key: str, event: gr.EventData) -> Looked:
         language = language_of(request)
         batch = batch_of(self._batches, key, language)
-        index = _sent(event).get("index")
+        index = sent_by(event).get("index")
         if isinstance(index, int):
             batch.looked_at = batch.entries[max(0, min(index, len(batch.entries) - 1))]
         return _looked(batch, language)
@@ -205,7 +205,7 @@ class ResultsPanel:
         """Choose a version; the photo itself is on the left then."""
         language = language_of(request)
         batch = batch_of(self._batches, key, language)
-        entry, index = batch.looked_at, _sent(event).get("index")
+        entry, index = batch.looked_at, sent_by(event).get("index")
         if entry and isinstance(index, int) and 0 <= index < len(entry.versions):
             entry.chosen, entry.compared = index, None
         return _looked(batch, language)
@@ -217,14 +217,14 @@ class ResultsPanel:
         entry = batch.looked_at
         if entry and entry.versions:
             keys = range(len(entry.versions))
-            left, right = _sent(event).get("left"), _sent(event).get("right")
+            left, right = sent_by(event).get("left"), sent_by(event).get("right")
             entry.compared = next((k for k in keys if str(k) == left), None)
             entry.chosen = next((k for k in keys if str(k) == right), entry.chosen)
         return _looked(batch, language)
 
     def _switch_face(self, request: gr.Request, key: str, event: gr.EventData) -> Looked:
         """Switch a restored face off or on."""
-        sent = _sent(event)
+        sent = sent_by(event)
 
         def switch(batch: Batch, entry: Entry, version: Version) -> None:
             face = sent.get("face")
@@ -244,14 +244,14 @@ class ResultsPanel:
 
     def _weigh(self, request: gr.Request, key: str, event: gr.EventData) -> Looked:
         """Apply other strengths of faces and background."""
-        sent = _sent(event)
+        sent = sent_by(event)
 
         def weigh(batch: Batch, entry: Entry, _: Version) -> None:
             batch.change(
                 entry,
                 self._batches.limits,
-                weight=_share(sent.get("weight")),
-                background_weight=_share(sent.get("background_weight")),
+                weight=share_of(sent.get("weight")),
+                background_weight=share_of(sent.get("background_weight")),
             )
 
         return self._on_layers(request, key, weigh)
@@ -273,13 +273,3 @@ class ResultsPanel:
 
 def _looked(batch: Batch, language: Language) -> Looked:
     return view_of(batch, language), pictures(batch, language), versions(batch, language)
-
-
-def _sent(event: gr.EventData) -> dict[str, Any]:
-    """The data of a widget's event; unchecked, as anyone can send such an event."""
-    return event._data if isinstance(event._data, dict) else {}
-
-
-def _share(value: object) -> float | None:
-    """A number from the browser; None for anything else."""
-    return float(value) if isinstance(value, int | float) else None

@@ -9,9 +9,10 @@ import gradio as gr
 from enhance.catalogue import models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import say
-from enhance.model_spec import FOLDER_KINDS, Kind
-from enhance.options import LONGEST_SIDE, UPSCALES, Options, Switch
+from enhance.model_spec import Kind
+from enhance.options import LONGEST_SIDE, UPSCALES, Options
 from enhance.web.language import Language, text, translated
+from enhance.web.page.widgets import group, share, switch
 
 DEFAULTS = Options()
 
@@ -19,23 +20,25 @@ DEFAULTS = Options()
 _OTHERS: dict[Kind, dict[str, str]] = {
     "restorer": {"auto": text("Best available"), "none": text("Do not restore faces")},
     "background": {"auto": text("Automatic")},
+    "fill": {"auto": text("Automatic")},
     "detector": {},
     "masker": {},
 }
+_OF_THE_FOLDER: tuple[Kind, ...] = ("restorer", "background", "fill")
 
 
 class Settings:
     """A widget for each option, drawn on construction; `names` and `widgets` correspond."""
 
     def __init__(self) -> None:
-        with _group(text("Faces")):
+        with group(text("Faces")):
             restorer = gr.Dropdown(
                 _choices("restorer"),
                 value=DEFAULTS.restorer,
                 label=text("Faces"),
                 info=text("The model that restores faces."),
             )
-            weight = _share(
+            weight = share(
                 DEFAULTS.weight,
                 text("Strength"),
                 text("0 keeps the original faces, 1 uses the restored ones."),
@@ -86,14 +89,14 @@ class Settings:
                 label=text("Smallest face"),
                 info=text("In pixels of the original photo."),
             )
-        with _group(text("Background")):
+        with group(text("Background")):
             background = gr.Dropdown(
                 _choices("background"),
                 value=DEFAULTS.background,
                 label=text("Background"),
                 info=text("How everything around the faces is enlarged."),
             )
-            background_weight = _share(
+            background_weight = share(
                 DEFAULTS.background_weight,
                 text("Background strength"),
                 text("0 keeps the background's grain, 1 removes it."),
@@ -115,28 +118,40 @@ class Settings:
                 label=text("Tile size"),
                 info=text("Smaller tiles need less memory but take longer."),
             )
-        with _group(text("Old photos")):
-            repair = _switch(
+        with group(text("Old photos")):
+            repair = switch(
                 DEFAULTS.repair,
                 text("Repair damage"),
                 text("Finds scratches, creases, dust and specks, and fills them in."),
             )
-            repair_sensitivity = _share(
+            repair_sensitivity = share(
                 DEFAULTS.repair_sensitivity,
                 text("Sensitivity of the repair"),
                 text("0 repairs only what is certainly damage, 1 what is likely to be."),
             )
-            tone = _switch(
+            fill = gr.Dropdown(
+                _choices("fill"),
+                value=DEFAULTS.fill,
+                label=text("Filling"),
+                info=text("What fills in the damage."),
+            )
+            tone = switch(
                 DEFAULTS.tone,
                 text("Restore faded colours"),
                 text("Undoes the fading and the colour cast of old prints."),
             )
-            tone_strength = _share(
+            tone_strength = share(
                 DEFAULTS.tone_strength,
                 text("Strength of colour restoration"),
                 text("0 leaves the colours as they are, 1 undoes their fading wholly."),
             )
-        with _group(text("Size and file")):
+            colorize = share(
+                DEFAULTS.colorize,
+                text("Colourise grey photos"),
+                text("How strong the colours are; 0 leaves grey photos grey."),
+                visible=bool(models("colorize")),
+            )
+        with group(text("Size and file")):
             upscale = gr.Slider(
                 min(UPSCALES),
                 max(UPSCALES),
@@ -192,8 +207,10 @@ class Settings:
             "face_colours": face_colours,
             "repair": repair,
             "repair_sensitivity": repair_sensitivity,
+            "fill": fill,
             "tone": tone,
             "tone_strength": tone_strength,
+            "colorize": colorize,
             "faces": faces,
             "only_restore_blurred": only_restore_blurred,
             "detector": detector,
@@ -206,7 +223,7 @@ class Settings:
             "metadata": metadata,
         }
         # Options say what a model may be, with the models folder as it is then.
-        for kind in FOLDER_KINDS:
+        for kind in _OF_THE_FOLDER:
             self._by_name[kind].preprocess = _as_sent  # type: ignore[method-assign]
 
     @property
@@ -227,10 +244,10 @@ class Settings:
         """What the widgets become on a page that has just been opened: the values of these
         options, or as they are, and the models that there are now."""
         values = {name: {"value": getattr(options, name)} for name in self._by_name if options}
-        models: dict[str, Any] = {
-            name: {"choices": _choices(name, language)} for name in FOLDER_KINDS
-        }
-        return [gr.update(**values.get(name, {}), **models.get(name, {})) for name in self._by_name]
+        now: dict[str, Any] = {
+            name: {"choices": _choices(name, language)} for name in _OF_THE_FOLDER
+        } | {"colorize": {"visible": bool(models("colorize"))}}
+        return [gr.update(**values.get(name, {}), **now.get(name, {})) for name in self._by_name]
 
     def options(self, *values: Any) -> Options:
         """Options from the widgets' values, in their order; whole numbers may arrive as 2.0.
@@ -272,21 +289,6 @@ def _choices(kind: Kind, language: Language = "en") -> list[tuple[str, str]]:
     """Labels and values of an option whose values are models, as they are now."""
     labels = _OTHERS[kind] | {model.name: model.label for model in models(kind)}
     return [(translated(labels[value], language), value) for value in option_values(kind)]
-
-
-def _group(title: str) -> gr.Accordion:
-    return gr.Accordion(title, open=False)
-
-
-def _share(value: float, label: str, info: str) -> gr.Slider:
-    """For a strength from 0 to 1."""
-    return gr.Slider(0, 1, value=value, step=0.05, label=label, info=info)
-
-
-def _switch(value: Switch, label: str, info: str) -> gr.Radio:
-    """For a step that is off or chosen automatically."""
-    choices = [(text("Off"), "off"), (text("Automatic"), "auto")]
-    return gr.Radio(choices, value=value, label=label, info=info)
 
 
 def _as_sent(payload: Any) -> Any:

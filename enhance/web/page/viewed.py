@@ -70,6 +70,8 @@ def view_of(batch: Batch, language: Language) -> dict[str, Any]:
         download=_url(version.file) if version else "",
         filename=version.file.name if version else "",
         share=f"{_preview(batch, index)}/before_after.jpg" if version else "",
+        marks=_url(version.marks) if version else "",
+        sensitivity=version.options.repair_sensitivity if version else 0.5,
         draft=version is None and entry.draft is not None,
         **(_strengths(entry, version) if version and version.layers else {}),
     )

@@ -184,6 +184,81 @@ part("strengths").addEventListener("change", () => {
   trigger("release", chosen);
 });
 
+// --- Marks: what was repaired, and a brush that changes it ---
+
+const strokes = part("strokes");
+let marked = false; // the marks are shown, and the tools that change them
+let brush = null; // "true": it marks, "false": it removes marks, null: it is put down
+let drawing = null; // the stroke that is being drawn
+
+function showMarks(on) {
+  marked = on && Boolean(value.marks);
+  for (const name of ["marks", "strokes", "tools"]) part(name).toggleAttribute("hidden", !marked);
+  if (marked) part("marks").src = value.marks; // loaded only now
+  part("reveal").setAttribute("aria-expanded", marked);
+  takeBrush(marked ? brush : null);
+}
+
+function takeBrush(kind) {
+  brush = kind;
+  stage.classList.toggle("brushing", brush !== null);
+  part("paint").setAttribute("aria-pressed", brush === "true");
+  part("erase").setAttribute("aria-pressed", brush === "false");
+}
+
+/** Set Python's marks; what was drawn over other ones goes. */
+function drawMarks() {
+  if (strokes.dataset.over !== value.marks) strokes.replaceChildren();
+  strokes.dataset.over = value.marks;
+  strokes.setAttribute("viewBox", `0 0 ${value.width} ${value.height}`);
+  part("sensitivity").value = value.sensitivity;
+  part("reveal").hidden = !value.marks;
+  showMarks(marked);
+  drawn();
+}
+
+/** Begin a stroke at a spot of the stage. The brush is as wide on the screen at every zoom. */
+function stroke(spot) {
+  const line = document.createElementNS(strokes.namespaceURI, "polyline");
+  line.dataset.on = brush;
+  line.style.strokeWidth = Math.ceil(part("size").value / frame().size);
+  strokes.append(line);
+  extend(line, spot);
+  extend(line, spot); // a single point would not be drawn
+  drawn();
+  return line;
+}
+
+function extend(line, spot) {
+  const [x, y] = under(spot);
+  const point = `${Math.round(x * value.width)},${Math.round(y * value.height)}`;
+  line.setAttribute("points", `${line.getAttribute("points") ?? ""} ${point}`.trim());
+}
+
+function drawn() {
+  for (const name of ["undo", "repair"]) part(name).disabled = !strokes.children.length;
+}
+
+part("reveal").addEventListener("click", () => showMarks(!marked));
+part("paint").addEventListener("click", () => takeBrush(brush === "true" ? null : "true"));
+part("erase").addEventListener("click", () => takeBrush(brush === "false" ? null : "false"));
+part("undo").addEventListener("click", () => {
+  strokes.lastChild?.remove();
+  drawn();
+});
+part("repair").addEventListener("click", () => {
+  trigger("submit", {
+    strokes: [...strokes.children].map((line) => ({
+      points: line.getAttribute("points"),
+      width: Number(line.style.strokeWidth),
+      on: line.dataset.on === "true",
+    })),
+  });
+});
+part("find").addEventListener("click", () => {
+  trigger("submit", { sensitivity: Number(part("sensitivity").value) });
+});
+
 // --- What Python sends ---
 
 /** The <img> of one side, ready to be painted; null if its file cannot be shown. */
@@ -230,6 +305,7 @@ async function show(next) {
   describe();
   drawFaces();
   drawStrengths();
+  drawMarks();
   draw();
 }
 
@@ -344,6 +420,9 @@ stage.addEventListener("pointerdown", (event) => {
   const line = divider.contains(event.target) && !pointers.size;
   pointers.set(event.pointerId, spotOf(event));
   take(line);
+  drawing?.remove(); // two fingers zoom
+  drawing = brush === null || line || pointers.size > 1 ? null : stroke(spotOf(event));
+  if (drawing) stage.setPointerCapture(event.pointerId);
 });
 
 stage.addEventListener("pointermove", (event) => {
@@ -351,6 +430,7 @@ stage.addEventListener("pointermove", (event) => {
   if (!event.buttons) return release(event); // it was released outside
   pointers.set(event.pointerId, spotOf(event));
   const spot = middle();
+  if (drawing) return extend(drawing, spot);
   if (!grip.moving && Math.hypot(spot[0] - grip.spot[0], spot[1] - grip.spot[1]) < SLACK) return;
   grip.moving = true;
   // Captured only now, because a press without movement is a click on what lies under it.
@@ -362,6 +442,7 @@ stage.addEventListener("pointermove", (event) => {
 });
 
 function release(event) {
+  drawing = null;
   if (pointers.delete(event.pointerId) && pointers.size) take(false); // one finger of two is left
 }
 for (const end of ["pointerup", "pointercancel", "pointerleave"]) {
@@ -375,7 +456,7 @@ stage.addEventListener("wheel", (event) => {
 }, { passive: false });
 
 stage.addEventListener("dblclick", (event) => {
-  if (event.target.closest("button, .divider")) return;
+  if (event.target.closest("button, .divider") || brush !== null) return;
   if (scale === null) zoom(1, spotOf(event));
   else fit();
 });
@@ -403,6 +484,7 @@ root.addEventListener("keydown", (event) => {
     1: actual,
     f: () => showFaces(!outlined && value.faces.length > 0),
     s: () => showStrengths(!weighing),
+    m: () => showMarks(!marked),
     "?": () => part("keys").togglePopover(),
     Escape: document.fullscreenElement === root && (() => document.exitFullscreen()),
   }[event.key.length === 1 ? event.key.toLowerCase() : event.key];

@@ -1,13 +1,15 @@
 """The viewer of enhanced photos: before and after, zoom, face switches, keyboard control.
 
-One HTML widget, drawn in the browser by `viewer.js` from plain values. It sends five events, each
+One HTML widget, drawn in the browser by `viewer.js` from plain values. It sends six events, each
 with an object whose fields a listener reads from its `gr.EventData`:
 
 - `select` `{index}`: show another photo, by its index (from 0);
 - `edit` `{face, on}`: show a face, by its index in `View.faces`, restored or as in the photo;
 - `input` `{left, right}`: compare other versions, by their keys;
 - `expand` `{}`: the strength sliders were opened, for which `View.layers` is needed;
-- `release` `{weight, background_weight}`: the strengths that were chosen, in 0..1.
+- `release` `{weight, background_weight}`: the strengths that were chosen, in 0..1;
+- `submit` `{strokes}` or `{sensitivity}`: repair the photo again, with marks that were changed
+  with a brush (see `brush`), or with those that are found at another sensitivity, in 0..1.
 
 Zoom, position and divider are kept in the browser and survive a new value for the same photo.
 """
@@ -42,6 +44,14 @@ WORDS = {
     "strength": text("Strength"),
     "face_strength": text("Faces"),
     "background_strength": text("Background"),
+    "marks": text("Marks"),
+    "paint": text("Mark damage"),
+    "erase": text("Remove marks"),
+    "brush": text("Brush size"),
+    "undo": text("Undo"),
+    "repair": text("Repair again"),
+    "sensitivity": text("Sensitivity"),
+    "find": text("Find damage again"),
     "previous": text("Previous photo"),
     "next": text("Next photo"),
     "left": text("Version on the left"),
@@ -55,6 +65,7 @@ WORDS = {
     "key_fit": text("Whole photo, or 100%"),
     "key_faces": text("Show or hide the faces"),
     "key_strength": text("Show or hide the strengths"),
+    "key_marks": text("Show or hide what was repaired"),
     "preview": text("Preview"),
     "loading": text("Loading …"),
     "failed": text("This picture cannot be loaded. Enhance the photo again."),
@@ -114,6 +125,10 @@ class View:
     layers: tuple[str, ...] = ()
     """URLs from bottom to top: the photo, the cleaned background, the faces; empty until requested
     with `expand`"""
+    marks: str = ""
+    """URL of a picture of what was repaired; empty if that was not asked for"""
+    sensitivity: float = 0.5
+    """with which the marks were found, 0..1"""
     draft: bool = False
     """`after` is a quick preview"""
 

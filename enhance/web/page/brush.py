@@ -1,0 +1,65 @@
+"""Marks that a person changes in the viewer: what it sends is checked, as anyone can send it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from enhance.errors import OptionsError
+from enhance.i18n import say
+from enhance.options import Options
+from enhance.repair.marks import Stroke
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry, Version
+from enhance.web.page.widgets import share_of
+
+_POINTS = 20_000  # of all strokes together
+_FARTHEST = 1_000_000  # pixels
+_WIDEST = 1000
+
+
+def remarked(batch: Batch, entry: Entry, version: Version, sent: dict[str, Any]) -> Options:
+    """Change the marks of a photo with the strokes that were sent, or have damage found anew at the
+    sensitivity that was sent. Returns the options to enhance the photo with again: the version's.
+
+    Raises EnhanceError if what was sent cannot be used.
+    """
+    if "strokes" in sent:
+        scale = version.report.source_size[0] / version.report.output_size[0]
+        batch.mark(entry, strokes_of(sent["strokes"], scale))
+        return version.options
+    entry.marks = None
+    sensitivity = share_of(sent.get("sensitivity"))
+    return replace(version.options, repair_sensitivity=-1.0 if sensitivity is None else sensitivity)
+
+
+def strokes_of(sent: object, scale: float) -> list[Stroke]:
+    """The strokes that a browser sent: a list of {points: "x,y x,y …", width, on}, in whole pixels
+    of the result. scale: of the photo relative to the result.
+
+    Raises OptionsError if they are anything else, or too many.
+    """
+    try:
+        strokes = [_stroke(one, scale) for one in sent]  # type: ignore[attr-defined]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        strokes = []
+    if not strokes or sum(len(stroke.points) for stroke in strokes) > _POINTS:
+        raise OptionsError(say("These marks cannot be used. Draw fewer of them at once."))
+    return strokes
+
+
+def _stroke(sent: dict[str, object], scale: float) -> Stroke:
+    width = sent["width"]
+    if not isinstance(width, int | float) or not 0 < width <= _WIDEST:
+        raise ValueError("not a brush")
+    points = tuple(_point(text, scale) for text in str(sent["points"]).split())
+    if not points:
+        raise ValueError("nothing is drawn")
+    return Stroke(points, width * scale, bool(sent["on"]))
+
+
+def _point(text: str, scale: float) -> tuple[float, float]:
+    x, y = map(int, text.split(","))
+    if max(abs(x), abs(y)) > _FARTHEST:
+        raise ValueError("far outside of any photo")
+    return x * scale, y * scale

@@ -21,7 +21,7 @@ from enhance.files import numbered
 from enhance.layers import repaste, separated
 from enhance.limits import Limits
 from enhance.options import Options
-from enhance.records import Failure, Result, Source
+from enhance.records import Failure, Result
 from enhance.reports import Outcome
 from enhance.web.batches.batch_files import BatchFiles
 from enhance.web.batches.entries import Entry, Version
@@ -66,6 +66,7 @@ class Batch:
     _jobs: list[_Job] = field(default_factory=list)
     _taking: threading.Lock = field(default_factory=threading.Lock)
     _later: tuple[Options, ...] = ()
+    _names: dict[str, Entry] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.files = BatchFiles(self.folder)
@@ -102,7 +103,7 @@ class Batch:
             if self._slow(entry, options):
                 jobs.append(_Job(entry, options, draft=True))
             jobs.append(_Job(entry, options))
-        sources = [Source(j.entry.source.path, j.entry.source.name, j.draft) for j in jobs]
+        sources = [replace(job.entry.source, draft=job.draft) for job in jobs]
         with self._taking:
             self._jobs = jobs
             self._later = tuple(later)
@@ -216,14 +217,10 @@ class Batch:
             log.exception("a result could not be saved")
             raise NotSaved.because(entry.source.name, error) from error
 
-    def archive(self) -> list[tuple[Path, str]]:
-        """The files of the results so far, each with a name that is unique in the archive."""
+    def archive(self) -> list[Path]:
+        """The files of the results so far, whose names are unique."""
         self.touched = time.monotonic()  # sending the archive takes a while
-        files: dict[str, tuple[Path, str]] = {}  # by case-folded name
-        for path in (entry.version.file for entry in self.finished if entry.version):
-            name = next(one for one in numbered(path.name) if one.casefold() not in files)
-            files[name.casefold()] = path, name
-        return list(files.values())
+        return [entry.version.file for entry in self.finished if entry.version]
 
     def outcomes(self) -> list[Outcome]:
         """The outcome of every photo that has one."""
@@ -257,7 +254,8 @@ class Batch:
         version = None
         if isinstance(record, Result):
             try:
-                version = self.files.version(job.options, record)
+                name = self._unique(job.entry, record.filename)
+                version = self.files.version(job.options, record, name)
                 self.files.show_source(job.entry, record.views)
             except OSError as error:
                 log.exception("a result could not be saved")
@@ -266,6 +264,11 @@ class Batch:
             if self._jobs is jobs:  # else `begin` was called while this was saved; it is made anew
                 self._finish(job.entry, record, version)
                 self._mark_running()
+
+    def _unique(self, entry: Entry, filename: str) -> str:
+        """The name with a number added if a result of another photo has it."""
+        owner = self._names.setdefault  # by case-folded name, as some systems ignore case
+        return next(n for n in numbered(filename) if owner(n.casefold(), entry) is entry)
 
     def _finish(self, entry: Entry, record: Result | Failure, version: Version | None) -> None:
         self.metrics.count(record)

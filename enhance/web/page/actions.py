@@ -21,7 +21,7 @@ from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.page.presets import PRESETS
+from enhance.web.page.presets import PRESETS, preset_for
 from enhance.web.page.results_panel import ResultsPanel, batch_of
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.widgets import Sent, Shown, browser_state, paths_of
@@ -154,7 +154,8 @@ class Actions:
         settings if they are none."""
         batch, language = self._found(key, request)
         entry = batch.looked_at
-        wanted = dict.fromkeys([*PRESETS.values(), self._options(language, values)])
+        current = self._options(language, values)
+        wanted = dict.fromkeys([*(preset_for(name, current) for name in PRESETS), current])
         tried = {version.options for version in entry.versions} if entry else set()
         options = [each for each in wanted if each not in tried]
         return self._work_on(batch, [entry] if entry else [], options, ticket, request)

@@ -6,36 +6,29 @@ from typing import Any
 
 import gradio as gr
 
-from enhance.catalogue import models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import say
-from enhance.model_spec import FOLDER_KINDS, Kind
-from enhance.options import LONGEST_SIDE, UPSCALES, Options, Switch
-from enhance.web.language import Language, text, translated
+from enhance.model_spec import FOLDER_KINDS
+from enhance.name_pattern import LONGEST
+from enhance.options import LONGEST_SIDE, UPSCALES, Options
+from enhance.web.language import Language, text
+from enhance.web.page.option_widgets import group, model_choices, share, switch
 
 DEFAULTS = Options()
-
-# Labels of the values that are no models.
-_OTHERS: dict[Kind, dict[str, str]] = {
-    "restorer": {"auto": text("Best available"), "none": text("Do not restore faces")},
-    "background": {"auto": text("Automatic")},
-    "detector": {},
-    "masker": {},
-}
 
 
 class Settings:
     """A widget for each option, drawn on construction; `names` and `widgets` correspond."""
 
     def __init__(self) -> None:
-        with _group(text("Faces")):
+        with group(text("Faces")):
             restorer = gr.Dropdown(
-                _choices("restorer"),
+                model_choices("restorer"),
                 value=DEFAULTS.restorer,
                 label=text("Faces"),
                 info=text("The model that restores faces."),
             )
-            weight = _share(
+            weight = share(
                 DEFAULTS.weight,
                 text("Strength"),
                 text("0 keeps the original faces, 1 uses the restored ones."),
@@ -59,13 +52,13 @@ class Settings:
                 label=text("Face colours"),
             )
             detector = gr.Radio(
-                _choices("detector"),
+                model_choices("detector"),
                 value=DEFAULTS.detector,
                 label=text("Face detector"),
                 info=text("GFPGAN itself uses ResNet-50."),
             )
             masker = gr.Radio(
-                _choices("masker"),
+                model_choices("masker"),
                 value=DEFAULTS.masker,
                 label=text("Face blending"),
                 info=text("GFPGAN itself uses ParseNet, which leaves hair untouched."),
@@ -86,14 +79,14 @@ class Settings:
                 label=text("Smallest face"),
                 info=text("In pixels of the original photo."),
             )
-        with _group(text("Background")):
+        with group(text("Background")):
             background = gr.Dropdown(
-                _choices("background"),
+                model_choices("background"),
                 value=DEFAULTS.background,
                 label=text("Background"),
                 info=text("How everything around the faces is enlarged."),
             )
-            background_weight = _share(
+            background_weight = share(
                 DEFAULTS.background_weight,
                 text("Background strength"),
                 text("0 keeps the background's grain, 1 removes it."),
@@ -115,28 +108,28 @@ class Settings:
                 label=text("Tile size"),
                 info=text("Smaller tiles need less memory but take longer."),
             )
-        with _group(text("Old photos")):
-            repair = _switch(
+        with group(text("Old photos")):
+            repair = switch(
                 DEFAULTS.repair,
                 text("Repair damage"),
                 text("Finds scratches, creases, dust and specks, and fills them in."),
             )
-            repair_sensitivity = _share(
+            repair_sensitivity = share(
                 DEFAULTS.repair_sensitivity,
                 text("Sensitivity of the repair"),
                 text("0 repairs only what is certainly damage, 1 what is likely to be."),
             )
-            tone = _switch(
+            tone = switch(
                 DEFAULTS.tone,
                 text("Restore faded colours"),
                 text("Undoes the fading and the colour cast of old prints."),
             )
-            tone_strength = _share(
+            tone_strength = share(
                 DEFAULTS.tone_strength,
                 text("Strength of colour restoration"),
                 text("0 leaves the colours as they are, 1 undoes their fading wholly."),
             )
-        with _group(text("Size and file")):
+        with group(text("Size and file")):
             upscale = gr.Slider(
                 min(UPSCALES),
                 max(UPSCALES),
@@ -181,6 +174,17 @@ class Settings:
                 label=text("Metadata (date, camera, location)"),
                 info=text("What the photo's file contains besides the image."),
             )
+            name = gr.Textbox(
+                value=DEFAULTS.name,
+                max_length=LONGEST,
+                max_lines=1,
+                label=text("File name"),
+                info=text(
+                    "{stem} is the photo's name, {index} its number. You can also use {upscale}, "
+                    "{restorer} and {background}."
+                ),
+            )
+            self.example = gr.HTML(elem_id="name_example")
         self._by_name = {
             "upscale": upscale,
             "longer_side": longer_side,
@@ -204,6 +208,7 @@ class Settings:
             "format": format_,
             "quality": quality,
             "metadata": metadata,
+            "name": name,
         }
         # Options say what a model may be, with the models folder as it is then.
         for kind in FOLDER_KINDS:
@@ -228,7 +233,7 @@ class Settings:
         options, or as they are, and the models that there are now."""
         values = {name: {"value": getattr(options, name)} for name in self._by_name if options}
         models: dict[str, Any] = {
-            name: {"choices": _choices(name, language)} for name in FOLDER_KINDS
+            name: {"choices": model_choices(name, language)} for name in FOLDER_KINDS
         }
         return [gr.update(**values.get(name, {}), **models.get(name, {})) for name in self._by_name]
 
@@ -240,6 +245,8 @@ class Settings:
         named = dict(zip(self._by_name, values, strict=True))
         if named["longer_side"] is None:  # the field is empty
             named["longer_side"] = 0
+        if named["name"] == "":
+            named["name"] = DEFAULTS.name
         for name, widget in self._by_name.items():
             if isinstance(widget, gr.Checkbox):
                 named[name] = bool(named[name])
@@ -266,27 +273,6 @@ class Settings:
                 )
             named[name] = int(named[name])
         return Options(**named)
-
-
-def _choices(kind: Kind, language: Language = "en") -> list[tuple[str, str]]:
-    """Labels and values of an option whose values are models, as they are now."""
-    labels = _OTHERS[kind] | {model.name: model.label for model in models(kind)}
-    return [(translated(labels[value], language), value) for value in option_values(kind)]
-
-
-def _group(title: str) -> gr.Accordion:
-    return gr.Accordion(title, open=False)
-
-
-def _share(value: float, label: str, info: str) -> gr.Slider:
-    """For a strength from 0 to 1."""
-    return gr.Slider(0, 1, value=value, step=0.05, label=label, info=info)
-
-
-def _switch(value: Switch, label: str, info: str) -> gr.Radio:
-    """For a step that is off or chosen automatically."""
-    choices = [(text("Off"), "off"), (text("Automatic"), "auto")]
-    return gr.Radio(choices, value=value, label=label, info=info)
 
 
 def _as_sent(payload: Any) -> Any:

@@ -13,7 +13,16 @@ from enhance.name_pattern import TOKENS
 from enhance.options import Options
 from enhance.photos import expected_extension, output_stem, result_stem
 
-NAMES = ("photo.jpg", "../../etc/passwd", "CON.png", "", "\0", "a" * 300, "é" * 200, "日" * 99)
+NAMES: tuple[str, ...] = (
+    "photo.jpg",
+    "../../etc/passwd",
+    "CON.png",
+    "",
+    "\0",
+    "a" * 300,
+    "é" * 200,
+    "日" * 99,
+)
 NAMES += (
     "caf\udce9.jpg",
     "<b>x</b>.png",

@@ -312,7 +312,7 @@ def test_whole_numbers_are_asked_for() -> None:
     odd_ones: tuple[object, ...] = (math.nan, math.inf, 10**400, -1, "2", None, [], {})
     for place, name in enumerate(settings.names):
         for odd in odd_ones if name != "only_restore_blurred" else ():
-            if (name, odd) == ("longer_side", None):
+            if (name, odd) in (("longer_side", None), ("name", "2")):
                 continue
             values = [widget.value for widget in settings.widgets]
             values[place] = odd

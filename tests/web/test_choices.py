@@ -75,11 +75,13 @@ def test_results_are_named_by_a_pattern(page: Page) -> None:
     open_settings(page, "Size and file")
     expect(example).to_have_text("small_portrait.jpg → small_portrait_enhanced.jpg")
     field = page.get_by_label("File name")
-    field.fill("{index} {stem}/{upscale}")
+    field.press("End")
+    field.press_sequentially("/")
     expect(example).to_contain_text("must not contain /")
     page.click("#enhance")
     expect(page.locator(".toast-body")).to_contain_text("must not contain /")
     field.fill("{index} {stem}@{upscale}x")
+    field.press("Tab")
     expect(example).to_have_text("small_portrait.jpg → 001 small_portrait@2x.jpg")
     choose(page, "Quick look")
     expect(example).to_have_text("small_portrait.jpg → 001 small_portrait@1x.jpg")
@@ -92,6 +94,7 @@ def test_results_are_named_by_a_pattern(page: Page) -> None:
     with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.namelist()[:2] == ["001 small_portrait@1x.jpg", "002 old_print@1x.jpg"]
     field.fill("")
+    field.press("Tab")
     expect(example).to_have_text("small_portrait.jpg → small_portrait_enhanced.jpg")
 
 

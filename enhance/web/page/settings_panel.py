@@ -103,8 +103,10 @@ class SettingsPanel:
             **changed
         )
         # Only a person's input, because a preset changes many widgets, not all at the same moment.
+        # A text's input event misses what is pasted or deleted, so leaving the field counts, too.
+        left = [widget.blur for widget in remembered if isinstance(widget, gr.Textbox)]
         gr.on(
-            [files.change, *(widget.input for widget in remembered)],
+            [files.change, *(widget.input for widget in remembered), *left],
             trigger_mode="always_last",
             **changed,
         )

@@ -27,6 +27,7 @@ def moments(page: Page, photos: list[Path], to: Path, name: str) -> None:
     """Four pictures, the last two of the whole page."""
 
     def take(moment: str, *, full: bool = False) -> None:
+        page.evaluate("scrollTo(0, 0)")
         wait_for_pictures(page)
         page.screenshot(path=to / f"{name}_{moment}.jpg", quality=80, full_page=full)
 

@@ -198,9 +198,9 @@ class SettingsPanel:
                 continue  # nothing to choose, only what the presets are left for
             shown = f"{translated(label, language)}\n{translated(ABOUT[key], language)}"
             seconds = self._estimator.seconds(sizes, PRESETS[key]) if key in PRESETS else None
-            if sizes and seconds is not None:
-                shown += f"\n{translated(readable(seconds), language)}"
-            choices.append((shown, key))
+            known = sizes and seconds is not None
+            cost = translated(readable(seconds), language) if known else "\u00a0"
+            choices.append((f"{shown}\n{cost}", key))  # always a line, so that nothing moves
         return gr.update(choices=choices, value=name)
 
     def _example(self, paths: list[Path], sizes: list[tuple[int, int]], options: Options) -> str:

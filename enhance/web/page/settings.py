@@ -180,8 +180,8 @@ class Settings:
                 max_lines=1,
                 label=text("File name"),
                 info=text(
-                    "{stem} is the photo's name, {index} its number. You can also use {upscale}, "
-                    "{restorer} and {background}."
+                    "For photos that are enhanced from now on. {stem} is the photo's name, "
+                    "{index} its number; also {upscale}, {restorer} and {background}."
                 ),
             )
             self.example = gr.HTML(elem_id="name_example")

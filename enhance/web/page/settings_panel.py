@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _PROGRESS = gr.Progress()
 _TO_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
 _SLOW = 8  # seconds; a photo that takes longer gets a quick preview first
+_SESSIONS = 1000  # whose changes are counted
 _READERS = 2  # photos whose headers are read at once; more would block the rest of the page
 
 
@@ -46,6 +47,7 @@ class SettingsPanel:
         self._may_download = may_download
         self._estimator = estimator
         self._readers = CapacityLimiter(_READERS)
+        self._asked: dict[str, int] = {}  # how often each session's settings have changed
         self.preset = gr.Radio(
             [(f"{label}\n{ABOUT[name]}", name) for name, label in LABELS.items()],
             value="portrait",
@@ -141,11 +143,18 @@ class SettingsPanel:
 
     async def _changed(self, request: gr.Request, files: Sent, drafts: bool, *values: Any) -> Shown:
         """Show the cost and the missing models of the current settings, and remember them."""
+        session = str(request.session_hash)
+        asked = self._asked.pop(session, 0) + 1
+        self._asked[session] = asked  # as the newest one
+        if len(self._asked) > _SESSIONS:
+            del self._asked[next(iter(self._asked))]
         paths = paths_of(files)
         sizes = await to_thread.run_sync(_sizes, paths, limiter=self._readers)
-        return await to_thread.run_sync(
+        shown = await to_thread.run_sync(
             self._chosen, language_of(request), paths, sizes, drafts, values
         )
+        # An answer that waited for the models must not replace that to a later question.
+        return shown if self._asked.get(session) == asked else {self._estimate: gr.skip()}
 
     def _chosen(
         self,
@@ -198,9 +207,10 @@ class SettingsPanel:
                 continue  # nothing to choose, only what the presets are left for
             shown = f"{translated(label, language)}\n{translated(ABOUT[key], language)}"
             seconds = self._estimator.seconds(sizes, PRESETS[key]) if key in PRESETS else None
-            known = sizes and seconds is not None
-            cost = translated(readable(seconds), language) if known else "\u00a0"
-            choices.append((f"{shown}\n{cost}", key))  # always a line, so that nothing moves
+            cost = "\u00a0"  # always a line, so that nothing moves
+            if sizes and seconds is not None:
+                cost = translated(readable(seconds), language)
+            choices.append((f"{shown}\n{cost}", key))
         return gr.update(choices=choices, value=name)
 
     def _example(self, paths: list[Path], sizes: list[tuple[int, int]], options: Options) -> str:

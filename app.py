@@ -31,6 +31,7 @@ from enhance.web.batches.store import KEEP_SECONDS, BatchStore
 from enhance.web.language import MIDDLEWARE, text
 from enhance.web.log import start_log
 from enhance.web.page.page import CSS, Page
+from enhance.web.page.theme import THEME
 from enhance.web.server.middleware import Guard
 from enhance.web.server.routes import routes
 from enhance.weights.download import fetch
@@ -155,7 +156,7 @@ def main() -> None:
         enable_monitoring=False,
         run_history=False,
         footer_links=["api"],
-        theme=gr.themes.Default(),
+        theme=THEME,
         css=CSS,
         ssr_mode=False,
         pwa=True,  # installable

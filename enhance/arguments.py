@@ -40,6 +40,8 @@ _HELP = {
     "format": "format of the results; same: that of each photo",
     "quality": "quality of JPEG, WebP, HEIC and AVIF, 1..100",
     "metadata": "EXIF, XMP and IPTC; no-location: everything but where the photo was taken",
+    "name": "pattern for the results' names, without extension; may contain {stem}, {index}, "
+    "{upscale}, {restorer}, {background}",
 }
 
 

@@ -105,6 +105,11 @@ def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Ph
     out = find_folder(wanted.out)
     if "photos" in wanted:
         return named(wanted.photos), out
+    if wanted.shard.count > 1 and ("{stem}" not in wanted.name or "{index}" in wanted.name):
+        raise ValueError(
+            "with --shard, --name must contain {stem} and not {index}, which would name photos of "
+            "different parts alike."
+        )
     source = find_folder(wanted.source)
     with show.bar(" photos", doing="listing") as bar:
         return open_photos(source, out, wanted.shard, bar.update, limits), out

@@ -59,7 +59,7 @@ class Estimator:
         info = self._info()
         if info is None:
             return None
-        options, _ = resolve(options, info.device)
+        options = self.resolved(options)
         background = self._cost(options.background)
         steps = sum(self._cost(step) for step in _STEPS if getattr(options, step) not in ("off", 0))
         restorer = self._cost(options.restorer) * faces
@@ -69,6 +69,11 @@ class Estimator:
             cost = background * min(photo, output) + steps * photo + restorer
             seconds += cost * info.pixel_seconds + self._per_output_megapixel * output / 1e6
         return seconds
+
+    def resolved(self, options: Options) -> Options:
+        """The options without "auto"; until the models are loaded, as they would be on a CPU."""
+        info = self._info()
+        return resolve(options, info.device if info else "cpu")[0]
 
     def learn(self, report: Report) -> None:
         """Add a finished photo's stages to the running means."""

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from enhance.catalogue import models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import Sentence, say
+from enhance.name_pattern import USUAL_NAME, check_pattern
 
 FaceChoice = Literal["all", "largest", "center"]
 OutputFormat = Literal["same", "jpeg", "png", "webp"]
@@ -71,6 +72,9 @@ class Options:
     quality: JPEG/WebP/HEIC/AVIF quality, 1..100.
     metadata: "keep" keeps EXIF, XMP and IPTC, "no-location" removes where the photo was taken,
         "strip" removes all of it.
+    name: pattern for the names of the results, without extension. In it {stem} stands for the
+        photo's name, {index} for its position in the batch from 001, {upscale}, {restorer} and
+        {background} for what was used.
     """
 
     upscale: float = 2
@@ -97,6 +101,7 @@ class Options:
     format: OutputFormat = "same"
     quality: int = 95
     metadata: Metadata = "keep"
+    name: str = USUAL_NAME
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(width, height) of the result for a photo of `size`."""
@@ -182,3 +187,4 @@ class Options:
             1 <= self.quality <= 100,
             say("quality must be between 1 and 100, not {value}.", value=self.quality),
         )
+        check_pattern(self.name)

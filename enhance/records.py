@@ -39,12 +39,14 @@ class Source:
     """A photo that has not been decoded yet: the file at `path`, which its owner calls `name`.
 
     draft: make a small, quick version, to be shown until the full one is ready.
+    number: its position in the batch, from 1, in case the result is named by it.
     marks: what to repair (see `enhance.repair.marks`), where a person has said so.
     """
 
     path: Path
     name: str
     draft: bool = False
+    number: int = 1
     marks: bytes | None = None
 
     @classmethod
@@ -180,7 +182,7 @@ class Views:
 class Result:
     """An enhanced and encoded photo.
 
-    filename: the photo's name with a suffix, valid on every system; not unique in a batch.
+    filename: made by the options' pattern, valid on every system; not unique in a batch.
     views: None unless requested.
     layers: what `enhance.layers.repaste` needs to switch faces off and on again; None unless
         requested, for a draft, and if no model changed anything.

@@ -27,33 +27,34 @@ def main() -> None:
 
 def desktop(browser: Browser, server: Server) -> None:
     """Two pictures: while photos come in, and the viewer with outlined faces."""
-    page = _open(browser, server, 1280, 1250, locale="en-US", color_scheme="light")
+    page = open_page(browser, server, 1280, 1250, locale="en-US", color_scheme="light")
     drop(page, PORTRAIT, GROUP, PRINT, SMALL)
     page.click("#enhance")
     expect(page.locator(THUMBNAILS)).to_have_count(2)
-    _wait_for_pictures(page)
+    wait_for_pictures(page)
     page.screenshot(path=DOCS / "page.jpg", quality=85)
     finish(page, 4)
     page.locator("#gallery button.thumbnail-lg").nth(1).click()
     expect(page.locator("#viewer .name")).to_have_text(GROUP.name)
     page.click("#viewer button.outlines")
-    _wait_for_pictures(page)
+    wait_for_pictures(page)
     page.locator("#viewer").screenshot(path=DOCS / "faces.jpg", quality=85)
 
 
 def phone(browser: Browser, server: Server) -> None:
     """The same page, 390 px wide, dark."""
-    page = _open(browser, server, 390, 844, locale="en-US", color_scheme="dark")
+    page = open_page(browser, server, 390, 844, locale="en-US", color_scheme="dark")
     drop(page, PORTRAIT, SMALL)
     page.click("#enhance")
     finish(page, 2)
-    _wait_for_pictures(page)
+    wait_for_pictures(page)
     page.locator("#status").scroll_into_view_if_needed()
     page.evaluate("document.querySelector('#gallery').scrollIntoView()")
     page.screenshot(path=DOCS / "phone.jpg", quality=85)
 
 
-def _open(browser: Browser, server: Server, width: int, height: int, **settings: str) -> Page:
+def open_page(browser: Browser, server: Server, width: int, height: int, **settings: str) -> Page:
+    """The page in a window of this size."""
     context = browser.new_context(
         viewport={"width": width, "height": height},
         **settings,  # type: ignore[arg-type]
@@ -64,7 +65,8 @@ def _open(browser: Browser, server: Server, width: int, height: int, **settings:
     return page
 
 
-def _wait_for_pictures(page: Page) -> None:
+def wait_for_pictures(page: Page) -> None:
+    """Until all pictures in the page are loaded and drawn."""
     page.wait_for_function("[...document.images].every((image) => image.complete)")
     page.wait_for_timeout(500)
 

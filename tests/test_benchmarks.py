@@ -38,6 +38,13 @@ def test_streaming(tmp_path: Path) -> None:
     assert "| concurrency | first, s |" in (tmp_path / "printed").read_text("utf-8")
 
 
+def test_paint(tmp_path: Path) -> None:
+    painted, moved = measured("paint", tmp_path, "--against", ".")
+    assert [row["tree"] for row in painted] == ["this", "the other"]
+    assert all(row["first paint, ms"] > 0 for row in painted)
+    assert [row["width"] for row in moved] == [1400]
+
+
 def test_fairness(tmp_path: Path) -> None:
     through_api, at_page = measured("fairness", tmp_path)
     for rows in (through_api, at_page):

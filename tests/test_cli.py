@@ -88,6 +88,18 @@ def test_files_for_people(folder: Path, tmp_path: Path) -> None:
     assert visible(out) == ["a_enhanced.webp", "deeper_enhanced.webp"]
 
 
+def test_results_are_named_by_a_pattern(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = [folder, "-o", out, *PLAIN, "--upscale", 1.5]
+    assert enhance(*arguments, "--name", "{index} {stem}@{upscale}x").returncode == 0
+    assert visible(out) == ["001 a@1.5x.png", "002 b Ä@1.5x.jpg"]
+    assert enhance(*arguments, "--name", "album", "--format", "png").returncode == 0
+    assert visible(out)[2:] == ["album.png", "album_2.png"]
+    wrong = enhance(*arguments, "--name", "{stem}/{index}")
+    assert wrong.returncode == 2
+    assert "A name pattern must not contain /" in wrong.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "side", "factor"),
     [

@@ -19,7 +19,7 @@ FLOORS = (
     {"enhance.files", "enhance.i18n", "enhance.limits", "enhance.upstream", "enhance.version"},
     {"enhance.errors"},
     {"enhance.weights"},
-    {"enhance.model_spec"},
+    {"enhance.model_spec", "enhance.name_pattern"},
     {"enhance.catalogue"},
     {"enhance.environment", "enhance.options", "enhance.records"},
     {"enhance.networks", "enhance.notes", "enhance.photos"},

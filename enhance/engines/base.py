@@ -16,7 +16,7 @@ from enhance.i18n import say
 from enhance.layers import assemble, has_layers, pack
 from enhance.limits import Limits
 from enhance.options import UPSCALES, Options
-from enhance.photos import DECODER, Decoder, output_stem
+from enhance.photos import DECODER, Decoder, result_stem
 from enhance.pipeline import Enhanced
 from enhance.records import EngineInfo, Failure, Photo, Result, Source
 from enhance.repair.marks import as_picture, from_picture
@@ -124,6 +124,7 @@ def prepare(
         format="jpeg",
         quality=_DRAFT_QUALITY,
         metadata="strip",
+        name="{stem}_draft",
     )
 
 
@@ -138,9 +139,9 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
 
 
 def finish(
-    index: int, photo: Photo, options: Options, enhanced: Enhanced, *, viewed: bool
+    index: int, number: int, photo: Photo, options: Options, enhanced: Enhanced, *, viewed: bool
 ) -> Result:
-    """Paste the faces and encode one photo; `viewed`: see `Engine.run`.
+    """Paste the faces and encode one photo; number: see `Source`, `viewed`: see `Engine.run`.
 
     Raises what encoding raises.
     """
@@ -151,6 +152,13 @@ def finish(
     report = done.report
     if photo.draft:
         report = replace(report, notes=())  # the full version will report them
-    suffix = "draft" if photo.draft else "enhanced"
-    filename = f"{output_stem(photo.name)}_{suffix}.{done.extension}"
+    stem = result_stem(
+        options.name,
+        photo.name,
+        number=number,
+        upscale=report.upscale,
+        restorer=report.restorer,
+        background=report.background,
+    )
+    filename = f"{stem}.{done.extension}"
     return Result(index, photo.name, filename, done.data, report, done.views, layers, marks)

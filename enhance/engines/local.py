@@ -126,7 +126,7 @@ class LocalRun:
         try:
             for index, source, future in enhancing:
                 try:
-                    yield finish(index, *future.result(), viewed=self._viewed)
+                    yield finish(index, source.number, *future.result(), viewed=self._viewed)
                 except (Cancelled, CancelledError):
                     return
                 except (Exception, SystemExit) as error:  # fails this photo, not the whole run

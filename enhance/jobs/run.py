@@ -81,7 +81,7 @@ def work(
                 over(task, task.job, _unread(task, error))
             else:
                 at_work[next(numbers)] = task
-                yield Source(path, task.entry.name)
+                yield Source(path, task.entry.name, number=task.index + 1)
 
     def over(task: _Task, job: Job, record: Result | Failure) -> None:
         saved = _save(results, task, job, replace(record, index=task.index))

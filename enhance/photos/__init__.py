@@ -6,9 +6,9 @@ in worker processes, which call `decode` and `size_of`.
 """
 
 from enhance.photos.decoding import decode, read, size_of
-from enhance.photos.encoding import encode
+from enhance.photos.encoding import encode, expected_extension
 from enhance.photos.formats import EXTENSIONS, browser_shows
-from enhance.photos.names import output_stem
+from enhance.photos.names import output_stem, result_stem
 from enhance.photos.worker_pool import DECODER, Decoder
 
 __all__ = [
@@ -18,7 +18,9 @@ __all__ = [
     "browser_shows",
     "decode",
     "encode",
+    "expected_extension",
     "output_stem",
     "read",
+    "result_stem",
     "size_of",
 ]

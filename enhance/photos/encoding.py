@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import cv2
@@ -71,7 +72,7 @@ def encode(
     Returns the bytes, the file name extension, and notes about what the format could not store.
     """
     notes: list[Sentence] = []
-    kind = _SAME.get(photo.format, photo.format) if wanted == "same" else wanted.upper()
+    kind = _kind(photo.format, wanted)
     if wanted == "same" and photo.format == "GIF":
         notes.append(say("Saved as PNG: GIF supports only 256 colours."))
     height, width = canvas.shape[:2]
@@ -104,6 +105,18 @@ def encode(
     photo = _holdable(photo, kind, notes)
     data = _write(kind, _channels(canvas, alpha, photo.grey), photo, quality)
     return data, writer.extension, tuple(notes)
+
+
+def expected_extension(name: str, wanted: OutputFormat) -> str:
+    """The extension that a photo's result will have, as far as the photo's name tells."""
+    formats = Image.registered_extensions()
+    kind = _kind(formats.get(Path(name).suffix.lower(), "JPEG"), wanted)
+    return _WRITERS[kind].extension
+
+
+def _kind(format: str, wanted: OutputFormat) -> str:
+    """Pillow's name of the format to write for a photo of this format."""
+    return _SAME.get(format, format) if wanted == "same" else wanted.upper()
 
 
 def _holdable(photo: Photo, kind: str, notes: list[Sentence]) -> Photo:

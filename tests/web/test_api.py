@@ -51,6 +51,14 @@ def test_enhance_gives_a_file_and_its_report(client: Client) -> None:
     assert report["ok"] and len(report["faces"]) == 1 and report["restorer"] == "bundled"
 
 
+def test_a_result_is_named_by_a_pattern(client: Client) -> None:
+    photo = handle_file(SAMPLES / "small_portrait.jpg")
+    file, _ = client.predict(photo, upscale=1, name="{stem}@{upscale}x", api_name="/enhance")
+    assert Path(file).name == "small_portrait@1x.jpg"
+    with pytest.raises(AppError, match=r"\{name\} means nothing in a name pattern"):
+        client.predict(photo, name="{name}", api_name="/enhance")
+
+
 def test_each_photo_arrives_before_the_next_one_is_finished(client: Client, server: Server) -> None:
     names = ["blurred_portrait", "old_print", "small_portrait"]
     photos = [handle_file(SAMPLES / f"{name}.jpg") for name in names]

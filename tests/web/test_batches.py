@@ -243,10 +243,28 @@ def test_names_in_the_archive_are_unique(batches: BatchStore, tmp_path: Path) ->
     with closing(batches.engine):
         batch = batches.start([replace(photo, name=name) for name in names], FAST, "one")
         list(batch.records())
-    files = [name for _, name in batch.archive()]
+    files = [path.name for path in batch.archive()]
     assert len({file.casefold() for file in files}) == len(names)
     assert files[:3] == ["a_enhanced.png", "a_enhanced_2.png", "A_enhanced_3.png"]
     assert all(file == Path(file).name and file.endswith(".png") for file in files)
+
+
+def test_a_photo_enhanced_again_keeps_its_name_and_takes_nobody_elses(
+    batches: BatchStore, tmp_path: Path
+) -> None:
+    options = replace(FAST, name="{index} album")
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 2, ".png"), options, "one")
+        list(batch.records())
+        for name in ("{index} album", "001 album", "same", "{stem}"):
+            batch.begin(batch.entries[1:], replace(options, name=name))
+            list(batch.records())
+        batch.begin(batch.entries[:1], replace(options, name="Same"))
+        list(batch.records())
+    first, second = ([version.file.name for version in entry.versions] for entry in batch.entries)
+    assert first == ["001 album.png", "Same_2.png"]
+    assert second == ["002 album.png"] * 2 + ["001 album_2.png", "same.png", "1.png"]
+    assert [path.name for path in batch.archive()] == ["Same_2.png", "1.png"]
 
 
 def test_two_servers_do_not_share_a_folder(batches: BatchStore, tmp_path: Path) -> None:
@@ -294,7 +312,7 @@ def test_whole_numbers_are_asked_for() -> None:
     odd_ones: tuple[object, ...] = (math.nan, math.inf, 10**400, -1, "2", None, [], {})
     for place, name in enumerate(settings.names):
         for odd in odd_ones if name != "only_restore_blurred" else ():
-            if (name, odd) == ("longer_side", None):
+            if (name, odd) in (("longer_side", None), ("name", "2")):
                 continue
             values = [widget.value for widget in settings.widgets]
             values[place] = odd

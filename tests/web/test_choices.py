@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
 from enhance.web.page.presets import PRESETS, preset_of
 from tests.server import Server
-from tests.web.hands import HEADLINE, PICTURES, SMALL, choose, drop, open_settings
+from tests.web.hands import (
+    HEADLINE,
+    PICTURES,
+    PRINT,
+    SMALL,
+    choose,
+    drop,
+    finish,
+    open_settings,
+)
 
 
 def test_presets_are_different_and_known_again() -> None:
@@ -57,6 +67,35 @@ def test_a_link_opens_the_page_with_its_settings(page: Page, server: Server) -> 
     expect(settings.get_by_label("Skip faces that are already sharp")).to_be_checked()
     expect(page.locator("#preset input:checked")).to_have_value("custom")
     page.wait_for_url(re.compile(r"\?upscale=3&only_restore_blurred=True$"))
+
+
+def test_results_are_named_by_a_pattern(page: Page) -> None:
+    example = page.locator("#name_example")
+    drop(page, SMALL, PRINT)
+    open_settings(page, "Size and file")
+    expect(example).to_have_text("small_portrait.jpg → small_portrait_enhanced.jpg")
+    field = page.get_by_label("File name")
+    field.press("End")
+    field.press_sequentially("/")
+    expect(example).to_contain_text("must not contain /")
+    page.click("#enhance")
+    expect(page.locator(".toast-body")).to_contain_text("must not contain /")
+    field.fill("{index} {stem}@{upscale}x")
+    field.press("Tab")
+    expect(example).to_have_text("small_portrait.jpg → 001 small_portrait@2x.jpg")
+    choose(page, "Quick look")
+    expect(example).to_have_text("small_portrait.jpg → 001 small_portrait@1x.jpg")
+    expect(page.locator("#preset input:checked")).to_have_value("fast")
+    page.wait_for_url(re.compile("name=%7Bindex%7D"))
+    page.click("#enhance")
+    finish(page, 2)
+    with page.expect_download() as download:
+        page.click("#zip")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.namelist()[:2] == ["001 small_portrait@1x.jpg", "002 old_print@1x.jpg"]
+    field.fill("")
+    field.press("Tab")
+    expect(example).to_have_text("small_portrait.jpg → small_portrait_enhanced.jpg")
 
 
 def test_the_page_speaks_chinese(browser: Browser, server: Server, corrupt: Path) -> None:

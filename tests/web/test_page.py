@@ -101,7 +101,7 @@ def test_stop_keeps_what_is_finished_and_the_rest_can_go_on(page: Page, tmp_path
 
 
 def test_a_sample_can_be_tried(page: Page) -> None:
-    page.locator("#samples button.gallery-item").first.click()
+    page.locator("#samples button").first.click()
     expect(page.locator("#files")).to_contain_text("blurred_portrait")
     page.click("#enhance")
     finish(page, 1)

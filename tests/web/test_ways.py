@@ -36,6 +36,19 @@ def test_a_folder_is_dropped_anywhere(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#files")).not_to_contain_text("notes")
 
 
+def test_a_folder_is_chosen(page: Page, tmp_path: Path) -> None:
+    inner = tmp_path / "scans" / "album"
+    inner.mkdir(parents=True)
+    copies(inner, 2)
+    for name in ("notes.txt", "._0.jpg"):  # the second is what macOS leaves beside photos
+        (tmp_path / "scans" / name).write_text("no photo")
+    with page.expect_file_chooser() as chooser:
+        page.click("#folder")
+    chooser.value.set_files(tmp_path / "scans")
+    expect(page.locator("#files .file-preview tr")).to_have_count(2)
+    expect(page.locator("#folder")).to_be_hidden()
+
+
 def test_a_picture_is_pasted(page: Page) -> None:
     page.evaluate(
         """async (bytes) => {

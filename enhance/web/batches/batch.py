@@ -67,6 +67,7 @@ class Batch:
     _jobs: list[_Job] = field(default_factory=list)
     _taking: threading.Lock = field(default_factory=threading.Lock)
     _later: tuple[Options, ...] = ()
+    _names: dict[str, Entry] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.files = BatchFiles(self.folder)
@@ -226,14 +227,10 @@ class Batch:
             log.exception("a result could not be saved")
             raise NotSaved.because(entry.source.name, error) from error
 
-    def archive(self) -> list[tuple[Path, str]]:
-        """The files of the results so far, each with a name that is unique in the archive."""
+    def archive(self) -> list[Path]:
+        """The files of the results so far, whose names are unique."""
         self.touched = time.monotonic()  # sending the archive takes a while
-        files: dict[str, tuple[Path, str]] = {}  # by case-folded name
-        for path in (entry.version.file for entry in self.finished if entry.version):
-            name = next(one for one in numbered(path.name) if one.casefold() not in files)
-            files[name.casefold()] = path, name
-        return list(files.values())
+        return [entry.version.file for entry in self.finished if entry.version]
 
     def outcomes(self) -> list[Outcome]:
         """The outcome of every photo that has one."""
@@ -267,7 +264,8 @@ class Batch:
         version = None
         if isinstance(record, Result):
             try:
-                version = self.files.version(job.options, record)
+                name = self._unique(job.entry, record.filename)
+                version = self.files.version(job.options, record, name)
                 self.files.show_source(job.entry, record.views)
             except OSError as error:
                 log.exception("a result could not be saved")
@@ -276,6 +274,11 @@ class Batch:
             if self._jobs is jobs:  # else `begin` was called while this was saved; it is made anew
                 self._finish(job.entry, record, version)
                 self._mark_running()
+
+    def _unique(self, entry: Entry, filename: str) -> str:
+        """The name with a number added if a result of another photo has it."""
+        owner = self._names.setdefault  # by case-folded name, as some systems ignore case
+        return next(n for n in numbered(filename) if owner(n.casefold(), entry) is entry)
 
     def _finish(self, entry: Entry, record: Result | Failure, version: Version | None) -> None:
         self.metrics.count(record)

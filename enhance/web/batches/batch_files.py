@@ -35,9 +35,9 @@ class BatchFiles:
         folder.mkdir()
         return write_bytes(folder / name, data)
 
-    def version(self, options: Options, result: Result) -> Version:
-        """Save a result and its pictures."""
-        file = self.save(result.filename, result.data)
+    def version(self, options: Options, result: Result, name: str) -> Version:
+        """Save a result under this name, and its pictures."""
+        file = self.save(name, result.data)
         layers = self.save("layers", result.layers) if result.layers else None
         restorable = result.report.restored if layers else ()
         marks = self.save("marks.png", result.marks) if result.marks else None

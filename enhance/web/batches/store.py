@@ -104,7 +104,7 @@ class BatchStore:
         except OSError as error:
             log.exception("no folder for a batch could be made")
             raise NoRoom(NO_ROOM) from error
-        entries = [self._entry(source, folder / f"source_{i}") for i, source in enumerate(sources)]
+        entries = [self._entry(source, folder, i) for i, source in enumerate(sources, 1)]
         batch = Batch(
             key=key,
             session=session,
@@ -221,10 +221,10 @@ class BatchStore:
         for folder in (self._root, *uploads):
             delete(folder)
 
-    def _entry(self, source: Source, target: Path) -> Entry:
+    def _entry(self, source: Source, folder: Path, number: int) -> Entry:
         # The upload may be deleted before the photo's turn; this link lives as long as the batch.
-        path = _link(source.path, target.with_suffix(source.path.suffix))
-        return Entry(Source(path, source.name), known_size(path), path)
+        path = _link(source.path, folder / f"source_{number}{source.path.suffix}")
+        return Entry(Source(path, source.name, number=number), known_size(path), path)
 
 
 def _link(path: Path, target: Path) -> Path:

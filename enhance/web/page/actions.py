@@ -18,11 +18,12 @@ from enhance.options import Options
 from enhance.records import Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
+from enhance.web.batches.pacing import paced
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.brush import remarked
-from enhance.web.page.presets import PRESETS
+from enhance.web.page.presets import PRESETS, preset_for
 from enhance.web.page.results_panel import ResultsPanel, batch_of
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.widgets import Sent, Shown, browser_state, paths_of, sent_by
@@ -31,6 +32,9 @@ MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
 
 _TICK = 2  # seconds between two polls of the queue while a batch waits in it
+# Seconds between two updates of the page while photos are done faster than that: each costs as much
+# as there are photos in the batch.
+_PAUSE = 0.25
 _STARTS = 4  # batches that are started at once; starting one reads the headers of its photos
 # On a phone the results are below the photos, so scroll down to them.
 _TO_RESULTS = """(...values) => {
@@ -172,7 +176,8 @@ class Actions:
         settings if they are none."""
         batch, language = self._found(key, request)
         entry = batch.looked_at
-        wanted = dict.fromkeys([*PRESETS.values(), self._options(language, values)])
+        current = self._options(language, values)
+        wanted = dict.fromkeys([*(preset_for(name, current) for name in PRESETS), current])
         tried = {version.options for version in entry.versions} if entry else set()
         options = [each for each in wanted if each not in tried]
         return self._work_on(batch, [entry] if entry else [], options, ticket, request)
@@ -209,12 +214,13 @@ class Actions:
         queue = self._batches.queue
         with queue.turn(key):
             yield {**self.results.shown(batch, language), **self._buttons(batch)}
-            for entry in batch.records():
+            offered = bool(batch.finished)
+            for _ in paced(self._until_others_wait(batch), _PAUSE):
+                first = bool(batch.finished) and not offered
+                offered = offered or first
                 yield self.results.shown(batch, language) | (
-                    self.results.downloads(batch) if len(batch.finished) == 1 else {}
+                    self.results.downloads(batch) if first else {}
                 )
-                if queue.someone_waits and entry.state != "running":
-                    break
             if batch.stopped:
                 yield self.results.shown(batch, language)
             # Without the gallery: Gradio sends the last values of a turn whole, not as a diff.
@@ -227,6 +233,12 @@ class Actions:
             **self._buttons(batch),
             **self.results.progress(batch, language),
         }
+
+    def _until_others_wait(self, batch: Batch) -> Iterator[Entry]:
+        for entry in batch.records():
+            yield entry
+            if self._batches.queue.someone_waits and entry.state != "running":
+                break
 
     def _give_up(self, request: gr.Request, key: str) -> Shown:
         """End a batch that gets no further turn: keep its results, offer to continue."""

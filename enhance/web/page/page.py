@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ from enhance.web.page.settings import Settings
 from enhance.web.page.settings_panel import SettingsPanel
 
 CSS = Path(__file__).with_suffix(".css").read_text("utf-8")
+# Labels of the photos offered to try the page with, by the stem of their files.
+_SAMPLES = {
+    "blurred_portrait": text("Blurred portrait"),
+    "group": text("Group photo"),
+    "old_print": text("Old print"),
+    "small_portrait": text("Small portrait"),
+}
 _WAYS_IN = Path(__file__).with_name("ways_in.js").read_text("utf-8")
 
 
@@ -57,14 +65,14 @@ class Page:
                     height=180,
                     elem_id="files",
                 )
-                self.samples = gr.Dataset(
-                    components=[gr.Image(render=False)],
-                    samples=[[str(path)] for path in self._samples],
-                    label=text("Or try one of these (public domain)"),
-                    type="index",
-                    elem_id="samples",
-                    visible=bool(self._samples),
-                )
+                gr.Button(text("Choose a folder"), size="sm", elem_id="folder")
+                with gr.Column(elem_id="samples", visible=bool(self._samples)):
+                    gr.Markdown(text("Or try one of these (public domain):"))
+                    with gr.Row():
+                        self.samples = [
+                            gr.Button(_SAMPLES[path.stem], icon=str(path), min_width=120)
+                            for path in self._samples
+                        ]
                 self.actions = Actions(self._batches)
                 self.limits = gr.Markdown(elem_id="limits")
             with gr.Column(elem_id="results"):
@@ -83,12 +91,8 @@ class Page:
         self.actions.connect(page, self.files, self.choices, self.results)
         page.load(self._limits, None, self.limits, **quick)
         page.load(None, js=_WAYS_IN, **quick)
-        self.samples.click(self._take_sample, self.samples, self.files, **quick)
-
-    def _take_sample(self, index: object) -> Any:
-        if isinstance(index, int) and 0 <= index < len(self._samples):
-            return [str(self._samples[index])]
-        return gr.skip()
+        for button, path in zip(self.samples, self._samples, strict=True):
+            button.click(partial(list, [str(path)]), None, self.files, **quick)
 
     def _limits(self, request: gr.Request) -> str:
         limits = self._batches.limits

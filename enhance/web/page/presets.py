@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from enhance.options import Options
 from enhance.web.language import text
 
@@ -34,4 +36,10 @@ ABOUT = {
 
 def preset_of(options: Options) -> str:
     """The name of the preset with exactly these options, or "custom"."""
-    return next((name for name, preset in PRESETS.items() if preset == options), "custom")
+    same = (name for name in PRESETS if preset_for(name, options) == options)
+    return next(same, "custom")
+
+
+def preset_for(name: str, options: Options) -> Options:
+    """A preset that leaves the results' names as they are in `options`."""
+    return replace(PRESETS[name], name=options.name)

@@ -6,24 +6,16 @@ from typing import Any
 
 import gradio as gr
 
-from enhance.catalogue import models, option_values
+from enhance.catalogue import models
 from enhance.errors import OptionsError
 from enhance.i18n import say
 from enhance.model_spec import Kind
+from enhance.name_pattern import LONGEST
 from enhance.options import LONGEST_SIDE, UPSCALES, Options
-from enhance.web.language import Language, text, translated
-from enhance.web.page.widgets import group, share, switch
+from enhance.web.language import Language, text
+from enhance.web.page.option_widgets import group, model_choices, share, switch
 
 DEFAULTS = Options()
-
-# Labels of the values that are no models.
-_OTHERS: dict[Kind, dict[str, str]] = {
-    "restorer": {"auto": text("Best available"), "none": text("Do not restore faces")},
-    "background": {"auto": text("Automatic")},
-    "fill": {"auto": text("Automatic")},
-    "detector": {},
-    "masker": {},
-}
 _OF_THE_FOLDER: tuple[Kind, ...] = ("restorer", "background", "fill")
 
 
@@ -33,7 +25,7 @@ class Settings:
     def __init__(self) -> None:
         with group(text("Faces")):
             restorer = gr.Dropdown(
-                _choices("restorer"),
+                model_choices("restorer"),
                 value=DEFAULTS.restorer,
                 label=text("Faces"),
                 info=text("The model that restores faces."),
@@ -62,13 +54,13 @@ class Settings:
                 label=text("Face colours"),
             )
             detector = gr.Radio(
-                _choices("detector"),
+                model_choices("detector"),
                 value=DEFAULTS.detector,
                 label=text("Face detector"),
                 info=text("GFPGAN itself uses ResNet-50."),
             )
             masker = gr.Radio(
-                _choices("masker"),
+                model_choices("masker"),
                 value=DEFAULTS.masker,
                 label=text("Face blending"),
                 info=text("GFPGAN itself uses ParseNet, which leaves hair untouched."),
@@ -91,7 +83,7 @@ class Settings:
             )
         with group(text("Background")):
             background = gr.Dropdown(
-                _choices("background"),
+                model_choices("background"),
                 value=DEFAULTS.background,
                 label=text("Background"),
                 info=text("How everything around the faces is enlarged."),
@@ -130,7 +122,7 @@ class Settings:
                 text("0 repairs only what is certainly damage, 1 what is likely to be."),
             )
             fill = gr.Dropdown(
-                _choices("fill"),
+                model_choices("fill"),
                 value=DEFAULTS.fill,
                 label=text("Filling"),
                 info=text("What fills in the damage."),
@@ -196,6 +188,17 @@ class Settings:
                 label=text("Metadata (date, camera, location)"),
                 info=text("What the photo's file contains besides the image."),
             )
+            name = gr.Textbox(
+                value=DEFAULTS.name,
+                max_length=LONGEST,
+                max_lines=1,
+                label=text("File name"),
+                info=text(
+                    "For photos that are enhanced from now on. {stem} is the photo's name, "
+                    "{index} its number; also {upscale}, {restorer} and {background}."
+                ),
+            )
+            self.example = gr.HTML(elem_id="name_example")
         self._by_name = {
             "upscale": upscale,
             "longer_side": longer_side,
@@ -221,6 +224,7 @@ class Settings:
             "format": format_,
             "quality": quality,
             "metadata": metadata,
+            "name": name,
         }
         # Options say what a model may be, with the models folder as it is then.
         for kind in _OF_THE_FOLDER:
@@ -245,7 +249,7 @@ class Settings:
         options, or as they are, and the models that there are now."""
         values = {name: {"value": getattr(options, name)} for name in self._by_name if options}
         now: dict[str, Any] = {
-            name: {"choices": _choices(name, language)} for name in _OF_THE_FOLDER
+            name: {"choices": model_choices(name, language)} for name in _OF_THE_FOLDER
         } | {"colorize": {"visible": bool(models("colorize"))}}
         return [gr.update(**values.get(name, {}), **now.get(name, {})) for name in self._by_name]
 
@@ -257,6 +261,8 @@ class Settings:
         named = dict(zip(self._by_name, values, strict=True))
         if named["longer_side"] is None:  # the field is empty
             named["longer_side"] = 0
+        if named["name"] == "":
+            named["name"] = DEFAULTS.name
         for name, widget in self._by_name.items():
             if isinstance(widget, gr.Checkbox):
                 named[name] = bool(named[name])
@@ -283,12 +289,6 @@ class Settings:
                 )
             named[name] = int(named[name])
         return Options(**named)
-
-
-def _choices(kind: Kind, language: Language = "en") -> list[tuple[str, str]]:
-    """Labels and values of an option whose values are models, as they are now."""
-    labels = _OTHERS[kind] | {model.name: model.label for model in models(kind)}
-    return [(translated(labels[value], language), value) for value in option_values(kind)]
 
 
 def _as_sent(payload: Any) -> Any:

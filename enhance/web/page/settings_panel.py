@@ -5,6 +5,7 @@ The browser remembers the settings.
 
 from __future__ import annotations
 
+import html
 import logging
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from enhance.errors import EnhanceError
 from enhance.estimates import Estimator, readable
 from enhance.i18n import say
 from enhance.options import Options
+from enhance.photos import expected_extension, result_stem
 from enhance.web.batches.sizes import known_size
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.address import from_query, query_of
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 _PROGRESS = gr.Progress()
 _TO_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
 _SLOW = 8  # seconds; a photo that takes longer gets a quick preview first
+_SESSIONS = 1000  # whose changes are counted
 _READERS = 2  # photos whose headers are read at once; more would block the rest of the page
 
 
@@ -44,6 +47,7 @@ class SettingsPanel:
         self._may_download = may_download
         self._estimator = estimator
         self._readers = CapacityLimiter(_READERS)
+        self._asked: dict[str, int] = {}  # how often each session's settings have changed
         self.preset = gr.Radio(
             [(f"{label}\n{ABOUT[name]}", name) for name, label in LABELS.items()],
             value="portrait",
@@ -85,6 +89,7 @@ class SettingsPanel:
                 self.fetch,
                 self.remembered,
                 self.address,
+                self.settings.example,
             ],
             "preprocess": False,
         } | quick
@@ -100,8 +105,10 @@ class SettingsPanel:
             **changed
         )
         # Only a person's input, because a preset changes many widgets, not all at the same moment.
+        # A text's input event misses what is pasted or deleted, so leaving the field counts, too.
+        left = [widget.blur for widget in remembered if isinstance(widget, gr.Textbox)]
         gr.on(
-            [files.change, *(widget.input for widget in remembered)],
+            [files.change, *(widget.input for widget in remembered), *left],
             trigger_mode="always_last",
             **changed,
         )
@@ -131,20 +138,28 @@ class SettingsPanel:
     def _take_preset(self, name: str) -> list[Any]:
         if name not in PRESETS:
             return [gr.skip() for _ in self.settings.widgets]
-        return self.settings.values(PRESETS[name])
+        values = zip(self.settings.names, self.settings.values(PRESETS[name]), strict=True)
+        return [gr.skip() if option == "name" else value for option, value in values]
 
     async def _changed(self, request: gr.Request, files: Sent, drafts: bool, *values: Any) -> Shown:
         """Show the cost and the missing models of the current settings, and remember them."""
-        sizes = await to_thread.run_sync(_sizes, paths_of(files), limiter=self._readers)
-        count = len(files or ())
-        return await to_thread.run_sync(
-            self._chosen, language_of(request), count, sizes, drafts, values
+        session = str(request.session_hash)
+        asked = self._asked.pop(session, 0) + 1
+        self._asked[session] = asked  # as the newest one
+        if len(self._asked) > _SESSIONS:
+            del self._asked[next(iter(self._asked))]
+        paths = paths_of(files)
+        sizes = await to_thread.run_sync(_sizes, paths, limiter=self._readers)
+        shown = await to_thread.run_sync(
+            self._chosen, language_of(request), paths, sizes, drafts, values
         )
+        # An answer that waited for the models must not replace that to a later question.
+        return shown if self._asked.get(session) == asked else {self._estimate: gr.skip()}
 
     def _chosen(
         self,
         language: Language,
-        count: int,
+        paths: list[Path],
         sizes: list[tuple[int, int]],
         drafts: bool,
         values: tuple[Any, ...],
@@ -152,15 +167,17 @@ class SettingsPanel:
         try:
             options = self.settings.options(*values)
         except EnhanceError as error:
-            return {self._estimate: translated(error.sentence, language)}
+            sentence = translated(error.sentence, language)
+            return {self._estimate: sentence, self.settings.example: html.escape(sentence)}
         kept = zip(self.settings.names, self.settings.values(options), strict=True)
         remembered = {"drafts": bool(drafts)} | dict(kept)
-        cost = translated(self._cost(count, sizes, options), language)
+        cost = translated(self._cost(len(paths), sizes, options), language)
         return {
             self.preset: self._presets(sizes, options, language),
             self._estimate: cost,
             self.remembered: remembered,
             self.address: query_of(options),
+            self.settings.example: html.escape(self._example(paths, sizes, options)),
             **self._missing_models(options, language),
         }
 
@@ -190,10 +207,26 @@ class SettingsPanel:
                 continue  # nothing to choose, only what the presets are left for
             shown = f"{translated(label, language)}\n{translated(ABOUT[key], language)}"
             seconds = self._estimator.seconds(sizes, PRESETS[key]) if key in PRESETS else None
+            cost = "\u00a0"  # always a line, so that nothing moves
             if sizes and seconds is not None:
-                shown += f"\n{translated(readable(seconds), language)}"
-            choices.append((shown, key))
+                cost = translated(readable(seconds), language)
+            choices.append((f"{shown}\n{cost}", key))
         return gr.update(choices=choices, value=name)
+
+    def _example(self, paths: list[Path], sizes: list[tuple[int, int]], options: Options) -> str:
+        """The first photo's name and that of its result."""
+        photo = paths[0].name if paths else "photo.jpg"
+        used = self._estimator.resolved(options)
+        by_side = used.longer_side and sizes
+        stem = result_stem(
+            used.name,
+            photo,
+            number=1,
+            upscale=round(used.longer_side / max(sizes[0]), 3) if by_side else used.upscale,
+            restorer=used.restorer,
+            background=used.background,
+        )
+        return f"{photo} → {stem}.{expected_extension(photo, used.format)}"
 
     def _missing_models(self, options: Options, language: Language) -> Shown:
         """List the chosen models that are not on this machine, with their licences."""

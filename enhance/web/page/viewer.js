@@ -392,6 +392,7 @@ function drawFaces() {
   });
   part("outlines").hidden = !value.faces.length;
   part("count").textContent = value.faces.length;
+  part("outlines").ariaLabel = `${words.faces} ${value.faces.length}`;
   showFaces(outlined);
 }
 

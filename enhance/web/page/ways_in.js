@@ -1,11 +1,12 @@
-// Photos also come in from the clipboard, and by dropping photos or folders anywhere on the page.
+// Photos also come in as a folder, from the clipboard, and by dropping them anywhere on the page.
 () => {
   const give = (files) => {
     const input = document.querySelector("#files input[type=file]");
     const kinds = input.accept.toLowerCase().split(",").map((kind) => kind.trim());
     const all = new DataTransfer();
     for (const file of files) {
-      if (kinds.some((kind) => file.name.toLowerCase().endsWith(kind))) all.items.add(file);
+      const name = file.name.toLowerCase();
+      if (!name.startsWith(".") && kinds.some((kind) => name.endsWith(kind))) all.items.add(file);
     }
     if (!all.files.length) return;
     input.files = all.files;
@@ -21,6 +22,12 @@
     }
     return (await Promise.all(found.map(inside))).flat();
   };
+  document.querySelector("#folder").addEventListener("click", () => {
+    const chosen = document.createElement("input");
+    Object.assign(chosen, { type: "file", webkitdirectory: true });
+    chosen.onchange = () => give(chosen.files);
+    chosen.click();
+  });
   document.addEventListener("paste", (event) => give(event.clipboardData.files));
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", async (event) => {

@@ -7,9 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from enhance.options import Switch
-from enhance.web.language import text
-
 Shown = dict[Any, Any]
 """What an event changes: a new value for each widget in it; other widgets stay as they are."""
 
@@ -38,19 +35,3 @@ def sent_by(event: gr.EventData) -> dict[str, Any]:
 def share_of(value: object) -> float | None:
     """A number from the browser; None for anything else."""
     return float(value) if isinstance(value, int | float) else None
-
-
-def group(title: str) -> gr.Accordion:
-    """A part of the settings, folded."""
-    return gr.Accordion(title, open=False)
-
-
-def share(value: float, label: str, info: str, visible: bool = True) -> gr.Slider:
-    """For a strength from 0 to 1."""
-    return gr.Slider(0, 1, value=value, step=0.05, label=label, info=info, visible=visible)
-
-
-def switch(value: Switch, label: str, info: str) -> gr.Radio:
-    """For a step that is off or chosen automatically."""
-    choices = [(text("Off"), "off"), (text("Automatic"), "auto")]
-    return gr.Radio(choices, value=value, label=label, info=info)

@@ -44,8 +44,8 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         """Streamed from the disk photo by photo; the archive itself is never stored anywhere."""
         batch = batch_of(request)
         stream = ZipStream(sized=True)  # stored, not compressed, as photos would not shrink
-        for path, name in batch.archive():
-            stream.add_path(path, name)
+        for path in batch.archive():
+            stream.add_path(path, path.name)
         stream.add(as_json(batch.outcomes()), "report.json")
         stream.add(as_csv(batch.outcomes()), "report.csv")
         headers = {**_attachment("enhanced_photos.zip"), "Content-Length": str(len(stream))}

@@ -1,0 +1,27 @@
+"""Nothing on the page jumps: Chromium's own score of layout shifts."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from benchmarks.paint import GOAL, OBSERVE, shift
+from tests.server import Server
+from tests.web.hands import PORTRAIT, SMALL, drop, finish
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_layout_stays_where_it_is(browser: Browser, server: Server, width: int) -> None:
+    phone = width < 400
+    with browser.new_context(
+        viewport={"width": width, "height": 844}, is_mobile=phone, has_touch=phone
+    ) as context:
+        page = context.new_page()
+        page.add_init_script(OBSERVE)
+        page.goto(server.url)
+        expect(page.locator("#limits")).not_to_have_text("")
+        drop(page, SMALL, PORTRAIT)
+        page.click("#enhance")
+        finish(page, 2)
+        expect(page.locator("#viewer .note.loading")).not_to_be_visible()
+        assert shift(page) < GOAL

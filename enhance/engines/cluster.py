@@ -11,7 +11,8 @@ import ray
 from ray.exceptions import RayTaskError
 
 from enhance.engines.deployment import NAME, Deployment, no_pool
-from enhance.engines.pool import Pool, PoolStatus
+from enhance.engines.pool import Pool
+from enhance.engines.pool_records import PoolStatus
 from enhance.engines.replicas import Plan, remote
 from enhance.errors import OptionsError, PoolGone
 from enhance.i18n import say

@@ -12,12 +12,13 @@ import time
 from bisect import insort
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
 from enhance.engines.deployment import Deployment
+from enhance.engines.pool_records import Answered, PoolStatus, Turn, WaitingPhoto
 from enhance.engines.replica import TRIES, Replica, lost
 from enhance.options import Options
 from enhance.records import EngineInfo, Source
@@ -26,57 +27,6 @@ log = logging.getLogger(__name__)
 
 _PAUSE = 1.0  # seconds between two looks at the load, and before another attempt to reach a replica
 _PATIENCE = 3.0  # seconds that a photo waits before the pool grows
-
-
-@dataclass(frozen=True)
-class PoolStatus:
-    """What people ask about the pool.
-
-    deployment: its settings. replicas: what each does. people, folders: how many of their photos
-    wait.
-    """
-
-    deployment: str
-    replicas: list[str]
-    people: int
-    folders: int
-
-
-class Answered(NamedTuple):
-    """What a front end receives for a photo.
-
-    answer: a list with the reference to the replica's `Answer`; None if the run was stopped.
-    running, most: how many replicas there are now, and how many there may be.
-    """
-
-    answer: list[Any] | None
-    running: int
-    most: int
-
-
-class _Turn(NamedTuple):
-    """The order in which photos are taken: the smallest first."""
-
-    yields: bool
-    later: bool  # not the first photo of its run
-    number: int
-
-
-@dataclass(eq=False)
-class _Photo:
-    """A photo in the pool, in the order of `turn`.
-
-    data: a list with the reference to the file's bytes. answer: a list with the reference to what
-    the replica answers; None if the photo is no longer wanted.
-    """
-
-    turn: _Turn
-    run: str
-    task: tuple[Source, Options, bool]
-    data: list[Any]
-    answer: asyncio.Future[list[Any] | None]
-    since: float = field(default_factory=time.monotonic)
-    tries: int = 0
 
 
 @dataclass(eq=False)
@@ -88,7 +38,7 @@ class _Member:
     actor: Any
     loaded: asyncio.Future[BaseException | None]
     on_trial: bool
-    photo: _Photo | None = None
+    photo: WaitingPhoto | None = None
     ready: bool = False
     since: float = field(default_factory=time.monotonic)
     ending: bool = False
@@ -105,7 +55,7 @@ class Pool:
     async def __init__(self) -> None:  # type: ignore[misc]  # Ray runs it in the actor's loop
         self._deployment = Deployment.stored()
         self._members: list[_Member] = []
-        self._queue: list[_Photo] = []  # in the order of their turns
+        self._queue: list[WaitingPhoto] = []  # in the order of their turns
         self._serial = count()
         self._known: asyncio.Future[EngineInfo | BaseException] = _future()
         self._deploying = asyncio.Lock()
@@ -136,8 +86,8 @@ class Pool:
 
         Raises ReplicaLost, and what the replica raises.
         """
-        turn = _Turn(yields, index > 0, next(self._serial))
-        photo = _Photo(turn, run, task, data, _future())
+        turn = Turn(yields, index > 0, next(self._serial))
+        photo = WaitingPhoto(turn, run, task, data, _future())
         self._enqueue(photo)
         answer = await photo.answer
         ready = sum(member.ready for member in self._members)
@@ -255,7 +205,7 @@ class Pool:
             self._end(member)
         self._feed()
 
-    def _enqueue(self, photo: _Photo) -> None:
+    def _enqueue(self, photo: WaitingPhoto) -> None:
         insort(self._queue, photo, key=lambda other: other.turn)
         self._feed()
 
@@ -267,7 +217,7 @@ class Pool:
                 member.photo = self._queue.pop(0)
                 self._spawn(self._work(member, member.photo))
 
-    async def _work(self, member: _Member, photo: _Photo) -> None:
+    async def _work(self, member: _Member, photo: WaitingPhoto) -> None:
         call = member.actor.enhance.options(num_returns=2)
         done, answer = call.remote(photo.turn.number, *photo.data, *photo.task)
         try:
@@ -287,7 +237,7 @@ class Pool:
             return
         self._free(member)
 
-    def _retry(self, photo: _Photo) -> None:
+    def _retry(self, photo: WaitingPhoto) -> None:
         photo.tries += 1
         if photo.tries < TRIES:
             if not photo.answer.done():
@@ -317,7 +267,7 @@ def _future() -> asyncio.Future[Any]:
     return asyncio.get_running_loop().create_future()
 
 
-def _answer(photo: _Photo, answer: list[Any] | BaseException | None) -> None:
+def _answer(photo: WaitingPhoto, answer: list[Any] | BaseException | None) -> None:
     """Answer the front, unless that has been done: a stopped photo may end later."""
     if photo.answer.done():
         return

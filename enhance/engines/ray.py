@@ -15,7 +15,7 @@ from ray.exceptions import RayError, RayTaskError
 from enhance.engines.base import failure
 from enhance.engines.cluster import bring_up, connect, deployment_for, find, result
 from enhance.engines.deployment import Deployment
-from enhance.engines.pool import Answered
+from enhance.engines.pool_records import Answered
 from enhance.engines.replica import TRIES, whole
 from enhance.errors import EnhanceError, OptionsError, PoolGone, ReplicaLost
 from enhance.i18n import say

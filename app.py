@@ -20,7 +20,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from enhance.choices import required_weights
+from enhance.automatic import required_weights
 from enhance.engines.choice import open_engine
 from enhance.environment import limits, whole_number
 from enhance.errors import EnhanceError, OptionsError

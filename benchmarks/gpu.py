@@ -33,7 +33,7 @@ FULL = Options(working_size="full")
 
 
 def never() -> None:
-    """A checkpoint that never stops the work."""
+    """A stop check that never stops the work."""
 
 
 def crops(count: int) -> FloatArray:

@@ -15,8 +15,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from enhance.automatic import resolve, weights_path
 from enhance.catalogue import models as rows
-from enhance.choices import resolve, weights_path
 from enhance.errors import OptionsError, WeightsInvalid
 from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.faces.mask import FeatherMasker, ParseNetMasker
@@ -52,8 +52,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# How far RRDBNet looks: with this much context the result of a tile differs from the whole
-# photo's by at most one grey level.
+# With this much context a tile of RRDBNet differs from the whole photo by at most one grey level.
 _RRDB_OVERLAP = 64
 # Context for networks about which nothing is known. Tiles begin at multiples of 16 pixels, so that
 # windows of attention lie as they would in the whole photo.
@@ -274,7 +273,7 @@ _UPSCALERS: dict[str, Loader[Upscaler]] = {
     "spandrel": _spandrel,
 }
 _FILLERS: dict[str, Loader[Filler]] = {
-    "telea": lambda *_: lambda rgb, mask, checkpoint, space=SRGB: fill(rgb, mask),
+    "telea": lambda *_: lambda rgb, mask, stop_check, space=SRGB: fill(rgb, mask),
     "spandrel": _lama,
 }
 _DETECTORS: dict[str, Loader[Detector]] = {
@@ -288,8 +287,7 @@ _MASKERS: dict[str, Loader[Masker]] = {
 
 
 def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
-    """An enhancer whose default models are loaded; the detector and the ×4 network have also run
-    once, which prepares their kernels.
+    """An enhancer whose default models are loaded, and the detector and ×4 network warmed up.
 
     Raises WeightsError when weights are missing or altered.
     """
@@ -298,5 +296,5 @@ def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
     models.detector(usual.detector)(np.zeros((48, 48, 3), np.uint8), 0.5)
     models.restorer(usual.restorer)
     models.upscaler(usual.background)
-    pixel_seconds = seconds_per_pixel(models.upscaler("realesrgan"))
-    return Enhancer(models, limits, EngineInfo(models.device, models.precision, pixel_seconds))
+    speed = seconds_per_pixel(models.upscaler("realesrgan"))
+    return Enhancer(models, limits, EngineInfo(models.device, models.precision, speed))

@@ -292,10 +292,8 @@ def weight_files(names: Iterable[str] | None = None) -> dict[str, WeightFile]:
 
 
 def _refresh() -> None:
-    """Make a row for each usable file in the models folder, and drop the rows of deleted files.
-
-    Their names have a file extension, so they cannot clash with the table's.
-    """
+    """Make a row for each usable file in the models folder, and drop the rows of deleted files."""
+    # Their names have a file extension, so they cannot clash with the table's.
     rows = {file.path.name: spec_of(file, what) for file, what in identified().items()}
     for name, model in list(MODELS.items()):
         if isinstance(model.weights, ModelFile) and name not in rows:

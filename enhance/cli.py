@@ -18,8 +18,8 @@ from typing import Any
 from tqdm import tqdm
 
 from enhance.arguments import options_of, photos_parser, run_parser
+from enhance.automatic import required_weights
 from enhance.catalogue import MODELS, weight_files
-from enhance.choices import required_weights
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError

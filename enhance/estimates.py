@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterable
 from math import prod
 
+from enhance.automatic import resolve
 from enhance.catalogue import MODELS
-from enhance.choices import resolve
 from enhance.i18n import Sentence, say
 from enhance.options import Options
 from enhance.records import EngineInfo, Report

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypedDict, get_args
 
+from enhance.automatic import is_present
 from enhance.catalogue import models
-from enhance.choices import is_present
 from enhance.model_spec import Kind
 from enhance.weights.files import PackagedFile
 

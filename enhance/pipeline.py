@@ -25,7 +25,7 @@ from enhance.notes import notes_on
 from enhance.options import FaceChoice, Options
 from enhance.photos.colour import ColourSpace, colour_space, srgb_view, with_colours
 from enhance.protocols import Models
-from enhance.records import Checkpoint, EngineInfo, Face, Mask, Photo, Pixels, Report
+from enhance.records import EngineInfo, Face, Mask, Photo, Pixels, Report, StopCheck
 from enhance.repair.mask import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from enhance.upscaling.interpolation import clean_edges, transparency
@@ -68,10 +68,10 @@ class Enhancer:
         self._limits = limits
         self.info = info
 
-    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
+    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
         """Repair, tone, colourise, detect, restore, upscale.
 
-        Raises PhotoTooLarge when the output would exceed the limits, Cancelled from `checkpoint`,
+        Raises PhotoTooLarge when the output would exceed the limits, Cancelled from `stop_check`,
         and whatever the models raise.
         """
         size = self._output_size(photo, options)
@@ -82,9 +82,9 @@ class Enhancer:
         repaired = toned = colorized = 0.0
         if options.repair == "auto":
             with clock("repair"):
-                marks = self._marks(photo, options, checkpoint, space)
+                marks = self._marks(photo, options, stop_check, space)
                 filler = self._models.filler(options.fill)
-                photo = replace(photo, rgb=filler(photo.rgb, marks, checkpoint, space))
+                photo = replace(photo, rgb=filler(photo.rgb, marks, stop_check, space))
                 repaired = float(marks.mean())
         if options.tone == "auto":
             with clock("tone"):
@@ -95,7 +95,7 @@ class Enhancer:
             with clock("colorize"):
                 photo, space = with_colours(photo, space)
                 colorized, colouriser = options.colorize, self._models.colouriser
-                photo = replace(photo, rgb=colouriser(photo.rgb, colorized, checkpoint, space))
+                photo = replace(photo, rgb=colouriser(photo.rgb, colorized, stop_check, space))
         faces: list[Face] = []
         patches: dict[int, Patch] = {}
         if options.restorer != "none":
@@ -103,11 +103,11 @@ class Enhancer:
                 faces = self._find(photo, options, space)
             if faces and options.weight > 0:
                 with clock("restore"):
-                    patches = self._restore(photo, faces, options, checkpoint, space)
+                    patches = self._restore(photo, faces, options, stop_check, space)
         with clock("upscale"):
             upscaler = self._models.upscaler(options.background)
             rgb = clean_edges(photo.rgb, photo.alpha, size)
-            upscaled = upscaler(rgb, size, options, checkpoint, space)
+            upscaled = upscaler(rgb, size, options, stop_check, space)
             # Transparency is not part of the picture, so it is only ever interpolated.
             alpha = None if photo.alpha is None else transparency(photo.alpha, size)
         report = Report(
@@ -155,12 +155,12 @@ class Enhancer:
         return size
 
     def _marks(
-        self, photo: Photo, options: Options, checkpoint: Checkpoint, space: ColourSpace
+        self, photo: Photo, options: Options, stop_check: StopCheck, space: ColourSpace
     ) -> Mask:
         """Which pixels are damaged: those that a person has marked, or else those found."""
         if photo.marks is not None:
             return photo.marks
-        likelihood = self._models.damage_detector(photo.rgb, checkpoint, space)
+        likelihood = self._models.damage_detector(photo.rgb, stop_check, space)
         marks = damage_mask(likelihood, options.repair_sensitivity)
         faces = self._models.detector(_SPARES)(srgb_view(photo.rgb, space), _SPARED)
         return spare_faces(marks, faces)
@@ -177,7 +177,7 @@ class Enhancer:
         photo: Photo,
         faces: list[Face],
         options: Options,
-        checkpoint: Checkpoint,
+        stop_check: StopCheck,
         space: ColourSpace,
     ) -> dict[int, Patch]:
         """The faces' patches by index, except for those that are degenerate or left unchanged."""
@@ -185,7 +185,7 @@ class Enhancer:
         patches: dict[int, Patch] = {}
         for start in range(0, len(placed), _TOGETHER):
             some = dict(placed[start : start + _TOGETHER])
-            patches |= self._restore_some(photo, some, options, checkpoint, space)
+            patches |= self._restore_some(photo, some, options, stop_check, space)
         return patches
 
     def _restore_some(
@@ -193,7 +193,7 @@ class Enhancer:
         photo: Photo,
         matrices: dict[int, Matrix],
         options: Options,
-        checkpoint: Checkpoint,
+        stop_check: StopCheck,
         space: ColourSpace,
     ) -> dict[int, Patch]:
         crops = np.empty((len(matrices), CROP, CROP, 3), np.float32)
@@ -207,7 +207,7 @@ class Enhancer:
             members, crops, seen = [members[i] for i in blurred], crops[blurred], seen[blurred]
         if not members:
             return {}
-        restored = self._models.restorer(options.restorer)(seen, checkpoint, photo.draft)
+        restored = self._models.restorer(options.restorer)(seen, stop_check, photo.draft)
         if options.face_colours == "photo":
             pairs = zip(restored, seen, strict=True)
             restored = np.stack([match_colours(crop, original) for crop, original in pairs])

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from enhance.options import Options
 from enhance.photos.colour import SRGB, ColourSpace
-from enhance.records import Checkpoint, Face, FloatArray, Mask, Pixels, Upscaled
+from enhance.records import Face, FloatArray, Mask, Pixels, StopCheck, Upscaled
 
 
 class Detector(Protocol):
@@ -26,7 +26,7 @@ class Restorer(Protocol):
     name: str
 
     def __call__(
-        self, crops: FloatArray, checkpoint: Checkpoint, quick: bool = False
+        self, crops: FloatArray, stop_check: StopCheck, quick: bool = False
     ) -> FloatArray: ...
 
 
@@ -53,7 +53,7 @@ class Upscaler(Protocol):
         rgb: Pixels,
         size: tuple[int, int],
         options: Options,
-        checkpoint: Checkpoint,
+        stop_check: StopCheck,
         space: ColourSpace = SRGB,
     ) -> Upscaled: ...
 
@@ -61,16 +61,14 @@ class Upscaler(Protocol):
 class DamageDetector(Protocol):
     """RGB photo → (h, w) uint8: how likely each pixel is damaged, 255 being certain."""
 
-    def __call__(
-        self, rgb: Pixels, checkpoint: Checkpoint, space: ColourSpace = SRGB
-    ) -> Pixels: ...
+    def __call__(self, rgb: Pixels, stop_check: StopCheck, space: ColourSpace = SRGB) -> Pixels: ...
 
 
 class Filler(Protocol):
     """RGB photo and marks (h, w) → a copy with what is marked filled in, and all else unchanged."""
 
     def __call__(
-        self, rgb: Pixels, mask: Mask, checkpoint: Checkpoint, space: ColourSpace = SRGB
+        self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColourSpace = SRGB
     ) -> Pixels: ...
 
 
@@ -81,7 +79,7 @@ class Colouriser(Protocol):
     """
 
     def __call__(
-        self, rgb: Pixels, strength: float, checkpoint: Checkpoint, space: ColourSpace = SRGB
+        self, rgb: Pixels, strength: float, stop_check: StopCheck, space: ColourSpace = SRGB
     ) -> Pixels: ...
 
 

@@ -18,7 +18,7 @@ Mask: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[Any]
 """float32 in 0..1; RGB crops (n, 512, 512, 3) unless said otherwise."""
 
-Checkpoint: TypeAlias = Callable[[], None]
+StopCheck: TypeAlias = Callable[[], None]
 """Called often during long work; raises Cancelled when the work should stop."""
 
 

@@ -12,7 +12,7 @@ from enhance.build import ResidentModels
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import Checkpoint, EngineInfo, Photo, Source
+from enhance.records import EngineInfo, Photo, Source, StopCheck
 from tests.conftest import Save
 
 QUICK = Options(restorer="none", background="lanczos", upscale=2)
@@ -27,7 +27,7 @@ class Telling(Enhancer):
         super().__init__(ResidentModels(SETUP), Limits(), EngineInfo("cpu", "fp32", 1e-4))
         self.folder = folder
 
-    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
+    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
         note = self.folder / f"{photo.name} {os.getpid()} {time.monotonic_ns()}"
         note.touch()
         if photo.name.startswith("deadly"):
@@ -39,7 +39,7 @@ class Telling(Enhancer):
         def counted() -> None:
             with note.open("a") as file:
                 file.write(".")
-            checkpoint()
+            stop_check()
 
         return super().__call__(photo, options, counted)
 

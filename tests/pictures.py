@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from benchmarks.photos import Rgb, astronaut, times
 from enhance.options import Options, WorkingSize
 from enhance.protocols import Upscaler
-from enhance.records import Checkpoint, Upscaled
+from enhance.records import StopCheck, Upscaled
 from enhance.upscaling.interpolation import resized
 
 PHOTO = astronaut()[40:200, 150:290]
@@ -205,7 +205,7 @@ def lanczos(pixels: Rgb, factor: float) -> Rgb:
 
 
 def go() -> None:
-    """The checkpoint of work that nobody stops."""
+    """The stop check of work that nobody stops."""
 
 
 def enlarged(
@@ -213,9 +213,9 @@ def enlarged(
     photo: Rgb,
     factor: float,
     tile: int = 512,
-    checkpoint: Checkpoint = go,
+    stop_check: StopCheck = go,
     working_size: WorkingSize = "full",
 ) -> Upscaled:
     """What an upscaler makes of a photo."""
     options = Options(tile=tile, working_size=working_size)
-    return upscaler(photo, times(photo, factor), options, checkpoint)
+    return upscaler(photo, times(photo, factor), options, stop_check)

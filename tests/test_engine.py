@@ -16,7 +16,7 @@ from enhance.engines.local import LocalEngine, LocalRun
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import Checkpoint, EngineInfo, Failure, Photo, Result, Source
+from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 from enhance.weights.files import PackagedFile
 from tests.conftest import Save
 
@@ -48,19 +48,19 @@ def photos(save: Save, count: int, start: int = 0) -> list[Source]:
 
 
 class Watched(Enhancer):
-    """Counts checkpoints and tells when the first photo is being worked on."""
+    """Counts stop checks and tells when the first photo is being worked on."""
 
     def __init__(self, models: ResidentModels) -> None:
         super().__init__(models, Limits(), INFO)
         self.calls = 0
         self.working = threading.Event()
 
-    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
+    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
         def counted() -> None:
             self.calls += 1
             if self.calls > 5:
                 self.working.set()
-            checkpoint()
+            stop_check()
 
         return super().__call__(photo, options, counted)
 
@@ -125,10 +125,10 @@ def test_a_failed_load_is_tried_again(models: ResidentModels, save: Save) -> Non
 
 def test_a_broken_model_fails_only_its_photo(models: ResidentModels, save: Save) -> None:
     class Moody(Enhancer):
-        def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
+        def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
             if photo.name == "1.png":
                 raise RuntimeError("shape mismatch in /secret/path")
-            return super().__call__(photo, options, checkpoint)
+            return super().__call__(photo, options, stop_check)
 
     with engine_over(lambda: Moody(models, Limits(), INFO)) as engine:
         first, second, third = engine.run(photos(save, 3), QUICK)
@@ -162,13 +162,13 @@ class Gated(Enhancer):
         self.held = False
         self.changed = threading.Condition()
 
-    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
+    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
         with self.changed:
             self.begun.append(photo.name)
             self.held = not self.open.is_set()
             self.changed.notify_all()
         assert self.open.wait(DEADLINE)
-        enhanced = super().__call__(photo, options, checkpoint)
+        enhanced = super().__call__(photo, options, stop_check)
         self.finished += 1
         return enhanced
 

@@ -18,7 +18,7 @@ from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import Checkpoint, Failure, Photo, Result
+from enhance.records import Failure, Photo, Result, StopCheck
 from enhance.web.batches.store import BatchStore
 from tests.conftest import Save
 from tests.server import running
@@ -40,11 +40,11 @@ class Faulty:
         self._late = late
         self.info = enhancer.info
 
-    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
+    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
         fault = self._faults.get(photo.name)
         if fault and not self._late:
             raise fault
-        enhanced = self._enhancer(photo, options, checkpoint)
+        enhanced = self._enhancer(photo, options, stop_check)
         if fault:
             raise fault
         return enhanced

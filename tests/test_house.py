@@ -25,7 +25,7 @@ FLOORS = (
     {"enhance.networks", "enhance.notes", "enhance.photos"},
     {"enhance.faces", "enhance.protocols", "enhance.upscaling"},
     {"enhance.repair"},
-    {"enhance.choices", "enhance.pipeline", "enhance.views"},
+    {"enhance.automatic", "enhance.pipeline", "enhance.views"},
     {
         "enhance.build",
         "enhance.estimates",

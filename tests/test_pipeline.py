@@ -13,7 +13,7 @@ from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.pipeline import Enhanced, Enhancer
 from enhance.protocols import Detector, Restorer
-from enhance.records import Checkpoint, EngineInfo, Face, Photo
+from enhance.records import EngineInfo, Face, Photo, StopCheck
 from enhance.upscaling.interpolation import resized, transparency
 from tests.pictures import lanczos
 
@@ -144,7 +144,7 @@ def test_a_draft_is_restored_quickly(models: ResidentModels) -> None:
 
     class Watched(ResidentModels):
         def restorer(self, name: str) -> Restorer:
-            def restore(crops: Rgb, checkpoint: Checkpoint, quick: bool = False) -> Rgb:
+            def restore(crops: Rgb, stop_check: StopCheck, quick: bool = False) -> Rgb:
                 asked.append(quick)
                 return crops
 

@@ -21,9 +21,9 @@ from skimage.color import rgb2lab
 from torch import nn
 
 from benchmarks.photos import Rgb, hopper
+from enhance.automatic import resolve
 from enhance.build import ResidentModels, load_enhancer
 from enhance.catalogue import option_values
-from enhance.choices import resolve
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled, OptionsError

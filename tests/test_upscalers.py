@@ -191,7 +191,7 @@ def test_no_memory_at_all_is_an_error_that_says_what_to_do(small_net: RRDBNet) -
 def test_stopping_takes_effect_before_the_next_convolution(small_net: RRDBNet) -> None:
     calls = 0
 
-    def checkpoint() -> None:
+    def stop_check() -> None:
         nonlocal calls
         calls += 1
         if calls == 7:
@@ -199,10 +199,10 @@ def test_stopping_takes_effect_before_the_next_convolution(small_net: RRDBNet) -
 
     upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=8)
     with pytest.raises(Cancelled):
-        enlarged(upscaler, astronaut(), 2, 64, checkpoint)
+        enlarged(upscaler, astronaut(), 2, 64, stop_check)
     assert calls == 7
     enlarged(upscaler, np.ascontiguousarray(astronaut()[:40, :40]), 2, 64, go)
-    assert calls == 7, "the next photo asks its own checkpoint"
+    assert calls == 7, "the next photo asks its own"
 
 
 def test_there_is_a_checkpoint_at_every_convolution(small_net: RRDBNet) -> None:

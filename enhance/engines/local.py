@@ -17,7 +17,7 @@ from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER, Decoder
 from enhance.pipeline import Enhanced
-from enhance.records import Checkpoint, EngineInfo, Failure, Photo, Result, Source
+from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class Resident(Protocol):
     @property
     def info(self) -> EngineInfo: ...
 
-    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced: ...
+    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced: ...
 
 
 class LocalEngine:
@@ -154,12 +154,12 @@ class LocalRun:
         stages = {"decode": round(seconds, 4)} | enhanced.report.seconds
         return photo, options, replace(enhanced, report=replace(enhanced.report, seconds=stages))
 
-    def _deadline(self, name: str) -> Checkpoint:
-        """A checkpoint that also stops a photo that has kept the model busy for too long."""
+    def _deadline(self, name: str) -> StopCheck:
+        """A stop check that also stops a photo that has kept the model busy for too long."""
         most = self._engine._limits.max_seconds
         end = time.monotonic() + most
 
-        def checkpoint() -> None:
+        def stop_check() -> None:
             self._checkpoint()
             if time.monotonic() > end:
                 raise TookTooLong(
@@ -172,7 +172,7 @@ class LocalRun:
                     )
                 )
 
-        return checkpoint
+        return stop_check
 
     def _checkpoint(self) -> None:
         if self._stop.is_set() or self._engine._closed.is_set():

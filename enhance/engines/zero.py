@@ -13,7 +13,7 @@ import spaces
 from enhance.errors import EnhanceError
 from enhance.options import Options
 from enhance.pipeline import Enhanced, Enhancer
-from enhance.records import Checkpoint, EngineInfo, Photo
+from enhance.records import EngineInfo, Photo, StopCheck
 
 # Nothing can be timed before a GPU is lent; estimates based on this guess improve with every photo.
 _INFO = EngineInfo("cuda", "fp16", pixel_seconds=1e-6)
@@ -31,10 +31,10 @@ class LentEnhancer:
         self._enhancer: Enhancer | None = None
         self._lent = spaces.GPU(self._work)
 
-    def __call__(self, photo: Photo, options: Options, checkpoint: Checkpoint) -> Enhanced:
+    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
         """As `Enhancer.__call__`, but a stop takes effect only before a photo: nothing reaches a
         running fork."""
-        checkpoint()
+        stop_check()
         enhanced = self._lent(photo, options)
         if isinstance(enhanced, EnhanceError):
             raise enhanced

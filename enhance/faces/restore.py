@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from enhance.faces.geometry import CROP
 from enhance.faces.sharpness import SMALLEST_EDGE, working_edge
 from enhance.networks.resident import ResidentNet
-from enhance.records import Checkpoint, FloatArray
+from enhance.records import FloatArray, StopCheck
 
 _BATCH = {"cpu": 1, "cuda": 16, "mps": 4}  # faces at once; on a CPU, more would save no time
 
@@ -28,17 +28,15 @@ class RealESRGANFaces:
     def __init__(self, net: ResidentNet) -> None:
         self._net = net
 
-    def __call__(
-        self, crops: FloatArray, checkpoint: Checkpoint, quick: bool = False
-    ) -> FloatArray:
+    def __call__(self, crops: FloatArray, stop_check: StopCheck, quick: bool = False) -> FloatArray:
         """crops: (n, 512, 512, 3) float32 RGB in 0..1; so is the result.
 
-        checkpoint: called often during the work; it may raise to stop it. quick: shrink every crop
+        stop_check: called often during the work; it may raise to stop it. quick: shrink every crop
         as far as possible.
         """
         restored = np.empty_like(crops)
         edges = np.array([SMALLEST_EDGE if quick else working_edge(crop) for crop in crops])
-        with self._net.interruptible(checkpoint):
+        with self._net.interruptible(stop_check):
             for edge in np.unique(edges):
                 self._restore(crops, restored, np.flatnonzero(edges == edge), int(edge))
         return restored
@@ -71,9 +69,7 @@ class FaceNet:
         self.name = name
         self._net = net
 
-    def __call__(
-        self, crops: FloatArray, checkpoint: Checkpoint, quick: bool = False
-    ) -> FloatArray:
+    def __call__(self, crops: FloatArray, stop_check: StopCheck, quick: bool = False) -> FloatArray:
         """See `RealESRGANFaces.__call__`; `quick` makes no difference here."""
         restored = np.empty_like(crops)
 
@@ -82,7 +78,7 @@ class FaceNet:
                 part = slice(start, start + size)
                 restored[part] = np.clip(self._net(crops[part] * 2 - 1) / 2 + 0.5, 0, 1)
 
-        with self._net.interruptible(checkpoint):
+        with self._net.interruptible(stop_check):
             self._net.shrinking(_BATCH[self._net.device.type], 1, run)
         return restored
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
 from enhance.i18n import say
 from enhance.options import Setup
-from enhance.records import Checkpoint, FloatArray
+from enhance.records import FloatArray, StopCheck
 
 log = logging.getLogger(__name__)
 
@@ -129,11 +129,11 @@ class ResidentNet:
             return _shrinking(size, smallest, attempt)
 
     @contextmanager
-    def interruptible(self, checkpoint: Checkpoint) -> Iterator[None]:
-        """Call `checkpoint` before each convolution and linear layer, because one tile can take a
+    def interruptible(self, stop_check: StopCheck) -> Iterator[None]:
+        """Call `stop_check` before each convolution and linear layer, because one tile can take a
         minute on a CPU."""
         layers = [m for m in self._net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-        hooks = [m.register_forward_pre_hook(lambda *_: checkpoint()) for m in layers]
+        hooks = [m.register_forward_pre_hook(lambda *_: stop_check()) for m in layers]
         try:
             yield
         finally:

@@ -8,7 +8,7 @@ import numpy as np
 from enhance.networks.resident import ResidentNet
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.photos.pixels import bands, from_unit, unit
-from enhance.records import Checkpoint, FloatArray, Pixels
+from enhance.records import FloatArray, Pixels, StopCheck
 from enhance.upscaling.interpolation import resized
 
 _SEEN = 512  # pixels: the side of the square that the network sees, as its authors have it
@@ -34,12 +34,12 @@ class Colouriser:
         self._net = net
 
     def __call__(
-        self, rgb: Pixels, strength: float, checkpoint: Checkpoint, space: ColourSpace = SRGB
+        self, rgb: Pixels, strength: float, stop_check: StopCheck, space: ColourSpace = SRGB
     ) -> Pixels:
         """See `protocols.Colouriser`."""
         small = space.to_srgb(unit(resized(rgb, (_SEEN, _SEEN))))
         grey = np.repeat(_encoded(_light(small))[..., None], 3, 2)
-        with self._net.interruptible(checkpoint):
+        with self._net.interruptible(stop_check):
             chroma = self._net(grey[None])[0] * np.float32(strength)
         height, width = rgb.shape[:2]
         chroma = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -8,7 +8,7 @@ from enhance.networks.damage import DamageNet
 from enhance.networks.resident import ResidentNet
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.photos.pixels import padded, unit
-from enhance.records import Checkpoint, Pixels
+from enhance.records import Pixels, StopCheck
 from enhance.upscaling.tiles import tiles
 
 _TILE = 768  # pixels; larger ones save little of the overlap
@@ -22,10 +22,10 @@ class DamageDetector:
         """net: a `DamageNet` on its device."""
         self._net = net
 
-    def __call__(self, rgb: Pixels, checkpoint: Checkpoint, space: ColourSpace = SRGB) -> Pixels:
+    def __call__(self, rgb: Pixels, stop_check: StopCheck, space: ColourSpace = SRGB) -> Pixels:
         """rgb: (h, w, 3), in `space`. Returns (h, w) uint8: 255 is certain damage.
 
-        `checkpoint` is called often and may raise to stop. Raises OutOfMemory when even the
+        `stop_check` is called often and may raise to stop. Raises OutOfMemory when even the
         smallest tile does not fit, ModelFailed when the network gives no valid numbers.
         """
         height, width = rgb.shape[:2]
@@ -38,6 +38,6 @@ class DamageDetector:
                 logits = self._net(window[None])[0, ..., 0][part.core_in_window(1)]
                 likelihood[part.core] = np.rint(255 / (1 + np.exp(-logits.clip(-30, 30))))
 
-        with self._net.interruptible(checkpoint):
+        with self._net.interruptible(stop_check):
             self._net.shrinking(_TILE, _SMALLEST_TILE, run)
         return likelihood

@@ -8,7 +8,7 @@ import numpy as np
 from enhance.networks.resident import ResidentNet
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.photos.pixels import from_unit, unit
-from enhance.records import Checkpoint, Mask, Pixels
+from enhance.records import Mask, Pixels, StopCheck
 from enhance.repair.fill import fill
 from enhance.upscaling.tiles import tiles
 
@@ -26,7 +26,7 @@ class Inpainter:
         self._net = net
 
     def __call__(
-        self, rgb: Pixels, mask: Mask, checkpoint: Checkpoint, space: ColourSpace = SRGB
+        self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColourSpace = SRGB
     ) -> Pixels:
         """See `protocols.Filler`."""
         filled, wide = rgb.copy(), wide_parts(mask)
@@ -49,7 +49,7 @@ class Inpainter:
                     filled[part.core][hole] = own[hole]
                     left[part.core] &= ~hole
 
-        with self._net.interruptible(checkpoint):
+        with self._net.interruptible(stop_check):
             self._net.shrinking(_TILE, _SMALLEST_TILE, run)
         return fill(filled, left)
 

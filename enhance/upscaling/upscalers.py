@@ -14,7 +14,7 @@ from enhance.networks.resident import ResidentNet
 from enhance.options import Options
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.photos.pixels import from_unit, padded, unit
-from enhance.records import Checkpoint, FloatArray, Pixels, Upscaled
+from enhance.records import FloatArray, Pixels, StopCheck, Upscaled
 from enhance.upscaling.interpolation import resized
 from enhance.upscaling.low_frequencies import keep_low_frequencies
 from enhance.upscaling.tiles import Area, Tile, tiles, whole
@@ -42,11 +42,11 @@ class Lanczos:
         rgb: Pixels,
         size: tuple[int, int],
         options: Options,
-        checkpoint: Checkpoint,
+        stop_check: StopCheck,
         space: ColourSpace = SRGB,
     ) -> Upscaled:
         """See `Upscaler`. Accepts any number of channels; the options make no difference."""
-        checkpoint()
+        stop_check()
         return Upscaled(resized(rgb, size))
 
 
@@ -91,10 +91,10 @@ class TiledNet:
         rgb: Pixels,
         size: tuple[int, int],
         options: Options,
-        checkpoint: Checkpoint,
+        stop_check: StopCheck,
         space: ColourSpace = SRGB,
     ) -> Upscaled:
-        """See `Upscaler`. `checkpoint` is called often and may raise to stop.
+        """See `Upscaler`. `stop_check` is called often and may raise to stop.
 
         The network enlarges a whole number of times, at which tiles join without seams, and the
         whole result is then resized. For a result smaller than the photo, the photo is shrunk
@@ -126,7 +126,7 @@ class TiledNet:
                     big = self._enlarge(rgb, part, upscale, space, k)
                     region.blend(canvas, big, part, upscale)
 
-        with self._net.interruptible(checkpoint):
+        with self._net.interruptible(stop_check):
             self._net.shrinking(tile, _SMALLEST_TILE, run)
         if self._keeps_colours:
             keep_low_frequencies(canvas, rgb)

@@ -24,9 +24,9 @@ from enhance.photos import Decoder, output_stem, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import Photo, Source
 from enhance.web.batches.batch_files import BatchFiles
-from enhance.web.batches.queue import SILENT_SECONDS
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.store import BatchStore
+from enhance.web.batches.waiting_list import SILENT_SECONDS
 from enhance.web.page.details import details
 from enhance.web.page.headline import headline
 from tests.server import SAMPLES
@@ -347,7 +347,7 @@ def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: BatchStore, tmp_p
             batches.start(photos(tmp_path, 1), FAST, session, viewed=session != "api")
             for session in ("gone", "here", "api")
         )
-        batches.queue.join(here.key, "here")
+        batches.waiting_list.join(here.key, "here")
         for batch in (gone, here, api):
             batch.touched -= 2 * SILENT_SECONDS
         batches.sweep()
@@ -358,9 +358,9 @@ def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: BatchStore, tmp_p
 def test_an_expired_batch_has_no_place_in_the_line(batches: BatchStore, tmp_path: Path) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 1), FAST, "one")
-        batches.queue.join(batch.key, "here")
+        batches.waiting_list.join(batch.key, "here")
         batch.touched -= 7 * 3600
         batches.expire()
     assert batches.get(batch.key) is None
-    assert batches.queue.ahead(batch.key) is None
-    assert not batches.queue.someone_waits
+    assert batches.waiting_list.ahead(batch.key) is None
+    assert not batches.waiting_list.someone_waits

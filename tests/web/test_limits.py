@@ -27,8 +27,8 @@ from enhance.options import Options, Setup
 from enhance.records import Failure, Result, Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk import used_bytes
-from enhance.web.batches.queue import SILENT_SECONDS, BatchQueue
 from enhance.web.batches.store import BatchStore
+from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
 from tests.server import SAMPLES, Server, running
 from tests.web.api_photos import QUICK, SLOW, square
 from tests.web.hands import copies, drop, finish
@@ -236,7 +236,7 @@ class Clock:
 
 def test_a_silent_page_loses_its_place() -> None:
     clock = Clock()
-    turns = BatchQueue(64, clock)
+    turns = WaitingList(64, clock)
     for number in range(64):
         turns.join(f"silent{number}", f"10.0.0.{number}")
     with pytest.raises(Busy, match="The queue is full: 64 waiting"):
@@ -252,7 +252,7 @@ def test_a_silent_page_loses_its_place() -> None:
 
 
 def test_a_client_has_a_share_of_the_line() -> None:
-    turns = BatchQueue(8)
+    turns = WaitingList(8)
     for number in range(2):
         turns.join(f"mine{number}", "10.0.0.1")
     with pytest.raises(Busy, match=r"share of the queue \(2 waiting"):
@@ -264,7 +264,7 @@ def test_a_client_has_a_share_of_the_line() -> None:
 
 
 def test_who_has_had_a_turn_goes_to_the_end() -> None:
-    turns = BatchQueue(4)
+    turns = WaitingList(4)
     turns.join("a", "10.0.0.1")
     with turns.turn("a"):
         for number in range(2, 6):

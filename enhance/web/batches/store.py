@@ -24,8 +24,8 @@ from enhance.records import Source
 from enhance.web.batches.batch import Batch, WantsDraft
 from enhance.web.batches.disk import delete, delete_old, used_bytes
 from enhance.web.batches.entries import Entry
-from enhance.web.batches.queue import SILENT_SECONDS, BatchQueue
 from enhance.web.batches.sizes import known_size
+from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
 from enhance.web.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class BatchStore:
         delete_old(root.glob("results-*"), 4 * keep_seconds)  # left by servers that were killed
         self.engine = engine
         self.limits = limits
-        self.queue = BatchQueue(limits.max_waiting)
+        self.waiting_list = WaitingList(limits.max_waiting)
         self.metrics = Metrics()
         self.estimator = Estimator(lambda: engine.info)
         self._uploads = root
@@ -142,7 +142,7 @@ class BatchStore:
         with self._lock:
             left = [batch for batch in self._batches.values() if batch.session == session]
         for batch in left:
-            self.queue.leave(batch.key)
+            self.waiting_list.leave(batch.key)
             batch.abandon()
 
     def expire(self) -> None:
@@ -153,7 +153,7 @@ class BatchStore:
             for batch in gone:
                 del self._batches[batch.key]
         for batch in gone:
-            self.queue.leave(batch.key)
+            self.waiting_list.leave(batch.key)
             batch.stop()
             delete(batch.folder)
 
@@ -190,7 +190,10 @@ class BatchStore:
         """Abandon the page's batches that have lost their place in the queue and are not served."""
         oldest = time.monotonic() - SILENT_SECONDS
         for batch in self.alive():
-            waits = self.queue.served(batch.key) or self.queue.ahead(batch.key) is not None
+            waits = (
+                self.waiting_list.served(batch.key)
+                or self.waiting_list.ahead(batch.key) is not None
+            )
             if batch.viewed and not waits and batch.touched < oldest:
                 batch.abandon()
 

@@ -126,7 +126,9 @@ class Actions:
         sources = [Source.of(path) for path in paths_of(files)]
         options = self._options(language, values)
         try:
-            self._batches.queue.check(_client(request))  # before the batch costs time and disk
+            self._batches.waiting_list.check(
+                _client(request)
+            )  # before the batch costs time and disk
             batch = self._batches.start(
                 sources,
                 options,
@@ -203,7 +205,7 @@ class Actions:
 
     def _draw_ticket(self, batch: Batch, request: gr.Request) -> None:
         try:
-            self._batches.queue.join(batch.key, _client(request))
+            self._batches.waiting_list.join(batch.key, _client(request))
         except EnhanceError as error:
             batch.abandon()
             raise toast(error.sentence, language_of(request)) from error
@@ -211,7 +213,7 @@ class Actions:
     def _turn(self, request: gr.Request, key: str, ticket: int) -> Iterator[Shown]:
         """Enhance photos of a batch, showing each as soon as it is done, until others wait."""
         batch, language = self._found(key, request)
-        queue = self._batches.queue
+        queue = self._batches.waiting_list
         with queue.turn(key):
             yield {**self.results.shown(batch, language), **self._buttons(batch)}
             offered = bool(batch.finished)
@@ -237,13 +239,13 @@ class Actions:
     def _until_others_wait(self, batch: Batch) -> Iterator[Entry]:
         for entry in batch.records():
             yield entry
-            if self._batches.queue.someone_waits and entry.state != "running":
+            if self._batches.waiting_list.someone_waits and entry.state != "running":
                 break
 
     def _give_up(self, request: gr.Request, key: str) -> Shown:
         """End a batch that gets no further turn: keep its results, offer to continue."""
         batch, language = self._found(key, request)
-        self._batches.queue.leave(key)
+        self._batches.waiting_list.leave(key)
         batch.abandon()
         return {
             **self.results.shown(batch, language),
@@ -254,7 +256,7 @@ class Actions:
     def _stop(self, request: gr.Request, key: str) -> Shown:
         """Stop at once, or before the next tile if a photo is being processed."""
         batch, language = self._found(key, request)
-        if not self._batches.queue.served(key):
+        if not self._batches.waiting_list.served(key):
             return self._give_up(request, key)
         batch.stop()
         return self.results.progress(batch, language, say("Stopping …"))
@@ -262,7 +264,7 @@ class Actions:
     def _wait(self, request: gr.Request, key: str) -> Any:
         """Update the status with how many are ahead, while the batch waits in the queue."""
         batch = self._batches.get(key)
-        if batch is None or not self._batches.queue.seen(key):
+        if batch is None or not self._batches.waiting_list.seen(key):
             return gr.skip()
         return self.results.progress(batch, language_of(request))[self.results.status]
 
@@ -285,7 +287,7 @@ class Actions:
     def _buttons(self, batch: Batch) -> Shown:
         """Update the buttons to the batch's state."""
         working = bool(batch.remaining)
-        waiting = self._batches.queue.ahead(batch.key) is not None
+        waiting = self._batches.waiting_list.ahead(batch.key) is not None
         again = gr.update(visible=bool(batch.finished) and not working)
         return {
             self.enhance: gr.update(visible=not working),

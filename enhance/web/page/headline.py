@@ -12,7 +12,7 @@ from enhance.web.batches.store import BatchStore
 def headline(batch: Batch, batches: BatchStore) -> str:
     """One sentence about the batch, to be shown above its photos. batches: all on the server."""
     total, left = len(batch.entries), batch.remaining
-    ahead = batches.queue.ahead(batch.key)
+    ahead = batches.waiting_list.ahead(batch.key)
     if left and ahead:
         return say(
             "{count} ahead of you in the queue. Your next photo starts in about {time}.",
@@ -64,7 +64,7 @@ def headline(batch: Batch, batches: BatchStore) -> str:
 def seconds_of_photo(batch: Batch, batches: BatchStore) -> float:
     """Expected for the photo in progress; 0 if there is none."""
     running = [entry for entry in batch.remaining if entry.state == "running"]
-    if batches.queue.ahead(batch.key):
+    if batches.waiting_list.ahead(batch.key):
         return 0.0
     return _seconds(batch, running[:1], batches)
 

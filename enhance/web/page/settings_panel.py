@@ -13,8 +13,8 @@ from typing import Any
 import gradio as gr
 from anyio import CapacityLimiter, to_thread
 
+from enhance.automatic import required_weights
 from enhance.catalogue import MODELS
-from enhance.choices import required_weights
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator, readable
 from enhance.i18n import say

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from enhance.choices import resolve
+from enhance.automatic import resolve
 from enhance.options import Options
 from enhance.version import VERSION
 from enhance.web.batches.store import BatchStore

@@ -1,4 +1,4 @@
-"""The queue in which the page's batches wait for their turn at the model."""
+"""Who waits for a turn at the page, and how many are ahead; Gradio's queue sets the order."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class _Waiting:
     seen: float
 
 
-class BatchQueue:
-    """Keys of batches in the order of their turns. Thread-safe.
+class WaitingList:
+    """Keys of the page's batches in the order of their turns. Thread-safe.
 
-    Gradio's queue admits as many batches at once as there are models. This queue stands beside it
+    Gradio's queue admits as many batches at once as there are models. This list stands beside it
     to answer what Gradio's cannot: whether anyone is waiting, so that a turn should end, and which
     batches are ahead of a given one.
     """

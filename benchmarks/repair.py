@@ -65,8 +65,11 @@ class Repair:
 
     def marks(self, rgb: Rgb, sensitivity: float = 0.5) -> Mask:
         """Which pixels are marked."""
-        marks = damage_mask(self.models.damage_detector(rgb, lambda: None), sensitivity)
-        return spare_faces(marks, self.models.detector("retinaface-mobilenet")(rgb, 0.5))
+        likelihood = self.models.damage_detector(rgb, lambda: None)
+        marks = damage_mask(likelihood, sensitivity)
+        return spare_faces(
+            marks, likelihood, self.models.detector("retinaface-mobilenet")(rgb, 0.5)
+        )
 
 
 def damaged(clean: Rgb, strength: str, seed: int) -> tuple[Rgb, Mask, Mask]:

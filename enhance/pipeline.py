@@ -163,7 +163,7 @@ class Enhancer:
         likelihood = self._models.damage_detector(photo.rgb, stop_check, space)
         marks = damage_mask(likelihood, options.repair_sensitivity)
         faces = self._models.detector(_SPARES)(srgb_view(photo.rgb, space), _SPARED)
-        return spare_faces(marks, faces)
+        return spare_faces(marks, likelihood, faces)
 
     def _find(self, photo: Photo, options: Options, space: ColourSpace) -> list[Face]:
         """The faces that should be restored, largest first."""

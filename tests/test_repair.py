@@ -39,8 +39,9 @@ OLD = Options(repair="auto", tone="auto", restorer="none", background="lanczos",
 
 
 def marks(models: ResidentModels, rgb: Rgb, sensitivity: float = 0.5) -> Mask:
-    found = damage_mask(models.damage_detector(rgb, lambda: None), sensitivity)
-    return spare_faces(found, models.detector("retinaface-mobilenet")(rgb, 0.5))
+    likelihood = models.damage_detector(rgb, lambda: None)
+    found = damage_mask(likelihood, sensitivity)
+    return spare_faces(found, likelihood, models.detector("retinaface-mobilenet")(rgb, 0.5))
 
 
 def undone(rgb: Rgb) -> Rgb:
@@ -89,11 +90,15 @@ def test_in_faces_only_what_leads_out_of_them_is_marked() -> None:
     mask[150, 120:180] = True  # lashes
     mask[200, 110:290] = True  # a scratch
     mask[20, 20:40] = True
-    spared = spare_faces(mask, [face])
+    likelihood = mask.astype(np.uint8) * 255
+    mask[195:205, 140] = True  # a rim that the scratch crosses
+    spared = spare_faces(mask, likelihood, [face])
     assert not spared[150].any()
     assert np.array_equal(spared[200], mask[200])
+    assert not spared[195:199, 140].any() and not spared[202:, 140].any()
     assert np.array_equal(spared[20], mask[20])
-    assert np.array_equal(spare_faces(mask, [Face((-50, 150, 150, 400), 0.9, ())])[200], mask[200])
+    edge = Face((-50, 150, 150, 400), 0.9, ())
+    assert np.array_equal(spare_faces(mask, likelihood, [edge])[200], mask[200])
 
 
 def test_sensitivity_only_adds_marks(models: ResidentModels) -> None:

@@ -13,6 +13,7 @@ from enhance.records import Face, Mask, Pixels
 _CERTAIN = 0.998, 0.972
 _LIKELY = 0.25, 0.05
 _MARGIN = 0.15  # around a face's box, as a share of its size: hair, ears, earrings
+_IN_FACES = 200  # of the likelihood: what is marked in a face
 _RIM = np.ones((3, 3), np.uint8)  # marks extend one pixel beyond the visible damage
 
 
@@ -35,11 +36,12 @@ def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
     return cv2.dilate(chosen[parts], _RIM).view(np.bool_)  # type: ignore[return-value]
 
 
-def spare_faces(mask: Mask, faces: Iterable[Face]) -> Mask:
+def spare_faces(mask: Mask, likelihood: Pixels, faces: Iterable[Face]) -> Mask:
     """The marks without those that lie entirely within a face, (h, w) bool.
 
     Eyelashes, teeth, glasses and earrings end within the face, while a scratch continues beyond it.
-    Small damage that is left in a face is removed by its restorer.
+    Where it crosses them, its marks run on along their rims, so marks within a face must be nearly
+    certain. Small damage that is left in a face is removed by its restorer.
     """
     height, width = mask.shape
     spared = mask.copy()
@@ -55,5 +57,6 @@ def spare_faces(mask: Mask, faces: Iterable[Face]) -> Mask:
         leaves = np.zeros(count, bool)
         for edge in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
             leaves[edge] = True
-        spared[box] &= leaves[parts]
+        certain = cv2.dilate((likelihood[box] >= _IN_FACES).view(np.uint8), _RIM)
+        spared[box] &= leaves[parts] & certain.view(np.bool_)
     return spared

@@ -135,7 +135,7 @@ class Settings:
             tone_strength = share(
                 DEFAULTS.tone_strength,
                 text("Strength of colour restoration"),
-                text("0 leaves the colours as they are, 1 undoes their fading wholly."),
+                text("0 leaves the colours as they are, 1 undoes their fading completely."),
             )
             colorize = share(
                 DEFAULTS.colorize,

@@ -26,7 +26,7 @@ from enhance.web.page.brush import remarked
 from enhance.web.page.presets import PRESETS, preset_for
 from enhance.web.page.results_panel import ResultsPanel, batch_of
 from enhance.web.page.settings_panel import SettingsPanel
-from enhance.web.page.widgets import Sent, Shown, browser_state, paths_of, sent_by
+from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, paths_of, sent_by
 
 MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
@@ -68,13 +68,11 @@ class Actions:
         """Wire the handlers. Photos come from `files`, options from `choices`; `results` shows
         what becomes of them."""
         self.choices, self.settings, self.results = choices, choices.settings, results
-        private: dict[str, Any] = {"api_visibility": "private"}
-        quick = private | {"queue": False, "show_progress": "hidden"}
         controls = [self.ticket, self.clock, self.enhance, self.stop, self.resume, self.reopen]
         everything = [*controls, *self.results.widgets]
-        page.load(self._offer, self.last_key, self.reopen, **quick)
+        page.load(self._offer, self.last_key, self.reopen, **QUICK)
         # Queued, because changing a State outside the queue does not fire its change event.
-        starts: dict[str, Any] = private | {
+        starts: dict[str, Any] = PRIVATE | {
             "show_progress": "hidden",
             "concurrency_limit": _STARTS,
             "preprocess": False,
@@ -98,23 +96,22 @@ class Actions:
             self._repair, [self.key, self.ticket], everything, **starts | {"js": None}
         )
         self.reopen.click(
-            self._reopen, self.last_key, [self.key, *everything], postprocess=False, **quick
+            self._reopen, self.last_key, [self.key, *everything], postprocess=False, **QUICK
         )
         turn = self.ticket.change(
             self._turn,
             [self.key, self.ticket],
             everything,
-            postprocess=False,  # values are prepared here once, rather than again for every photo
+            postprocess=False,  # values are prepared here once, not again for every photo
             concurrency_id=MODEL_QUEUE,
             concurrency_limit=self._batches.engine.replicas,
             show_progress="hidden",
-            **private,
+            **PRIVATE,
         )
-        turn.failure(
-            self._give_up, self.key, everything, postprocess=False, **quick
-        )  # refused, or an error
-        self.clock.tick(self._wait, self.key, self.results.status, postprocess=False, **quick)
-        self.stop.click(self._stop, self.key, everything, postprocess=False, **quick)
+        # Refused, or an error.
+        turn.failure(self._give_up, self.key, everything, postprocess=False, **QUICK)
+        self.clock.tick(self._wait, self.key, self.results.status, postprocess=False, **QUICK)
+        self.stop.click(self._stop, self.key, everything, postprocess=False, **QUICK)
 
     def _begin(
         self, request: gr.Request, files: Sent, ticket: int, drafts: bool, *values: Any
@@ -126,9 +123,8 @@ class Actions:
         sources = [Source.of(path) for path in paths_of(files)]
         options = self._options(language, values)
         try:
-            self._batches.waiting_list.check(
-                _client(request)
-            )  # before the batch costs time and disk
+            # Before the batch costs time and disk.
+            self._batches.waiting_list.check(_client(request))
             batch = self._batches.start(
                 sources,
                 options,
@@ -175,7 +171,7 @@ class Actions:
 
     def _try_all(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
         """Draw a ticket to enhance the selected photo with every preset, and with the current
-        settings if they are none."""
+        settings if they match none."""
         batch, language = self._found(key, request)
         entry = batch.looked_at
         current = self._options(language, values)
@@ -197,11 +193,8 @@ class Actions:
         language = language_of(request)
         self._draw_ticket(batch, request)
         batch.begin(entries, *options)
-        return {
-            self.ticket: ticket + 1,
-            **self.results.progress(batch, language),
-            **self._buttons(batch),
-        }
+        progress = self.results.progress(batch, language)
+        return {self.ticket: ticket + 1, **progress, **self._buttons(batch)}
 
     def _draw_ticket(self, batch: Batch, request: gr.Request) -> None:
         try:
@@ -218,11 +211,11 @@ class Actions:
             yield {**self.results.shown(batch, language), **self._buttons(batch)}
             offered = bool(batch.finished)
             for _ in paced(self._until_others_wait(batch), _PAUSE):
-                first = bool(batch.finished) and not offered
-                offered = offered or first
-                yield self.results.shown(batch, language) | (
-                    self.results.downloads(batch) if first else {}
-                )
+                shown = self.results.shown(batch, language)
+                if batch.finished and not offered:
+                    offered = True
+                    shown |= self.results.downloads(batch)
+                yield shown
             if batch.stopped:
                 yield self.results.shown(batch, language)
             # Without the gallery: Gradio sends the last values of a turn whole, not as a diff.
@@ -230,11 +223,7 @@ class Actions:
             if batch.remaining:
                 queue.rejoin(key, _client(request))
                 last[self.ticket] = ticket + 1
-        yield {
-            **last,
-            **self._buttons(batch),
-            **self.results.progress(batch, language),
-        }
+        yield {**last, **self._buttons(batch), **self.results.progress(batch, language)}
 
     def _until_others_wait(self, batch: Batch) -> Iterator[Entry]:
         for entry in batch.records():
@@ -247,11 +236,7 @@ class Actions:
         batch, language = self._found(key, request)
         self._batches.waiting_list.leave(key)
         batch.abandon()
-        return {
-            **self.results.shown(batch, language),
-            **self._buttons(batch),
-            **self.results.downloads(batch),
-        }
+        return self._as_it_is(batch, language)
 
     def _stop(self, request: gr.Request, key: str) -> Shown:
         """Stop at once, or before the next tile if a photo is being processed."""
@@ -277,12 +262,11 @@ class Actions:
         """Show this browser's last batch; if it was stopped, it can be continued."""
         batch, language = self._found(key, request)
         batch.session = str(request.session_hash)
-        return {
-            self.key: key,
-            **self.results.shown(batch, language),
-            **self._buttons(batch),
-            **self.results.downloads(batch),
-        }
+        return {self.key: key, **self._as_it_is(batch, language)}
+
+    def _as_it_is(self, batch: Batch, language: Language) -> Shown:
+        shown, downloads = self.results.shown(batch, language), self.results.downloads(batch)
+        return {**shown, **self._buttons(batch), **downloads}
 
     def _buttons(self, batch: Batch) -> Shown:
         """Update the buttons to the batch's state."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -16,6 +15,7 @@ from enhance.web.page.actions import Actions
 from enhance.web.page.results_panel import ResultsPanel
 from enhance.web.page.settings import Settings
 from enhance.web.page.settings_panel import SettingsPanel
+from enhance.web.page.widgets import QUICK
 
 CSS = Path(__file__).with_suffix(".css").read_text("utf-8")
 # Labels of the photos offered to try the page with, by the stem of their files.
@@ -81,18 +81,13 @@ class Page:
                 self.choices = SettingsPanel(self._batches.estimator, self._may_download)
 
     def _connect(self, page: gr.Blocks) -> None:
-        quick: dict[str, Any] = {
-            "api_visibility": "private",
-            "queue": False,
-            "show_progress": "hidden",
-        }
         self.choices.connect(page, self.files, self.actions.estimate)
         self.results.connect(self.actions.key)
         self.actions.connect(page, self.files, self.choices, self.results)
-        page.load(self._limits, None, self.limits, **quick)
-        page.load(None, js=_WAYS_IN, **quick)
+        page.load(self._limits, None, self.limits, **QUICK)
+        page.load(None, js=_WAYS_IN, **QUICK)
         for button, path in zip(self.samples, self._samples, strict=True):
-            button.click(partial(list, [str(path)]), None, self.files, **quick)
+            button.click(partial(list, [str(path)]), None, self.files, **QUICK)
 
     def _limits(self, request: gr.Request) -> str:
         limits = self._batches.limits

@@ -17,7 +17,7 @@ from enhance.web.page.headline import headline, seconds_of_photo
 from enhance.web.page.status import progress, status_widget
 from enhance.web.page.viewed import pictures, versions, view_of
 from enhance.web.page.viewer import viewer_widget
-from enhance.web.page.widgets import Shown, sent_by, share_of
+from enhance.web.page.widgets import PRIVATE, QUICK, Shown, sent_by, share_of
 
 Looked = tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
 """The values of the viewer, the gallery and the gallery of versions."""
@@ -100,12 +100,7 @@ class ResultsPanel:
 
     def connect(self, key: gr.Textbox) -> None:
         """Wire the handlers that need no model."""
-        quick: dict[str, Any] = {
-            "api_visibility": "private",
-            "queue": False,
-            "show_progress": "hidden",
-            "postprocess": False,
-        }
+        quick = QUICK | {"postprocess": False}
         self.details.expand(self._open, key, [self.notes, self.table], **quick)
         self.details.collapse(self._close, key, None, **quick)
         latest = quick | {"trigger_mode": "always_last"}
@@ -132,7 +127,7 @@ class ResultsPanel:
                 trigger_mode=trigger_mode,
                 show_progress="hidden",
                 postprocess=False,
-                api_visibility="private",
+                **PRIVATE,
             )
 
     def cleared(self, batch: Batch, language: Language) -> Shown:

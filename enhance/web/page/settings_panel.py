@@ -25,7 +25,7 @@ from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.address import from_query, query_of
 from enhance.web.page.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.web.page.settings import Settings
-from enhance.web.page.widgets import Sent, Shown, browser_state, paths_of
+from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, paths_of
 from enhance.weights.download import fetch
 from enhance.weights.files import WeightFile
 from enhance.weights.verified import locate
@@ -72,11 +72,6 @@ class SettingsPanel:
 
     def connect(self, page: gr.Blocks, files: gr.File, estimate: gr.Markdown) -> None:
         """Wire the handlers. estimate: where the cost of enhancing `files` is shown."""
-        quick: dict[str, Any] = {
-            "api_visibility": "private",
-            "queue": False,
-            "show_progress": "hidden",
-        }
         self._estimate = estimate
         remembered = [self.drafts, *self.settings.widgets]
         changed = {
@@ -92,16 +87,16 @@ class SettingsPanel:
                 self.settings.example,
             ],
             "preprocess": False,
-        } | quick
+        } | QUICK
         page.load(
             self._restore,
             [self.remembered, self.address],
             remembered,
             js="(remembered) => [remembered, location.search]",
-            **quick,
+            **QUICK,
         ).then(**changed)
-        self.address.change(None, self.address, None, js=_TO_ADDRESS, **quick)
-        self.preset.input(self._take_preset, self.preset, self.settings.widgets, **quick).then(
+        self.address.change(None, self.address, None, js=_TO_ADDRESS, **QUICK)
+        self.preset.input(self._take_preset, self.preset, self.settings.widgets, **QUICK).then(
             **changed
         )
         # Only a person's input, because a preset changes many widgets, not all at the same moment.
@@ -118,7 +113,7 @@ class SettingsPanel:
             [self.models, self.fetch],
             concurrency_id="download",
             show_progress_on=self.models,
-            api_visibility="private",
+            **PRIVATE,
         )
 
     def _restore(self, request: gr.Request, remembered: object, query: object) -> list[Any]:

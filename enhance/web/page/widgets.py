@@ -7,6 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+"""Arguments of an event that is not part of the API."""
+
+QUICK: dict[str, Any] = PRIVATE | {"queue": False, "show_progress": "hidden"}
+"""Arguments of an event that is over at once."""
+
 Shown = dict[Any, Any]
 """What an event changes: a new value for each widget in it; other widgets stay as they are."""
 

@@ -10,13 +10,7 @@ from collections.abc import Iterable
 
 from enhance.i18n import say
 from enhance.model_spec import FOLDER_KINDS, Kind, ModelSpec, spec_of
-from enhance.weights.files import (
-    COMPACT,
-    RETINAFACE_MOBILENET,
-    X4PLUS_BIN,
-    ModelFile,
-    WeightFile,
-)
+from enhance.weights.files import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN, ModelFile, WeightFile
 from enhance.weights.folder import identified
 
 _GFPGAN = "https://github.com/TencentARC/GFPGAN/releases/download"

@@ -28,9 +28,10 @@ def remarked(batch: Batch, entry: Entry, version: Version, sent: dict[str, Any])
         scale = version.report.source_size[0] / version.report.output_size[0]
         batch.mark(entry, strokes_of(sent["strokes"], scale))
         return version.options
+    wanted = share_of(sent.get("sensitivity"))
+    options = replace(version.options, repair_sensitivity=-1.0 if wanted is None else wanted)
     entry.marks = None
-    sensitivity = share_of(sent.get("sensitivity"))
-    return replace(version.options, repair_sensitivity=-1.0 if sensitivity is None else sensitivity)
+    return options
 
 
 def strokes_of(sent: object, scale: float) -> list[Stroke]:

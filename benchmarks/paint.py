@@ -5,7 +5,8 @@
 Chromium's own figures (PerformanceObserver): the first contentful paint of a browser that has never
 seen the page, the median of several; and the layout shift, summed over opening the page, giving it
 photos and watching a batch. Shifts within half a second of a person's input do not count, as in
-Chromium's own score, nor does what a click on Enhance brings, however slow the machine. TREE: another checkout, whose first paint is measured alternately.
+Chromium's own score, nor does what a click on Enhance brings, however slow the machine. TREE:
+another checkout, whose first paint is measured alternately.
 """
 
 from __future__ import annotations

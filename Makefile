@@ -13,9 +13,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 run: $(VENV)/app
 	$(PY) app.py
 
+# Without the reordering, by which files with few tests come last, however long those take.
 test: check
 	sh tests/ensure_programs.sh
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev
 	$(VENV)/bin/ruff check .

@@ -164,7 +164,7 @@ def test_odd_values_are_no_faults(server: Server, tmp_path: Path) -> None:
     (mine,) = results(server, "odd")
     numbers, before = handlers(server), faults(server)
     for value in ODD:
-        for name in ("_offer", "_take_sample", "_wait", "_open", "_close"):
+        for name in ("_offer", "_wait", "_open", "_close"):
             assert ask(server, numbers[name], [value]).status_code == 200, (name, value)
         for pair in ([value, None], [None, value]):
             assert ask(server, numbers["_restore"], pair).status_code == 200, pair

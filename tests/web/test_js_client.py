@@ -61,5 +61,6 @@ def test_errors_are_sentences(server: Server, corrupt: Path) -> None:
 
 def test_models_and_health(server: Server) -> None:
     models, health = call("look", server)
-    assert {"restorer", "background", "detector", "masker"} == {model["kind"] for model in models}
+    kinds = {"restorer", "background", "fill", "detector", "masker"}
+    assert {model["kind"] for model in models} == kinds
     assert health["status"] in ("ok", "loading") and health["version"]

@@ -9,7 +9,7 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -32,6 +32,7 @@ from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, named
 from enhance.limits import Limits
 from enhance.model_spec import ModelSpec
+from enhance.name_pattern import shardable
 from enhance.options import Options, Setup
 from enhance.weights.download import fetch
 from enhance.weights.files import WeightFile
@@ -104,15 +105,30 @@ def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Ph
     sentence."""
     out = find_folder(wanted.out)
     if "photos" in wanted:
+        if wanted.name != Options().name and _among_photos(out, map(Path, wanted.photos)):
+            raise ValueError(
+                "with --name, --out must not be a folder of the photos: a result might replace one."
+            )
         return named(wanted.photos), out
-    if wanted.shard.count > 1 and ("{stem}" not in wanted.name or "{index}" in wanted.name):
+    if wanted.shard.count > 1 and not shardable(wanted.name):
         raise ValueError(
-            "with --shard, --name must contain {stem} and not {index}, which would name photos of "
-            "different parts alike."
+            "with --shard, --name must be {stem} with at most 20 characters, or {upscale}, before "
+            "and after it, so that photos of different parts never share a name."
         )
     source = find_folder(wanted.source)
     with show.bar(" photos", doing="listing") as bar:
         return open_photos(source, out, wanted.shard, bar.update, limits), out
+
+
+def _among_photos(out: Path | Store, photos: Iterable[Path]) -> bool:
+    """Whether results in `out` may lie beside one of the photos, or within one of the folders."""
+    if not isinstance(out, Path):
+        return False
+    there = out.resolve()
+    return any(
+        there.is_relative_to(path.resolve()) if path.is_dir() else there == path.resolve().parent
+        for path in photos
+    )
 
 
 def _engine(wanted: argparse.Namespace, limits: Limits) -> Engine:

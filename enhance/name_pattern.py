@@ -12,6 +12,7 @@ TOKENS = ("{stem}", "{index}", "{upscale}", "{restorer}", "{background}")
 """What a pattern may contain besides plain text."""
 LONGEST = 100
 """The most characters of a pattern."""
+_BESIDE_STEM = 20  # bytes; see `enhance.photos.names`
 
 _TOKEN = re.compile("|".join(map(re.escape, TOKENS)))
 _BRACES = re.compile(r"\{[^{}\n]*\}?|\}")
@@ -44,3 +45,16 @@ def check_pattern(pattern: object) -> None:
 def fill_pattern(pattern: str, values: dict[str, str]) -> str:
     """The valid pattern with each token replaced by its value; not yet safe as a file name."""
     return _TOKEN.sub(lambda token: values[token[0]], pattern)
+
+
+def shardable(pattern: str) -> bool:
+    """Whether names differ between photos with different stems, however long these are.
+
+    So little besides the stem fits into a file name with the longest stem, which is then never cut.
+    """
+    rest = pattern.replace("{stem}", "", 1)
+    return (
+        rest != pattern
+        and len(rest.encode()) <= _BESIDE_STEM
+        and not _TOKEN.search(rest.replace("{upscale}", ""))
+    )

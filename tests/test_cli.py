@@ -339,3 +339,13 @@ def test_fetch_downloads_verifies_and_says_where(
         assert main(["fetch", "gfpgan-1.4"]) == 1
         server.shutdown()
     assert "an incorrect file is never used" in capsys.readouterr().err
+
+
+def test_a_name_may_not_replace_a_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(b"mine")
+    for sent in (photo, tmp_path):
+        with pytest.raises(SystemExit):
+            main([str(sent), "-o", str(tmp_path), "--name", "{stem}"])
+        assert "--out must not be a folder of the photos" in capsys.readouterr().err
+    assert photo.read_bytes() == b"mine"

@@ -296,7 +296,7 @@ def test_results_are_no_photos(run: Any, tree: Path) -> None:
             "out --shard 3/2",
             "3/2 is not of the form I/N; the second of eight parts is 2/8.",
         ),
-        ("tree", "out --shard 1/2 --name {index}", "--name must contain {stem} and not {index}"),
+        ("tree", "out --shard 1/2 --name {index}", "--name must be {stem} with at most 20"),
         ("tree", "out --shard two", "two is not of the form I/N"),
     ],
 )

@@ -84,6 +84,8 @@ GOOD: dict[str, Any] = {"points": "1,1", "width": 3, "on": True}
         [GOOD | {"points": "1,nan"}],
         [GOOD | {"points": "9" * 5000 + ",1"}],
         [GOOD | {"points": "1000001,1"}],
+        [GOOD | {"points": "9" * 400 + ",1"}],
+        [GOOD | {"points": "0,0 9999,9999 " * 5000, "width": 100}],
         [GOOD | {"points": {"path": "/etc/passwd"}}],
         [GOOD | {"width": 0}],
         [GOOD | {"width": float("nan")}],
@@ -96,6 +98,12 @@ GOOD: dict[str, Any] = {"points": "1,1", "width": 3, "on": True}
 def test_anything_else_is_refused(sent: object) -> None:
     with pytest.raises(OptionsError, match="cannot be used"):
         strokes_of(sent, 1)
+
+
+def test_a_brush_is_measured_in_pixels_of_the_photo() -> None:
+    with pytest.raises(OptionsError, match="cannot be used"):
+        strokes_of([GOOD | {"width": 300}], 4)
+    assert strokes_of([GOOD | {"width": 300}], 1)[0].width == 300
 
 
 class Blind:

@@ -9,7 +9,7 @@ import pytest
 from pathvalidate import is_valid_filename
 
 from enhance.errors import OptionsError
-from enhance.name_pattern import TOKENS
+from enhance.name_pattern import TOKENS, shardable
 from enhance.options import Options
 from enhance.photos import expected_extension, output_stem, result_stem
 
@@ -110,6 +110,24 @@ def test_what_is_too_long_loses_some_of_the_photos_name() -> None:
     assert made == f"007_{'a' * 180}@1.5x"
     made = stem(f"{{stem}}{'_' * 80}end", "a" * 300)
     assert made == f"{'a' * 117}{'_' * 80}end"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "suits"),
+    [
+        ("{stem}_enhanced", True),
+        ("{stem}@{upscale}x", True),
+        ("{stem}", True),
+        ("{index}", False),
+        ("{stem}{index}", False),
+        ("{stem}_{stem}", False),
+        ("{stem}_{restorer}", False),
+        ("{stem}" + "_" * 20, True),
+        ("{stem}" + "_" * 21, False),
+    ],
+)
+def test_patterns_for_several_machines_keep_the_whole_stem(pattern: str, suits: bool) -> None:
+    assert shardable(pattern) == suits
 
 
 @pytest.mark.parametrize(

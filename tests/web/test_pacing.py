@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 
@@ -90,3 +91,21 @@ def test_who_leaves_early_stops_the_items_after_the_next_one() -> None:
 def test_the_items_know_the_request_that_they_are_for() -> None:
     asked_by.set("somebody")
     assert list(paced((asked_by.get() for _ in range(1)), 0)) == [["somebody"]]
+
+
+def test_what_fails_after_the_page_was_closed_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    gate = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 0
+        gate.wait()
+        raise RuntimeError("lost")
+
+    lists = paced(items(), 0)
+    next(lists)
+    lists.close()
+    gate.set()
+    until = time.monotonic() + 60
+    while "lost" not in caplog.text:
+        assert time.monotonic() < until
+        time.sleep(0.01)

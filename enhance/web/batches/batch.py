@@ -112,6 +112,8 @@ class Batch:
             for entry in entries:
                 entry.state, entry.failure = "waiting", None
             self._mark_running()
+            if self._run:
+                self._run.close()
             self._run = self.engine.run(sources, options, viewed=self.viewed)
             self._begun = time.monotonic()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
@@ -13,10 +14,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 _END: Any = object()
 
 
-def paced(items: Iterable[T], seconds: float) -> Iterator[list[T]]:
+def paced(items: Iterable[T], seconds: float) -> Generator[list[T], None, None]:
     """Yield the items in lists, each at once unless so few seconds have passed since the last list.
 
     The items are consumed in a thread of its own, so they keep coming while a list is being dealt
@@ -37,7 +40,7 @@ def paced(items: Iterable[T], seconds: float) -> Iterator[list[T]]:
 
     thread = ThreadPoolExecutor(1, thread_name_prefix="paced")
     consuming = thread.submit(copy_context().run, consume)
-    due = 0.0
+    due, over = 0.0, False
     try:
         while True:
             some = [come.get()]
@@ -51,7 +54,16 @@ def paced(items: Iterable[T], seconds: float) -> Iterator[list[T]]:
             if some[-1] is _END:
                 break
             due = time.monotonic() + seconds
+        over = True
         consuming.result()
     finally:
         left.set()
+        if not over:
+            consuming.add_done_callback(_log)
         thread.shutdown(wait=False)
+
+
+def _log(consuming: Future[None]) -> None:
+    """Report what nobody is there to see any more."""
+    if error := consuming.exception():
+        log.error("a batch failed after its page was closed", exc_info=error)

@@ -1,4 +1,7 @@
-"""Settings in the page's address, so that a link opens the page with them. Never photos."""
+"""Settings in the page's address, so that a link opens the page with them. Never photos.
+
+Nor what is kept of a photo's metadata: whoever follows a link keeps their own choice.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from urllib.parse import parse_qsl, urlencode
 
 from enhance.options import Options
 
-_USUAL = vars(Options())
+_USUAL = {name: value for name, value in vars(Options()).items() if name != "metadata"}
 
 
 def query_of(options: Options) -> str:
     """The query of an address, with what differs from the defaults; empty if nothing does."""
-    chosen = {name: value for name, value in vars(options).items() if value != _USUAL[name]}
+    chosen = {name: vars(options)[name] for name in _USUAL if vars(options)[name] != _USUAL[name]}
     return f"?{urlencode(chosen)}" if chosen else ""
 
 

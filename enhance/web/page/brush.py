@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from enhance.errors import OptionsError
@@ -14,8 +16,9 @@ from enhance.web.batches.entries import Entry, Version
 from enhance.web.page.widgets import share_of
 
 _POINTS = 20_000  # of all strokes together
-_FARTHEST = 1_000_000  # pixels
-_WIDEST = 1000
+_FARTHEST = 1_000_000  # pixels of the photo
+_WIDEST = 1000  # pixels of the photo
+_LARGEST = 2e9  # pixels that all strokes cover; thirty times the largest photo
 
 
 def remarked(batch: Batch, entry: Entry, version: Version, sent: dict[str, Any]) -> Options:
@@ -42,16 +45,17 @@ def strokes_of(sent: object, scale: float) -> list[Stroke]:
     """
     try:
         strokes = [_stroke(one, scale) for one in sent]  # type: ignore[attr-defined]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         strokes = []
-    if not strokes or sum(len(stroke.points) for stroke in strokes) > _POINTS:
+    points, covered = sum(len(s.points) for s in strokes), sum(map(_covered, strokes))
+    if not strokes or points > _POINTS or covered > _LARGEST:
         raise OptionsError(say("These marks cannot be used. Draw fewer of them at once."))
     return strokes
 
 
 def _stroke(sent: dict[str, object], scale: float) -> Stroke:
     width = sent["width"]
-    if not isinstance(width, int | float) or not 0 < width <= _WIDEST:
+    if not isinstance(width, int | float) or not 0 < width * scale <= _WIDEST:
         raise ValueError("not a brush")
     points = tuple(_point(text, scale) for text in str(sent["points"]).split())
     if not points:
@@ -60,7 +64,13 @@ def _stroke(sent: dict[str, object], scale: float) -> Stroke:
 
 
 def _point(text: str, scale: float) -> tuple[float, float]:
-    x, y = map(int, text.split(","))
+    x, y = (int(value) * scale for value in text.split(","))
     if max(abs(x), abs(y)) > _FARTHEST:
         raise ValueError("far outside of any photo")
-    return x * scale, y * scale
+    return x, y
+
+
+def _covered(stroke: Stroke) -> float:
+    """Roughly how many pixels are drawn, those outside of the photo and twice over included."""
+    length = sum(math.dist(a, b) for a, b in pairwise(stroke.points))
+    return (length + stroke.width) * stroke.width

@@ -123,7 +123,8 @@ class SettingsPanel:
         known = remembered if isinstance(remembered, dict) else {}
         drafts = bool(known.get("drafts", True))
         if linked := from_query(query):
-            known = vars(Options()) | linked
+            own = {"metadata": known["metadata"]} if "metadata" in known else {}
+            known = vars(Options()) | own | linked
         try:
             options = self.settings.options(*map(known.get, self.settings.names))
         except EnhanceError:

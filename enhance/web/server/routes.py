@@ -25,6 +25,7 @@ from enhance.web.batches.store import BatchStore
 from enhance.web.server.health import health
 
 _DETAIL_SIDE = 128  # pixels of the photo, at least
+_WAITING = 20  # pictures for which people may wait at once; they take about a second each
 
 
 def routes(batches: BatchStore) -> list[BaseRoute]:
@@ -81,13 +82,19 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         )
         return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
 
+    pictures = CapacityLimiter(1)  # apart from the previews, which are quick
+
     async def made(
         make: Callable[..., bytes], source: Source, argument: object, name: str
     ) -> Response:
         """A picture that is made in a worker from a photo and one more argument."""
-        call = partial(DECODER.run, make, source, source, argument, batches.limits)
+        if pictures.statistics().tasks_waiting >= _WAITING:
+            raise HTTPException(503, "Too many pictures are being made. Try again in a minute.")
+        files = [source, argument] if isinstance(argument, Source) else [source]
+        larger = max(files, key=lambda file: file.path.stat().st_size)  # sets the worker's limits
+        call = partial(DECODER.run, make, larger, source, argument, batches.limits)
         try:
-            picture = await to_thread.run_sync(call, limiter=one_at_a_time)
+            picture = await to_thread.run_sync(call, limiter=pictures)
         except EnhanceError as error:
             raise HTTPException(500, str(error)) from error
         return Response(picture, media_type="image/jpeg", headers=_attachment(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,7 +36,8 @@ def test_a_late_answer_does_not_replace_that_to_a_later_question() -> None:
         estimator.loading_ended()
         return [await each for each in asked]
 
-    late, newest, other = asyncio.run(answers())
+    with ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread
+        late, newest, other = apart.submit(asyncio.run, answers()).result()
     assert panel.preset not in late and panel.address not in late
     assert newest[panel.preset]["value"] == "old"
     assert other[panel.preset]["value"] == "fast"

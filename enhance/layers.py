@@ -108,9 +108,8 @@ def pack(enhanced: Enhanced) -> bytes:
     """The layers of a photo as bytes. Call this before `assemble`.
 
     They take about 1.8 MB per face, plus 1 MB per output megapixel if a model made the background
-    (1.4 MB with 16 bits), and the same again per
-    megapixel of a photo that was repaired or toned. The
-    faces' pixels are not compressed, because PNG would save only an eighth of their 16 bits, at
+    (1.4 MB with 16 bits), and the same again per megapixel of a photo that was repaired or toned.
+    The faces' pixels are not compressed, because PNG would save only an eighth of their 16 bits, at
     50 ms per face.
     """
     patches = enhanced.patches.values()

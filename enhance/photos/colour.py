@@ -190,6 +190,11 @@ def srgb_view(pixels: Array, space: ColourSpace) -> Array:
     return view
 
 
+def linear_light(srgb: Array) -> Array:
+    """sRGB values in 0..1 as linear light."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
 def with_colours(photo: Photo, space: ColourSpace) -> tuple[Photo, ColourSpace]:
     """A photo that can hold colours, and its space: a photo of one channel, and its space, become
     sRGB, because its profile knows only greys."""

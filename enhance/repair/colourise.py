@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from enhance.networks.resident import ResidentNet
-from enhance.photos.colour import SRGB, ColourSpace
+from enhance.photos.colour import SRGB, ColourSpace, linear_light
 from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Pixels, StopCheck
 from enhance.upscaling.interpolation import resized
@@ -68,8 +68,7 @@ def recoloured(srgb: FloatArray, chroma: FloatArray) -> FloatArray:
 
 def _light(srgb: FloatArray) -> FloatArray:
     """The luminance (...) of sRGB colours (..., 3), 0..1."""
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    return (linear @ _TO_XYZ[1]).astype(np.float32)
+    return (linear_light(srgb) @ _TO_XYZ[1]).astype(np.float32)
 
 
 def _encoded(linear: FloatArray) -> FloatArray:

@@ -29,11 +29,11 @@ class Inpainter:
         self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColourSpace = SRGB
     ) -> Pixels:
         """See `protocols.Filler`."""
-        filled, wide = rgb.copy(), wide_parts(mask)
-        height, width = mask.shape
+        wide = wide_parts(mask)
         if mask.all() or not wide.any():
             return fill(rgb, mask)
-        left = mask.copy()  # each tile sees what the tiles before it have filled
+        height, width = mask.shape
+        filled, left = rgb.copy(), mask.copy()  # each tile sees what those before it have filled
 
         def run(size: int) -> None:
             for part in tiles(height, width, size, _CONTEXT, multiple=_MULTIPLE):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from enhance.photos.colour import SRGB, ColourSpace
+from enhance.photos.colour import SRGB, ColourSpace, linear_light
 from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Pixels
 from enhance.upscaling.interpolation import resized
@@ -130,8 +130,7 @@ def _colours(seen: FloatArray) -> tuple[float, float]:
 
 def _oklab(srgb: FloatArray) -> FloatArray:
     """sRGB (n, 3) in 0..1 → lightness and two opponent colours."""
-    light = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    return np.cbrt(light @ _TO_CONES.T) @ _TO_LAB.T
+    return np.cbrt(linear_light(srgb) @ _TO_CONES.T) @ _TO_LAB.T
 
 
 def _rise(value: float | FloatArray, between: tuple[float, float]) -> float | FloatArray:

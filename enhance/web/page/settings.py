@@ -9,14 +9,14 @@ import gradio as gr
 from enhance.catalogue import models
 from enhance.errors import OptionsError
 from enhance.i18n import say
-from enhance.model_spec import Kind
+from enhance.model_spec import FOLDER_KINDS
 from enhance.name_pattern import LONGEST
 from enhance.options import LONGEST_SIDE, UPSCALES, Options
 from enhance.web.language import Language, text
 from enhance.web.page.option_widgets import group, model_choices, share, switch
 
 DEFAULTS = Options()
-_OF_THE_FOLDER: tuple[Kind, ...] = ("restorer", "background", "fill")
+_OF_THE_FOLDER = [kind for kind in FOLDER_KINDS if kind != "colorize"]  # that is a strength
 
 
 class Settings:

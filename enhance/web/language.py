@@ -1,7 +1,7 @@
 """The visitor's language, and the translation of everything the page says.
 
 What handlers send is translated here, into the language of the request. The widgets' own texts are
-translated in the browser before Gradio draws them: see `PageInChinese`. `gr.I18n` would leave the
+translated in the browser before Gradio draws them: see `chinese_script`. `gr.I18n` would leave the
 page's title in English, and everything for "zh" and "zh-HK", for which Gradio has no texts; and its
 markers would replace the labels in the API's description.
 
@@ -18,9 +18,6 @@ from typing import Any, Literal
 
 import gradio as gr
 from babel.messages.pofile import read_po
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.i18n import Sentence
 
@@ -97,11 +94,10 @@ def text(english: str) -> str:
     return english
 
 
-def _script() -> bytes:
+def chinese_script() -> str:
     """A script that translates what Gradio will draw, and makes Gradio choose its own Chinese."""
     chinese = json.dumps(CHINESE).replace("<", "\\u003c")
-    return f"""<script>
-(() => {{
+    return f"""(() => {{
   const chinese = new Map(Object.entries({chinese}));
   const translate = (node) => {{
     for (const [key, value] of Object.entries(node ?? {{}}))
@@ -111,40 +107,4 @@ def _script() -> bytes:
   for (const component of gradio_config.components) translate(component.props);
   gradio_config.title = chinese.get(gradio_config.title) ?? gradio_config.title;
   Object.defineProperty(navigator, "language", {{ value: "zh-CN" }});
-}})();
-</script>""".encode()
-
-
-class PageInChinese:
-    """ASGI middleware that adds a translating script to the page for visitors who read Chinese."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._script = _script()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != "/":
-            await self._app(scope, receive, send)
-            return
-        chinese = preferred(Headers(scope=scope).get("accept-language", "")) == "zh"
-
-        async def send_in_language(message: Message) -> None:
-            nonlocal chinese
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.add_vary_header("Accept-Language")
-                kind = headers.get("Content-Type", "")
-                chinese = chinese and message["status"] == 200 and kind.startswith("text/html")
-                if chinese:
-                    length = int(headers["Content-Length"]) + len(self._script)
-                    headers["Content-Length"] = str(length)
-            elif chinese and message["type"] == "http.response.body":
-                page = message["body"].replace(b"</head>", self._script + b"</head>", 1)
-                message = {**message, "body": page}
-            await send(message)
-
-        await self._app(scope, receive, send_in_language)
-
-
-MIDDLEWARE = [Middleware(PageInChinese)]
-"""For `launch(app_kwargs={"middleware": MIDDLEWARE})`."""
+}})();"""

@@ -1,9 +1,9 @@
-"""Nothing on the page jumps: Chromium's own score of layout shifts."""
+"""Nothing jumps, by Chromium's own score of layout shifts, and an idle page draws nothing."""
 
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.paint import GOAL, OBSERVE, shift
 from tests.server import Server
@@ -29,3 +29,20 @@ def test_the_layout_stays_where_it_is(browser: Browser, server: Server, width: i
         finish(page, 2)
         expect(page.locator("#viewer .note.loading")).not_to_be_visible()
         assert before + shift(page) - begun < GOAL
+
+
+def test_a_page_that_nothing_happens_on_draws_nothing(page: Page, server: Server) -> None:
+    page.add_init_script(
+        "window.frames_drawn = 0;"
+        "const frame = window.requestAnimationFrame;"
+        "window.requestAnimationFrame = (draw) => { window.frames_drawn++; return frame(draw); };"
+    )
+    page.goto(server.url)
+    expect(page.locator("#limits")).not_to_have_text("")
+    drop(page, SMALL)
+    page.click("#enhance")
+    finish(page, 1)
+    page.wait_for_timeout(2000)
+    drawn = page.evaluate("window.frames_drawn")
+    page.wait_for_timeout(1000)
+    assert page.evaluate("window.frames_drawn") - drawn < 5  # Gradio alone draws 60 or 120

@@ -26,7 +26,7 @@ from enhance.options import FaceChoice, Options
 from enhance.photos.colour import ColourSpace, colour_space, srgb_view, with_colours
 from enhance.protocols import Models
 from enhance.records import EngineInfo, Face, Mask, Photo, Pixels, Report, StopCheck
-from enhance.repair.mask import damage_mask, spare_faces
+from enhance.repair.damage_mask import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from enhance.upscaling.interpolation import clean_edges, transparency
 

@@ -62,7 +62,7 @@ TORCHLESS = (
     "enhance.options",
     "enhance.records",
     "enhance.repair.fill",
-    "enhance.repair.mask",
+    "enhance.repair.damage_mask",
     "enhance.repair.tone",
     "enhance.upscaling.interpolation",
     "enhance.upscaling.tiles",

@@ -256,7 +256,7 @@ _KINDS: Kinds = (
 def lookalikes(x: Float, rng: np.random.Generator) -> Float:
     """The picture with things in it that a detector must leave alone."""
     pixels = x.clip(0, 255).astype(np.uint8)  # OpenCV draws soft edges on nothing else
-    kinds = (_text, _strands, _stripes, _beads, _eye, _frame)
+    kinds = (_text, _strands, _stripes, _beads, _eye, _frame, _rim)
     kinds[rng.integers(len(kinds))](pixels, rng)
     return pixels.astype(np.float32)
 
@@ -361,3 +361,17 @@ def _frame(x: Image, rng: np.random.Generator) -> None:
         depth = int(rng.uniform(0.01, 0.2) * min(h, w)) + 1
         side = rng.integers(4)
         (x[:depth], x[h - depth :], x[:, :depth], x[:, w - depth :])[side][...] = tone
+
+
+def _rim(x: Image, rng: np.random.Generator) -> None:
+    """Plates, tubes, cloth: a smooth shape whose edge catches the light, all along or in part."""
+    side = max(x.shape[:2]) << _SHIFT
+    at = rng.uniform(-0.2, 1.2, 2) * side
+    axes = np.exp(rng.uniform(np.log(0.05), np.log(1.2), 2)) * side
+    shape = at.astype(int).tolist(), axes.astype(int).tolist(), rng.uniform(0, 180)
+    cv2.ellipse(x, *shape, 0, 360, _colour(rng), -1, cv2.LINE_AA, _SHIFT)
+    for _ in range(rng.integers(1, 3)):
+        first, length = rng.uniform(0, 360), rng.choice((360, rng.uniform(30, 200)))
+        width = int(rng.integers(1, 4))
+        ends = first, first + length
+        cv2.ellipse(x, *shape, *ends, _colour(rng), width, cv2.LINE_AA, _SHIFT)

@@ -4,7 +4,8 @@
 
 Every step draws fresh damage over fresh parts of the training photos (`training.damage`). OUT
 holds `checkpoint.pt`, from which the same command goes on, `log.jsonl`, and at last
-`damage.safetensors`: the running mean of the weights in fp16.
+`damage.safetensors`: the running mean of the weights in fp16. `--start` takes such a file to begin
+with.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -37,6 +39,7 @@ _EDGE = 160  # of a patch, pixels
 _BATCH = 5
 _SIDES = (130, 1600)  # of the photo's part that becomes a patch
 _RATES = 1.5e-3, 1e-5  # learning rate: after the warm-up, and at last
+_RATE_AGAIN = 7e-4  # the former for weights that have learned already
 _WARM = 100  # steps
 _MEAN = 0.998  # weight of the past in the running mean of the weights
 _WEIGHT = 1.2  # of a damaged pixel relative to a clean one
@@ -103,10 +106,14 @@ def loss_of(logits: Tensor, batch: Batch) -> Tensor:
 class Training:
     """Everything that a checkpoint must hold."""
 
-    def __init__(self, steps: int, seed: int) -> None:
+    def __init__(self, steps: int, seed: int, start: Path | None = None) -> None:
         torch.manual_seed(seed)
         self.steps, self.step = steps, 0
-        self.net = fresh_net().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net = fresh_net()
+        if start:
+            net.load_state_dict(load_file(start))
+        self.highest = _RATE_AGAIN if start else _RATES[0]
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.net).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), weight_decay=1e-4)
         self.rng = np.random.default_rng(seed)
@@ -115,9 +122,9 @@ class Training:
     def rate(self) -> float:
         """The learning rate: a short warm-up and a cosine."""
         if self.step < _WARM:
-            return _RATES[0] * (self.step + 1) / _WARM
+            return self.highest * (self.step + 1) / _WARM
         share = 0.5 * (1 + math.cos(math.pi * self.step / self.steps))
-        return _RATES[1] + (_RATES[0] - _RATES[1]) * share
+        return _RATES[1] + (self.highest - _RATES[1]) * share
 
     def parts(self) -> dict[str, Any]:
         """What has a state_dict."""
@@ -159,11 +166,11 @@ def judged(net: DamageNet, batches: list[Batch]) -> dict[str, float]:
     return {"recall": round(hit / max(real, 1), 4), "precision": round(hit / max(found, 1), 4)}
 
 
-def train(photos: list[Image], out: Path, steps: int, seed: int) -> Path:
-    """Train, or go on; the weights' file."""
+def train(photos: list[Image], out: Path, steps: int, seed: int, start: Path | None = None) -> Path:
+    """Train, or go on; the weights' file. start: weights to begin with."""
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.pt"
-    training = Training(steps, seed)
+    training = Training(steps, seed, start)
     if checkpoint.exists():
         training.load(checkpoint)
     rng = np.random.default_rng((seed, 1))
@@ -191,10 +198,11 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder of the checkpoint and the weights")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="weights to begin with")
     args = parser.parse_args()
     photos = list(training_photos(args.photos, without=UNSEEN))
     photos += [photo for photo in photos if len(photo) > photo.shape[1]] * 2  # portraits
-    train(photos, args.out, args.steps, args.seed)
+    train(photos, args.out, args.steps, args.seed, args.start)
 
 
 if __name__ == "__main__":

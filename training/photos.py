@@ -20,6 +20,7 @@ Image = NDArray[np.uint8]
 
 _MATE = "usr/share/backgrounds/mate/nature/{}.jpg"
 _PLASMA = "usr/share/wallpapers/{}/contents/images/{}"
+_LOMIRI = "usr/share/backgrounds/{}.jpg"
 _FACES = "face_recognition-1.3.0/tests/test_images/{}.jpg"
 _UNSEEN = ("Autumn", "DarkestHour")
 _LONGEST = 2600  # pixels; larger photos are averaged down
@@ -56,6 +57,17 @@ COLLECTIONS = (
             *("OneStandsOut", "Path", "summer_1am"),
         ),
         held_out=("EveningGlow",),
+    ),
+    Collection(
+        "lomiri-wallpapers-16.04 (Debian)",
+        "CC-BY-4.0 and CC0-1.0",
+        _LOMIRI,
+        (
+            *("Picture_0B_by_freespace", "Picture_1A_by_freespace", "Wine_by_Jakkub_Mede"),
+            *("aitzgorri_by_Aitzol_Berasategi", "friends_by_Aitzol_Berasategi"),
+            *("life_by_Aitzol_Berasategi", "picosdeeuropa_by_Aitzol_Berasategi"),
+            *("seeding_by_Clements_Engelhardt", "sunset_by_Aitzol_Berasategi"),
+        ),
     ),
     Collection(
         "face_recognition 1.3.0 (source distribution)",

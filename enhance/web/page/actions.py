@@ -106,9 +106,6 @@ class Actions:
             concurrency_id=MODEL_QUEUE,
             concurrency_limit=self._batches.engine.replicas,
             show_progress="hidden",
-            # Even a hidden progress display draws the page sixty times a second while its handler
-            # runs; a button has none.
-            show_progress_on=self.stop,
             **PRIVATE,
         )
         # Refused, or an error.

@@ -218,12 +218,11 @@ class Actions:
                 yield shown
             if batch.stopped:
                 yield self.results.shown(batch, language)
-            # Without the gallery: Gradio sends the last values of a turn whole, not as a diff.
             last = self.results.downloads(batch)
             if batch.remaining:
                 queue.rejoin(key, _client(request))
                 last[self.ticket] = ticket + 1
-        yield {**last, **self._buttons(batch), **self.results.progress(batch, language)}
+        yield {**last, **self._buttons(batch), **self.results.at_last(batch, language)}
 
     def _until_others_wait(self, batch: Batch) -> Iterator[Entry]:
         for entry in batch.records():

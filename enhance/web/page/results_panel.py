@@ -154,6 +154,14 @@ class ResultsPanel:
         }
         return shown | (self._table(batch, language) if batch.tabled else {})
 
+    def at_last(self, batch: Batch, language: Language) -> Shown:
+        """What a turn ends with.
+
+        With the viewer: on a busy machine the browser may get this together with what came before
+        it, and then Gradio drops the earlier value. Without the gallery, which would be sent whole.
+        """
+        return {**self.progress(batch, language), self.viewer: view_of(batch, language)}
+
     def _table(self, batch: Batch, language: Language) -> Shown:
         headers = [translated(column, language) for column in COLUMNS]
         common = common_notes(batch)

@@ -10,8 +10,8 @@ import numpy as np
 from enhance.records import Face, Mask, Pixels
 
 # What the likelihood of one pixel of a mark, and of all of them, must reach at sensitivity 0 and 1.
-_CERTAIN = 0.998, 0.972
-_LIKELY = 0.25, 0.05
+_CERTAIN = 1.0, 0.99
+_LIKELY = 0.15, 0.05
 _MARGIN = 0.15  # around a face's box, as a share of its size: hair, ears, earrings
 _IN_FACES = 200  # of the likelihood: what is marked in a face
 _RIM = np.ones((3, 3), np.uint8)  # marks extend one pixel beyond the visible damage

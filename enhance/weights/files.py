@@ -134,6 +134,6 @@ DAMAGE = PackagedFile(
     None,
     "damage.safetensors",
     575960,
-    "dc84272a46d0c74531886f86f5fff23aaa5ad3af6f762ecbae5e96b536507ecf",
+    "e08ffb4d9651497f8c7eb060483c4e44ae0257c4eb2624693f3ad71d8cfc7dda",
     "MIT",
 )

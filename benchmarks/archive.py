@@ -143,7 +143,9 @@ def measure(photos: int, quick: bool) -> list[Table]:
 
 def main(argv: list[str] | None = None) -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--photos", type=int, default=PHOTOS, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--photos", type=int, default=PHOTOS, metavar="N", help=f"default: {PHOTOS}"
+    )
     wanted: argparse.Namespace = parser.parse_args(argv)
     show(measure(6 if wanted.quick else wanted.photos, wanted.quick), wanted)
 

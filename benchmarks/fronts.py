@@ -55,8 +55,11 @@ def trial(engines: list[RayEngine], photo: Source, offset: float) -> tuple[float
 
     with ExitStack() as stack:
         for owner in owners:
-            batch = stack.enter_context(closing(owner.run(itertools.repeat(photo), OPTIONS)))
-            threading.Thread(target=follow, args=(batch,)).start()
+            batch = owner.run(itertools.repeat(photo), OPTIONS)
+            follower = threading.Thread(target=follow, args=(batch,))
+            stack.callback(follower.join)  # Ray ends a process that asks it after its shutdown
+            stack.callback(batch.close)
+            follower.start()
         for _ in range(4):  # both are under way
             done.acquire()
         time.sleep(offset * service)

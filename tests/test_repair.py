@@ -66,13 +66,13 @@ def test_thin_scratches_are_found(models: ResidentModels, photo: Rgb) -> None:
 
 
 @pytest.mark.parametrize(
-    "photo",
-    [astronaut(), hopper(), skimage.data.chelsea()],
+    ("photo", "most"),
+    # Two of the cat's whiskers look like scratches.
+    [(astronaut(), 0.01), (hopper(), 0.01), (skimage.data.chelsea(), 0.015)],
     ids=["astronaut", "hopper", "chelsea"],
 )
-def test_clean_photos_are_hardly_marked(models: ResidentModels, photo: Rgb) -> None:
-    # A cord before a flag and two of the cat's whiskers look like scratches.
-    assert marks(models, photo).mean() <= 0.015
+def test_clean_photos_are_hardly_marked(models: ResidentModels, photo: Rgb, most: float) -> None:
+    assert marks(models, photo).mean() <= most
 
 
 def test_eyes_and_teeth_are_never_marked(models: ResidentModels) -> None:

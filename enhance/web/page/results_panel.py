@@ -147,9 +147,8 @@ class ResultsPanel:
         if batch.looked_at is None and batch.pictured:
             batch.looked_at = batch.pictured[0]
         shown = {
-            **self.progress(batch, language),
+            **self.at_last(batch, language),
             self.gallery: pictures(batch, language),
-            self.viewer: view_of(batch, language),
             self.versions: versions(batch, language),
         }
         return shown | (self._table(batch, language) if batch.tabled else {})

@@ -29,9 +29,9 @@ const fill = () => {
   // transition draws sixty, with a processor that the model may be waiting for.
   const started = performance.now();
   const move = () => {
-    const share = seconds ? Math.min((performance.now() - started) / 1000 / seconds, 1) : 0;
+    const share = seconds ? Math.min((performance.now() - started) / 1000 / seconds, 1) : 1;
     find(".bar").style.transform = `scaleX(${(percent + share * (soon - percent)) / 100})`;
-    if (share === 1 || !seconds || !element.isConnected) clearInterval(element.moving);
+    if (share === 1 || !element.isConnected) clearInterval(element.moving);
   };
   clearInterval(element.moving);
   element.moving = setInterval(move, 250);

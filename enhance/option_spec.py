@@ -50,10 +50,14 @@ class OptionSpec:
         return option_values(self.kind) if self.kind else list(self.words)
 
     @property
+    def explained(self) -> dict[str, str]:
+        """The words that do not say themselves what they mean, with their labels."""
+        return {v: said for v, said in self.words.items() if not said.lower().startswith(v)}
+
+    @property
     def description(self) -> str:
-        """Its label, its help, the words that do not say what they mean, and its range."""
-        said = self.words.items()
-        words = "; ".join(f"{v}: {label}" for v, label in said if not label.lower().startswith(v))
+        """Its label, help, explained words and range, in English."""
+        words = "; ".join(f"{value}: {label}" for value, label in self.explained.items())
         within = "" if self.most is None else f"{self.least} to {self.most} {self.unit}".rstrip()
         parts = (self.label, self.help.removesuffix("."), words, within)
         return ". ".join(filter(None, parts)) + "."

@@ -263,8 +263,12 @@ OLD_NAMES = {spec.was: name for name, spec in OPTIONS.items() if spec.was}
 
 
 def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of options, by the names that these have now."""
-    return {OLD_NAMES.get(name, name): value for name, value in values.items()}
+    """The values of options, by the names that these have now.
+
+    If both names are given, the old one counts: the other value may be a default.
+    """
+    old = {OLD_NAMES[name]: value for name, value in values.items() if name in OLD_NAMES}
+    return {name: value for name, value in values.items() if name not in OLD_NAMES} | old
 
 
 def _renaming(construct: Callable[..., None]) -> Callable[..., None]:

@@ -60,6 +60,7 @@ TORCHLESS = (
     "enhance.pipeline",
     "enhance.protocols",
     "enhance.limits",
+    "enhance.option_spec",
     "enhance.options",
     "enhance.records",
     "enhance.repair.fill",

@@ -63,7 +63,7 @@ class OptionSpec:
         return ". ".join(filter(None, parts)) + "."
 
     def checked(self, value: Any) -> Any:
-        """The value, as an int if it is whole and so is the default.
+        """The value; of a number, 1 and 1.0 become the same, for keys that are made of them.
 
         Raises OptionsError if it is not allowed.
         """
@@ -81,7 +81,9 @@ class OptionSpec:
             raise OptionsError(
                 say("{name} must be between {least} and {most}, not {value}.", **ends, **said)
             )
-        if isinstance(self.default, int) and value == int(value):
+        if isinstance(self.default, float):
+            return float(value)
+        if value == int(value):
             return int(value)
         if isinstance(self.step, int):
             raise OptionsError(say("{name} must be a whole number, not {value}.", **said))

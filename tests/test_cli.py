@@ -123,7 +123,7 @@ def test_any_size(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["a.png", "-o", "out", "--weight", "7"], "weight must be between 0 and 1, not 7.0."),
+        (["a.png", "-o", "out", "--weight", "7"], "weight must be between 0 and 1, not 7."),
         (["a.png", "-o", "out", "--tile", "5"], "tile must be between 32 and 4096, not 5."),
         (["a.png", "-o", "out", "--upscale", "9"], "upscale must be between 0.25 and 4"),
         (["a.png", "-o", "out", "--longer-side", "-3"], "longer_side must be between 0 and"),

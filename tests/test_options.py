@@ -56,7 +56,7 @@ print(json.dumps({
     "parameters": blocks.get_api_info()["named_endpoints"]["/enhance"]["parameters"],
     "widgets": [part["props"] for part in blocks.get_config_file()["components"]],
     "table": option_table("en"),
-    "address": [query_of(Options(glow=1)), from_query("?glow=0.5")],
+    "address": [query_of(Options(glow=0.75)), from_query("?glow=0.5")],
     "refused": refused,
 }))
 """
@@ -90,7 +90,7 @@ def test_a_new_option_is_one_edit(tmp_path: Path) -> None:
     (slider,) = (props for props in found["widgets"] if props.get("label") == "Glow of faces")
     assert slider["name"] == "slider" and slider["info"] == "100% as bright as a lamp at 1."
     assert "| `glow` | 0 … 1 | `0.25` | Glow of faces: 100% as bright" in found["table"]
-    assert found["address"] == ["?glow=1", {"glow": 0.5}]
+    assert found["address"] == ["?glow=0.75", {"glow": 0.5}]
     assert found["refused"] == "glow must be between 0 and 1, not 2."
 
 
@@ -136,7 +136,7 @@ def test_the_constructor_takes_old_names() -> None:
 
 
 def test_options_can_travel_and_be_keys() -> None:
-    options = made(upscale=2.0, tile=64.0, weight=0.5)
+    options = made(upscale=2.0, tile=64.0, weight=1)
     assert (type(options.upscale), type(options.tile), type(options.weight)) == (int, int, float)
     assert pickle.loads(pickle.dumps(options)) == options
     assert {options: 1}[replace(options)] == 1

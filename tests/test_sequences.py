@@ -286,7 +286,7 @@ BUCKETS = ("photos", "photos/in", "results", "photos/out")
 KEYS = st.builds(
     "{}{}".format,
     st.sampled_from(
-        ("", "", "in/", "/", "in//", "../", "in/../", "C:/", "in\\..\\", "\x1b/", "I\n/")
+        ("", "", "in/", "/", "in//", "../", "in/../", "C:/", "in\\..\\", "\x1b/", "in/\x7f/")
     ),
     FILES,
 )

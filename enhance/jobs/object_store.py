@@ -52,10 +52,10 @@ class Store:
         with a million photos is no problem, and neither are a million folders.
         """
         with as_os_error():
-            if "s3" in _protocols(self.files):
-                yield from self._pages(folder)
-                return
             path = self.path(folder) if folder else self.root
+            if "s3" in _protocols(self.files):
+                yield from self._pages(path)
+                return
             self.files.invalidate_cache()  # the cached listing may be old
             for info in self.files.ls(path, detail=True):
                 name = info["name"].rstrip("/")[len(self.root) + 1 :]
@@ -110,8 +110,8 @@ class Store:
                 raise FileExistsError(f"{name} is there already")
         self.write(name, data)
 
-    def _pages(self, folder: str) -> Iterator[Listed]:
-        bucket, _, prefix = self.path(folder).rstrip("/").partition("/")
+    def _pages(self, path: str) -> Iterator[Listed]:
+        bucket, _, prefix = path.partition("/")
         beyond = len(self.root) - len(bucket)
         more: dict[str, str] = {"Prefix": f"{prefix}/"} if prefix else {}
         while True:

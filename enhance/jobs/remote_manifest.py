@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import time
 import uuid
 from collections.abc import Collection
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 _LINES = 100  # at most this many lines wait to be uploaded
 _SECONDS = 5  # after this time, the next line triggers an upload
 _PART = 4000  # lines per part
+_IS_PART = re.compile(rf"{re.escape(FOLDER)}/\d{{20}}-[0-9a-f]{{32}}\.jsonl")
 
 
 class Bucket:
@@ -52,7 +54,7 @@ class Bucket:
             )
         parts = []
         for listed in walk(store.list):
-            if listed.name.startswith(f"{FOLDER}/"):
+            if _IS_PART.fullmatch(listed.name):
                 parts.append(listed.name)
             else:
                 self._remember(listed.name, listed.size)

@@ -224,32 +224,33 @@ def test_in_folders_nothing_is_lost(laid: list[Any], steps: list[Any]) -> None:
         for one in laid:
             lay(root, one)
         theirs = seen(root)
-        ours: set[str] = set()
+        made: dict[str, set[bytes | str]] = {}  # what each result has ever contained
         for kind, *what in steps:
+            results = sorted(path for path in made if path not in theirs and Path(path).is_file())
             if kind == "run":
-                _run_locally(root, what, theirs, ours)
+                _run_locally(root, what, theirs, made)
             elif kind == "write":
                 lay(root, ("file", *what))
             elif kind == "forget":
                 (root / what[0] / NAME).unlink(missing_ok=True)
-            elif ours:
-                path = sorted(ours)[what[0] % len(ours)]
-                ours.discard(path)
-                if kind == "remove":
-                    Path(path).unlink()
-                else:
-                    Path(path).write_bytes(what[1])
+            elif results and kind == "remove":
+                Path(results[what[0] % len(results)]).unlink()
+            elif results:
+                Path(results[what[0] % len(results)]).write_bytes(what[1])
             theirs = {
                 path: was
                 for path, was in seen(root).items()
-                if path not in ours and not (our_own(path) and path not in theirs)
+                if was not in made.get(path, ()) and not (our_own(path) and path not in theirs)
             }
     finally:
         shutil.rmtree(root)
 
 
 def _run_locally(
-    root: Path, what: list[Any], theirs: dict[str, bytes | str], ours: set[str]
+    root: Path,
+    what: list[Any],
+    theirs: dict[str, bytes | str],
+    made: dict[str, set[bytes | str]],
 ) -> None:
     source, out, options, kill, second = what
     *command, source = source.split()
@@ -276,8 +277,9 @@ def _run_locally(
             for one in outs
         ), path
         if now[path] != "folder" and not our_own(path):
-            ours.add(path)
-    ours &= now.keys()
+            made.setdefault(path, set())
+    for path in made.keys() & now.keys() - theirs.keys():
+        made[path].add(now[path])
 
 
 # Buckets
@@ -372,33 +374,36 @@ def test_in_buckets_nothing_is_lost(s3: s3fs.S3FileSystem) -> None:
 
 def _in_buckets(files: s3fs.S3FileSystem, root: Path, steps: list[Any]) -> None:
     theirs, here = objects(files), seen(root)
-    ours: set[str] = set()
+    made: dict[str, set[bytes]] = {}
     for kind, *what in steps:
+        there = objects(files)
+        ours = sorted(there.keys() & made.keys() - theirs.keys())
+        results = [name for name in ours if "/.enhance/" not in name]
         if kind == "run":
             source, out, shard, options, kill = what
             source = str(root / "photos") if source == "local" else source
             target = str(root / "here") if out == "here" else out
-            shards = ["--shard", shard] if shard and options["name"] != "{index}" else []
+            shards = ["--shard", shard] if shard else []
             run(["run", source, "-o", target, *shards], options, kill, root)
             now = objects(files)
             for name, was in theirs.items():
                 assert now.get(name) == was, name
-            for name in now.keys() - theirs.keys() - ours:
+            for name in now.keys() - there.keys():
                 assert name.startswith(f"{out.removeprefix('s3://')}/"), name
-                ours.add(name)
+                made.setdefault(name, set())
+            for name in made.keys() & now.keys() - theirs.keys():
+                made[name].add(now[name])
             found = seen(root)
             assert {name: found.get(name) for name in here} == here
             assert all(name.startswith(str(root / "here")) for name in found.keys() - here.keys())
-            here = {name: was for name, was in found.items() if name in here}
         elif kind == "forget":
-            for name in [name for name in ours if name.startswith(f"{what[0]}/.enhance/")]:
-                remove(files, name)
-                ours.discard(name)
-        elif results := sorted(name for name in ours if "/.enhance/" not in name):
-            name = results[what[0] % len(results)]
-            ours.discard(name)
-            if kind == "remove":
-                remove(files, name)
-            else:
-                put(files, name, what[1])
-        theirs = {name: data for name, data in objects(files).items() if name not in ours}
+            for name in ours:
+                if name.startswith(f"{what[0]}/.enhance/"):
+                    remove(files, name)
+        elif results and kind == "remove":
+            remove(files, results[what[0] % len(results)])
+        elif results:
+            put(files, results[what[0] % len(results)], what[1])
+        theirs = {
+            name: data for name, data in objects(files).items() if data not in made.get(name, ())
+        }

@@ -55,6 +55,11 @@ def write_bytes(target: Path, data: bytes) -> Path:
     return target
 
 
+def real(path: Path) -> Path:
+    """Where the path leads. Unlike `Path.resolve` it raises no error about links in a circle."""
+    return Path(os.path.realpath(path))
+
+
 def create(target: Path, partial: Path) -> None:
     """Rename `partial` to `target`. Raises FileExistsError if anything is there, even a link."""
     try:

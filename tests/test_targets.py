@@ -145,6 +145,18 @@ def test_a_linked_folder_among_the_results_leads_nowhere(
     assert visible(tmp_path / "elsewhere") == set()
 
 
+def test_a_linked_folder_that_leads_to_itself_is_one_failure(
+    enhance: Any, photos: Path, out: Path
+) -> None:
+    (photos / "in").mkdir()
+    (photos / "in" / "b.jpg").write_bytes(b"photo b")
+    (out / "in").symlink_to(out / "in")
+    _, last = enhance("run", photos, "-o", out, code=1)
+    assert (last["done"], last["failed"]) == (1, 1)
+    with pytest.raises(SystemExit):
+        main(["run", str(photos), "-o", str(out / "in")])
+
+
 def test_a_photo_that_has_become_a_link_to_its_result_is_not_written_over(
     enhance: Any, photos: Path, out: Path
 ) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from enhance.files import create, safe, sha256
+from enhance.files import create, real, safe, sha256
 from enhance.jobs.manifest_lines import Job, Ledger, Made, line
 from enhance.jobs.targets import put
 from enhance.records import Failure, Result
@@ -73,17 +73,17 @@ class Manifest:
         """See `Results.made`."""
         path = Path(source)
         try:
-            real = path.resolve() if path.is_symlink() else _resolved(path.parent) / path.name
-            name = real.relative_to(_resolved(self._folder)).as_posix()
+            there = real(path) if path.is_symlink() else _real(path.parent) / path.name
+            name = there.relative_to(_real(self._folder)).as_posix()
             done = self._ledger.made(name)
             # The name may differ in case only, and be another file's.
             return (
                 done is not None
                 and done.sha256 != ""
                 and self._is_there(done)
-                and real.samefile(self._folder / done.file)
+                and there.samefile(self._folder / done.file)
             )
-        except (OSError, ValueError, RuntimeError):  # a link to itself; outside the folder
+        except (OSError, ValueError):  # it is gone, or outside the folder
             return False
 
     def fail(self, job: Job, failure: Failure) -> None:
@@ -151,7 +151,7 @@ class Manifest:
         """Create the folder. Raises OSError, also if a link leads out of the folder of results."""
         if folder == self._ready:
             return
-        if not folder.resolve().is_relative_to(self._folder.resolve()):
+        if not real(folder).is_relative_to(real(self._folder)):
             raise OSError(f"{folder} is reached by a link that leads out of {self._folder}")
         folder.mkdir(parents=True, exist_ok=True)
         self._ready = folder
@@ -194,5 +194,5 @@ def _open(path: Path) -> FileIO:
 
 
 @lru_cache(maxsize=2)  # photos come folder by folder
-def _resolved(folder: Path) -> Path:
-    return folder.resolve()
+def _real(folder: Path) -> Path:
+    return real(folder)

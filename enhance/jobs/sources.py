@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from enhance.files import UnsafeName, safe
+from enhance.files import UnsafeName, real, safe
 from enhance.jobs.manifest_lines import alike
 from enhance.jobs.object_store import Store
 from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
@@ -198,8 +198,8 @@ def below(root: Path, shard: Shard, skip: Path | None, tick: Callable[[], object
     """
     root = root.absolute()
     left_out = None
-    if skip is not None and skip.resolve().is_relative_to(root.resolve()):
-        left_out = skip.resolve().relative_to(root.resolve()).as_posix()
+    if skip is not None and real(skip).is_relative_to(real(root)):
+        left_out = real(skip).relative_to(real(root)).as_posix()
 
     def inside(folder: str) -> Iterator[Listed]:
         return (found for found in list_local(root, folder) if found.name != left_out)

@@ -33,10 +33,9 @@ def own_folder(folder: Path) -> Path:
     ):
         raise OptionsError(
             say(
-                "The folder {folder} belongs to another user, or others may write to it, so they "
-                "could replace photos in it. Set GRADIO_TEMP_DIR to a folder that only the user "
-                "who runs this server may write to.",
-                folder=str(folder),
+                "The folder for uploads and results belongs to another user, or others may write "
+                "to it, so they could replace photos in it. Set GRADIO_TEMP_DIR to a folder that "
+                "only the user who runs this server may write to."
             )
         )
     return folder

@@ -34,10 +34,10 @@ LIMITS = {
     "ENHANCE_MAX_DISK_BYTES": "80000000",
 }
 
-_PHOTO = SAMPLES / "small_portrait.jpg"
+_PHOTO = SAMPLES / "group.jpg"
 _THREADS = 4  # of the flood
-_BATCH = 100  # photos that the flood names in each request
-_USUAL = 5  # photos whose median is the usual time
+_BATCH = 10  # photos that the flood names in each request
+_USUAL = 3  # photos whose median is the usual time
 
 
 class Visitor:
@@ -78,6 +78,11 @@ class Visitor:
         except (httpx.HTTPError, LookupError, TypeError, ValueError):
             self.lost += 1
         return time.perf_counter() - start
+
+    def rest(self) -> None:
+        """Wait until nobody's photos are waiting."""
+        while self.http.get("/health").json()["waiting"]:
+            time.sleep(1)
 
     def missing(self) -> int:
         """How many photos got no result, or have it no more."""
@@ -146,6 +151,7 @@ def measured(server: Server, seconds: float) -> list[Row]:
     for name, flood in floods(eve, uploaded).items():
         eve.statuses.clear()
         times = flooded(flood, ann, seconds)
+        ann.rest()
         requests = eve.statuses.total()
         rows.append(
             {

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.i18n import say
 from enhance.limits import Limits
-from enhance.web.batches.store import NO_ROOM
+from enhance.web.batches.room import NO_ROOM
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.server.bodies import Parts, Refused, read

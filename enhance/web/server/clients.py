@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
+from starlette.requests import HTTPConnection
+
 
 def client_key(host: str, account: str | None = None) -> str:
     """The key of a client: its account where there is a login, otherwise its address.
@@ -22,3 +24,18 @@ def client_key(host: str, account: str | None = None) -> str:
             return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
+
+
+def account(visitor: HTTPConnection) -> str | None:
+    """The account that a visitor has logged in with, if any. Only Gradio's app has accounts."""
+    app = visitor.scope.get("app")
+    if getattr(app, "auth", None) is None:
+        return None
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    found = (app.tokens.get(visitor.cookies.get(name)) for name in names)
+    return next(filter(None, found), None)
+
+
+def needs_login(visitor: HTTPConnection) -> bool:
+    """Whether the app has accounts, and the visitor has not logged in."""
+    return getattr(visitor.app, "auth", None) is not None and account(visitor) is None

@@ -22,6 +22,7 @@ from enhance.views import crop, side_by_side
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
+from enhance.web.server.clients import needs_login
 from enhance.web.server.health import health
 
 _DETAIL_SIDE = 128  # pixels of the photo, at least
@@ -34,7 +35,7 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
     about a person."""
 
     def batch_of(request: Request) -> Batch:
-        if not _logged_in(request):
+        if needs_login(request):
             raise HTTPException(401, "Log in first.")
         batch = batches.get(request.path_params["key"])
         if batch is None:
@@ -140,15 +141,6 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         Route("/batches/{key}/report.csv", report_csv),
         Route("/batches/{key}/report.json", report_json),
     ]
-
-
-def _logged_in(request: Request) -> bool:
-    """Whether the visitor is logged in, or the app needs no login."""
-    app = request.app
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    return any(app.tokens.get(request.cookies.get(name)) for name in names)
 
 
 def _detail(report: Report) -> tuple[int, int, int, int]:

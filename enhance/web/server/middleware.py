@@ -96,7 +96,9 @@ class Guard:
         with self._at_once.taken(client) as allowed:
             try:
                 if not allowed:
-                    raise HTTPException(429, say("You have too many pages open. Close some."))
+                    raise HTTPException(
+                        429, say("Too many requests at once. Close some pages, or wait.")
+                    )
                 receive = await self._checked(scope, receive, client)
             except HTTPException as refusal:
                 detail = translated(refusal.detail, preferred(headers.get("accept-language", "")))

@@ -23,6 +23,7 @@ import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, Dialog, Page, expect
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -33,6 +34,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 import app
 from enhance.limits import Limits
+from enhance.web.batches.room import NO_ROOM
 from enhance.web.server import bodies, middleware
 from enhance.web.server.middleware import MAX_AT_ONCE, MAX_LOGINS_PER_MINUTE, Guard
 from tests.server import SAMPLES, Server, running
@@ -586,12 +588,13 @@ def test_a_request_says_its_length(path: str, length: dict[str, str]) -> None:
     assert web.send(request).status_code == 411
 
 
-def test_no_uploads_without_room() -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        raise AssertionError("there was no room")
+def test_a_refusal_further_inside_is_a_sentence_too() -> None:
+    async def full(scope: Scope, receive: Receive, send: Send) -> None:
+        raise HTTPException(507, NO_ROOM)
 
-    sent = served(Guard(app, Limits(), full=lambda: True), middleware.UPLOAD, iter([b"x"]))
-    assert sent[0]["status"] == 507
+    web = TestClient(Guard(full, Limits()))
+    answer = web.post(middleware.UPLOAD, content=b"x", headers={"Accept-Language": "zh"})
+    assert answer.status_code == 507 and "服务器" in answer.json()["detail"]
 
 
 def test_requests_at_once(server: Server) -> None:

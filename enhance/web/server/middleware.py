@@ -21,11 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.i18n import say
 from enhance.limits import Limits
-from enhance.web.batches.store import NO_ROOM
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.server.bodies import TOO_LARGE, TOO_OFTEN, counted, largest_body, read
-from enhance.web.server.clients import account, client_key, needs_login
+from enhance.web.server.clients import client_of, may_enter
 from enhance.web.server.rate_limit import Rate
 from enhance.web.server.shares import Share
 
@@ -54,17 +53,15 @@ class Guard:
         self,
         app: ASGIApp,
         limits: Limits,
-        full: Callable[[], bool] = lambda: False,
         behind_proxy: bool = False,
         framed_by: str = "'self'",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """full: whether there is no disk space for uploads. behind_proxy: a trusted proxy sets the
-        X-Forwarded headers, so the last address in X-Forwarded-For is the client's. framed_by:
-        whose pages may show this one in a frame. clock: monotonic seconds."""
+        """behind_proxy: a trusted proxy sets the X-Forwarded headers, so the last address in
+        X-Forwarded-For is the client's. framed_by: whose pages may show this one in a frame, as in
+        a Content-Security-Policy. clock: monotonic seconds."""
         self._app = app
         self._limits = limits
-        self._full = full
         self._behind_proxy = behind_proxy
         self._uploads = Rate(limits.max_uploads_per_minute, clock)
         self._bytes = Rate(limits.max_upload_bytes_per_minute, clock)
@@ -86,13 +83,12 @@ class Guard:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                answer.update({**self._headers, REQUEST_HEADER: headers[REQUEST_HEADER]})
-                answer.setdefault("Cache-Control", "private")
+                told = MutableHeaders(scope=message)
+                told.update({**self._headers, REQUEST_HEADER: headers[REQUEST_HEADER]})
+                told.setdefault("Cache-Control", "private")
             await send(message)
 
-        client = client_key(scope["client"][0], account(HTTPConnection(scope)))
-        app = self._app
+        client = client_of(HTTPConnection(scope))
         with self._at_once.taken(client) as allowed:
             try:
                 if not allowed:
@@ -100,12 +96,13 @@ class Guard:
                         429, say("Too many requests at once. Close some pages, or wait.")
                     )
                 receive = await self._checked(scope, receive, client)
+                await self._app(scope, receive, send_safely)
             except HTTPException as refusal:
                 detail = translated(refusal.detail, preferred(headers.get("accept-language", "")))
                 # The connection ends because the rest of the body is not read.
                 closing = {"Connection": "close"}
-                app = JSONResponse({"detail": detail}, refusal.status_code, closing)
-            await app(scope, receive, send_safely)
+                answer = JSONResponse({"detail": detail}, refusal.status_code, closing)
+                await answer(scope, receive, send_safely)
 
     async def _checked(self, scope: Scope, receive: Receive, client: str) -> Receive:
         """The `receive` for the app. Raises HTTPException if the request is refused."""
@@ -113,7 +110,7 @@ class Guard:
         if _CLOSED.match(path):
             raise HTTPException(404, say("There is nothing at this address."))
         # An endless stream, for which Gradio itself needs no login.
-        if path.startswith("/gradio_api/heartbeat") and needs_login(HTTPConnection(scope)):
+        if path.startswith("/gradio_api/heartbeat") and not may_enter(HTTPConnection(scope)):
             raise HTTPException(401, say("Log in first."))
         if scope["method"] != "POST":
             return receive
@@ -128,8 +125,6 @@ class Guard:
             if path == "/login" and not self._logins.take(client):
                 raise HTTPException(429, say("Too many login attempts. Try again in a minute."))
             return await read(scope, receive, self._limits.max_photos)
-        if self._full():
-            raise HTTPException(507, NO_ROOM)
         if length > self._limits.max_request_bytes:
             raise HTTPException(413, TOO_LARGE)
         if not (self._uploads.take(client) and self._bytes.take(client, length)):

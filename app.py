@@ -95,6 +95,13 @@ def behind_proxy(environment: Mapping[str, str] = os.environ) -> bool:
     return environment.get("ENHANCE_TRUSTED_PROXY", on_space) == "1"
 
 
+def framed_by(environment: Mapping[str, str] = os.environ) -> str:
+    """Whose pages may show this one in a frame, as in a Content-Security-Policy; a Space is shown
+    by Hugging Face."""
+    on_space = environment.get("SPACE_ID")
+    return "'self' https://huggingface.co https://*.hf.space" if on_space else "'self'"
+
+
 def build_page(batches: BatchStore, may_download: bool) -> gr.Blocks:
     """The page and the API, which share the batches. may_download: see `may_download`."""
 
@@ -151,7 +158,7 @@ def main() -> None:
             batches.estimator.loading_ended()
 
     page = build_page(batches, may_download())
-    guard = Middleware(Guard, limits=allowed, behind_proxy=behind_proxy())
+    guard = Middleware(Guard, limits=allowed, behind_proxy=behind_proxy(), framed_by=framed_by())
     shares = Middleware(UploadShares, batches)
     page.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", LISTEN_ADDRESS),

@@ -113,8 +113,9 @@ def _limit(path: Path, patience: float) -> None:
         seconds += _SECONDS_PER_MEGABYTE * length / 1e6
         signal.setitimer(signal.ITIMER_REAL, patience * seconds / _SECONDS)
         _set_limit(resource.RLIMIT_CPU, math.ceil(spent + seconds))
+        memory = _BYTES + _BYTES_PER_PIXEL * pixels + _BYTES_PER_BYTE * length
+        _set_limit(resource.RLIMIT_FSIZE, memory)  # arrays are answered in files
         if space:
-            memory = _BYTES + _BYTES_PER_PIXEL * pixels + _BYTES_PER_BYTE * length
             _set_limit(resource.RLIMIT_AS, space + memory)
 
     allow(0)  # reading the header needs limits too

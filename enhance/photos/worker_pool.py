@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 
 _MAIN = "import sys; sys.path[:] = sys.argv[2:]; import enhance.photos.worker as worker; "
 _MAIN += "worker.main(int(sys.argv[1]))"
+# Nothing of the server's environment is for workers, and there are passwords in it, except for what
+# tells a process where its libraries and folders are.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 # Threads and malloc arenas both take address space, which is limited.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
 _START_SECONDS = 120
@@ -175,7 +178,7 @@ class _Worker:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603, no argument comes from outside
                     [sys.executable, "-I", "-c", _MAIN, str(theirs.fileno()), *_path()],
-                    env=os.environ | _ENVIRONMENT,
+                    env=_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -255,6 +258,11 @@ class _Answer(pickle.Unpickler):
             if isinstance(found, type) and found.__module__ == module:
                 return found
         raise pickle.UnpicklingError(f"{module}.{name}")
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return inherited | _ENVIRONMENT
 
 
 def _path() -> list[str]:

@@ -42,3 +42,8 @@ def client_of(visitor: HTTPConnection | gr.Request) -> str:
     """The `client_key` of who sent a request: to a route, or to a handler of Gradio's events."""
     name = visitor.username if isinstance(visitor, gr.Request) else account(visitor)
     return client_key(visitor.client.host if visitor.client else "", name)
+
+
+def may_enter(visitor: HTTPConnection) -> bool:
+    """Whether the visitor has logged in, or the app needs no login."""
+    return getattr(visitor.app, "auth", None) is None or account(visitor) is not None

@@ -23,7 +23,7 @@ from enhance.views import crop, side_by_side
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
-from enhance.web.server.clients import account, client_of
+from enhance.web.server.clients import client_of, may_enter
 from enhance.web.server.health import health
 
 _DETAIL_SIDE = 128  # pixels of the photo, at least
@@ -36,7 +36,7 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
     about a person."""
 
     def batch_of(request: Request) -> Batch:
-        if request.app.auth is not None and account(request) is None:
+        if not may_enter(request):
             raise HTTPException(401, "Log in first.")
         batch = batches.get(request.path_params["key"])
         if batch is None:

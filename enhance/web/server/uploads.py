@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 from anyio import CapacityLimiter, to_thread
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.errors import NoRoom
-from enhance.i18n import Sentence
 from enhance.web.batches.store import BatchStore
-from enhance.web.server.bodies import Refused
 from enhance.web.server.clients import client_of
 from enhance.web.server.middleware import UPLOAD
 
@@ -31,21 +29,19 @@ class UploadShares:
         self._one_at_a_time = CapacityLimiter(1)  # a look at the disk may take long
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request. Raises Refused before an answer has begun."""
+        """Serve a request. Raises HTTPException before an answer has begun."""
         upload = scope["type"] == "http" and scope["method"] == "POST"
         if not upload or get_route_path(scope).rstrip("/") != UPLOAD:
             await self._app(scope, receive, send)
             return
         client, room = client_of(HTTPConnection(scope)), self._batches.room
-        # Without a length, as much as Guard will let through.
-        most = self._batches.limits.max_request_bytes
-        length = int(Headers(scope=scope).get("content-length", most))
+        length = int(Headers(scope=scope)["content-length"])  # without one Guard refuses it
         try:
             coming = await to_thread.run_sync(
                 room.expect, client, length, limiter=self._one_at_a_time
             )
         except NoRoom as error:
-            raise Refused(507, cast(Sentence, error.sentence)) from error
+            raise HTTPException(507, error.sentence) from error
         answer = bytearray()
 
         async def send_noting(message: Message) -> None:

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from benchmarks.photos import astronaut
+from benchmarks.upstream import prepare
 from enhance.errors import WeightsInvalid
 from enhance.networks.rrdbnet import RRDBNet
-from enhance.upstream import prepare
 from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
 from enhance.weights.ncnn import load_convolutions, read_convolutions
 

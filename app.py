@@ -29,9 +29,9 @@ from starlette.middleware import Middleware
 
 from enhance.automatic import required_weights
 from enhance.engines.choice import open_engine
-from enhance.environment import limits, whole_number
 from enhance.errors import EnhanceError, OptionsError
 from enhance.i18n import say
+from enhance.limits import Limits, whole_number
 from enhance.options import Options, Setup
 from enhance.web.api import Api
 from enhance.web.batches.store import BatchStore
@@ -133,7 +133,7 @@ def main() -> None:
         signal.signal(number, lambda *_: asked_to_close.set())
     try:
         start_log(os.environ.get("ENHANCE_LOG_FORMAT", "text"), Path(get_upload_folder()))
-        allowed, auth = limits(), accounts()
+        allowed, auth = Limits.from_environment(), accounts()
         port = whole_number("GRADIO_SERVER_PORT", 7860, most=65535)
         engine = open_engine(Setup(), allowed)
         batches = BatchStore(engine, Path(get_upload_folder()), allowed)

@@ -1,48 +1,16 @@
-"""The command's arguments; those that are options follow from `Options`."""
+"""The command's arguments; those that are options follow from `OPTIONS`."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
 from enhance.jobs.sources import Shard
-from enhance.options import DeviceName, Options, Precision, Setup
+from enhance.option_spec import OptionSpec, number
+from enhance.options import OLD_NAMES, OPTIONS, DeviceName, Options, Precision, Setup
 from enhance.version import VERSION
-
-_HELP = {
-    "upscale": "final size relative to the photo, 0.25 to 4",
-    "longer_side": "length of the result's longer side in pixels; 0: as --upscale says",
-    "restorer": "face model",
-    "weight": "0: original faces, 1: restored faces",
-    "background": "how the rest is enlarged; auto: realesrgan on a GPU, on a CPU "
-    "realesr-general-x4v3 if its weights are there, else compact",
-    "background_weight": "0: original background, 1: cleaned background",
-    "working_size": "auto: realesrgan works on blurry parts of a photo at a half or a third of "
-    "their size",
-    "face_colours": "colours of restored faces: the photo's or the model's",
-    "repair": "auto: find scratches, creases, dust and specks, and fill them in",
-    "repair_sensitivity": "0: repair only what is certainly damage, 1: what is likely to be",
-    "fill": "what fills in damage; auto: a LaMa of the models folder for wide damage, else opencv",
-    "tone": "auto: undo the fading and the colour cast of old prints",
-    "tone_strength": "0: colours as they are, 1: their fading undone",
-    "colorize": "how strong the colours are that grey photos get from a DDColor of the models "
-    "folder, 0..1",
-    "face_threshold": "how confident the detector must be, 0..1",
-    "faces": "which faces to restore",
-    "only_restore_blurred": "skip faces that are already sharp",
-    "detector": "finds faces",
-    "masker": "blends the restored faces in",
-    "min_face": "smallest face, in pixels",
-    "tile": "tile size in pixels; smaller tiles need less memory",
-    "format": "format of the results; same: that of each photo",
-    "quality": "quality of JPEG, WebP, HEIC and AVIF, 1..100",
-    "metadata": "EXIF, XMP and IPTC; no-location: everything but where the photo was taken",
-    "name": "pattern for the results' names, without extension; may contain {stem}, {index}, "
-    "{upscale}, {restorer}, {background}",
-}
 
 
 def photos_parser() -> argparse.ArgumentParser:
@@ -95,23 +63,23 @@ def run_parser() -> argparse.ArgumentParser:
 
 def options_of(arguments: argparse.Namespace) -> Options:
     """The options among the arguments. Raises OptionsError."""
-    return Options(**{field.name: getattr(arguments, field.name) for field in fields(Options)})
+    return Options(**{name: getattr(arguments, name) for name in OPTIONS})
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that both commands share."""
     add = parser.add_argument_group("options").add_argument
-    default, setup, choices = Options(), Setup(), Options.choices()
-    for name, words in _HELP.items():
-        value = getattr(default, name)
-        kind: dict[str, Any] = {"type": type(value), "default": value}
-        if name in choices:
-            kind = {"choices": choices[name], "default": value}
-        elif isinstance(value, bool):
-            kind = {"action": "store_true"}
-        elif name == "upscale":
-            kind["type"] = _factor
-        add(f"--{name.replace('_', '-')}", help=words, **kind)
+    setup = Setup()
+    for name, spec in OPTIONS.items():
+        add(
+            _flag(name),
+            default=spec.default,
+            help=spec.description.replace("%", "%%"),
+            **_kind(spec),
+        )
+    for old, name in OLD_NAMES.items():
+        kind = _kind(OPTIONS[name])
+        add(_flag(old), dest=name, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **kind)
     add("--device", choices=get_args(DeviceName), default=setup.device)
     add("--precision", choices=get_args(Precision), default=setup.precision)
     add(
@@ -137,10 +105,17 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
     add("-v", "--verbose", action="store_true", help="log every step")
 
 
-def _factor(text: str) -> float:
-    """A number, of the type int if it is whole, so that 2 and 2.0 are the same option."""
-    number = float(text)
-    return int(number) if number.is_integer() else number
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _kind(spec: OptionSpec) -> dict[str, Any]:
+    """What argparse is told about the values."""
+    if isinstance(spec.default, bool):
+        return {"action": "store_true"}
+    if spec.values:
+        return {"choices": spec.values}
+    return {"type": str if spec.most is None else number}
 
 
 def _shard(text: str) -> Shard:

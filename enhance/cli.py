@@ -32,7 +32,7 @@ from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, named
 from enhance.limits import Limits
 from enhance.model_spec import ModelSpec
-from enhance.name_pattern import shardable
+from enhance.names import shardable
 from enhance.options import Options, Setup
 from enhance.weights.download import fetch
 from enhance.weights.files import WeightFile

@@ -31,6 +31,11 @@ def say(template: str, /, **values: Any) -> Sentence:
     return Sentence(template, values)
 
 
+def text(english: str) -> str:
+    """Returns its argument; marks a literal of the page for translation, braces and all."""
+    return english
+
+
 def joined(separator: str, parts: Iterable[str]) -> Sentence:
     """Join the parts; those that are Sentences remain translatable. separator: without words."""
     values = {f"part{number}": part for number, part in enumerate(parts)}

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from enhance.errors import OptionsError
+from enhance.i18n import say
 
 
 @dataclass(frozen=True)
@@ -30,3 +35,38 @@ class Limits:
     max_request_bytes: int = 4_000_000_000
     max_uploads_per_minute: int = 1200
     max_upload_bytes_per_minute: int = 8_000_000_000
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Limits:
+        """The limits; environment variables such as ENHANCE_MAX_PIXELS change them.
+
+        Raises OptionsError if such a value is no whole number from 1.
+        """
+        usual = asdict(cls())
+        return cls(
+            **{
+                name: whole_number(f"ENHANCE_{name.upper()}", value, environment)
+                for name, value in usual.items()
+            }
+        )
+
+
+def whole_number(
+    variable: str,
+    usual: int,
+    environment: Mapping[str, str] = os.environ,
+    most: int = 10**15,
+) -> int:
+    """The value of an environment variable. Raises OptionsError if it is no number from 1 to
+    `most`."""
+    value = environment.get(variable, str(usual))
+    if not (value.isdecimal() and len(value) <= len(str(most)) and 1 <= int(value) <= most):
+        raise OptionsError(
+            say(
+                "{variable} must be a whole number from 1 to {most}, not {value!r}.",
+                variable=variable,
+                most=most,
+                value=value,
+            )
+        )
+    return int(value)

@@ -1,30 +1,39 @@
-"""What can be chosen: which models to load (`Setup`) and how to enhance a photo (`Options`)."""
+"""What can be chosen: which models to load (`Setup`) and how to enhance a photo (`Options`).
+
+Each option is declared once, as a field of `Options`. The command's arguments, the page's widgets
+and address, the API's parameters and the tables of the docs all follow from `OPTIONS`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal
 
-from enhance.catalogue import models, option_values
+from enhance.catalogue import models
 from enhance.errors import OptionsError
-from enhance.i18n import Sentence, say
-from enhance.name_pattern import USUAL_NAME, check_pattern
+from enhance.i18n import say, text
+from enhance.names import USUAL_NAME, check_pattern
+from enhance.option_spec import OptionSpec, option
 
 FaceChoice = Literal["all", "largest", "center"]
 OutputFormat = Literal["same", "jpeg", "png", "webp"]
 Metadata = Literal["keep", "no-location", "strip"]
 WorkingSize = Literal["auto", "full"]
-FaceColours = Literal["photo", "model"]
+FaceColors = Literal["photo", "model"]
 Switch = Literal["off", "auto"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-UPSCALES = (0.25, 4)
-"""The smallest and the largest `Options.upscale`."""
-LONGEST_SIDE = 65_535
-"""The largest `Options.longer_side`, in pixels."""
-_SHARES = ("weight", "background_weight", "repair_sensitivity", "tone_strength", "colorize")
+
+FACES, BACKGROUND = text("Faces"), text("Background")
+OLD_PHOTOS, FILE = text("Old photos"), text("Size and file")
+GROUPS = (FACES, BACKGROUND, OLD_PHOTOS, FILE)
+"""The groups of options, in the order of the page."""
+_SHARE = {"most": 1, "step": 0.05}
+_AUTO = {"auto": text("Automatic")}
+_SWITCH = {"off": text("Off"), **_AUTO}
 
 
 @dataclass(frozen=True)
@@ -40,68 +49,194 @@ class Setup:
 class Options:
     """How to enhance a photo. Changing it reloads nothing.
 
-    upscale: final size relative to the photo, from 0.25 to 4; below 1 the result is smaller.
-    longer_side: length of the result's longer side in pixels, in place of `upscale`; 0 leaves the
-        size to `upscale`.
-    restorer: the face model; "none" leaves faces to the background upscaler, "auto" takes the
-        best one whose weights are on this machine.
-    weight: 0 keeps the photo's own faces, 1 takes the restored ones; values between blend them.
-    background: "lanczos" (instant), "compact" (clean, seconds on a CPU), "realesrgan" (sharp,
-        slow on a CPU), "realesr-general-x4v3" (nearly as sharp, much faster),
-        "realesrgan-x2plus"; "auto" depends on the device.
-    background_weight: 0 keeps the background as it is, 1 takes the cleaned one; values between
-        blend them.
-    working_size: "auto" lets "realesrgan" process blurry parts of a photo at a half or a third of
-        their size, "full" does not.
-    face_colours: "photo" keeps the photo's colours in restored faces, "model" takes the model's.
-    repair: "auto" finds scratches, creases, dust and specks, and fills them in.
-    repair_sensitivity: 0 repairs only what is certainly damage, 1 what is likely to be.
-    fill: how damage is filled in: "opencv", or a LaMa of the models folder for what is wider than
-        scratches; "auto" takes such a model if there is one.
-    tone: "auto" undoes the fading and the cast of old prints; clean photos stay as they are.
-    tone_strength: 0 leaves the colours as they are, 1 undoes their fading completely.
-    colorize: how strong the colours are that a grey photo gets from a DDColor of the models folder;
-        0 leaves it grey.
-    faces: which faces are restored.
-    only_restore_blurred: leave faces that are already sharp as they are.
-    detector, masker: "retinaface-r50" and "parsenet" are what GFPGAN itself uses.
-    face_threshold: the lowest detector score that counts as a face, 0..1.
-    min_face: smallest face to restore, in pixels of the photo (shorter side of its box).
-    tile: side of the square tiles that the background model works on, in photo pixels.
-    format: "same" keeps the photo's own format.
-    quality: JPEG/WebP/HEIC/AVIF quality, 1..100.
-    metadata: "keep" keeps EXIF, XMP and IPTC, "no-location" removes where the photo was taken,
-        "strip" removes all of it.
-    name: pattern for the names of the results, without extension. In it {stem} stands for the
-        photo's name, {index} for its position in the batch from 001, {upscale}, {restorer} and
-        {background} for what was used.
+    `OPTIONS` says what each means. Raises OptionsError if one is out of its range.
     """
 
-    upscale: float = 2
-    longer_side: int = 0
-    restorer: str = "auto"
-    weight: float = 1.0
-    background: str = "auto"
-    background_weight: float = 1.0
-    working_size: WorkingSize = "auto"
-    face_colours: FaceColours = "photo"
-    repair: Switch = "off"
-    repair_sensitivity: float = 0.5
-    fill: str = "auto"
-    tone: Switch = "off"
-    tone_strength: float = 1.0
-    colorize: float = 0.0
-    faces: FaceChoice = "all"
-    only_restore_blurred: bool = False
-    detector: str = "retinaface-mobilenet"
-    masker: str = "feather"
-    face_threshold: float = 0.8
-    min_face: int = 16
-    tile: int = 512
-    format: OutputFormat = "same"
-    quality: int = 95
-    metadata: Metadata = "keep"
-    name: str = USUAL_NAME
+    upscale: float = option(
+        2,
+        FILE,
+        text("Upscale"),
+        text("How many times larger the result is; below 1, it is smaller."),
+        least=0.25,
+        most=4,
+        step=0.25,
+    )
+    longer_side: int = option(
+        0,
+        FILE,
+        text("Longer side"),
+        text("A target size in pixels, which replaces the factor; 0 uses the factor."),
+        most=65_535,
+        unit=text("pixels"),
+    )
+    restorer: str = option(
+        "auto",
+        FACES,
+        text("Faces"),
+        text("The model that restores faces."),
+        kind="restorer",
+        words={"auto": text("Best available"), "none": text("Do not restore faces")},
+    )
+    weight: float = option(
+        1.0,
+        FACES,
+        text("Strength"),
+        text("0 keeps the original faces, 1 uses the restored ones."),
+        **_SHARE,
+    )
+    background: str = option(
+        "auto",
+        BACKGROUND,
+        text("Background"),
+        text("How everything around the faces is enlarged."),
+        kind="background",
+        words=_AUTO,
+    )
+    background_weight: float = option(
+        1.0,
+        BACKGROUND,
+        text("Background strength"),
+        text("0 keeps the background's grain, 1 removes it."),
+        **_SHARE,
+    )
+    working_size: WorkingSize = option(
+        "auto",
+        BACKGROUND,
+        text("Working size"),
+        text("Real-ESRGAN ×4 plus works on blurry areas at a reduced size: faster and cleaner."),
+        words={**_AUTO, "full": text("Full size")},
+    )
+    face_colors: FaceColors = option(
+        "photo",
+        FACES,
+        text("Face colors"),
+        words={"photo": text("As in the photo"), "model": text("As the model renders them")},
+        was="face_colours",
+    )
+    repair: Switch = option(
+        "off",
+        OLD_PHOTOS,
+        text("Repair damage"),
+        text("Finds scratches, creases, dust and specks, and fills them in."),
+        words=_SWITCH,
+    )
+    repair_sensitivity: float = option(
+        0.5,
+        OLD_PHOTOS,
+        text("Sensitivity of the repair"),
+        text("0 repairs only what is certainly damage, 1 what is likely to be."),
+        **_SHARE,
+    )
+    fill: str = option(
+        "auto",
+        OLD_PHOTOS,
+        text("Filling"),
+        text("What fills in the damage."),
+        kind="fill",
+        words=_AUTO,
+    )
+    tone: Switch = option(
+        "off",
+        OLD_PHOTOS,
+        text("Restore faded colors"),
+        text("Undoes the fading and the color cast of old prints."),
+        words=_SWITCH,
+    )
+    tone_strength: float = option(
+        1.0,
+        OLD_PHOTOS,
+        text("Strength of color restoration"),
+        text("0 leaves the colors as they are, 1 undoes their fading completely."),
+        **_SHARE,
+    )
+    colorize: float = option(
+        0.0,
+        OLD_PHOTOS,
+        text("Colorize gray photos"),
+        text("How strong the colors of a DDColor model are; 0 leaves gray photos gray."),
+        **_SHARE,
+    )
+    faces: FaceChoice = option(
+        "all",
+        FACES,
+        text("Faces to restore"),
+        words={
+            "all": text("All"),
+            "largest": text("Largest"),
+            "center": text("Closest to the center"),
+        },
+    )
+    only_restore_blurred: bool = option(False, FACES, text("Skip faces that are already sharp"))
+    detector: str = option(
+        "retinaface-mobilenet",
+        FACES,
+        text("Face detector"),
+        text("GFPGAN itself uses ResNet-50."),
+        kind="detector",
+    )
+    masker: str = option(
+        "feather",
+        FACES,
+        text("Face blending"),
+        text("GFPGAN itself uses ParseNet, which leaves hair untouched."),
+        kind="masker",
+    )
+    face_threshold: float = option(
+        0.8,
+        FACES,
+        text("Detection threshold"),
+        text("Lower values find more faces, but also more false ones."),
+        least=0.01,
+        most=0.99,
+        step=0.01,
+    )
+    min_face: int = option(
+        16,
+        FACES,
+        text("Smallest face"),
+        text("In pixels of the original photo."),
+        least=1,
+        most=512,
+    )
+    tile: int = option(
+        512,
+        BACKGROUND,
+        text("Tile size"),
+        text("Smaller tiles need less memory but take longer."),
+        least=32,
+        most=4096,
+        step=32,
+        unit=text("pixels"),
+    )
+    format: OutputFormat = option(
+        "same",
+        FILE,
+        text("Output format"),
+        words={"same": text("Same as the original"), "jpeg": "JPEG", "png": "PNG", "webp": "WebP"},
+    )
+    quality: int = option(
+        95, FILE, text("Quality"), text("For JPEG, WebP, HEIC and AVIF."), least=1, most=100
+    )
+    metadata: Metadata = option(
+        "keep",
+        FILE,
+        text("Metadata (date, camera, location)"),
+        text("What the photo's file contains besides the image."),
+        words={
+            "keep": text("Keep all"),
+            "no-location": text("Remove the location"),
+            "strip": text("Remove all"),
+        },
+    )
+    name: str = option(
+        USUAL_NAME,
+        FILE,
+        text("File name"),
+        text(
+            "A pattern without extension: {stem} is the photo's name, {index} its number; also "
+            "{upscale}, {restorer} and {background}."
+        ),
+    )
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(width, height) of the result for a photo of `size`."""
@@ -109,82 +244,41 @@ class Options:
         width, height = (max(1, round(side * scale)) for side in size)
         return width, height
 
-    @staticmethod
-    def choices() -> dict[str, Sequence[str]]:
-        """The values that options of a few words may have, by the option's name."""
-        return {
-            "restorer": option_values("restorer"),
-            "background": option_values("background"),
-            "working_size": get_args(WorkingSize),
-            "face_colours": get_args(FaceColours),
-            "repair": get_args(Switch),
-            "fill": option_values("fill"),
-            "tone": get_args(Switch),
-            "faces": get_args(FaceChoice),
-            "detector": option_values("detector"),
-            "masker": option_values("masker"),
-            "format": get_args(OutputFormat),
-            "metadata": get_args(Metadata),
-        }
-
     def __post_init__(self) -> None:
-        def require(ok: bool, sentence: Sentence) -> None:
-            if not ok:
-                raise OptionsError(sentence)
-
-        least, most = UPSCALES
-        require(
-            least <= self.upscale <= most,
-            say(
-                "upscale must be between {least} and {most}, not {value}.",
-                least=least,
-                most=most,
-                value=self.upscale,
-            ),
-        )
-        require(
-            0 <= self.longer_side <= LONGEST_SIDE,
-            say(
-                "longer_side must be between 0 and {most} pixels, not {value}.",
-                most=LONGEST_SIDE,
-                value=self.longer_side,
-            ),
-        )
-        for name, allowed in self.choices().items():
-            value = getattr(self, name)
-            require(
-                value in allowed,
-                say(
-                    "{name} must be one of {allowed}, not {value!r}.",
-                    name=name,
-                    allowed=", ".join(allowed),
-                    value=value,
-                ),
+        for name, spec in OPTIONS.items():
+            object.__setattr__(self, name, spec.checked(getattr(self, name)))
+        if self.colorize and not models("colorize"):
+            raise OptionsError(
+                say("To colorize photos, a DDColor model must be in the models folder.")
             )
-        for name in _SHARES:
-            value = getattr(self, name)
-            require(
-                0 <= value <= 1,
-                say("{name} must be between 0 and 1, not {value}.", name=name, value=value),
-            )
-        require(
-            not self.colorize or bool(models("colorize")),
-            say("To colorize photos, a DDColor model must be in the models folder."),
-        )
-        require(
-            0 < self.face_threshold < 1,
-            say("face_threshold must be between 0 and 1, not {value}.", value=self.face_threshold),
-        )
-        require(
-            self.min_face >= 1,
-            say("min_face must be at least 1 pixel, not {value}.", value=self.min_face),
-        )
-        require(
-            32 <= self.tile <= 4096,
-            say("tile must be between 32 and 4096, not {value}.", value=self.tile),
-        )
-        require(
-            1 <= self.quality <= 100,
-            say("quality must be between 1 and 100, not {value}.", value=self.quality),
-        )
         check_pattern(self.name)
+
+
+OPTIONS: dict[str, OptionSpec] = {
+    each.name: replace(each.metadata["spec"], name=each.name) for each in fields(Options)
+}
+"""All options by name."""
+OLD_NAMES = {spec.was: name for name, spec in OPTIONS.items() if spec.was}
+"""What version 0.2 called some options, and what they are called now."""
+
+
+def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of options, by the names that these have now.
+
+    If both names are given, the old one counts: the other value may be a default.
+    """
+    old = {OLD_NAMES[name]: value for name, value in values.items() if name in OLD_NAMES}
+    return {name: value for name, value in values.items() if name not in OLD_NAMES} | old
+
+
+def _renaming(construct: Callable[..., None]) -> Callable[..., None]:
+    """Let a constructor take the options' old names, too."""
+
+    @functools.wraps(construct)
+    def __init__(self: Options, *values: Any, **named: Any) -> None:
+        construct(self, *values, **renamed(named))
+
+    return __init__
+
+
+Options.__init__ = _renaming(Options.__init__)  # type: ignore[method-assign]

@@ -208,7 +208,7 @@ class Enhancer:
         if not members:
             return {}
         restored = self._models.restorer(options.restorer)(seen, stop_check, photo.draft)
-        if options.face_colours == "photo":
+        if options.face_colors == "photo":
             pairs = zip(restored, seen, strict=True)
             restored = np.stack([match_colours(crop, original) for crop, original in pairs])
         masks = self._models.masker(options.masker)(restored)

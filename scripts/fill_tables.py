@@ -1,7 +1,8 @@
-"""Puts the benchmarks' tables into the pages of docs: `python -m scripts.fill_tables`.
+"""Puts the tables into the pages of docs: `python -m scripts.fill_tables`.
 
-They are read from docs/benchmarks, where `python -m benchmarks --into docs/benchmarks` saves them,
-and written between a comment that names the benchmark and the next `<!-- end -->`.
+They are written between a comment and the next `<!-- end -->`. The comment names a benchmark, whose
+tables are read from docs/benchmarks, where `python -m benchmarks --into docs/benchmarks` saves
+them; or it says `options`, a language, and the names of options unless all are meant.
 """
 
 from __future__ import annotations
@@ -11,22 +12,28 @@ import re
 
 from benchmarks.tables import Table
 from scripts import DOCS
+from scripts.option_tables import option_table
+
+PAGES = (*DOCS.glob("*.md"), *DOCS.parent.glob("README*.md"))
 
 
 def filled(page: str) -> str:
-    """The page with every benchmark's tables as they were saved last."""
+    """The page with the options as they are and the benchmarks' tables as they were saved last."""
 
     def tables(match: re.Match[str]) -> str:
-        name = match[1]
-        saved = json.loads((DOCS / "benchmarks" / f"{name}.json").read_text("utf-8"))
-        text = "\n\n".join(Table(title, rows).markdown() for title, rows in saved.items())
-        return f"<!-- {name} -->\n{text}\n<!-- end -->"
+        name, *words = match[1].split()
+        if name == "options":
+            text = option_table("zh" if words[0] == "zh" else "en", words[1:])
+        else:
+            saved = json.loads((DOCS / "benchmarks" / f"{name}.json").read_text("utf-8"))
+            text = "\n\n".join(Table(title, rows).markdown() for title, rows in saved.items())
+        return f"<!-- {match[1]} -->\n{text}\n<!-- end -->"
 
-    return re.sub(r"<!-- (\w+) -->\n.*?<!-- end -->", tables, page, flags=re.DOTALL)
+    return re.sub(r"<!-- (\w[\w ]*) -->\n.*?<!-- end -->", tables, page, flags=re.DOTALL)
 
 
 def main() -> None:
-    for page in DOCS.glob("*.md"):
+    for page in PAGES:
         page.write_text(filled(page.read_text("utf-8")), "utf-8")
 
 

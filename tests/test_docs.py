@@ -16,7 +16,8 @@ from huggingface_hub import metadata_load
 
 from enhance import cli
 from enhance.limits import Limits
-from scripts import draw_architecture
+from enhance.options import OPTIONS
+from scripts import draw_architecture, fill_tables
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("assets/*.md")])
@@ -109,6 +110,16 @@ def test_the_picture_of_the_house_is_that_of_the_code() -> None:
     assert draw_architecture.PICTURE.read_text("utf-8") == draw_architecture.drawn(), (
         "The modules have changed: python -m scripts.draw_architecture"
     )
+
+
+@pytest.mark.parametrize("page", fill_tables.PAGES, ids=lambda page: page.name)
+def test_tables_are_those_of_the_code(page: Path) -> None:
+    assert read(page) == fill_tables.filled(read(page)), "python -m scripts.fill_tables"
+
+
+def test_every_option_is_in_the_docs() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", read(ROOT / "docs" / "options.md"), re.MULTILINE)
+    assert rows == [*OPTIONS, *OPTIONS]  # in two languages
 
 
 @each_page

@@ -16,12 +16,13 @@ ROOT = Path(__file__).parents[1]
 
 # From the ground up. A package's name stands for all modules in it, which may import one another.
 FLOORS = (
-    {"enhance.files", "enhance.i18n", "enhance.limits", "enhance.upstream", "enhance.version"},
+    {"enhance.files", "enhance.i18n", "enhance.upstream", "enhance.version"},
     {"enhance.errors"},
     {"enhance.weights"},
-    {"enhance.model_spec", "enhance.name_pattern"},
+    {"enhance.limits", "enhance.model_spec", "enhance.names"},
     {"enhance.catalogue"},
-    {"enhance.environment", "enhance.options", "enhance.records"},
+    {"enhance.option_spec"},
+    {"enhance.options", "enhance.records"},
     {"enhance.networks", "enhance.notes", "enhance.photos"},
     {"enhance.faces", "enhance.protocols", "enhance.upscaling"},
     {"enhance.repair"},
@@ -59,6 +60,7 @@ TORCHLESS = (
     "enhance.pipeline",
     "enhance.protocols",
     "enhance.limits",
+    "enhance.option_spec",
     "enhance.options",
     "enhance.records",
     "enhance.repair.fill",

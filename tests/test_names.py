@@ -9,7 +9,7 @@ import pytest
 from pathvalidate import is_valid_filename
 
 from enhance.errors import OptionsError
-from enhance.name_pattern import TOKENS, shardable
+from enhance.names import TOKENS, shardable
 from enhance.options import Options
 from enhance.photos import expected_extension, output_stem, result_stem
 

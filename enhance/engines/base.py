@@ -15,7 +15,7 @@ from enhance.errors import EnhanceError
 from enhance.i18n import say
 from enhance.layers import assemble, has_layers, pack
 from enhance.limits import Limits
-from enhance.options import UPSCALES, Options
+from enhance.options import OPTIONS, Options
 from enhance.photos import DECODER, Decoder, result_stem
 from enhance.pipeline import Enhanced
 from enhance.records import EngineInfo, Failure, Photo, Result, Source
@@ -116,7 +116,7 @@ def prepare(
     )
     return photo, replace(
         options,
-        upscale=min(max(upscale, min(UPSCALES)), 2),
+        upscale=min(max(upscale, OPTIONS["upscale"].least), 2),
         longer_side=0,
         background="lanczos",
         faces="largest",

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import get_args
 
 from enhance.engines.choice import load_resident, replica_range
-from enhance.environment import limits
 from enhance.errors import EnhanceError
+from enhance.limits import Limits
 from enhance.options import DeviceName, Precision, Setup
 
 
@@ -26,7 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         cluster.connect("auto")
         if wanted.action == "up":
-            setup, allowed = Setup(wanted.device, wanted.precision, wanted.weights), limits()
+            setup = Setup(wanted.device, wanted.precision, wanted.weights)
+            allowed = Limits.from_environment()
             load = partial(load_resident, setup, allowed)
             cluster.deploy(cluster.deployment_for(load, allowed, setup, *replica_range()))
         elif wanted.action == "down":

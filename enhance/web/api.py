@@ -16,13 +16,13 @@ from gradio.events import api
 
 from enhance.errors import EnhanceError
 from enhance.inventory import Model, inventory
-from enhance.options import Options
+from enhance.options import OLD_NAMES, Options
 from enhance.records import Source
 from enhance.reports import record
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.page.settings import Settings
+from enhance.web.page.settings import Settings, options_from
 from enhance.web.server.clients import client_of
 from enhance.web.server.health import Health, health
 
@@ -44,10 +44,12 @@ class Api:
 
     def __init__(self, batches: BatchStore, settings: Settings) -> None:
         """Add the endpoints to the current `gr.Blocks`. settings: the page's; its widgets become
-        the endpoints' parameters, with their names, ranges and defaults."""
+        the endpoints' parameters, with their names, ranges, defaults and descriptions. The names
+        that options had in version 0.2 follow them."""
         self._batches = batches
-        self._settings = settings
+        inputs = dict(zip(settings.names, settings.widgets, strict=True))
         with gr.Row(visible=False):
+            inputs |= {old: gr.Textbox("", label=f"now {name}") for old, name in OLD_NAMES.items()}
             photo = gr.File(label="photo")
             photos = gr.File(label="photos", file_count="multiple")
             result = gr.File(label="enhanced photo")
@@ -57,9 +59,9 @@ class Api:
                     endpoint,
                     sent,
                     [result, report],
-                    inputs_kwargs=dict(zip(settings.names, settings.widgets, strict=True)),
+                    inputs_kwargs=inputs,
                     api_name=endpoint.__name__,
-                    api_description=f"{_text(endpoint)} Options: {_text(Options)}",
+                    api_description=" ".join((inspect.getdoc(endpoint) or "").split()),
                     concurrency_id=QUEUE,
                     concurrency_limit=MOST_AT_ONCE,
                 )
@@ -87,8 +89,7 @@ class Api:
             raise _refusal("Send at least one photo.")
         sources = [Source.of(path) for path in photos]
         try:
-            chosen = self._settings.options(*(options[name] for name in self._settings.names))
-            batch = await self._start(sources, chosen, request)
+            batch = await self._start(sources, options_from(options), request)
         except EnhanceError as error:
             raise _refusal(str(error)) from error
         entries = batch.records()
@@ -138,8 +139,3 @@ def _abandon(started: asyncio.Future[Batch]) -> None:
 def _refusal(sentence: str) -> gr.Error:
     """The error to raise. It is an answer, not a server fault, so no traceback is logged."""
     return gr.Error(sentence, print_exception=False)
-
-
-def _text(documented: Any) -> str:
-    """A docstring on one line."""
-    return " ".join((inspect.getdoc(documented) or "").split())

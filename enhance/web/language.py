@@ -20,6 +20,7 @@ import gradio as gr
 from babel.messages.pofile import read_po
 
 from enhance.i18n import Sentence
+from enhance.i18n import text as text  # the page's modules have all of their language from here
 
 Language = Literal["en", "zh"]
 
@@ -87,11 +88,6 @@ def toast(said: str, language: Language, duration: float | None = 10) -> gr.Erro
 
 def _translated_value(value: Any, language: Language) -> Any:
     return translated(value, language) if isinstance(value, Sentence) else value
-
-
-def text(english: str) -> str:
-    """Returns its argument; marks a widget's text for extraction, as `say` marks sentences."""
-    return english
 
 
 def chinese_script() -> str:

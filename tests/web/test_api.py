@@ -20,7 +20,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from enhance.options import Options
+from enhance.options import OLD_NAMES, OPTIONS, Options
 from tests.server import SAMPLES, Server, running
 from tests.web.api_photos import IN_STEPS, QUICK, SLOW, WORK, results, square
 
@@ -99,7 +99,7 @@ def test_any_size(client: Client) -> None:
 def test_errors_are_sentences(client: Client, corrupt: Path) -> None:
     with pytest.raises(AppError, match=r"“corrupt\.jpg” is damaged"):
         client.predict(handle_file(corrupt), api_name="/enhance")
-    with pytest.raises(AppError, match="greater than maximum"):
+    with pytest.raises(AppError, match=r"upscale must be between 0\.25 and 4, not 5\."):
         client.predict(handle_file(SAMPLES / "small_portrait.jpg"), upscale=5, api_name="/enhance")
     with pytest.raises(AppError, match="longer_side must be a whole number"):
         client.predict(
@@ -180,8 +180,22 @@ def test_every_option_is_a_parameter_with_its_default(client: Client) -> None:
     for endpoint in ("/enhance", "/enhance_batch"):
         _, *options = info["named_endpoints"][endpoint]["parameters"]
         assert {p["parameter_name"]: p["parameter_default"] for p in options} == {
-            field.name: field.default for field in fields(Options)
+            **{field.name: field.default for field in fields(Options)},
+            **dict.fromkeys(OLD_NAMES, ""),
         }
+        described = {p["parameter_name"]: p["type"].get("description") for p in options}
+        assert all(described[name] == spec.description for name, spec in OPTIONS.items())
+
+
+def test_options_are_still_accepted_by_the_names_of_the_last_version(client: Client) -> None:
+    photo = handle_file(SAMPLES / "small_portrait.jpg")
+    for endpoint in ("/enhance", "/enhance_batch"):
+        with pytest.raises(AppError, match="face_colors must be one of photo, model, not 'grey'"):
+            client.predict(
+                photo if endpoint == "/enhance" else [photo], face_colours="grey", api_name=endpoint
+            )
+    _, report = client.predict(photo, upscale=1, face_colours="model", api_name="/enhance")
+    assert report["ok"]
 
 
 def contract(url: str) -> str:
@@ -191,8 +205,8 @@ def contract(url: str) -> str:
 
     def parameter(info: dict[str, Any]) -> dict[str, Any]:
         record = {"name": info["parameter_name"], "type": info["python_type"]["type"]}
-        if "description" in info["type"]:
-            record["range"] = info["type"]["description"]
+        said = ("description", "minimum", "maximum")
+        record |= {word: info["type"][word] for word in said if word in info["type"]}
         if info["parameter_has_default"]:
             record["default"] = info["parameter_default"]
         return record

@@ -20,9 +20,8 @@ from playwright.sync_api import Browser, expect
 from app import accounts
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
-from enhance.environment import limits, whole_number
 from enhance.errors import NoRoom, OptionsError, TooManyPhotos
-from enhance.limits import Limits
+from enhance.limits import Limits, whole_number
 from enhance.options import Options, Setup
 from enhance.records import Failure, Result, Source
 from enhance.web.batches.batch import Batch
@@ -61,7 +60,7 @@ def finished(batches: BatchStore, source: Source, client: str = "one") -> Batch:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_limit_can_be_set(name: str) -> None:
-    changed = limits({f"ENHANCE_{name.upper()}": "7"})
+    changed = Limits.from_environment({f"ENHANCE_{name.upper()}": "7"})
     assert asdict(changed) == asdict(Limits()) | {name: 7}
 
 
@@ -70,7 +69,7 @@ def test_each_limit_can_be_set(name: str) -> None:
 def test_a_bad_limit_is_a_sentence(name: str, value: str) -> None:
     variable = f"ENHANCE_{name.upper()}"
     with pytest.raises(OptionsError, match=f"{variable} must be a whole number from 1"):
-        limits({variable: value})
+        Limits.from_environment({variable: value})
 
 
 @pytest.mark.parametrize(

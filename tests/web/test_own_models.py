@@ -76,7 +76,7 @@ def test_colours_are_offered_where_there_is_a_model_for_them(
         drop(page, SMALL)
         old = open_settings(page, "Old photos")
         expect(old.get_by_label("Filling", exact=True)).to_be_visible()
-        expect(old.get_by_text("Colourise grey photos")).to_have_count(0)
+        expect(old.get_by_text("Colorize gray photos")).to_have_count(0)
 
         # As if the file had been identified before: real ones are large.
         file = server.log.parent / "models" / "colours.pth"
@@ -89,5 +89,5 @@ def test_colours_are_offered_where_there_is_a_model_for_them(
         page.reload()
         drop(page, SMALL)
         old = open_settings(page, "Old photos")
-        expect(old.get_by_text("Colourise grey photos")).to_be_visible()
+        expect(old.get_by_text("Colorize gray photos")).to_be_visible()
         file.unlink()

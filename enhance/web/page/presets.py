@@ -24,9 +24,7 @@ LABELS = {
 }
 ABOUT = {
     "portrait": text("Restores every face and doubles the resolution."),
-    "old": text(
-        "Repairs scratches and faded colours, and removes noise and compression artefacts."
-    ),
+    "old": text("Repairs scratches and faded colors, and removes noise and compression artifacts."),
     "group": text("Also finds small faces, and leaves faces that are already sharp unchanged."),
     "large": text("Restores every face and makes the photo four times as wide and high."),
     "fast": text("Restores the largest face only and keeps the photo's size."),

@@ -18,7 +18,7 @@ from enhance.catalogue import MODELS
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator, readable
 from enhance.i18n import say
-from enhance.options import Options
+from enhance.options import Options, renamed
 from enhance.photos import expected_extension, result_stem
 from enhance.web.batches.sizes import known_size
 from enhance.web.language import Language, language_of, text, toast, translated
@@ -120,11 +120,10 @@ class SettingsPanel:
         """The settings in the address, or else those of the last visit, if they are valid in this
         version, and the models that are in the models folder now."""
         language = language_of(request)
-        known = remembered if isinstance(remembered, dict) else {}
+        known = renamed(remembered) if isinstance(remembered, dict) else {}
         drafts = bool(known.get("drafts", True))
         if linked := from_query(query):
-            own = {"metadata": known["metadata"]} if "metadata" in known else {}
-            known = vars(Options()) | own | linked
+            known = {"metadata": known.get("metadata")} | linked
         try:
             options = self.settings.options(*map(known.get, self.settings.names))
         except EnhanceError:

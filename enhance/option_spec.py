@@ -1,0 +1,101 @@
+"""Describes an option: a row of the table in `enhance.options`."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from enhance.catalogue import option_values
+from enhance.errors import OptionsError
+from enhance.i18n import say
+from enhance.model_spec import Kind
+
+Default = TypeVar("Default")
+
+
+@dataclass(frozen=True)
+class OptionSpec:
+    """What an option is called, what it means, and which values it may have.
+
+    group: where the page has it. label: its name for people. help: a sentence about it; empty if
+    the label says it all.
+    words: its values with their labels, if they are words. kind: models of this kind are values,
+    too.
+    least, most: the range of a number, in `unit`. step: between the values that the page offers; if
+    it is a whole number, so is the value.
+    was: what version 0.2 called it; accepted, but not shown.
+    name, default: those of the field.
+    """
+
+    group: str
+    label: str
+    help: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+    kind: Kind | None = None
+    least: float = 0
+    most: float | None = None
+    step: float = 1
+    unit: str = ""
+    was: str = ""
+    name: str = ""
+    default: Any = None
+
+    @property
+    def values(self) -> Sequence[Any]:
+        """All values, with the models that there are now; empty if it is a number or a text."""
+        if isinstance(self.default, bool):
+            return (False, True)
+        return option_values(self.kind) if self.kind else list(self.words)
+
+    @property
+    def explained(self) -> dict[str, str]:
+        """The words that do not say themselves what they mean, with their labels."""
+        return {v: said for v, said in self.words.items() if not said.lower().startswith(v)}
+
+    @property
+    def description(self) -> str:
+        """Its label, help, explained words and range, in English."""
+        words = "; ".join(f"{value}: {label}" for value, label in self.explained.items())
+        within = "" if self.most is None else f"{self.least} to {self.most} {self.unit}".rstrip()
+        parts = (self.label, self.help.removesuffix("."), words, within)
+        return ". ".join(filter(None, parts)) + "."
+
+    def checked(self, value: Any) -> Any:
+        """The value, as an int if it is whole and so is the default.
+
+        Raises OptionsError if it is not allowed.
+        """
+        said = {"name": self.name, "value": reprlib.repr(value)}  # short whatever a stranger sends
+        values = self.values
+        if values and value not in values:
+            allowed = ", ".join(map(str, values))
+            raise OptionsError(
+                say("{name} must be one of {allowed}, not {value}.", allowed=allowed, **said)
+            )
+        if self.most is None:
+            return value
+        if not (isinstance(value, int | float) and self.least <= value <= self.most):
+            ends = {"least": self.least, "most": self.most}
+            raise OptionsError(
+                say("{name} must be between {least} and {most}, not {value}.", **ends, **said)
+            )
+        if isinstance(self.default, int) and value == int(value):
+            return int(value)
+        if isinstance(self.step, int):
+            raise OptionsError(say("{name} must be a whole number, not {value}.", **said))
+        return value
+
+
+def option(default: Default, group: str, label: str, help: str = "", **more: Any) -> Default:
+    """A field of `enhance.options.Options`. more: as `OptionSpec` has it."""
+    spec = OptionSpec(group, label, help, **more, default=default)
+    made: Default = field(default=default, metadata={"spec": spec})
+    return made
+
+
+def number(text: str) -> float:
+    """The number that a text says, as an int if it is whole. Raises ValueError if it says none."""
+    value = float(text)
+    return int(value) if value.is_integer() else value

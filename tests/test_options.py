@@ -1,0 +1,152 @@
+"""The table of options: everything else follows from it, and old names still work."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
+
+import pytest
+
+from enhance.arguments import options_of, photos_parser, run_parser
+from enhance.errors import OptionsError
+from enhance.i18n import Sentence
+from enhance.options import GROUPS, OPTIONS, Options
+from enhance.web.language import CHINESE
+from enhance.web.page.address import from_query, query_of
+
+ROOT = Path(__file__).parents[1]
+ADDED = """    glow: float = option(
+        0.25,
+        FACES,
+        text("Glow of faces"),
+        text("100% as bright as a lamp at 1."),
+        least=0,
+        most=1,
+        step=0.05,
+    )
+
+    def output_size("""
+ASK = """
+import json
+import gradio as gr
+from enhance import Options
+from enhance.arguments import photos_parser
+from enhance.errors import OptionsError
+from enhance.web.page.address import from_query, query_of
+from enhance.web.page.settings import Settings
+from scripts.option_tables import option_table
+
+with gr.Blocks() as blocks:
+    settings = Settings()
+    inputs = dict(zip(settings.names, settings.widgets))
+    gr.Button().click(lambda **_: None, inputs_kwargs=inputs, api_name="enhance")
+try:
+    Options(glow=2)
+except OptionsError as error:
+    refused = str(error)
+print(json.dumps({
+    "help": photos_parser().format_help(),
+    "parameters": blocks.get_api_info()["named_endpoints"]["/enhance"]["parameters"],
+    "widgets": [part["props"] for part in blocks.get_config_file()["components"]],
+    "table": option_table("en"),
+    "address": [query_of(Options(glow=1)), from_query("?glow=0.5")],
+    "refused": refused,
+}))
+"""
+
+
+def test_a_new_option_is_one_edit(tmp_path: Path) -> None:
+    """An option that is added to the table, and nowhere else, is everywhere."""
+    for folder in ("enhance", "scripts", "benchmarks"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, copy_function=os.symlink)
+    table = tmp_path / "enhance" / "options.py"
+    before = table.read_text("utf-8")
+    table.unlink()
+    table.write_text(before.replace("    def output_size(", ADDED, 1), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert "--glow GLOW" in found["help"] and "Glow of faces. 100% as bright" in found["help"]
+    (parameter,) = (p for p in found["parameters"] if p["parameter_name"] == "glow")
+    assert parameter["parameter_default"] == 0.25
+    assert (
+        parameter["type"]["description"] == "Glow of faces. 100% as bright as a lamp at 1. 0 to 1."
+    )
+    assert (parameter["type"]["minimum"], parameter["type"]["maximum"]) == (0, 1)
+    (slider,) = (props for props in found["widgets"] if props.get("label") == "Glow of faces")
+    assert slider["name"] == "slider" and slider["info"] == "100% as bright as a lamp at 1."
+    assert "| `glow` | 0 … 1 | `0.25` | Glow of faces: 100% as bright" in found["table"]
+    assert found["address"] == ["?glow=1", {"glow": 0.5}]
+    assert found["refused"] == "glow must be between 0 and 1, not 2."
+
+
+def test_the_table_is_complete() -> None:
+    types = get_type_hints(Options)
+    for name, spec in OPTIONS.items():
+        assert spec.group in GROUPS
+        assert spec.checked(spec.default) == getattr(Options(), name) == spec.default
+        said = [spec.label, spec.help, spec.unit, *spec.words.values()]
+        assert {text for text in said if text} <= {*CHINESE, "JPEG", "PNG", "WebP"}
+        if get_origin(types[name]) is Literal:
+            assert tuple(spec.words) == get_args(types[name])
+
+
+def test_every_choice_is_offered_by_both_commands() -> None:
+    for parser in (photos_parser(), run_parser()):
+        text = parser.format_help()
+        for name in OPTIONS:
+            assert f"--{name.replace('_', '-')}" in text
+        assert "colours" not in text
+
+
+@pytest.mark.parametrize("arguments", [["--face-colours", "model"], ["--face-colors", "model"]])
+def test_the_command_takes_old_names(arguments: list[str]) -> None:
+    wanted = photos_parser().parse_args(["a.jpg", "-o", "out", *arguments])
+    assert options_of(wanted) == Options(face_colors="model")
+
+
+def test_the_address_takes_old_names() -> None:
+    assert from_query("?face_colours=model&weight=0.5") == {"face_colors": "model", "weight": 0.5}
+    assert query_of(Options(face_colors="model")) == "?face_colors=model"
+
+
+def test_the_constructor_takes_old_names() -> None:
+    options = Options(**{"face_colours": "model"})
+    assert options == Options(face_colors="model")
+    changed = replace(options, **{"face_colours": "photo"})
+    assert changed == Options()
+    with pytest.raises(OptionsError, match="face_colors must be one of photo, model"):
+        Options(**{"face_colours": "grey"})
+    with pytest.raises(TypeError):
+        Options(**{"face_color": "model"})
+
+
+def test_options_can_travel_and_be_keys() -> None:
+    options = Options(upscale=2.0, tile=64.0, weight=0.5)  # type: ignore[arg-type]
+    assert (type(options.upscale), type(options.tile), type(options.weight)) == (int, int, float)
+    assert pickle.loads(pickle.dumps(options)) == options
+    assert {options: 1}[replace(options)] == 1
+
+
+def test_a_refusal_is_short_whatever_was_sent() -> None:
+    for name in ("upscale", "faces"):
+        with pytest.raises(OptionsError) as caught:
+            Options(**{name: "x" * 10**6})
+        assert isinstance(caught.value.sentence, Sentence)
+        assert len(str(caught.value)) < 200
+
+
+def test_what_cannot_be_in_an_address_is_left_out() -> None:
+    query = "?upscale=3.0&tile=much&only_restore_blurred=True&metadata=strip&files=x"
+    assert from_query(query) == {"upscale": 3, "only_restore_blurred": True}
+    assert from_query(None) == from_query(7) == {}
+    assert query_of(Options(metadata="strip")) == ""

@@ -98,12 +98,13 @@ class Pool:
         """What people ask about the pool: its settings, its replicas, its queue; a line each."""
         has, setup = self._deployment, self._deployment.setup
         waiting = [turn.yields for turn, taken in self._queue.waiting if not taken.done()]
+        people, folders = waiting.count(False), waiting.count(True)
         return [
             f"{has.least} to {has.most} replicas of {has.cpus} CPUs and {has.gpus:.2g} GPUs; "
             f"device {setup.device}, precision {setup.precision}, "
             f"weights {setup.weights or 'bundled or downloaded'}",
             f"replicas: {', '.join(member.state for member in self._members)}",
-            f"photos waiting: {waiting.count(False)} of people, {waiting.count(True)} of folder runs",
+            f"photos waiting: {people} of people, {folders} of folder runs",
         ]
 
     async def _served(

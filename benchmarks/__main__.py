@@ -14,7 +14,6 @@ from benchmarks import (
     archive,
     fairness,
     folders,
-    fronts,
     gpu,
     growth,
     overhead,
@@ -23,8 +22,7 @@ from benchmarks import (
     quality,
     reference,
     repair,
-    replicas,
-    simulation,
+    scaling,
     streaming,
 )
 
@@ -35,9 +33,7 @@ ALL = (
     growth,
     paint,
     folders,
-    replicas,
-    fronts,
-    simulation,
+    scaling,
     reference,
     peers,
     quality,

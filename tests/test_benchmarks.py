@@ -11,8 +11,6 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.simulation import Batch, Engine, simulate
-
 Tables = dict[str, list[dict[str, Any]]]
 
 
@@ -51,11 +49,6 @@ def test_fairness(tmp_path: Path) -> None:
         assert rows and all(row["beside the batch, s"] > 0 for row in rows)
 
 
-def test_fronts(tmp_path: Path) -> None:
-    (rows,) = measured("fronts", tmp_path)
-    assert rows and all(row["beside two batches, s"] > 0 for row in rows)
-
-
 def test_overhead(tmp_path: Path) -> None:
     added, cold = measured("overhead", tmp_path)
     ways = [row["way"].split(",")[0] for row in added]
@@ -73,37 +66,11 @@ def test_growth(tmp_path: Path) -> None:
     assert [row["faces"] for row in faces] == [0, 1]
 
 
-def test_replicas(tmp_path: Path) -> None:
-    (rows,) = measured("replicas", tmp_path)
-    assert [row["models"][0] for row in rows] == ["1", "2", "l"]
-    assert all(row["photos a minute"] > 0 for row in rows)
-
-
-def test_simulation(tmp_path: Path) -> None:
-    compared, fleet, _, growing, fronts = measured("simulation", tmp_path)
-    assert all(abs(row["measured"] - row["simulated"]) < 0.5 for row in compared)
-    one, two = fleet
-    assert one["1 photo, mean"] > two["1 photo, mean"], "two models shorten the line"
-    assert one["1 photo, mean"] < one["1 photo without turns, mean"]
-    grown = [row["models, 1..8"] for row in growing]
-    assert grown == sorted(grown) and 1 < grown[0] < 4 and grown[-1] <= 8
-    assert all(row["models, 8"] == 8 for row in growing)
-    assert all(row["1 photo, one pool"] < row["1 photo, models of their own"] for row in fronts)
-
-
-def test_two_models_serve_two_at_once() -> None:
-    batches = [Batch(0, 3), Batch(0, 1), Batch(1.5, 1)]
-    assert simulate(batches, Engine.fixed(2)) == 2
-    assert [batch.finished for batch in batches] == [[1, 1, 2], [2], [3]]
-
-
-def test_a_pool_of_models_grows_and_shrinks() -> None:
-    pool = Engine(1, 2, firsts_first=True, pause=0.5, patience=2, idle=3, start=1)
-    busy, late, idle = Batch(0, 20), Batch(1.5, 1), Batch(30, 1)
-    models = simulate([busy, late, idle], pool)
-    assert late.first == 1.5, "after the photo in progress"
-    assert 3 + 17 / 2 < busy.finished[-1] < 20
-    assert 1 < models < 2
+def test_scaling(tmp_path: Path) -> None:
+    throughput, fairness = measured("scaling", tmp_path)
+    assert [row["models"][0] for row in throughput] == ["1", "2", "l"]
+    assert all(row["photos a minute"] > 0 for row in throughput)
+    assert fairness and all(row["beside two batches, s"] > 0 for row in fairness)
 
 
 def test_reference(tmp_path: Path) -> None:

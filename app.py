@@ -25,6 +25,7 @@ from enhance.engines.choice import open_engine
 from enhance.environment import limits, whole_number
 from enhance.errors import EnhanceError, OptionsError
 from enhance.i18n import say
+from enhance.models.download import fetch
 from enhance.options import Options, Setup
 from enhance.web.api import Api
 from enhance.web.batches.store import KEEP_SECONDS, BatchStore
@@ -35,7 +36,6 @@ from enhance.web.page.theme import THEME
 from enhance.web.server.middleware import Guard
 from enhance.web.server.page_scripts import MIDDLEWARE
 from enhance.web.server.routes import routes
-from enhance.weights.download import fetch
 
 log = logging.getLogger("enhance")
 

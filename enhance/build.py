@@ -15,15 +15,20 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from enhance.automatic import resolve, weights_path
-from enhance.catalogue import models as rows
+from enhance.automatic import resolve
 from enhance.errors import OptionsError, WeightsInvalid
 from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.faces.mask import FeatherMasker, ParseNetMasker
 from enhance.faces.restore import FaceNet, RealESRGANFaces
 from enhance.i18n import say
 from enhance.limits import Limits
-from enhance.model_spec import Kind, ModelSpec
+from enhance.models.catalogue import Kind, ModelSpec
+from enhance.models.catalogue import models as rows
+from enhance.models.checkpoints import load_checkpoint
+from enhance.models.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, ModelFile, PackagedFile
+from enhance.models.foreign import read_model, read_state
+from enhance.models.inventory import weights_path
+from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.damage import DamageNet
 from enhance.networks.described import Described, First, Masking, device_for, rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
@@ -42,13 +47,9 @@ from enhance.repair.inpaint import Inpainter
 from enhance.upscaling.tiles import largest_tile
 from enhance.upscaling.upscalers import Lanczos, TiledNet, seconds_per_pixel
 from enhance.upstream import prepare
-from enhance.weights.checkpoints import load_checkpoint
-from enhance.weights.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, ModelFile, PackagedFile
-from enhance.weights.foreign import read_model, read_state
-from enhance.weights.ncnn import load_convolutions, read_convolutions
 
 if TYPE_CHECKING:
-    from enhance.weights.foreign import Descriptor
+    from enhance.models.foreign import Descriptor
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from enhance.catalogue import models, option_values
 from enhance.errors import OptionsError
 from enhance.i18n import Sentence, say
+from enhance.models.catalogue import models, option_values
 from enhance.name_pattern import USUAL_NAME, check_pattern
 
 FaceChoice = Literal["all", "largest", "center"]

@@ -18,9 +18,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     {"enhance.files", "enhance.i18n", "enhance.limits", "enhance.upstream", "enhance.version"},
     {"enhance.errors"},
-    {"enhance.weights"},
-    {"enhance.model_spec", "enhance.name_pattern"},
-    {"enhance.catalogue"},
+    {"enhance.models", "enhance.name_pattern"},
     {"enhance.environment", "enhance.options", "enhance.records"},
     {"enhance.networks", "enhance.notes", "enhance.photos"},
     {"enhance.faces", "enhance.protocols", "enhance.upscaling"},
@@ -29,7 +27,6 @@ FLOORS = (
     {
         "enhance.build",
         "enhance.estimates",
-        "enhance.inventory",
         "enhance.layers",
         "enhance.reports",
     },

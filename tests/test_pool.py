@@ -23,10 +23,10 @@ from enhance.engines.cluster import deploy, deployment_for, find, status
 from enhance.engines.ray import RayEngine
 from enhance.errors import OptionsError, WeightsMissing
 from enhance.limits import Limits
+from enhance.models.files import PackagedFile
 from enhance.options import Setup
 from enhance.pipeline import Enhancer
 from enhance.records import Failure, Result, Source
-from enhance.weights.files import PackagedFile
 from tests.conftest import Save
 from tests.enhancers import DEADLINE, QUICK, SETUP, Telling, begun, named, pid
 from tests.server import ROOT

@@ -23,20 +23,20 @@ from torch import nn
 from benchmarks.photos import Rgb, hopper
 from enhance.automatic import resolve
 from enhance.build import ResidentModels, load_enhancer
-from enhance.catalogue import option_values
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled, OptionsError
 from enhance.layers import repaste
 from enhance.limits import Limits
+from enhance.models.catalogue import option_values
+from enhance.models.folder import models_folder, refused
+from enhance.models.foreign import read_model
 from enhance.options import Options, Setup
 from enhance.records import Mask, Result
 from enhance.repair.colourise import recoloured
 from enhance.repair.fill import fill
 from enhance.repair.inpaint import wide_parts
 from enhance.upstream import prepare
-from enhance.weights.folder import models_folder, refused
-from enhance.weights.foreign import read_model
 from tests.conftest import Save
 from tests.pictures import gamma, grey_profile
 

@@ -10,7 +10,6 @@ import torch
 
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
 from enhance.build import ResidentModels
-from enhance.catalogue import MODELS, weight_files
 from enhance.errors import Cancelled, WeightsInvalid
 from enhance.faces import restore
 from enhance.faces.colours import match_colours
@@ -18,6 +17,7 @@ from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.faces.geometry import CROP, align, face_matrix
 from enhance.faces.sharpness import is_sharp, working_edge
 from enhance.files import sha256
+from enhance.models.catalogue import MODELS, weight_files
 from enhance.options import Setup
 
 DAMAGE = Damage(blur=3, down=4)

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from enhance.errors import WeightsInvalid
 from enhance.i18n import say
+from enhance.models.files import RETINAFACE_MOBILENET, PackagedFile
 from enhance.networks.resident import Device, ResidentNet
 from enhance.records import Face, FloatArray, Pixels
-from enhance.weights.files import RETINAFACE_MOBILENET, PackagedFile
 
 _MEAN_BGR = (104.0, 117.0, 123.0)
 _STEPS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # stride, anchor edges

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from enhance.catalogue import models, option_values
-from enhance.model_spec import Kind
+from enhance.models.catalogue import Kind, models, option_values
 from enhance.options import Switch
 from enhance.web.language import Language, text, translated
 

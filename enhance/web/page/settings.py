@@ -6,10 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from enhance.catalogue import models
 from enhance.errors import OptionsError
 from enhance.i18n import say
-from enhance.model_spec import FOLDER_KINDS
+from enhance.models.catalogue import FOLDER_KINDS, models
 from enhance.name_pattern import LONGEST
 from enhance.options import LONGEST_SIDE, UPSCALES, Options
 from enhance.web.language import Language, text

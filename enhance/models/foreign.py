@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from enhance.errors import WeightsInvalid
 from enhance.i18n import say
+from enhance.models.checkpoints import read_checkpoint, tensors
 from enhance.upstream import prepare
-from enhance.weights.checkpoints import read_checkpoint, tensors
 
 if TYPE_CHECKING:
     from spandrel import ArchRegistry, ImageModelDescriptor, MaskedImageModelDescriptor
@@ -92,7 +92,7 @@ def _architectures() -> ArchRegistry:
     """Spandrel's architectures, RestoreFormer++, and, if installed, spandrel_extra_arches."""
     from spandrel import MAIN_REGISTRY, ArchId, ArchSupport
 
-    from enhance.weights.restoreformer import RestoreFormerPlusPlus
+    from enhance.models.restoreformer import RestoreFormerPlusPlus
 
     registry = MAIN_REGISTRY.copy()
     before = (ArchId("RestoreFormer"),)

@@ -27,8 +27,8 @@ from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels
 from enhance.options import Setup
 from enhance.records import Mask
-from enhance.repair.damage_mask import damage_mask, spare_faces
 from enhance.repair.fill import fill
+from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from training.damage import Kinds, draw, labels, thin_scratch
 from training.photos import held_out_photos, unseen_photos

@@ -16,7 +16,6 @@ from huggingface_hub import metadata_load
 
 from enhance import cli
 from enhance.limits import Limits
-from scripts import draw_architecture
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("assets/*.md")])
@@ -103,12 +102,6 @@ def test_commands_can_be_given(module: str, rest: str, capsys: pytest.CaptureFix
     else:
         known = read(Path(spec.origin)) + read(ROOT / "benchmarks" / "tables.py")
     assert set(OPTION.findall(rest)) <= set(OPTION.findall(known))
-
-
-def test_the_picture_of_the_house_is_that_of_the_code() -> None:
-    assert draw_architecture.PICTURE.read_text("utf-8") == draw_architecture.drawn(), (
-        "The modules have changed: python -m scripts.draw_architecture"
-    )
 
 
 @each_page

@@ -28,8 +28,8 @@ from enhance.photos.colour import colour_space
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Face, Mask, Photo, Result
 from enhance.repair import detect
-from enhance.repair.damage_mask import damage_mask, spare_faces
 from enhance.repair.fill import fill
+from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from tests.conftest import Save
 from tests.pictures import gamma, rgb_profile

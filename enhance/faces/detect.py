@@ -32,8 +32,6 @@ class RetinaFace(ABC):
     long_side: larger photos are shrunk to this, for detection only.
     """
 
-    name: str
-
     def __init__(self, long_side: int) -> None:
         self._long_side = long_side
 
@@ -103,8 +101,6 @@ class RetinaFaceMobileNet(RetinaFace):
     pixels, which is too coarse for small faces.
     """
 
-    name = "retinaface-mobilenet"
-
     def __init__(
         self, *, weights: PackagedFile = RETINAFACE_MOBILENET, long_side: int = 1280
     ) -> None:
@@ -126,8 +122,6 @@ class RetinaFaceR50(RetinaFace):
 
     net: facexlib's `RetinaFace`, (n, 3, h, w) → boxes, scores, points.
     """
-
-    name = "retinaface-r50"
 
     def __init__(self, net: nn.Module, device: Device) -> None:
         super().__init__(long_side=4096)  # limits its memory

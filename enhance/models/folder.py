@@ -103,7 +103,7 @@ def _files() -> list[ModelFile]:
 
 def _identify(file: ModelFile) -> None:
     """Identify a file and remember the result."""
-    from enhance.models.foreign import COLOURS, read_model  # imports torch
+    from enhance.models.foreign import COLORS, read_model  # imports torch
 
     try:
         model = read_model(file.path)
@@ -114,7 +114,7 @@ def _identify(file: ModelFile) -> None:
     architecture = model.architecture.id
     _known[file] = Identity(
         architecture=architecture,
-        purpose="Colorization" if architecture == COLOURS else model.purpose,
+        purpose="Colorization" if architecture == COLORS else model.purpose,
         scale=model.scale,
         parameters=sum(parameter.numel() for parameter in model.model.parameters()),
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILLS, COLOURS = "LaMa", "DDColor"
+FILLS, COLORS = "LaMa", "DDColor"
 """Spandrel's names of the architecture that fills in what is marked, and of that which colours
 grey photos."""
 
@@ -70,7 +70,7 @@ def read_model(path: Path) -> Descriptor | Masked:
         raise WeightsInvalid(
             say("{file} contains weights that do not fit its architecture.", file=path.name)
         ) from error
-    if found.architecture.id == COLOURS and found.model.num_output_channels == 2:
+    if found.architecture.id == COLORS and found.model.num_output_channels == 2:
         return found
     if not isinstance(found, ImageModelDescriptor):
         if found.architecture.id == FILLS and found.input_channels == 3:

@@ -23,12 +23,12 @@ import torch
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
 from benchmarks.reference import Setting, seconds, upstream_restorer, upstream_upscaler
 from benchmarks.tables import Row, Table, arguments, show
+from benchmarks.upstream import prepare
 from enhance.build import load_enhancer
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.pipeline import Enhancer
 from enhance.records import Photo
-from enhance.upstream import prepare
 
 UPSCALE = 4
 DAMAGE = Damage(blur=1.0, down=2, noise=5, jpeg=50)

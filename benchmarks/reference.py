@@ -30,6 +30,7 @@ from torch import nn
 from benchmarks.memory import forget_peak, in_use, peak
 from benchmarks.photos import Rgb, group, times
 from benchmarks.tables import Row, Table, arguments, show
+from benchmarks.upstream import prepare
 from enhance.build import ResidentModels, load_enhancer
 from enhance.files import sha256
 from enhance.limits import Limits
@@ -41,7 +42,6 @@ from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Options, Setup, WorkingSize
 from enhance.protocols import Upscaler
 from enhance.records import Face, Photo
-from enhance.upstream import prepare
 from enhance.web.page.presets import PRESETS
 
 GFLOP_PER_FACE = 395

@@ -9,7 +9,7 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,7 @@ from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
 from enhance.jobs import pool
-from enhance.jobs.console import Show
+from enhance.jobs.console import Show, left_out
 from enhance.jobs.locations import find_folder, open_photos, open_results
 from enhance.jobs.object_store import Store
 from enhance.jobs.run import work
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         parser.error(f"the photos cannot be listed: {error}.")
     if not photos.listing.found:
-        parser.error("no photos were found.")
+        parser.error(f"no photos were found.{left_out(photos.listing.left_out)}")
     if wanted.download and not _download(required_weights(options)):
         return 1
     try:
@@ -75,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         reason = error.strerror or error
         parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
+    # `run` has left out the folder of the results, but there may be links to what is in it.
+    photos.listing.leave_out("earlier result", results.made, links_only="source" in wanted)
     key = _key(options, wanted)
     try:
         engine = _engine(wanted, limits)
@@ -96,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if stopped_by:
         print("Stopped. Run the same command again to do the rest.", file=sys.stderr)
         return 128 + stopped_by
-    return 1 if counts.failed or photos.listing.unreadable else 0
+    return 1 if counts.failed or photos.listing.missed else 0
 
 
 def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Photos, Path | Store]:
@@ -104,10 +106,6 @@ def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Ph
     sentence."""
     out = find_folder(wanted.out)
     if "photos" in wanted:
-        if wanted.name != Options().name and _among_photos(out, map(Path, wanted.photos)):
-            raise ValueError(
-                "with --name, --out must not be a folder of the photos: a result might replace one."
-            )
         return named(wanted.photos), out
     if wanted.shard.count > 1 and not shardable(wanted.name):
         raise ValueError(
@@ -117,17 +115,6 @@ def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Ph
     source = find_folder(wanted.source)
     with show.bar(" photos", doing="listing") as bar:
         return open_photos(source, out, wanted.shard, bar.update, limits), out
-
-
-def _among_photos(out: Path | Store, photos: Iterable[Path]) -> bool:
-    """Whether results in `out` may lie beside one of the photos, or within one of the folders."""
-    if not isinstance(out, Path):
-        return False
-    there = out.resolve()
-    return any(
-        there.is_relative_to(path.resolve()) if path.is_dir() else there == path.resolve().parent
-        for path in photos
-    )
 
 
 def _engine(wanted: argparse.Namespace, limits: Limits) -> Engine:

@@ -32,6 +32,15 @@ def notes_on(
         yield (_sharp if options.only_restore_blurred else _distorted)(left, faces)
 
 
+def name_taken(name: str) -> Sentence:
+    """What a user should know about a result that got a number, because `name` was not free."""
+    return say(
+        "The name {name} was taken: by another photo's result, or by a file that this program did "
+        "not make or that has been changed since.",
+        name=name,
+    )
+
+
 def _distorted(count: int, total: int) -> Sentence:
     return say(
         "{count} of {total} faces could not be restored: too distorted.", count=count, total=total

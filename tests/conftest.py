@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from benchmarks.photos import Rgb
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
 Save = Callable[..., Source]
+
+settings.register_profile("suite", derandomize=True, database=None)
+settings.register_profile("thorough", max_examples=1000, database=None)
+settings.load_profile("suite")
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     # Without an address Ray joins the cluster that it finds in this folder: another worker's.

@@ -153,3 +153,10 @@ def test_repair(tmp_path: Path) -> None:
     assert [row["step"] for row in speed] == ["find", "fill", "tone"]
     with Image.open(sheet) as picture:
         assert picture.width > picture.height / 2
+
+
+def test_hostile(tmp_path: Path) -> None:
+    (rows,) = measured("hostile", tmp_path)
+    assert len(rows) == 7
+    assert all(row["requests"] > 0 and row["photos"] > 0 for row in rows)
+    assert {row["lost"] for row in rows} == {0}

@@ -5,9 +5,9 @@ handle 16 bits per channel, which Pillow would reduce to 8. Files from users are
 in worker processes, which call `decode` and `size_of`.
 """
 
-from enhance.photos.decoding import decode, read, size_of
+from enhance.photos.decoding import decode, read
 from enhance.photos.encoding import encode, expected_extension
-from enhance.photos.formats import EXTENSIONS, browser_shows
+from enhance.photos.formats import EXTENSIONS, browser_shows, size_of
 from enhance.photos.names import output_stem, result_stem
 from enhance.photos.worker_pool import DECODER, Decoder
 

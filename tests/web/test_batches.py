@@ -196,9 +196,12 @@ def test_faces_that_cannot_be_switched_are_a_sentence(batches: BatchStore) -> No
 
 def test_a_full_disk_is_told_as_it_is(batches: BatchStore, tmp_path: Path) -> None:
     crowded = BatchStore(batches.engine, tmp_path / "files", Limits(max_disk_bytes=5000))
-    (tmp_path / "files" / "upload").mkdir()
-    (tmp_path / "files" / "upload" / "photo.png").write_bytes(bytes(9000))
-    assert not crowded.make_room() and crowded.full
+    upload = tmp_path / "files" / ("0" * 64)
+    upload.mkdir()
+    (upload / "photo.png").write_bytes(bytes(9000))
+    crowded.sweep()
+    with pytest.raises(NoRoom, match="no room for more photos"):
+        crowded.start(photos(tmp_path, 1), FAST, "one")
     assert (crowded.metrics.registry.get_sample_value("enhance_files_bytes") or 0) >= 9000
 
 
@@ -347,7 +350,7 @@ def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: BatchStore, tmp_p
             batches.start(photos(tmp_path, 1), FAST, session, viewed=session != "api")
             for session in ("gone", "here", "api")
         )
-        batches.waiting_list.join(here.key, "here")
+        batches.waiting_list.join(here.key)
         for batch in (gone, here, api):
             batch.touched -= 2 * SILENT_SECONDS
         batches.sweep()
@@ -358,7 +361,7 @@ def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: BatchStore, tmp_p
 def test_an_expired_batch_has_no_place_in_the_line(batches: BatchStore, tmp_path: Path) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 1), FAST, "one")
-        batches.waiting_list.join(batch.key, "here")
+        batches.waiting_list.join(batch.key)
         batch.touched -= 7 * 3600
         batches.expire()
     assert batches.get(batch.key) is None

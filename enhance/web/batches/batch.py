@@ -55,6 +55,8 @@ class Batch:
     metrics: Metrics
     estimator: Estimator
     request: str  # id of the request that made the batch, for the log
+    client: str
+    take: Callable[[int], None]  # raises OSError if there is no room for so many more bytes
     viewed: bool  # on the page, which needs previews and layers
     wants_draft: WantsDraft | None = None
     looked_at: Entry | None = None  # in the viewer
@@ -70,7 +72,7 @@ class Batch:
     _names: dict[str, Entry] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.files = BatchFiles(self.folder)
+        self.files = BatchFiles(self.folder, self.take)
 
     @property
     def finished(self) -> list[Entry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,13 +24,16 @@ _UNREADABLE = Path(__file__).with_name("unreadable.svg")
 
 @dataclass
 class BatchFiles:
-    """All in `folder`. Saving raises OSError."""
+    """All in `folder`. Saving raises OSError, and so does `take` if there is no room for so many
+    bytes."""
 
     folder: Path
+    take: Callable[[int], None]
     _serial: Iterator[int] = field(default_factory=itertools.count)
 
     def save(self, name: str, data: bytes) -> Path:
         """Save a file in a folder of its own, so that it keeps its name."""
+        self.take(len(data))
         folder = self.folder / str(next(self._serial))
         folder.mkdir()
         return write_bytes(folder / name, data)

@@ -27,6 +27,7 @@ from enhance.web.page.presets import PRESETS, preset_for
 from enhance.web.page.results_panel import ResultsPanel, batch_of
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, paths_of, sent_by
+from enhance.web.server.clients import client_of
 
 MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
@@ -123,19 +124,18 @@ class Actions:
         sources = [Source.of(path) for path in paths_of(files)]
         options = self._options(language, values)
         try:
-            # Before the batch costs time and disk.
-            self._batches.waiting_list.check(_client(request))
             batch = self._batches.start(
                 sources,
                 options,
                 str(request.session_hash),
                 request.headers[REQUEST_HEADER],
+                client=client_of(request),
                 viewed=True,
                 wants_draft=self.choices.wants_draft if drafts else None,
             )
         except EnhanceError as error:
             raise toast(error.sentence, language) from error
-        self._draw_ticket(batch, request)
+        self._batches.waiting_list.join(batch.key)
         return {
             self.key: batch.key,
             self.last_key: batch.key,
@@ -191,17 +191,10 @@ class Actions:
         if not (entries and options) or batch.remaining:
             return {self.ticket: ticket}
         language = language_of(request)
-        self._draw_ticket(batch, request)
+        self._batches.waiting_list.join(batch.key)
         batch.begin(entries, *options)
         progress = self.results.progress(batch, language)
         return {self.ticket: ticket + 1, **progress, **self._buttons(batch)}
-
-    def _draw_ticket(self, batch: Batch, request: gr.Request) -> None:
-        try:
-            self._batches.waiting_list.join(batch.key, _client(request))
-        except EnhanceError as error:
-            batch.abandon()
-            raise toast(error.sentence, language_of(request)) from error
 
     def _turn(self, request: gr.Request, key: str, ticket: int) -> Iterator[Shown]:
         """Enhance photos of a batch, showing each as soon as it is done, until others wait."""
@@ -220,7 +213,7 @@ class Actions:
                 yield self.results.shown(batch, language)
             last = self.results.downloads(batch)
             if batch.remaining:
-                queue.rejoin(key, _client(request))
+                queue.join(key)
                 last[self.ticket] = ticket + 1
         yield {**last, **self._buttons(batch), **self.results.at_last(batch, language)}
 
@@ -291,7 +284,3 @@ class Actions:
     def _found(self, key: str, request: gr.Request) -> tuple[Batch, Language]:
         language = language_of(request)
         return batch_of(self._batches, key, language), language
-
-
-def _client(request: gr.Request) -> str:
-    return str(request.client.host)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, Lock, to_thread
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from enhance.views import crop, side_by_side
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
+from enhance.web.server.clients import client_of, may_enter
 from enhance.web.server.health import health
 
 _DETAIL_SIDE = 128  # pixels of the photo, at least
@@ -34,7 +36,7 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
     about a person."""
 
     def batch_of(request: Request) -> Batch:
-        if not _logged_in(request):
+        if not may_enter(request):
             raise HTTPException(401, "Log in first.")
         batch = batches.get(request.path_params["key"])
         if batch is None:
@@ -67,6 +69,7 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         )
 
     one_at_a_time = CapacityLimiter(1)  # so that the model never waits long for its next photo
+    clients: WeakValueDictionary[str, Lock] = WeakValueDictionary()
 
     def entry_of(request: Request) -> tuple[Batch, Entry]:
         batch, index = batch_of(request), request.path_params["index"]
@@ -77,9 +80,11 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
     async def preview(request: Request) -> Response:
         """A small picture of a photo as it was sent, for a page that shows it before its turn."""
         batch, entry = entry_of(request)
-        path = await to_thread.run_sync(
-            batch.files.preview, entry, batches.limits, limiter=one_at_a_time
-        )
+        own = clients.setdefault(client_of(request), Lock())
+        async with own:  # so that all clients take turns, however many one asks for
+            path = await to_thread.run_sync(
+                batch.files.preview, entry, batches.limits, limiter=one_at_a_time
+            )
         return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
 
     pictures = CapacityLimiter(1)  # apart from the previews, which are quick
@@ -140,15 +145,6 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         Route("/batches/{key}/report.csv", report_csv),
         Route("/batches/{key}/report.json", report_json),
     ]
-
-
-def _logged_in(request: Request) -> bool:
-    """Whether the visitor is logged in, or the app needs no login."""
-    app = request.app
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    return any(app.tokens.get(request.cookies.get(name)) for name in names)
 
 
 def _detail(report: Report) -> tuple[int, int, int, int]:

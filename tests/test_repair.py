@@ -16,7 +16,6 @@ import torch
 from PIL import Image
 
 from benchmarks.photos import Rgb, astronaut, hopper
-from benchmarks.repair import damaged, faded, psnr
 from enhance.build import ResidentModels
 from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled
@@ -34,6 +33,7 @@ from enhance.repair.tone import judge, tone
 from tests.conftest import Save
 from tests.pictures import gamma, rgb_profile
 from training.detect import train
+from training.evaluate_repair import damaged, faded, psnr
 
 OLD = Options(repair="auto", tone="auto", restorer="none", background="lanczos", upscale=1)
 

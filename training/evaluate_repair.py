@@ -1,7 +1,7 @@
 """Are old prints made whole? Damage found and filled, clean photos left alone, fading undone.
 
-    python -m benchmarks.repair [--json FILE] [--plot FILE] [--sheet FILE] [--quick]
-                                [--photos FOLDER]
+    python -m training.evaluate_repair [--json FILE] [--plot FILE] [--sheet FILE] [--quick]
+                                       [--photos FOLDER]
 
 Damage is drawn (`training.damage`) at three strengths over photos that the detector was never
 trained on. Recall: share of the damaged pixels that are marked. Precision: share of the marked ones

@@ -32,6 +32,7 @@ from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
 from enhance.i18n import say
 from enhance.limits import Limits, whole_number
+from enhance.models.download import fetch
 from enhance.options import Options, Setup
 from enhance.web.api import Api
 from enhance.web.batches.store import BatchStore
@@ -45,7 +46,6 @@ from enhance.web.server.page_scripts import MIDDLEWARE
 from enhance.web.server.routes import routes
 from enhance.web.server.shared_queue import SharedQueue
 from enhance.web.server.uploads import UploadShares
-from enhance.weights.download import fetch
 
 log = logging.getLogger("enhance")
 

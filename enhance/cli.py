@@ -19,11 +19,9 @@ from tqdm import tqdm
 
 from enhance.arguments import options_of, photos_parser, run_parser
 from enhance.automatic import required_weights
-from enhance.catalogue import MODELS, weight_files
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
-from enhance.inventory import inventory
 from enhance.jobs import pool
 from enhance.jobs.console import Show, left_out
 from enhance.jobs.locations import find_folder, open_photos, open_results
@@ -31,12 +29,13 @@ from enhance.jobs.object_store import Store
 from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, named
 from enhance.limits import Limits
-from enhance.model_spec import ModelSpec
+from enhance.models.catalogue import MODELS, ModelSpec, weight_files
+from enhance.models.download import fetch
+from enhance.models.files import WeightFile
+from enhance.models.folder import models_folder, refused
+from enhance.models.inventory import inventory
 from enhance.names import shardable
 from enhance.options import Options, Setup
-from enhance.weights.download import fetch
-from enhance.weights.files import WeightFile
-from enhance.weights.folder import models_folder, refused
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

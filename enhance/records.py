@@ -94,10 +94,14 @@ class Photo:
 
 @dataclass(frozen=True)
 class Upscaled:
-    """A resized photo, (h, w, 3) of the photo's dtype. working_size: see `Report`."""
+    """A resized photo, (h, w, 3) of the photo's dtype.
+
+    working_size: see `Report`. precision: of the network; None if there was none.
+    """
 
     rgb: Pixels
     working_size: float = 1.0
+    precision: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ import pytest
 from PIL import Image
 
 from benchmarks.photos import astronaut
-from enhance.catalogue import MODELS, weight_files
 from enhance.cli import main
 from enhance.jobs.manifest import LOCK, NAME
+from enhance.models.catalogue import MODELS, weight_files
 from tests.pictures import lanczos
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from benchmarks.photos import hopper
-from benchmarks.repair import damaged
 from enhance.build import ResidentModels
 from enhance.engines.local import LocalEngine
 from enhance.errors import OptionsError
@@ -22,6 +21,7 @@ from enhance.records import EngineInfo, Photo, Result, Source
 from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
 from enhance.web.page.brush import strokes_of
 from tests.conftest import Save
+from training.evaluate_repair import damaged
 
 OLD = Options(repair="auto", restorer="none", background="lanczos", upscale=1)
 

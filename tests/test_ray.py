@@ -28,10 +28,10 @@ from enhance.engines.ray_pool import bring_up, find, result, take_down
 from enhance.engines.ray_replica import Deployment, shares
 from enhance.errors import OptionsError, PoolGone, WeightsMissing
 from enhance.limits import Limits
+from enhance.models.files import PackagedFile
 from enhance.options import Options, Setup
 from enhance.pipeline import Enhancer
 from enhance.records import Failure, Result, Source
-from enhance.weights.files import PackagedFile
 from tests.conftest import Save
 from tests.enhancers import (
     DEADLINE,

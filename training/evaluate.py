@@ -45,7 +45,7 @@ def student(weights: Path | None) -> Upscaler:
     """The compact network as the product has it, or with other weights."""
     if weights is None:
         return ResidentModels(Setup()).upscaler("compact")
-    return srvgg_upscaler("compact", load_file(weights), Device.of(Setup()))
+    return srvgg_upscaler(load_file(weights), Device.of(Setup()))
 
 
 def made_by(upscaler: Upscaler, photo: Image) -> Image:

@@ -27,11 +27,11 @@ from tqdm import tqdm
 
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.faces.detect import RetinaFaceMobileNet
+from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
+from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.face import FaceRestorationNet
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.upstream import prepare
-from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
-from enhance.weights.ncnn import load_convolutions, read_convolutions
 from training.face_damage import EDGE, damage, vary
 from training.face_data import load
 from training.likeness import Recognizer, landmark_error

@@ -22,9 +22,9 @@ from tqdm import tqdm
 from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.faces.geometry import CROP, face_matrix
 from enhance.files import write_bytes
+from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
+from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.rrdbnet import RRDBNet
-from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
-from enhance.weights.ncnn import load_convolutions, read_convolutions
 from training.degrade import Float
 from training.photos import Image
 

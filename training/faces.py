@@ -31,8 +31,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from enhance.models.files import COMPACT
 from enhance.networks.face import FaceRestorationNet
-from enhance.weights.files import COMPACT
 from training.critic import Critic, new_critics, parts_of
 from training.degrade import Float
 from training.distil import contrast_loss, gradients, pixel_loss

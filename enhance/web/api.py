@@ -15,7 +15,7 @@ from anyio import to_thread
 from gradio.events import api
 
 from enhance.errors import EnhanceError
-from enhance.inventory import Model, inventory
+from enhance.models.inventory import Model, inventory
 from enhance.options import OLD_NAMES, Options
 from enhance.records import Source
 from enhance.reports import record

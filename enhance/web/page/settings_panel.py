@@ -14,10 +14,13 @@ import gradio as gr
 from anyio import CapacityLimiter, to_thread
 
 from enhance.automatic import required_weights
-from enhance.catalogue import MODELS
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator, readable
 from enhance.i18n import say
+from enhance.models.catalogue import MODELS
+from enhance.models.download import fetch
+from enhance.models.files import WeightFile
+from enhance.models.verified import locate
 from enhance.options import Options, renamed
 from enhance.photos import expected_extension, result_stem
 from enhance.web.batches.sizes import known_size
@@ -26,9 +29,6 @@ from enhance.web.page.address import from_query, query_of
 from enhance.web.page.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.web.page.settings import Settings
 from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, paths_of
-from enhance.weights.download import fetch
-from enhance.weights.files import WeightFile
-from enhance.weights.verified import locate
 
 log = logging.getLogger(__name__)
 

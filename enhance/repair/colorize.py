@@ -12,7 +12,7 @@ from enhance.records import FloatArray, Pixels, StopCheck
 from enhance.upscaling.interpolation import resized
 
 _SEEN = 512  # pixels: the side of the square that the network sees, as its authors have it
-_BAND = 1_000_000  # pixels recoloured at once
+_BAND = 1_000_000  # pixels recolored at once
 _TO_XYZ = np.array(  # linear sRGB → CIE XYZ
     [
         [0.4124564, 0.3575761, 0.1804375],
@@ -26,8 +26,8 @@ _WHITE = _TO_XYZ.sum(1)
 _DARK = 6 / 29  # of CIE Lab: below, its cube root is a line
 
 
-class Colouriser:
-    """Grey photo → the same photo in colours."""
+class Colorizer:
+    """RGB photo → the same photo with other colours but the same lightness."""
 
     def __init__(self, net: ResidentNet) -> None:
         """net: grey sRGB (n, 3, h, w) in 0..1 → the chroma a and b of CIE Lab (n, 2, h, w)."""
@@ -36,7 +36,7 @@ class Colouriser:
     def __call__(
         self, rgb: Pixels, strength: float, stop_check: StopCheck, space: ColourSpace = SRGB
     ) -> Pixels:
-        """See `protocols.Colouriser`."""
+        """strength: of the colours, 0..1; 0 makes the photo grey."""
         small = space.to_srgb(unit(resized(rgb, (_SEEN, _SEEN))))
         grey = np.repeat(_encoded(_light(small))[..., None], 3, 2)
         with self._net.interruptible(stop_check):
@@ -45,12 +45,12 @@ class Colouriser:
         chroma = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
         coloured = np.empty_like(rgb)
         for rows in bands(height, width, _BAND):
-            seen = recoloured(space.to_srgb(unit(rgb[rows])), chroma[rows])  # type: ignore[index]
+            seen = recolored(space.to_srgb(unit(rgb[rows])), chroma[rows])  # type: ignore[index]
             coloured[rows] = from_unit(space.from_srgb(seen), rgb.dtype)
         return coloured
 
 
-def recoloured(srgb: FloatArray, chroma: FloatArray) -> FloatArray:
+def recolored(srgb: FloatArray, chroma: FloatArray) -> FloatArray:
     """Colours (..., 3) of the same lightness, with the chroma (..., 2) a and b of CIE Lab.
 
     Where sRGB has no such colour, it has less of the chroma, rather than another lightness.

@@ -1,7 +1,7 @@
 """Are old prints made whole? Damage found and filled, clean photos left alone, fading undone.
 
-    python -m benchmarks.repair [--json FILE] [--plot FILE] [--sheet FILE] [--quick]
-                                [--photos FOLDER]
+    python -m training.evaluate_repair [--json FILE] [--plot FILE] [--sheet FILE] [--quick]
+                                       [--photos FOLDER]
 
 Damage is drawn (`training.damage`) at three strengths over photos that the detector was never
 trained on. Recall: share of the damaged pixels that are marked. Precision: share of the marked ones
@@ -27,8 +27,8 @@ from benchmarks.tables import Row, Table, arguments, show
 from enhance.build import ResidentModels
 from enhance.options import Setup
 from enhance.records import Mask
-from enhance.repair.damage_mask import damage_mask, spare_faces
 from enhance.repair.fill import fill
+from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from training.damage import Kinds, draw, labels, thin_scratch
 from training.photos import held_out_photos, unseen_photos

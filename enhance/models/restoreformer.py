@@ -6,15 +6,10 @@ pixels (https://github.com/wzhouxiff/RestoreFormerPlusPlus).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from spandrel import Architecture
+from spandrel import Architecture, ImageModelDescriptor
 from spandrel.architectures.RestoreFormer import RestoreFormerArch
 from spandrel.util import KeyCondition
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from enhance.weights.foreign import Descriptor
 
 _HEADS = 4
 _LEVEL = 4  # of 32×32 pixels; level 0 has 512×512
@@ -31,10 +26,9 @@ class RestoreFormerPlusPlus(RestoreFormerArch):  # type: ignore[misc]
             detect=KeyCondition.has_all("quantize.embedding.weight", f"{_ADDED}0.q.weight"),
         )
 
-    def load(self, state_dict: dict[str, Tensor]) -> Descriptor:
-        """See `spandrel.Architecture.load`."""
+    def load(self, state_dict: dict[str, Tensor]) -> ImageModelDescriptor[nn.Module]:
         known = {key: value for key, value in state_dict.items() if not key.startswith(_ADDED)}
-        found: Descriptor = super().load(known)
+        found: ImageModelDescriptor[nn.Module] = super().load(known)
         decoder = found.model.decoder
         level = decoder.up[_LEVEL]
         attention = type(decoder.mid.attn_1)

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from enhance.errors import WeightsInvalid
 from enhance.i18n import say
+from enhance.models.checkpoints import read_checkpoint, tensors
 from enhance.upstream import prepare
-from enhance.weights.checkpoints import read_checkpoint, tensors
 
 if TYPE_CHECKING:
     from spandrel import ArchRegistry, ImageModelDescriptor, MaskedImageModelDescriptor
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILLS, COLOURS = "LaMa", "DDColor"
+FILLS, COLORS = "LaMa", "DDColor"
 """Spandrel's names of the architecture that fills in what is marked, and of that which colours
 grey photos."""
 
@@ -70,7 +70,7 @@ def read_model(path: Path) -> Descriptor | Masked:
         raise WeightsInvalid(
             say("{file} contains weights that do not fit its architecture.", file=path.name)
         ) from error
-    if found.architecture.id == COLOURS and found.model.num_output_channels == 2:
+    if found.architecture.id == COLORS and found.model.num_output_channels == 2:
         return found
     if not isinstance(found, ImageModelDescriptor):
         if found.architecture.id == FILLS and found.input_channels == 3:
@@ -92,7 +92,7 @@ def _architectures() -> ArchRegistry:
     """Spandrel's architectures, RestoreFormer++, and, if installed, spandrel_extra_arches."""
     from spandrel import MAIN_REGISTRY, ArchId, ArchSupport
 
-    from enhance.weights.restoreformer import RestoreFormerPlusPlus
+    from enhance.models.restoreformer import RestoreFormerPlusPlus
 
     registry = MAIN_REGISTRY.copy()
     before = (ArchId("RestoreFormer"),)

@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from enhance.files import sha256, write_bytes
-from enhance.weights.files import WeightFile
+from enhance.models.files import WeightFile
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from enhance.errors import EnhanceError, WeightsError
 from enhance.files import write_bytes
-from enhance.weights.files import ModelFile
-from enhance.weights.verified import weights_folder
+from enhance.i18n import say
+from enhance.models.files import ModelFile
+from enhance.models.verified import weights_folder
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,23 @@ class Identity:
     purpose: str
     scale: int
     parameters: int
+
+    @property
+    def about(self) -> str:
+        """What the model does."""
+        if self.purpose == "FaceSR":
+            return say("{architecture}: restores faces.", architecture=self.architecture)
+        if self.purpose == "Inpainting":
+            return say("{architecture}: fills in wide damage.", architecture=self.architecture)
+        if self.purpose == "Colorization":
+            return say("{architecture}: gives grey photos colours.", architecture=self.architecture)
+        if self.scale == 1:
+            return say("{architecture}: restores photos.", architecture=self.architecture)
+        return say(
+            "{architecture}: enlarges photos {scale} times.",
+            architecture=self.architecture,
+            scale=self.scale,
+        )
 
 
 _lock = threading.Lock()
@@ -85,7 +103,7 @@ def _files() -> list[ModelFile]:
 
 def _identify(file: ModelFile) -> None:
     """Identify a file and remember the result."""
-    from enhance.weights.foreign import COLOURS, read_model  # imports torch
+    from enhance.models.foreign import COLORS, read_model  # imports torch
 
     try:
         model = read_model(file.path)
@@ -96,7 +114,7 @@ def _identify(file: ModelFile) -> None:
     architecture = model.architecture.id
     _known[file] = Identity(
         architecture=architecture,
-        purpose="Colorization" if architecture == COLOURS else model.purpose,
+        purpose="Colorization" if architecture == COLORS else model.purpose,
         scale=model.scale,
         parameters=sum(parameter.numel() for parameter in model.model.parameters()),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 import gradio as gr
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi import Request
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event
@@ -163,7 +163,8 @@ def test_gradio_remembers_nothing_for_ever(tmp_path: Path) -> None:
             await push("10.0.0.1")
         return others
 
-    others = asyncio.run(many())
+    with start_blocking_portal() as elsewhere:  # Playwright has a loop in this thread
+        others = elsewhere.call(many)
     assert others in queue.pending_messages_per_session
     assert len(queue.pending_messages_per_session) <= 502
     assert len(queue.pending_event_ids_session) <= 502

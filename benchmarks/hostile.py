@@ -132,7 +132,7 @@ def flooded(flood: Callable[[int], object], ann: Visitor, seconds: float) -> lis
     for thread in threads:
         thread.start()
     until = time.monotonic() + seconds
-    times = []
+    times: list[float] = []
     while not times or time.monotonic() < until:
         times.append(ann.photo())
     over.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 import gradio as gr
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi import Request
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event
@@ -54,7 +54,7 @@ def test_a_client_takes_its_share_and_no_more() -> None:
 
 # the queue
 
-CHEAP = {"restorer": "none", "background": "lanczos"}
+CHEAP: dict[str, Any] = {"restorer": "none", "background": "lanczos"}
 
 
 class Visitor:
@@ -149,19 +149,25 @@ def test_gradio_remembers_nothing_for_ever(tmp_path: Path) -> None:
         page = build_page(BatchStore(engine, tmp_path / "files", limits), may_download=False)
     queue = page._queue
     (number,) = (number for number, fn in page.fns.items() if fn.api_name == "models")
-    request = Request({"type": "http", "client": ("10.0.0.1", 1), "headers": []})
 
-    async def push() -> None:
+    async def push(address: str) -> str:
+        request = Request({"type": "http", "client": (address, 1), "headers": []})
         body = PredictBodyInternal(data=[], fn_index=number, request=request)
         _, event, _ = await queue.push(body, request, None)
         await queue.remove_from_queue(str(event))  # as if it were done and nobody asked for it
+        return str(body.session_hash)
 
-    async def many() -> None:
+    async def many() -> str:
+        others = await push("10.0.0.2")
         for _ in range(5000):
-            await push()
+            await push("10.0.0.1")
+        return others
 
-    asyncio.run(many())
-    assert len(queue.pending_event_ids_session) <= 4001
+    with start_blocking_portal() as elsewhere:  # Playwright has a loop in this thread
+        others = elsewhere.call(many)
+    assert others in queue.pending_messages_per_session
+    assert len(queue.pending_messages_per_session) <= 502
+    assert len(queue.pending_event_ids_session) <= 502
     assert len(queue.event_analytics) == 1
 
 

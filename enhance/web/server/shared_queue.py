@@ -20,8 +20,6 @@ from enhance.web.server.clients import client_key
 
 # Not 503: Gradio's page would replace the sentence by one of its own.
 _REFUSED = 429
-# Gradio keeps the messages of so many sessions; of others it remembers a name for nothing.
-_SESSIONS = 2000
 
 _key = lru_cache(1024)(client_key)
 
@@ -48,6 +46,7 @@ class SharedQueue(Queue):
         )
         self._most = most
         self._begun = begun
+        self._owners: dict[str, str] = {}  # of the sessions for which Gradio keeps messages
 
     async def push(
         self, body: PredictBodyInternal, request: Request, username: str | None
@@ -57,7 +56,8 @@ class SharedQueue(Queue):
         goes_on = named and get_fn(self.blocks, None, body).concurrency_id == self._begun
         most = 2 * self._most if goes_on else self._most
         waiting = [event for queue in self._queues.values() for event in queue.queue]
-        own = _clients(waiting + self._at_work())[_client(request, username)]
+        client = _client(request, username)
+        own = _clients(waiting + self._at_work())[client]
         if own >= quarter(most):
             sentence = say(
                 "You already have your share of the queue ({count} waiting). Your photos are not "
@@ -71,8 +71,10 @@ class SharedQueue(Queue):
                 count=len(waiting),
             )
         else:
-            self._forget_sessions()
-            return await super().push(body, request, username)
+            self._forget_sessions(client)
+            pushed = await super().push(body, request, username)
+            self._owners[str(body.session_hash)] = client
+            return pushed
         language = preferred(request.headers.get("accept-language", ""))
         raise HTTPException(_REFUSED, translated(sentence, language))
 
@@ -97,12 +99,21 @@ class SharedQueue(Queue):
     def _at_work(self) -> list[Event]:
         return [event for job in self.active_jobs for event in job or ()]
 
-    def _forget_sessions(self) -> None:
-        """Forget the sessions whose messages Gradio has dropped, or this would grow for ever."""
-        if len(self.pending_event_ids_session) > 2 * _SESSIONS:
-            kept = self.pending_messages_per_session
-            for session in self.pending_event_ids_session.keys() - kept.keys():
-                del self.pending_event_ids_session[session]
+    def _forget_sessions(self, client: str) -> None:
+        """Make room for one more session of a client, and forget what nobody will ask for.
+
+        Gradio keeps the messages of 2,000 sessions, so a client with more than its share would push
+        out others that still wait for theirs; and it remembers the events of all for ever.
+        """
+        messages = self.pending_messages_per_session
+        self._owners = {name: owner for name, owner in self._owners.items() if name in messages}
+        own = [name for name, owner in self._owners.items() if owner == client]
+        if len(own) >= quarter(messages.max_size):
+            busy = {event.session_hash for event in self.event_ids_to_events.values()}
+            if oldest := next((name for name in own if name not in busy), None):
+                del messages[oldest]
+        for name in self.pending_event_ids_session.keys() - messages.keys():
+            del self.pending_event_ids_session[name]
 
 
 def _clients(events: Iterable[Event]) -> Counter[str]:

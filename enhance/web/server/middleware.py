@@ -12,11 +12,11 @@ import uuid
 from collections.abc import Callable
 
 from gradio.route_utils import get_hostname
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
-from starlette.routing import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.i18n import say

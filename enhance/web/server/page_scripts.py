@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.routing import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.web.language import chinese_script, preferred

@@ -18,6 +18,8 @@ _THUMBNAIL_SIDE = 480  # pixels, the longer side
 _SHARED_HEIGHT = 1600
 _SHOWN_SIDE = 4096
 _SHOWN_PIXELS = 40_000_000  # larger pictures are shown as a smaller copy
+_SHOWN_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+_TURNED_FORMATS = ("JPEG", "MPO")  # those that every browser turns as their EXIF block says
 
 
 def views_of(photo: Photo, result: Photo, canvas: Pixels, extension: str) -> Views:
@@ -26,10 +28,7 @@ def views_of(photo: Photo, result: Photo, canvas: Pixels, extension: str) -> Vie
     return Views(
         thumbnail=picture(canvas, result, side=_THUMBNAIL_SIDE),
         shown=None if _showable(f"_.{extension}", canvas) else picture(canvas, result),
-        # The pixels of a draft's photo are a small copy, not those of its file.
-        before=None
-        if _showable(photo.name, photo.rgb) and not photo.draft
-        else picture(photo.rgb, photo),
+        before=None if _file_shows(photo) else picture(photo.rgb, photo),
     )
 
 
@@ -79,6 +78,13 @@ def picture(
     file = io.BytesIO()
     image.save(file, format, quality=quality, compress_level=1, icc_profile=photo.icc)
     return file.getvalue()
+
+
+def _file_shows(photo: Photo) -> bool:
+    """Whether all browsers show a photo's own file, upright. Its extension may lie."""
+    formats = _TURNED_FORMATS if photo.turned else _SHOWN_FORMATS
+    # The pixels of a draft's photo are a small copy, not those of its file.
+    return photo.format in formats and _showable(photo.name, photo.rgb) and not photo.draft
 
 
 def _showable(name: str, pixels: Pixels) -> bool:

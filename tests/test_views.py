@@ -12,7 +12,8 @@ from PIL import Image
 from benchmarks.photos import astronaut
 from enhance.engines.local import LocalEngine
 from enhance.options import Options
-from enhance.records import Photo, Pixels, Result, Views
+from enhance.photos.orientation import ORIENTATION
+from enhance.records import Photo, Pixels, Result, Source, Views
 from enhance.views import picture, views_of
 from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, rgb_profile
@@ -72,6 +73,30 @@ def test_files_that_browsers_show_need_no_copy(
     for data in filter(None, (full.thumbnail, full.shown, full.before)):
         with opened(data) as image:
             assert abs(np.asarray(image).mean() - astronaut().mean()) < 2
+
+
+@pytest.mark.parametrize(("true", "name"), [("a.heic", "a.jpg"), ("a.tif", "a.png")])
+def test_a_file_whose_extension_lies_is_shown_as_a_copy(
+    engine: LocalEngine, save: Save, true: str, name: str
+) -> None:
+    source = save(true, astronaut())
+    source = Source(source.path.rename(source.path.with_name(name)), name)
+    (result,) = engine.run([source], QUICK, viewed=True)
+    with opened(views(result).before) as image:
+        assert np.abs(np.asarray(image).astype(int) - astronaut()).mean() < 4
+
+
+@pytest.mark.parametrize(("name", "copied"), [("a.jpg", False), ("a.png", True), ("a.webp", True)])
+def test_a_turned_file_is_shown_as_a_copy_unless_every_browser_turns_it(
+    engine: LocalEngine, save: Save, name: str, copied: bool
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    (result,) = engine.run([save(name, astronaut()[:90], exif=exif)], QUICK, viewed=True)
+    before = views(result).before
+    assert bool(before) == copied
+    if before:
+        assert opened(before).size == (90, 512)
 
 
 def test_who_does_not_look_gets_no_views(engine: LocalEngine, save: Save) -> None:

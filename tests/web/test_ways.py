@@ -36,6 +36,40 @@ def test_a_folder_is_dropped_anywhere(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#files")).not_to_contain_text("notes")
 
 
+def test_what_cannot_be_read_is_named_and_the_rest_of_the_drop_comes_in(
+    page: Page, tmp_path: Path
+) -> None:
+    # Chromium gives tests, which may run as root, no folder that it cannot read.
+    page.evaluate(
+        """() => {
+          const open = DataTransferItem.prototype.webkitGetAsEntry;
+          const refuse = (done, fail) => fail(new DOMException("", "NotReadableError"));
+          DataTransferItem.prototype.webkitGetAsEntry = function () {
+            const entry = open.call(this);
+            if (entry.name === "locked") entry.createReader = () => ({ readEntries: refuse });
+            return entry;
+          };
+        }"""
+    )
+    for name in ("open", "locked"):
+        (tmp_path / name).mkdir()
+        copies(tmp_path / name, 2)
+    expect(page.locator("#unread")).to_be_hidden()
+    drag(page, tmp_path / "open", tmp_path / "locked")
+    expect(page.locator("#files .file-preview tr")).to_have_count(2)
+    expect(page.locator("#unread")).to_be_visible()
+    expect(page.locator("#unread")).to_have_attribute("data-names", "locked")
+    drag(page, PORTRAIT)
+    expect(page.locator("#files .file-preview tr")).to_have_count(3)
+    expect(page.locator("#unread")).to_be_hidden()
+
+
+def test_a_picture_of_another_page_is_dropped(page: Page) -> None:
+    page.evaluate("() => { DataTransferItem.prototype.webkitGetAsEntry = () => null; }")
+    drag(page, SMALL)
+    expect(page.locator("#files .file-preview tr")).to_have_count(1)
+
+
 def test_a_folder_is_chosen(page: Page, tmp_path: Path) -> None:
     inner = tmp_path / "scans" / "album"
     inner.mkdir(parents=True)

@@ -65,6 +65,10 @@ class Page:
                     height=180,
                     elem_id="files",
                 )
+                gr.Markdown(
+                    text("These could not be read and were left out. Check that you may open them:"),
+                    elem_id="unread",
+                )
                 gr.Button(text("Choose a folder"), size="sm", elem_id="folder")
                 with gr.Column(elem_id="samples", visible=bool(self._samples)):
                     gr.Markdown(text("Or try one of these (public domain):"))

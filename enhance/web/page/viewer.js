@@ -20,6 +20,9 @@ const images = {}; // "before" and "after": the <img> that is shown
 let scale = null; // CSS pixels per pixel of the picture; null: as large as fits
 let centre = [0.5, 0.5]; // what is in the middle of the stage, in fractions of the picture
 let split = 0.5; // position of the divider, as a fraction of the visible part of the picture
+let room = [0, 0]; // size of the stage, in CSS pixels
+let tags = [0, 0]; // widths of the labels of the two sides
+let asked = 0; // the frame that was asked for, to draw in it
 let outlined = false;
 let weighing = false; // the strength sliders are open
 
@@ -27,7 +30,6 @@ const clamp = (number, low, high) => Math.min(Math.max(number, low), high);
 
 /** The picture's position on the stage, in CSS pixels; `from` and `to` bound what is visible. */
 function frame() {
-  const room = [stage.clientWidth, stage.clientHeight];
   const pixels = [value.width, value.height];
   const fit = Math.min(room[0] / pixels[0], room[1] / pixels[1]);
   const size = scale ?? fit;
@@ -39,13 +41,27 @@ function frame() {
   const from = corner.map((start) => Math.max(start, 0));
   const to = corner.map((start, i) => Math.min(start + sides[i], room[i]));
   const roams = sides.some((side, i) => side > room[i] + 1); // there is more than can be seen
-  return { room, fit, size, sides, corner, from, to, roams };
+  return { fit, size, sides, corner, from, to, roams };
+}
+
+/** Read the sizes that a layout depends on. Never while a pointer is followed: the browser would
+    have to lay out the page for each of its events. */
+function measure() {
+  room = [stage.clientWidth, stage.clientHeight];
+  tags = [part("left").offsetWidth, part("right").offsetWidth];
+  draw();
+}
+
+/** Lay out everything with the next picture of the screen, however often this is called before. */
+function draw() {
+  asked ||= requestAnimationFrame(layOut);
 }
 
 /** Lay out the picture, the divider and the labels. */
-function draw() {
-  if (!value.after || !stage.clientWidth) return; // hidden: the observer of its size draws later
-  const { room, fit, size, sides, corner, from, to, roams } = frame();
+function layOut() {
+  asked = 0;
+  if (!value.after || !room[0]) return; // hidden: the observer of its size draws later
+  const { fit, size, sides, corner, from, to, roams } = frame();
   centre = corner.map((start, i) => (room[i] / 2 - start) / sides[i]);
   const line = from[0] + split * (to[0] - from[0]);
   const percent = Math.round(100 * split);
@@ -63,9 +79,9 @@ function draw() {
   // Each label stays in its part of the picture, and is hidden if that is too narrow for it.
   const [left, right] = [part("left"), part("right")];
   left.style.transform = `translate(${from[0] + 8}px, ${from[1] + 8}px)`;
-  right.style.transform = `translate(${to[0] - 8 - right.offsetWidth}px, ${from[1] + 8}px)`;
-  left.classList.toggle("gone", line - from[0] < left.offsetWidth + 16);
-  right.classList.toggle("gone", to[0] - line < right.offsetWidth + 16);
+  right.style.transform = `translate(${to[0] - 8 - tags[1]}px, ${from[1] + 8}px)`;
+  left.classList.toggle("gone", line - from[0] < tags[0] + 16);
+  right.classList.toggle("gone", to[0] - line < tags[1] + 16);
 
   stage.classList.toggle("roams", roams);
   part("percent").textContent = `${Math.round(100 * size)}%`;
@@ -77,7 +93,7 @@ function draw() {
 
 /** Zoom to `size` with `point` (fractions of the picture) at `spot` (pixels of the stage). */
 function hold(point, spot, size) {
-  const { room, fit } = frame();
+  const { fit } = frame();
   const next = clamp(size, Math.min(fit, 1), Math.max(fit, 4));
   scale = next === fit ? null : next;
   const pixels = [value.width, value.height];
@@ -86,7 +102,7 @@ function hold(point, spot, size) {
 }
 
 /** Zoom around a spot of the stage; the middle if none is given. */
-function zoom(size, spot = frame().room.map((length) => length / 2)) {
+function zoom(size, spot = room.map((length) => length / 2)) {
   hold(under(spot), spot, size);
 }
 
@@ -99,7 +115,7 @@ function fit() {
 function actual() {
   const box = scale === null && value.faces[0]?.box;
   const point = box ? [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2] : centre;
-  hold(point, frame().room.map((length) => length / 2), 1);
+  hold(point, room.map((length) => length / 2), 1);
 }
 
 /** The point of the picture that lies under a spot of the stage, in fractions. */
@@ -137,6 +153,7 @@ function showFaces(on) {
 
 const sliders = { weight: part("of-faces"), background_weight: part("of-background") };
 const inputOf = (label) => label.querySelector("input");
+let chosen = {}; // strengths that a person has chosen and the picture does not have yet
 
 function showStrengths(on) {
   weighing = on && !part("strength").hidden;
@@ -145,13 +162,14 @@ function showStrengths(on) {
   if (weighing && !value.layers.length) trigger("expand", {});
 }
 
-/** Set the sliders to Python's values, and load the layers to mix. */
+/** Set the sliders to Python's values, except those moved since, and load the layers to mix. */
 function drawStrengths() {
   const can = Object.keys(sliders).filter((name) => value[name] !== null);
   part("strength").hidden = !can.length;
   for (const [name, label] of Object.entries(sliders)) {
     label.hidden = !can.includes(name);
-    inputOf(label).value = value[name] ?? 1;
+    if (chosen[name] === value[name]) delete chosen[name];
+    inputOf(label).value = chosen[name] ?? value[name] ?? 1;
     say(label);
   }
   const urls = value.layers;
@@ -159,8 +177,17 @@ function drawStrengths() {
   if (String(shown) !== String(urls)) {
     part("layers").replaceChildren(...urls.map((url) => Object.assign(new Image(), { src: url, alt: "" })));
   }
-  part("layers").hidden = true; // what Python sent is the real thing
+  mix();
   showStrengths(weighing);
+}
+
+/** Show the chosen strengths with the layers, until Python has sent the real thing. */
+function mix() {
+  const [, background, restored] = part("layers").children;
+  part("layers").hidden = !restored || !Object.keys(chosen).length;
+  if (!restored) return; // not loaded yet
+  background.style.opacity = value.background_weight === null ? 1 : inputOf(sliders.background_weight).value;
+  restored.style.opacity = inputOf(sliders.weight).value;
 }
 
 function say(label) {
@@ -168,20 +195,19 @@ function say(label) {
 }
 
 part("strengths").addEventListener("input", (event) => {
-  say(event.target.closest("label"));
-  const [, background, restored] = part("layers").children;
-  if (!restored) return; // not loaded yet: the slider takes effect when it is released
-  background.style.opacity = value.background_weight === null ? 1 : inputOf(sliders.background_weight).value;
-  restored.style.opacity = inputOf(sliders.weight).value;
-  part("layers").hidden = false;
+  const label = event.target.closest("label");
+  const name = Object.keys(sliders).find((each) => sliders[each] === label);
+  chosen[name] = Number(event.target.value);
+  say(label);
+  mix();
 });
 
 part("strengths").addEventListener("change", () => {
-  const chosen = {};
+  const strengths = {};
   for (const [name, label] of Object.entries(sliders)) {
-    if (value[name] !== null) chosen[name] = Number(inputOf(label).value);
+    if (value[name] !== null) strengths[name] = Number(inputOf(label).value);
   }
-  trigger("release", chosen);
+  trigger("release", strengths);
 });
 
 // --- Marks: what was repaired, and a brush that changes it ---
@@ -294,8 +320,10 @@ async function show(next) {
   if (mine !== turn) return;
   root.classList.remove("waiting");
 
-  if (next.index !== value.index || next.name !== value.name) scale = null;
+  const same = next.index === value.index && next.name === value.name;
+  if (!same) scale = null;
   else if (scale !== null) scale *= value.width / next.width; // the same size on the screen
+  if (!same || next.versions.right !== value.versions.right) chosen = {};
   value = next;
   wanted = next.index;
   place("after", after);
@@ -306,7 +334,7 @@ async function show(next) {
   drawFaces();
   drawStrengths();
   drawMarks();
-  draw();
+  measure();
 }
 
 function place(side, image) {
@@ -410,19 +438,23 @@ const spread = () => {
   return other ? Math.hypot(one[0] - other[0], one[1] - other[1]) : 1;
 };
 
-function take(line) {
+/** Begin to drag: the divider, if it was taken hold of, or the picture. */
+function take(divides) {
   const spot = middle();
-  const moving = line || pointers.size > 1;
-  grip = { line, moving, spot, point: under(spot), spread: spread(), size: frame().size };
+  const { from, to, size } = frame();
+  const moving = divides || pointers.size > 1;
+  // From the divider to the pointer, so that it does not jump if it is not taken in its middle.
+  const offset = divides ? spot[0] - from[0] - split * (to[0] - from[0]) : 0;
+  grip = { divides, moving, offset, spot, point: under(spot), spread: spread(), size };
 }
 
 stage.addEventListener("pointerdown", (event) => {
   if (event.button || !value.after) return;
-  const line = divider.contains(event.target) && !pointers.size;
+  const divides = divider.contains(event.target) && !pointers.size;
   pointers.set(event.pointerId, spotOf(event));
-  take(line);
+  take(divides);
   drawing?.remove(); // two fingers zoom
-  drawing = brush === null || line || pointers.size > 1 ? null : stroke(spotOf(event));
+  drawing = brush === null || divides || pointers.size > 1 ? null : stroke(spotOf(event));
   if (drawing) stage.setPointerCapture(event.pointerId);
 });
 
@@ -437,8 +469,8 @@ stage.addEventListener("pointermove", (event) => {
   // Captured only now, because a press without movement is a click on what lies under it.
   stage.setPointerCapture(event.pointerId);
   const { from, to, roams } = frame();
-  const line = grip.line || (pointers.size === 1 && !roams);
-  if (line) moveLine((spot[0] - from[0]) / (to[0] - from[0]));
+  const divides = grip.divides || (pointers.size === 1 && !roams);
+  if (divides) moveLine((spot[0] - grip.offset - from[0]) / (to[0] - from[0]));
   else hold(grip.point, spot, (grip.size * spread()) / grip.spread);
 });
 
@@ -522,6 +554,6 @@ root.addEventListener("fullscreenchange", () => {
   part("full").setAttribute("aria-pressed", document.fullscreenElement === root);
 });
 
-new ResizeObserver(draw).observe(stage);
+new ResizeObserver(measure).observe(stage);
 watch("value", () => show(props.value));
 show(props.value);

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path, PurePosixPath
 
@@ -29,6 +30,18 @@ def write_bytes(target: Path, data: bytes) -> Path:
     with appearing(target) as partial:
         partial.write_bytes(data)
     return target
+
+
+def linked(path: Path, target: Path) -> Path:
+    """Make `target` a hard link to the file, or a copy where links are not supported.
+
+    Returns `path` itself when neither works: reading it will say why.
+    """
+    for make in (target.hardlink_to, lambda source: shutil.copyfile(source, target)):
+        with suppress(OSError):
+            make(path)
+            return target
+    return path
 
 
 def numbered(name: str) -> Iterator[str]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import gc
+import io
 import math
 import time
+import zipfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import anyio
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.requests import Request
+from starlette.routing import Route
 
 from benchmarks.photos import hopper
 from enhance.build import load_enhancer
@@ -29,6 +35,7 @@ from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS
 from enhance.web.page.details import details
 from enhance.web.page.headline import headline
+from enhance.web.server.routes import routes
 from tests.server import SAMPLES
 
 FAST = Options(upscale=1, restorer="none", background="lanczos")
@@ -45,6 +52,11 @@ def photos(folder: Path, count: int, suffix: str = ".tif") -> list[Source]:
     for i, path in enumerate(paths):
         Image.fromarray(np.full((40, 30, 3), 50 * i, np.uint8)).save(path)
     return [Source.of(path) for path in paths]
+
+
+def folder(inside: Path) -> Path:
+    (inside / "archive").mkdir()
+    return inside / "archive"
 
 
 def test_a_batch_that_goes_on_keeps_previews(batches: BatchStore, tmp_path: Path) -> None:
@@ -243,7 +255,7 @@ def test_names_in_the_archive_are_unique(batches: BatchStore, tmp_path: Path) ->
     with closing(batches.engine):
         batch = batches.start([replace(photo, name=name) for name in names], FAST, "one")
         list(batch.records())
-    files = [path.name for path in batch.archive()]
+    files = [path.name for path in batch.archive(folder(tmp_path))]
     assert len({file.casefold() for file in files}) == len(names)
     assert files[:3] == ["a_enhanced.png", "a_enhanced_2.png", "A_enhanced_3.png"]
     assert all(file == Path(file).name and file.endswith(".png") for file in files)
@@ -264,7 +276,45 @@ def test_a_photo_enhanced_again_keeps_its_name_and_takes_nobody_elses(
     first, second = ([version.file.name for version in entry.versions] for entry in batch.entries)
     assert first == ["001 album.png", "Same_2.png"]
     assert second == ["002 album.png"] * 2 + ["001 album_2.png", "same.png", "1.png"]
-    assert [path.name for path in batch.archive()] == ["Same_2.png", "1.png"]
+    assert [path.name for path in batch.archive(folder(tmp_path))] == ["Same_2.png", "1.png"]
+
+
+def test_an_archive_is_sent_whole_whatever_becomes_of_its_batch(
+    batches: BatchStore, tmp_path: Path
+) -> None:
+    with closing(batches.engine):
+        sources = [Source.of(SAMPLES / "small_portrait.jpg"), *photos(tmp_path, 2, ".png")]
+        batch = batches.start(sources, Options(upscale=1), "one", viewed=True)
+        (first, *_) = batch.records()
+        (route,) = (
+            each
+            for each in routes(batches)
+            if isinstance(each, Route) and each.path.endswith("enhanced_photos.zip")
+        )
+        scope = {
+            "type": "http",
+            "app": SimpleNamespace(auth=None),
+            "path_params": {"key": batch.key},
+            "query_string": b"",
+        }
+        response = route.endpoint(Request(scope))
+
+        async def download() -> bytes:
+            body = aiter(response.body_iterator)
+            received = [await anext(body)]
+            batch.change(first, Limits(), weight=0.5)
+            batch.change(first, Limits(), keep=[])
+            batch.touched -= 7 * 3600
+            batches.expire()
+            assert not batch.folder.exists()
+            return b"".join([*received, *[chunk async for chunk in body]])
+
+        archive = anyio.run(download)
+    assert len(archive) == int(response.headers["Content-Length"])
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert opened.testzip() is None
+        assert len(opened.namelist()) == 5
+    assert not list((tmp_path / "files").glob("results-*/archive-*"))
 
 
 def test_two_servers_do_not_share_a_folder(batches: BatchStore, tmp_path: Path) -> None:

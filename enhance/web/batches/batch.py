@@ -17,7 +17,7 @@ from pathlib import Path
 from enhance.engines.base import Engine, Run, failure
 from enhance.errors import NotSaved
 from enhance.estimates import Estimator
-from enhance.files import numbered
+from enhance.files import linked, numbered
 from enhance.layers import repaste, separated
 from enhance.limits import Limits
 from enhance.options import Options
@@ -184,8 +184,10 @@ class Batch:
             blob = version.layers.read_bytes()
             done = repaste(entry.source, blob, version.report, options, limits, kept)
             # Under a new path, because browsers cache what they have loaded.
-            self.files.picture(version, self.files.save(version.file.name, done.data), done.views)
-            version.report = done.report
+            file = self.files.save(version.file.name, done.data)
+            with self._taking:  # so that an archive gets the old file or the new one
+                self.files.picture(version, file, done.views)
+                version.report = done.report
         version.options = options
         if keep is not None and version.over:  # these pictures show the previous faces
             old |= {*version.over}
@@ -229,10 +231,13 @@ class Batch:
             log.exception("a result could not be saved")
             raise NotSaved.because(entry.source.name, error) from error
 
-    def archive(self) -> list[Path]:
-        """The files of the results so far, whose names are unique."""
-        self.touched = time.monotonic()  # sending the archive takes a while
-        return [entry.version.file for entry in self.finished if entry.version]
+    def archive(self, folder: Path) -> list[Path]:
+        """Link the results so far into an empty folder, where they stay as they are whatever becomes
+        of the batch meanwhile. Returns the links; their names are unique."""
+        self.touched = time.monotonic()
+        with self._taking:
+            files = [entry.version.file for entry in self.finished if entry.version]
+            return [linked(file, folder / file.name) for file in files]
 
     def outcomes(self) -> list[Outcome]:
         """The outcome of every photo that has one."""

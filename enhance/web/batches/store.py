@@ -11,12 +11,12 @@ import threading
 import time
 import uuid
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 
 from enhance.engines.base import Engine
 from enhance.errors import NoRoom, TooManyPhotos
 from enhance.estimates import Estimator
+from enhance.files import linked
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
@@ -226,17 +226,5 @@ class BatchStore:
 
     def _entry(self, source: Source, folder: Path, number: int) -> Entry:
         # The upload may be deleted before the photo's turn; this link lives as long as the batch.
-        path = _link(source.path, folder / f"source_{number}{source.path.suffix}")
+        path = linked(source.path, folder / f"source_{number}{source.path.suffix}")
         return Entry(Source(path, source.name, number=number), known_size(path), path)
-
-
-def _link(path: Path, target: Path) -> Path:
-    """Make `target` a hard link to the file, or a copy where links are not supported.
-
-    Returns `path` itself when neither works: reading it will say why.
-    """
-    for make in (target.hardlink_to, lambda source: shutil.copyfile(source, target)):
-        with suppress(OSError):
-            make(path)
-            return target
-    return path

@@ -66,7 +66,9 @@ class Page:
                     elem_id="files",
                 )
                 gr.Markdown(
-                    text("These could not be read and were left out. Check that you may open them:"),
+                    text(
+                        "These could not be read and were left out. Check that you may open them:"
+                    ),
                     elem_id="unread",
                 )
                 gr.Button(text("Choose a folder"), size="sm", elem_id="folder")

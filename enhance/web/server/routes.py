@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from anyio import CapacityLimiter, to_thread
@@ -38,19 +40,29 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
             raise HTTPException(401, "Log in first.")
         batch = batches.get(request.path_params["key"])
         if batch is None:
-            raise HTTPException(404, "These results have expired. Enhance the photos again.")
+            raise _expired()
         return batch
 
     def archive(request: Request) -> Response:
         """Streamed from the disk photo by photo; the archive itself is never stored anywhere."""
         batch = batch_of(request)
         stream = ZipStream(sized=True)  # stored, not compressed, as photos would not shrink
-        for path in batch.archive():
-            stream.add_path(path, path.name)
+        try:
+            # Deleted with the last reference to it, at the end of the download.
+            folder = TemporaryDirectory(prefix="archive-", dir=batch.folder.parent)
+            for path in batch.archive(Path(folder.name)):
+                stream.add_path(path, path.name)
+        except OSError as error:  # the batch has been deleted this very moment
+            raise _expired() from error
         stream.add(as_json(batch.outcomes()), "report.json")
         stream.add(as_csv(batch.outcomes()), "report.csv")
         headers = {**_attachment("enhanced_photos.zip"), "Content-Length": str(len(stream))}
-        return StreamingResponse(iter(stream), media_type="application/zip", headers=headers)
+
+        def chunks() -> Iterator[bytes]:
+            with folder:
+                yield from stream
+
+        return StreamingResponse(chunks(), media_type="application/zip", headers=headers)
 
     def report_csv(request: Request) -> Response:
         return Response(
@@ -140,6 +152,10 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         Route("/batches/{key}/report.csv", report_csv),
         Route("/batches/{key}/report.json", report_json),
     ]
+
+
+def _expired() -> HTTPException:
+    return HTTPException(404, "These results have expired. Enhance the photos again.")
 
 
 def _logged_in(request: Request) -> bool:

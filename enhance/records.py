@@ -171,11 +171,13 @@ class Views:
     """JPEG pictures with which a page shows a result.
 
     thumbnail: longer side at most 480 pixels.
+    detail: a part of the result at 100 %, the same for all results of a photo.
     shown, before: the result and the photo, longer side at most 4096 pixels; None if browsers can
         show the file itself.
     """
 
     thumbnail: bytes
+    detail: bytes
     shown: bytes | None
     before: bytes | None
 

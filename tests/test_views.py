@@ -13,7 +13,7 @@ from benchmarks.photos import astronaut
 from enhance.engines.local import LocalEngine
 from enhance.options import Options
 from enhance.photos.orientation import ORIENTATION
-from enhance.records import Photo, Pixels, Result, Source, Views
+from enhance.records import Face, Photo, Pixels, Report, Result, Source, Views
 from enhance.views import picture, views_of
 from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, rgb_profile
@@ -26,15 +26,47 @@ def opened(data: bytes | None) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
+def report(size: tuple[int, int], upscale: int, *faces: Face) -> Report:
+    large = size[0] * upscale, size[1] * upscale
+    return Report("a.png", size, large, faces, (), *["none"] * 4, upscale, "cpu", "fp32")
+
+
 def photo(rgb: Pixels, name: str = "a.png") -> Photo:
     return Photo(name, rgb, "PNG")
 
 
 def test_a_huge_result_can_be_looked_at() -> None:
     huge = np.full((13_000, 14_000, 3), 90, np.uint8)  # beyond what Pillow refuses by itself
-    views = views_of(photo(huge), photo(huge), huge, "jpg")
+    views = views_of(photo(huge), photo(huge), huge, "jpg", report((14_000, 13_000), 1))
     assert opened(views.thumbnail).size == (480, 446)
     assert opened(views.shown).size == opened(views.before).size == (4096, 3803)
+
+
+@pytest.mark.parametrize("upscale", [1, 2, 4])
+def test_the_same_detail_is_shown_at_every_size(upscale: int) -> None:
+    """Also of results so large that the page shows only a smaller copy of them."""
+    width, height = 4000, 3000
+    face = Face((2400.0, 1600.0, 2600.0, 1800.0), 0.9, ())
+    canvas = np.zeros((height * upscale, width * upscale, 3), np.uint8)
+    left, top, right, bottom = (round(edge * upscale) for edge in face.box)
+    canvas[top:bottom, left:right] = 200
+    views = views_of(
+        photo(canvas), photo(canvas), canvas, "jpg", report((width, height), upscale, face)
+    )
+    with opened(views.detail) as image:
+        assert image.size == (300 * upscale, 300 * upscale)
+        seen = np.asarray(image)[..., 0] > 100
+    edge = 50 * upscale
+    assert seen[edge:-edge, edge:-edge].mean() > 0.99
+    assert seen.mean() == pytest.approx((200 / 300) ** 2, abs=0.01)
+
+
+def test_a_detail_lies_within_the_result() -> None:
+    small = np.full((40, 90, 3), 90, np.uint8)
+    corner = Face((60.0, 10.0, 95.0, 45.0), 0.9, ())
+    for faces in ((), (corner,)):
+        views = views_of(photo(small), photo(small), small, "png", report((90, 40), 1, *faces))
+        assert opened(views.detail).size == (40, 40)
 
 
 def test_a_deep_grey_picture_is_not_shown_white() -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import cv2
 import gradio as gr
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -578,6 +580,29 @@ def test_the_download_has_the_results_name_and_bytes(viewer: Viewer, folder: Pat
         viewer.at(".download").click()
     assert event.value.suggested_filename == "group_enhanced.png"
     assert event.value.path().read_bytes() == (folder / "group_enhanced.png").read_bytes()
+
+
+def test_what_is_shown_is_shared_as_one_picture_in_its_colours(
+    app: App, viewer: Viewer, folder: Path
+) -> None:
+    grey, colour = folder / "grey.png", folder / "colour.jpg"
+    Image.new("L", (300, 200), 128).save(grey)
+    Image.new("RGB", (1200, 800), (200, 60, 60)).save(colour)
+    before, after = (f"gradio_api/file={path}" for path in (grey, colour))
+    app.views[0] = replace(app.views[0], before=before, after=after, share="one.jpg")
+    viewer.start()
+    with viewer.page.expect_download() as event:
+        viewer.at(".share").click()
+    assert event.value.suggested_filename == "one.jpg"
+    with Image.open(event.value.path()) as image:
+        assert image.size == (2404, 800)
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    for column, expected in (
+        (600, (128, 128, 128)),
+        (1201, (255, 255, 255)),
+        (1804, (200, 60, 60)),
+    ):
+        assert np.abs(pixels[400, column] - expected).max() < 6
 
 
 @pytest.mark.parametrize("width", [360, 390])

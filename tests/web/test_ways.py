@@ -122,7 +122,7 @@ def test_before_and_after_are_shared_as_one_picture(page: Page, server: Server) 
     page.click("#enhance")
     finish(page, 1)
     with page.expect_download() as download:
-        page.click("#viewer a.share")
+        page.click("#viewer button.share")
     assert download.value.suggested_filename == "small_portrait_before_after.jpg"
     with Image.open(download.value.path()) as image:
         assert image.size == (682, 400)  # twice 340 and a line
@@ -130,9 +130,15 @@ def test_before_and_after_are_shared_as_one_picture(page: Page, server: Server) 
     assert pixels[:, 340:342].min() > 225
     left, right = pixels[:, :340], pixels[:, 342:]
     assert 0.5 < np.abs(left - right).mean() < 20  # the same photo, the one on the right restored
-    link = page.locator("#viewer a.share").get_attribute("href") or ""
-    url = f"{server.url}/{link}"
-    assert httpx.get(url.replace("photos/0", "photos/1")).status_code == 404
+
+
+def test_a_photo_is_found_by_its_batch_and_place_only(page: Page, server: Server) -> None:
+    drop(page, SMALL)
+    page.click("#enhance")
+    finish(page, 1)
+    batch = (page.locator("#zip").get_attribute("href") or "").rpartition("/")[0]
+    assert httpx.get(f"{server.url}/{batch}/photos/0").status_code == 200
+    assert httpx.get(f"{server.url}/{batch}/photos/1").status_code == 404
     assert httpx.get(f"{server.url}/batches/{'0' * 32}/photos/0").status_code == 404
 
 

@@ -173,7 +173,7 @@ class Batch:
         """
         version = entry.version
         assert version is not None and version.layers is not None
-        old = {version.file, version.shown, version.thumbnail}
+        old = {version.file, version.shown, version.thumbnail, version.detail}
         options = version.options
         if weight is not None:
             options = replace(options, weight=weight)
@@ -192,7 +192,7 @@ class Batch:
         if keep is not None and version.over:  # these pictures show the previous faces
             old |= {*version.over}
             version.over = None
-        for path in old - {version.file, version.shown, version.thumbnail}:
+        for path in old - {version.file, version.shown, version.thumbnail, version.detail}:
             path.unlink(missing_ok=True)
         self.touched = time.monotonic()
 

@@ -42,17 +42,18 @@ class BatchFiles:
         restorable = result.report.restored if layers else ()
         marks = self.save("marks.png", result.marks) if result.marks else None
         report = result.report
-        version = Version(options, report, file, file, file, layers, restorable, marks=marks)
+        version = Version(options, report, file, file, file, file, layers, restorable, marks=marks)
         self.picture(version, file, result.views)
         return version
 
     def picture(self, version: Version, file: Path, views: Views | None) -> None:
         """Set a version's file and the pictures that show it; where those cannot be saved, the file
         itself shows it."""
-        version.file = version.shown = version.thumbnail = file
+        version.file = version.shown = version.thumbnail = version.detail = file
         try:
             if views:
                 version.thumbnail = self.save("thumbnail.jpg", views.thumbnail)
+                version.detail = self.save("detail.jpg", views.detail)
             if views and views.shown:
                 version.shown = self.save("shown.jpg", views.shown)
         except OSError:

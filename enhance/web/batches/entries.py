@@ -17,7 +17,7 @@ State = Literal["waiting", "running", "done", "failed", "stopped"]
 class Version:
     """One result of enhancing a photo; enhancing it again adds another version.
 
-    shown: the picture that a browser displays at full size.
+    shown: the picture that a browser displays at full size. detail: a part of it at 100 %.
     restorable: the faces (indices in the report) that can be switched off and on, from `layers`.
     over: pictures of the background and the faces that a browser lays over the photo; made on
         demand.
@@ -29,6 +29,7 @@ class Version:
     file: Path
     shown: Path
     thumbnail: Path
+    detail: Path
     layers: Path | None
     restorable: tuple[int, ...]
     over: tuple[Path, Path] | None = None

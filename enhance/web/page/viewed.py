@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from enhance.i18n import say
-from enhance.photos import browser_shows
+from enhance.photos import browser_shows, output_stem
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry, Version
 from enhance.web.language import Language, translated
@@ -32,13 +32,8 @@ def versions(batch: Batch, language: Language) -> list[dict[str, Any]]:
     entry = batch.looked_at
     if entry is None or len(entry.versions) < 2:
         return []
-    base = f"batches/{batch.key}/photos/{batch.index(entry)}/versions"
     return [
-        # Under another address when the version has changed, because browsers cache pictures.
-        {
-            "image": _image(f"{base}/{number}?{version.shown.parent.name}"),
-            "caption": _label(number, version, language),
-        }
+        {"image": _image(_url(version.detail)), "caption": _label(number, version, language)}
         for number, version in enumerate(entry.versions)
     ]
 
@@ -69,7 +64,7 @@ def view_of(batch: Batch, language: Language) -> dict[str, Any]:
         ),
         download=_url(version.file) if version else "",
         filename=version.file.name if version else "",
-        share=f"{_preview(batch, index)}/before_after.jpg" if version else "",
+        share=f"{output_stem(entry.source.name)}_before_after.jpg" if version else "",
         marks=_url(version.marks) if version else "",
         sensitivity=version.options.repair_sensitivity if version else 0.5,
         draft=version is None and entry.draft is not None,

@@ -9,6 +9,8 @@ const root = part("viewer"), stage = part("stage"), picture = part("picture");
 const divider = part("divider"), faces = part("faces"), position = part("position");
 const STEP = 1.25; // zoom factor of the keys and buttons
 const SLACK = 4; // pixels that a pointer may move during a click
+const SHARED_HEIGHT = 1600; // pixels of the picture that shows before and after side by side
+const SHARED_WIDTH = 8000; // iPhones draw no more than 16 megapixels
 
 let value = {}; // what is shown now, as Python sent it
 let words = {};
@@ -383,11 +385,33 @@ function describe() {
   fill(part("older"), [{ key: "before", label: words.before }, ...choices], left);
   fill(part("newer"), choices, right);
 
+  part("download").hidden = !value.download;
+  part("download").href = value.download;
   part("download").download = value.filename;
-  for (const link of ["download", "share"]) {
-    part(link).hidden = !value[link];
-    part(link).href = value[link];
-  }
+  part("share").hidden = !value.share || !images.before || !images.after;
+}
+
+/** Save the two pictures that are shown as one: equally high, with a line between them. */
+function share() {
+  const pictures = [images.before, images.after];
+  const aspects = pictures.map((image) => image.naturalWidth / image.naturalHeight);
+  const most = Math.floor(SHARED_WIDTH / (aspects[0] + aspects[1]));
+  const height = Math.max(1, Math.min(images.after.naturalHeight, SHARED_HEIGHT, most));
+  const [left, right] = aspects.map((aspect) => Math.max(1, Math.round(height * aspect)));
+  const line = Math.max(2, Math.floor(height / 200));
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: left + line + right, height });
+  const paper = canvas.getContext("2d");
+  paper.imageSmoothingQuality = "high";
+  paper.fillStyle = "#fff"; // the line, and what is transparent
+  paper.fillRect(0, 0, canvas.width, height);
+  paper.drawImage(images.before, 0, 0, left, height);
+  paper.drawImage(images.after, left + line, 0, right, height);
+  canvas.toBlob((blob) => {
+    const href = URL.createObjectURL(blob);
+    Object.assign(document.createElement("a"), { href, download: value.share }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  }, "image/jpeg", 0.9);
 }
 
 function fill(select, choices, chosen) {
@@ -534,6 +558,7 @@ part("fit").addEventListener("click", fit);
 part("actual").addEventListener("click", actual);
 part("outlines").addEventListener("click", () => showFaces(!outlined));
 part("help").addEventListener("click", () => part("keys").togglePopover());
+part("share").addEventListener("click", share);
 part("strength").addEventListener("click", () => showStrengths(!weighing));
 
 faces.addEventListener("click", (event) => {

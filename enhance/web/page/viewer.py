@@ -117,7 +117,7 @@ class View:
     filename: str = ""
     """file name of the download"""
     share: str = ""
-    """URL of a picture with before and after; empty for no link"""
+    """file name of a picture with before and after, drawn by the browser; empty for none"""
     weight: float | None = None
     """strength of the restored faces, 0..1; None if it cannot be changed"""
     background_weight: float | None = None

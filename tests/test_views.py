@@ -28,7 +28,8 @@ def opened(data: bytes | None) -> Image.Image:
 
 def report(size: tuple[int, int], upscale: int, *faces: Face) -> Report:
     large = size[0] * upscale, size[1] * upscale
-    return Report("a.png", size, large, faces, (), *["none"] * 4, upscale, "cpu", "fp32")
+    models = ("none", "lanczos", "none", "none")
+    return Report("a.png", size, large, faces, (), *models, upscale, "cpu", "fp32")
 
 
 def photo(rgb: Pixels, name: str = "a.png") -> Photo:

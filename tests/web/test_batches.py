@@ -29,12 +29,12 @@ from enhance.options import Options, Setup
 from enhance.photos import Decoder, output_stem, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import Photo, Source
-from enhance.web.batches.batch_files import BatchFiles
+from enhance.web.batches.entries import BatchFiles
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS
 from enhance.web.page.details import details
-from enhance.web.page.headline import headline
+from enhance.web.page.status import headline
 from enhance.web.server.routes import routes
 from tests.server import SAMPLES
 
@@ -178,8 +178,8 @@ def test_a_version_stays_when_a_later_attempt_fails_and_the_page_says_why(
         assert entry.version is version
         assert batch.finished == [entry]
         assert headline(batch, batches) == "1 of 1 photos enhanced, 1 failed."
-        assert entry.failure.reason in details(entry, "en")
-        assert "30 × 40 → 30 × 40" in details(entry, "en")
+        assert entry.failure.reason in details(entry, version, "en")
+        assert "30 × 40 → 30 × 40" in details(entry, version, "en")
         Image.new("RGB", (30, 40)).save(entry.source.path)
         batch.begin([entry], FAST)
         assert [(e.state, e.failure, len(e.versions)) for e in batch.records()] == [
@@ -203,7 +203,7 @@ def test_faces_that_cannot_be_switched_are_a_sentence(batches: BatchStore) -> No
         assert entry.version and entry.version.layers
         entry.version.layers.unlink()
         with pytest.raises(EnhanceError, match=r"“small_portrait\.jpg” could not be saved"):
-            batch.change(entry, Limits(), keep=[])
+            batch.change(entry, entry.version, Limits(), keep=[])
 
 
 def test_a_full_disk_is_told_as_it_is(batches: BatchStore, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_batch_that_is_over_holds_no_pixels(
             next(records)
         batch.abandon()
         del records
-    assert batch.outcomes()
+    assert batch.outcomes({})
     for _ in range(100):  # a thread lets go a moment after its work is done
         gc.collect()
         held = [kept for kept in gc.get_objects() if isinstance(kept, Photo)]
@@ -255,7 +255,7 @@ def test_names_in_the_archive_are_unique(batches: BatchStore, tmp_path: Path) ->
     with closing(batches.engine):
         batch = batches.start([replace(photo, name=name) for name in names], FAST, "one")
         list(batch.records())
-    files = [path.name for path in batch.archive(folder(tmp_path))]
+    files = [path.name for path in batch.archive(folder(tmp_path), {})]
     assert len({file.casefold() for file in files}) == len(names)
     assert files[:3] == ["a_enhanced.png", "a_enhanced_2.png", "A_enhanced_3.png"]
     assert all(file == Path(file).name and file.endswith(".png") for file in files)
@@ -276,7 +276,7 @@ def test_a_photo_enhanced_again_keeps_its_name_and_takes_nobody_elses(
     first, second = ([version.file.name for version in entry.versions] for entry in batch.entries)
     assert first == ["001 album.png", "Same_2.png"]
     assert second == ["002 album.png"] * 2 + ["001 album_2.png", "same.png", "1.png"]
-    assert [path.name for path in batch.archive(folder(tmp_path))] == ["Same_2.png", "1.png"]
+    assert [path.name for path in batch.archive(folder(tmp_path), {})] == ["Same_2.png", "1.png"]
 
 
 def test_an_archive_is_sent_whole_whatever_becomes_of_its_batch(
@@ -302,8 +302,9 @@ def test_an_archive_is_sent_whole_whatever_becomes_of_its_batch(
         async def download() -> bytes:
             body = aiter(response.body_iterator)
             received = [await anext(body)]
-            batch.change(first, Limits(), weight=0.5)
-            batch.change(first, Limits(), keep=[])
+            assert first.version
+            batch.change(first, first.version, Limits(), weight=0.5)
+            batch.change(first, first.version, Limits(), keep=[])
             batch.touched -= 7 * 3600
             batches.expire()
             assert not batch.folder.exists()

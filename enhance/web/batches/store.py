@@ -21,7 +21,7 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.records import Source
-from enhance.web.batches.batch import Batch, WantsDraft
+from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk import delete, delete_old, used_bytes
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.sizes import known_size
@@ -78,11 +78,12 @@ class BatchStore:
         request: str = "-",
         *,
         viewed: bool = False,
-        wants_draft: WantsDraft | None = None,
+        drafts: bool = False,
     ) -> Batch:
         """Start a batch for a browser session; work begins when its records are consumed.
 
-        request: id of the HTTP request, for the log. Raises TooManyPhotos or NoRoom if the limits
+        request: id of the HTTP request, for the log. drafts: show a quick preview of slow photos
+        first. Raises TooManyPhotos or NoRoom if the limits
         or the disk do not allow the batch.
         """
         if len(sources) > self.limits.max_photos:
@@ -116,7 +117,7 @@ class BatchStore:
             estimator=self.estimator,
             request=request,
             viewed=viewed,
-            wants_draft=wants_draft,
+            drafts=drafts,
         )
         batch.begin(entries, options)
         with self._lock:

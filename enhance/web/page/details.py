@@ -5,9 +5,9 @@ from __future__ import annotations
 from enhance.estimates import readable
 from enhance.i18n import say
 from enhance.records import Report
-from enhance.web.batches.batch import Batch
-from enhance.web.batches.entries import Entry, State
+from enhance.web.batches.entries import Entry, State, Version
 from enhance.web.language import Language, text, translated
+from enhance.web.page.look import Tab
 
 COLUMNS = [text("Photo"), text("State"), text("Details")]
 """The headers of the table of `rows`."""
@@ -36,29 +36,30 @@ def caption(entry: Entry, language: Language) -> str:
     return f"{_SIGNS[entry.state]} {translated(state, language)}\n{entry.source.name}"
 
 
-def common_notes(batch: Batch) -> list[str]:
+def common_notes(tab: Tab) -> list[str]:
     """What holds for every photo of a batch, such as which models were used."""
-    notes = [entry.version.report.notes for entry in batch.finished if entry.version]
+    notes = [version.report.notes for version in tab.batch.versions(tab.picks) if version]
     return [note for note in notes[0] if all(note in other for other in notes)] if notes else []
 
 
-def rows(batch: Batch, common: list[str], language: Language) -> list[list[str]]:
+def rows(tab: Tab, common: list[str]) -> list[list[str]]:
     """The table of all photos, without the common notes."""
-    return [_row(entry, common, language) for entry in batch.entries]
+    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=True)
+    return [_row(entry, version, common, tab.language) for entry, version in shown]
 
 
-def _row(entry: Entry, common: list[str], language: Language) -> list[str]:
-    notes = entry.version.report.notes if entry.version else ()
+def _row(entry: Entry, version: Version | None, common: list[str], language: Language) -> list[str]:
+    notes = version.report.notes if version else ()
     own = [translated(note, language) for note in notes if note not in common]
     state = translated(_STATES[entry.state], language)
-    return [entry.source.name, state, " · ".join([details(entry, language), *own])]
+    return [entry.source.name, state, " · ".join([details(entry, version, language), *own])]
 
 
-def details(entry: Entry, language: Language) -> str:
-    """Why the last attempt at a photo failed, if it did, and what was done in the chosen one."""
+def details(entry: Entry, version: Version | None, language: Language) -> str:
+    """Why the last attempt at a photo failed, if it did, and what was done in this version."""
     said = [translated(entry.failure.reason, language)] if entry.failure else []
-    if entry.version:
-        said.append(_done(entry.version.report, language))
+    if version:
+        said.append(_done(version.report, language))
     elif not entry.failure:
         said.append(translated(_STATES[entry.state], language))
     return " · ".join(said)

@@ -12,43 +12,45 @@ from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry, Version
 from enhance.web.language import Language, translated
 from enhance.web.page.details import caption, details
+from enhance.web.page.look import Tab
 from enhance.web.page.presets import LABELS, preset_of
 from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, view
 
 
-def pictures(batch: Batch, language: Language) -> list[dict[str, Any]]:
+def pictures(tab: Tab) -> list[dict[str, Any]]:
     """The gallery's value: each photo's result, or the photo itself until there is one."""
+    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=True)
     return [
         {
-            "image": _image(_url(entry.thumbnail) or _preview(batch, index)),
-            "caption": caption(entry, language),
+            "image": _image(
+                _url(version.thumbnail if version else entry.draft) or _preview(tab.batch, index)
+            ),
+            "caption": caption(entry, tab.language),
         }
-        for index, entry in enumerate(batch.entries)
+        for index, (entry, version) in enumerate(shown)
     ]
 
 
-def versions(batch: Batch, language: Language) -> list[dict[str, Any]]:
+def versions(tab: Tab) -> list[dict[str, Any]]:
     """The value of the gallery of versions: the same part of each, at 100 %."""
-    entry = batch.looked_at
-    if entry is None or len(entry.versions) < 2:
-        return []
+    found = tab.entry.versions
     return [
-        {"image": _image(_url(version.detail)), "caption": _label(number, version, language)}
-        for number, version in enumerate(entry.versions)
+        {"image": _image(_url(version.detail)), "caption": _label(number, version, tab.language)}
+        for number, version in enumerate(found if len(found) > 1 else ())
     ]
 
 
-def view_of(batch: Batch, language: Language) -> dict[str, Any]:
-    """The viewer's value: the selected photo, or the first one."""
-    entry = batch.looked_at or batch.entries[0]
-    index, version = batch.index(entry), entry.version
+def view_of(tab: Tab) -> dict[str, Any]:
+    """The viewer's value: the photo that the tab looks at."""
+    batch, language = tab.batch, tab.language
+    entry, index, version = tab.entry, tab.index, tab.version
+    left, right = tab.sides
     width, height = version.report.output_size if version else entry.size or (480, 360)
-    compared = entry.versions[entry.compared] if entry.compared is not None else None
-    before = compared.shown if compared else entry.before
+    before = entry.before if left is None else entry.versions[left].shown
     can_show = version is not None or entry.state != "failed"
     photo = View(
         name=entry.source.name,
-        caption=details(entry, language),
+        caption=details(entry, version, language),
         index=index,
         count=len(batch.entries),
         before=_url(before) if can_show and browser_shows(before) else _preview(batch, index),
@@ -56,8 +58,8 @@ def view_of(batch: Batch, language: Language) -> dict[str, Any]:
         width=width,
         height=height,
         faces=_outlines(version, language) if version else (),
-        left=BEFORE if entry.compared is None else str(entry.compared),
-        right=str(entry.chosen),
+        left=BEFORE if left is None else str(left),
+        right="" if right is None else str(right),
         choices=tuple(
             (str(number), _label(number, version, language))
             for number, version in enumerate(entry.versions)

@@ -136,6 +136,11 @@ function moveLine(share) {
   draw();
 }
 
+/** Send an event about the photo that is shown. */
+function tell(event, data) {
+  trigger(event, { index: value.index, ...data });
+}
+
 /** Ask for the photo `step` further; Python answers with its value. */
 function go(step) {
   const index = clamp(wanted + step, 0, value.count - 1);
@@ -161,7 +166,7 @@ function showStrengths(on) {
   weighing = on && !part("strength").hidden;
   part("strengths").hidden = !weighing;
   part("strength").setAttribute("aria-expanded", weighing);
-  if (weighing && !value.layers.length) trigger("expand", {});
+  if (weighing && !value.layers.length) tell("expand", {});
 }
 
 /** Set the sliders to Python's values, except those moved since, and load the layers to mix. */
@@ -209,7 +214,7 @@ part("strengths").addEventListener("change", () => {
   for (const [name, label] of Object.entries(sliders)) {
     if (value[name] !== null) strengths[name] = Number(inputOf(label).value);
   }
-  trigger("release", strengths);
+  tell("release", strengths);
 });
 
 // --- Marks: what was repaired, and a brush that changes it ---
@@ -275,7 +280,7 @@ part("undo").addEventListener("click", () => {
   drawn();
 });
 part("repair").addEventListener("click", () => {
-  trigger("submit", {
+  tell("submit", {
     strokes: [...strokes.children].map((line) => ({
       points: line.getAttribute("points"),
       width: Number(line.style.strokeWidth),
@@ -284,7 +289,7 @@ part("repair").addEventListener("click", () => {
   });
 });
 part("find").addEventListener("click", () => {
-  trigger("submit", { sensitivity: Number(part("sensitivity").value) });
+  tell("submit", { sensitivity: Number(part("sensitivity").value) });
 });
 
 // --- What Python sends ---
@@ -563,11 +568,11 @@ part("strength").addEventListener("click", () => showStrengths(!weighing));
 
 faces.addEventListener("click", (event) => {
   const face = [...faces.children].indexOf(event.target.closest(".face"));
-  if (face >= 0 && value.faces[face].can) trigger("edit", { face, on: !value.faces[face].on });
+  if (face >= 0 && value.faces[face].can) tell("edit", { face, on: !value.faces[face].on });
 });
 
 part("versions").addEventListener("change", () => {
-  trigger("input", { left: part("older").value, right: part("newer").value });
+  tell("input", { left: part("older").value, right: part("newer").value });
 });
 
 part("full").hidden = !document.fullscreenEnabled;

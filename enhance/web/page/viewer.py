@@ -1,9 +1,10 @@
 """The viewer of enhanced photos: before and after, zoom, face switches, keyboard control.
 
 One HTML widget, drawn in the browser by `viewer.js` from plain values. It sends six events, each
-with an object whose fields a listener reads from its `gr.EventData`:
+with an object whose fields a listener reads from its `gr.EventData`. All of them have `index`, of
+the photo that is shown (from 0):
 
-- `select` `{index}`: show another photo, by its index (from 0);
+- `select` `{index}`: show another photo, this one;
 - `edit` `{face, on}`: show a face, by its index in `View.faces`, restored or as in the photo;
 - `input` `{left, right}`: compare other versions, by their keys;
 - `expand` `{}`: the strength sliders were opened, for which `View.layers` is needed;

@@ -37,17 +37,17 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
 
     def archive(request: Request) -> Response:
         """Streamed from the disk photo by photo; the archive itself is never stored anywhere."""
-        batch = batch_of(request)
+        batch, picks = batch_of(request), _picks(request)
         stream = ZipStream(sized=True)  # stored, not compressed, as photos would not shrink
         try:
             # Deleted with the last reference to it, at the end of the download.
             folder = TemporaryDirectory(prefix="archive-", dir=batch.folder.parent)
-            for path in batch.archive(Path(folder.name)):
+            for path in batch.archive(Path(folder.name), picks):
                 stream.add_path(path, path.name)
         except OSError as error:  # the batch has been deleted this very moment
             raise _expired() from error
-        stream.add(as_json(batch.outcomes()), "report.json")
-        stream.add(as_csv(batch.outcomes()), "report.csv")
+        stream.add(as_json(batch.outcomes(picks)), "report.json")
+        stream.add(as_csv(batch.outcomes(picks)), "report.csv")
         headers = {**_attachment("enhanced_photos.zip"), "Content-Length": str(len(stream))}
 
         def chunks() -> Iterator[bytes]:
@@ -58,14 +58,14 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
 
     def report_csv(request: Request) -> Response:
         return Response(
-            as_csv(batch_of(request).outcomes()),
+            as_csv(batch_of(request).outcomes(_picks(request))),
             media_type="text/csv; charset=utf-8",
             headers=_attachment("report.csv"),
         )
 
     def report_json(request: Request) -> Response:
         return Response(
-            as_json(batch_of(request).outcomes()),
+            as_json(batch_of(request).outcomes(_picks(request))),
             media_type="application/json",
             headers=_attachment("report.json"),
         )
@@ -107,6 +107,14 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         Route("/batches/{key}/report.csv", report_csv),
         Route("/batches/{key}/report.json", report_json),
     ]
+
+
+def _picks(request: Request) -> dict[int, int]:
+    """Which version of a photo is asked for: `?0=2` for the third one of the first photo."""
+    try:
+        return {int(photo): int(version) for photo, version in request.query_params.items()}
+    except ValueError as error:
+        raise HTTPException(400, "The query must give a version's number by a photo's.") from error
 
 
 def _expired() -> HTTPException:

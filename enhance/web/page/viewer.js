@@ -401,7 +401,8 @@ function share() {
   const pictures = [images.before, images.after];
   const aspects = pictures.map((image) => image.naturalWidth / image.naturalHeight);
   const most = Math.floor(SHARED_WIDTH / (aspects[0] + aspects[1]));
-  const height = Math.max(1, Math.min(images.after.naturalHeight, SHARED_HEIGHT, most));
+  const highest = Math.max(...pictures.map((image) => image.naturalHeight));
+  const height = Math.max(1, Math.min(highest, SHARED_HEIGHT, most));
   const [left, right] = aspects.map((aspect) => Math.max(1, Math.round(height * aspect)));
   const line = Math.max(2, Math.floor(height / 200));
   const canvas = document.createElement("canvas");

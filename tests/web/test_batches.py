@@ -33,8 +33,8 @@ from enhance.web.batches.entries import BatchFiles
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS
-from enhance.web.page.details import details
 from enhance.web.page.status import headline
+from enhance.web.page.viewed import details
 from enhance.web.server.routes import routes
 from tests.server import SAMPLES
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 from enhance.errors import EnhanceError
-from enhance.web.batches.entries import Version
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import text, toast, translated
-from enhance.web.page.details import COLUMNS, common_notes, rows
 from enhance.web.page.look import Tab, tab_of
 from enhance.web.page.status import status_widget
-from enhance.web.page.viewed import pictures, versions, view_of
+from enhance.web.page.viewed import COLUMNS, common_notes, pictures, rows, versions, view_of
 from enhance.web.page.viewer import viewer_widget
 from enhance.web.page.widgets import PRIVATE, QUICK, Shown, sent_by, share_of
 
@@ -122,13 +119,13 @@ class ResultsPanel:
         ):
             event(handler, key, self.widgets, **latest)
         # One at a time for all visitors, because reassembling a photo takes much memory.
-        for event, handler, trigger_mode in (
-            (self.viewer.edit, self._switch_face, "multiple"),
-            (self.viewer.expand, self._lay_over, "once"),
-            (self.viewer.release, self._weigh, "always_last"),
+        for event, trigger_mode in (
+            (self.viewer.edit, "multiple"),
+            (self.viewer.expand, "once"),
+            (self.viewer.release, "always_last"),
         ):
             event(
-                handler,
+                self._change,
                 key,
                 self.widgets,
                 concurrency_id="layers",
@@ -183,57 +180,24 @@ class ResultsPanel:
             tab.compare(numbers.get(str(sent.get("left"))), right)
         return self.shown(tab)
 
-    def _switch_face(self, request: gr.Request, key: str, event: gr.EventData) -> Shown:
-        """Switch a restored face off or on."""
-        sent = sent_by(event)
-
-        def switch(tab: Tab, version: Version) -> None:
-            face = sent.get("face")
-            if face in version.restorable:
+    def _change(self, request: gr.Request, key: str, event: gr.EventData) -> Shown:
+        """Switch a restored face off or on, apply other strengths of faces and background, or make
+        the pictures with which the browser previews those."""
+        tab, sent = tab_of(self._batches, key, request), sent_by(event)
+        tab.go_to(sent.get("index"))
+        entry, version, limits = tab.entry, tab.version, self._batches.limits
+        if version is None or not version.layers:
+            return self.shown(tab)
+        faces, background = share_of(sent.get("weight")), share_of(sent.get("background_weight"))
+        try:
+            if (face := sent.get("face")) in version.restorable:
                 kept = set(version.report.restored) - {face}
                 kept = kept | {face} if sent.get("on") else kept
-                tab.batch.change(tab.entry, version, self._batches.limits, keep=kept)
-
-        return self._on_layers(request, key, event, switch)
-
-    def _lay_over(self, request: gr.Request, key: str, event: gr.EventData) -> Shown:
-        """Make the pictures with which the browser previews other strengths instantly."""
-        return self._on_layers(
-            request,
-            key,
-            event,
-            lambda tab, version: tab.batch.lay_over(tab.entry, version, self._batches.limits),
-        )
-
-    def _weigh(self, request: gr.Request, key: str, event: gr.EventData) -> Shown:
-        """Apply other strengths of faces and background."""
-        sent = sent_by(event)
-
-        def weigh(tab: Tab, version: Version) -> None:
-            tab.batch.change(
-                tab.entry,
-                version,
-                self._batches.limits,
-                weight=share_of(sent.get("weight")),
-                background_weight=share_of(sent.get("background_weight")),
-            )
-
-        return self._on_layers(request, key, event, weigh)
-
-    def _on_layers(
-        self,
-        request: gr.Request,
-        key: str,
-        event: gr.EventData,
-        act: Callable[[Tab, Version], None],
-    ) -> Shown:
-        """Call `act` on the photo that the event is about if it has layers."""
-        tab = tab_of(self._batches, key, request)
-        tab.go_to(sent_by(event).get("index"))
-        version = tab.version
-        if version and version.layers:
-            try:
-                act(tab, version)
-            except EnhanceError as error:
-                raise toast(error.sentence, tab.language) from error
+                tab.batch.change(entry, version, limits, keep=kept)
+            elif faces is not None or background is not None:
+                tab.batch.change(entry, version, limits, weight=faces, background_weight=background)
+            else:
+                tab.batch.lay_over(entry, version, limits)
+        except EnhanceError as error:
+            raise toast(error.sentence, tab.language) from error
         return self.shown(tab)

@@ -115,32 +115,15 @@ def headline(batch: Batch, batches: BatchStore) -> str:
             total=total,
             time=readable(_seconds_left(batch, batches)),
         )
-    done = len(batch.finished)
     failed = sum(entry.state == "failed" for entry in batch.entries)
     stopped = len(batch.stopped)
-    if failed and stopped:
-        return say(
-            "{done} of {total} photos enhanced, {failed} failed, {stopped} stopped.",
-            done=done,
-            total=total,
-            failed=failed,
-            stopped=stopped,
-        )
-    if failed:
-        return say(
-            "{done} of {total} photos enhanced, {failed} failed.",
-            done=done,
-            total=total,
-            failed=failed,
-        )
-    if stopped:
-        return say(
-            "{done} of {total} photos enhanced, {stopped} stopped.",
-            done=done,
-            total=total,
-            stopped=stopped,
-        )
-    return say("{done} of {total} photos enhanced.", done=done, total=total)
+    return say(
+        "{done} of {total} photos enhanced{failed}{stopped}.",
+        done=len(batch.finished),
+        total=total,
+        failed=say(", {count} failed", count=failed) if failed else "",
+        stopped=say(", {count} stopped", count=stopped) if stopped else "",
+    )
 
 
 def _seconds_of_photo(batch: Batch, batches: BatchStore) -> float:

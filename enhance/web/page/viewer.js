@@ -272,14 +272,12 @@ function drawn() {
   for (const name of ["undo", "repair"]) part(name).disabled = !strokes.children.length;
 }
 
-part("reveal").addEventListener("click", () => showMarks(!marked));
-part("paint").addEventListener("click", () => takeBrush(brush === "true" ? null : "true"));
-part("erase").addEventListener("click", () => takeBrush(brush === "false" ? null : "false"));
-part("undo").addEventListener("click", () => {
+function undo() {
   strokes.lastChild?.remove();
   drawn();
-});
-part("repair").addEventListener("click", () => {
+}
+
+function repair() {
   tell("submit", {
     strokes: [...strokes.children].map((line) => ({
       points: line.getAttribute("points"),
@@ -287,10 +285,7 @@ part("repair").addEventListener("click", () => {
       on: line.dataset.on === "true",
     })),
   });
-});
-part("find").addEventListener("click", () => {
-  tell("submit", { sensitivity: Number(part("sensitivity").value) });
-});
+}
 
 // --- What Python sends ---
 
@@ -330,7 +325,7 @@ async function show(next) {
   const same = next.index === value.index && next.name === value.name;
   if (!same) scale = null;
   else if (scale !== null) scale *= value.width / next.width; // the same size on the screen
-  if (!same || next.versions.right !== value.versions.right) chosen = {};
+  if (!same || next.right !== value.right) chosen = {};
   value = next;
   wanted = next.index;
   place("after", after);
@@ -366,9 +361,9 @@ function translate() {
 
 /** Set all texts and controls around the picture. */
 function describe() {
-  const { left, right, choices } = value.versions;
+  const { left, right, choices } = value;
   const several = choices.length > 1;
-  const label = (key) => choices.find((choice) => choice.key === key)?.label;
+  const label = (key) => Object.fromEntries(choices)[key];
   const names = {
     before: left === "before" ? words.before : label(left) ?? words.before,
     after: several ? label(right) ?? words.after : words.after,
@@ -387,7 +382,7 @@ function describe() {
   part("draft").hidden = !value.draft;
 
   part("versions").hidden = !several;
-  fill(part("older"), [{ key: "before", label: words.before }, ...choices], left);
+  fill(part("older"), [["before", words.before], ...choices], left);
   fill(part("newer"), choices, right);
 
   part("download").hidden = !value.download;
@@ -421,7 +416,7 @@ function share() {
 }
 
 function fill(select, choices, chosen) {
-  select.replaceChildren(...choices.map(({ key, label }) => new Option(label, key)));
+  select.replaceChildren(...choices.map(([key, label]) => new Option(label, key)));
   select.value = chosen;
 }
 
@@ -534,38 +529,43 @@ divider.addEventListener("keydown", (event) => {
   moveLine(share);
 });
 
+const buttons = {
+  previous: () => go(-1),
+  next: () => go(1),
+  in: () => zoom(frame().size * STEP),
+  out: () => zoom(frame().size / STEP),
+  fit,
+  actual,
+  outlines: () => showFaces(!outlined && value.faces.length > 0),
+  strength: () => showStrengths(!weighing),
+  reveal: () => showMarks(!marked),
+  paint: () => takeBrush(brush === "true" ? null : "true"),
+  erase: () => takeBrush(brush === "false" ? null : "false"),
+  undo,
+  repair,
+  find: () => tell("submit", { sensitivity: Number(part("sensitivity").value) }),
+  help: () => part("keys").togglePopover(),
+  share,
+  full: () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()),
+};
+for (const [name, press] of Object.entries(buttons)) part(name).addEventListener("click", press);
+
+const keys = {
+  ArrowLeft: buttons.previous, ArrowRight: buttons.next, "+": buttons.in, "=": buttons.in,
+  "-": buttons.out, 0: fit, 1: actual, f: buttons.outlines, s: buttons.strength, m: buttons.reveal,
+  "?": buttons.help,
+};
+
 root.addEventListener("keydown", (event) => {
   if (!value.after || event.target.closest("select, input")) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own shortcuts
-  const action = {
-    ArrowLeft: () => go(-1),
-    ArrowRight: () => go(1),
-    "+": () => zoom(frame().size * STEP),
-    "=": () => zoom(frame().size * STEP),
-    "-": () => zoom(frame().size / STEP),
-    0: fit,
-    1: actual,
-    f: () => showFaces(!outlined && value.faces.length > 0),
-    s: () => showStrengths(!weighing),
-    m: () => showMarks(!marked),
-    "?": () => part("keys").togglePopover(),
-    Escape: document.fullscreenElement === root && (() => document.exitFullscreen()),
-  }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!action) return;
+  const escapes = event.key === "Escape" && document.fullscreenElement === root;
+  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const press = escapes ? buttons.full : keys[name];
+  if (!press) return;
   event.preventDefault();
-  action();
+  press();
 });
-
-part("previous").addEventListener("click", () => go(-1));
-part("next").addEventListener("click", () => go(1));
-part("in").addEventListener("click", () => zoom(frame().size * STEP));
-part("out").addEventListener("click", () => zoom(frame().size / STEP));
-part("fit").addEventListener("click", fit);
-part("actual").addEventListener("click", actual);
-part("outlines").addEventListener("click", () => showFaces(!outlined));
-part("help").addEventListener("click", () => part("keys").togglePopover());
-part("share").addEventListener("click", share);
-part("strength").addEventListener("click", () => showStrengths(!weighing));
 
 faces.addEventListener("click", (event) => {
   const face = [...faces.children].indexOf(event.target.closest(".face"));
@@ -577,10 +577,6 @@ part("versions").addEventListener("change", () => {
 });
 
 part("full").hidden = !document.fullscreenEnabled;
-part("full").addEventListener("click", () => {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else root.requestFullscreen();
-});
 root.addEventListener("fullscreenchange", () => {
   part("full").setAttribute("aria-pressed", document.fullscreenElement === root);
 });

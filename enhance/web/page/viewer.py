@@ -149,13 +149,7 @@ def viewer_widget() -> gr.HTML:
 
 def view(photo: View, words: dict[str, str] | None = None) -> dict[str, Any]:
     """The widget's value for a photo, as plain data. words: translations of `WORDS`, by key."""
-    value = asdict(photo)
-    value["versions"] = {
-        "left": value.pop("left"),
-        "right": value.pop("right"),
-        "choices": [{"key": key, "label": label} for key, label in value.pop("choices")],
-    }
-    return value | empty(words)
+    return asdict(photo) | empty(words)
 
 
 def empty(words: dict[str, str] | None = None) -> dict[str, Any]:

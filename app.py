@@ -39,8 +39,7 @@ from enhance.web.batches.store import BatchStore
 from enhance.web.language import text
 from enhance.web.log import start_log
 from enhance.web.page.actions import MODEL_QUEUE
-from enhance.web.page.page import CSS, Page
-from enhance.web.page.theme import THEME
+from enhance.web.page.page import CSS, THEME, Page
 from enhance.web.server.middleware import Guard
 from enhance.web.server.page_scripts import MIDDLEWARE
 from enhance.web.server.routes import routes

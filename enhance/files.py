@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path, PurePosixPath
 
@@ -72,6 +73,18 @@ def create(target: Path, partial: Path) -> None:
         partial.rename(target)
     else:
         partial.unlink()
+
+
+def linked(path: Path, target: Path) -> Path:
+    """Make `target` a hard link to the file, or a copy where links are not supported.
+
+    Returns `path` itself when neither works: reading it will say why.
+    """
+    for make in (target.hardlink_to, lambda source: shutil.copyfile(source, target)):
+        with suppress(OSError):
+            make(path)
+            return target
+    return path
 
 
 def numbered(name: str) -> Iterator[str]:

@@ -127,7 +127,15 @@ class Enhancer:
             notes=(
                 *photo.notes,
                 *choices,
-                *notes_on(options, repaired, toned, colorized, len(faces), len(patches)),
+                *notes_on(
+                    options,
+                    repaired,
+                    toned,
+                    colorized,
+                    len(faces),
+                    len(patches),
+                    marked=photo.marks is not None,
+                ),
             ),
             background_precision=upscaled.precision,
             working_size=upscaled.working_size,

@@ -127,6 +127,8 @@ def test_marks_of_a_person_are_filled_in_and_nothing_is_looked_for(models: Resid
     changed = (done.canvas != scratched).any(2)
     assert changed[truth].mean() > 0.9
     assert not changed[~truth].any()
+    none = enhancer(replace(photo, marks=np.zeros_like(truth)), OLD, lambda: None)
+    assert none.report.notes == ("Nothing was repaired, because all marks were removed.",)
     off = enhancer(photo, replace(OLD, repair="off"), lambda: None)
     assert np.array_equal(off.canvas, scratched)
     assert off.marks is None

@@ -137,6 +137,7 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
         iptc=read_iptc(image, data),
         dpi=read_dpi(image),
         lossless=is_lossless_webp(data),
+        turned=orientation != 1,
     )
     reader: Reader
     deep = _deep_pixels(image, data, notes) if is_deep(image, data) else None

@@ -29,8 +29,8 @@ from enhance.errors import NoRoom, OptionsError
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.records import Source
-from enhance.web.batches.batch_files import BatchFiles
 from enhance.web.batches.disk import own_folder
+from enhance.web.batches.entries import BatchFiles
 from enhance.web.batches.room import Kept, Room, superfluous
 from enhance.web.batches.store import BatchStore
 from enhance.web.server.routes import routes

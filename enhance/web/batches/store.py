@@ -12,18 +12,18 @@ import threading
 import time
 import uuid
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from enhance.engines.base import Engine
 from enhance.errors import NoRoom, TooManyPhotos
 from enhance.estimates import Estimator
+from enhance.files import linked
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.records import Source
-from enhance.web.batches.batch import Batch, WantsDraft
+from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk import (
     delete,
     delete_old,
@@ -88,12 +88,13 @@ class BatchStore:
         *,
         client: str = "",
         viewed: bool = False,
-        wants_draft: WantsDraft | None = None,
+        drafts: bool = False,
     ) -> Batch:
         """Start a batch for a browser session; work begins when its records are consumed.
 
         request: id of the HTTP request, for the log. client: whose share of the disk the batch
-        takes from. Raises TooManyPhotos or NoRoom if the limits or the disk do not allow the batch.
+        takes from. drafts: show a quick preview of slow photos first. Raises TooManyPhotos or
+        NoRoom if the limits or the disk do not allow the batch.
         """
         if len(sources) > self.limits.max_photos:
             raise TooManyPhotos(
@@ -127,7 +128,7 @@ class BatchStore:
             client=client,
             take=partial(self._take, client),
             viewed=viewed,
-            wants_draft=wants_draft,
+            drafts=drafts,
         )
         batch.begin(entries, options)
         with self._lock:
@@ -261,17 +262,5 @@ class BatchStore:
 
     def _entry(self, source: Source, folder: Path, number: int) -> Entry:
         # The upload may be deleted before the photo's turn; this link lives as long as the batch.
-        path = _link(source.path, folder / f"source_{number}{source.path.suffix}")
+        path = linked(source.path, folder / f"source_{number}{source.path.suffix}")
         return Entry(Source(path, source.name, number=number), known_size(path), path)
-
-
-def _link(path: Path, target: Path) -> Path:
-    """Make `target` a hard link to the file, or a copy where links are not supported.
-
-    Returns `path` itself when neither works: reading it will say why.
-    """
-    for make in (target.hardlink_to, lambda source: shutil.copyfile(source, target)):
-        with suppress(OSError):
-            make(path)
-            return target
-    return path

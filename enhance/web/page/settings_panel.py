@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 _PROGRESS = gr.Progress()
 _TO_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
-_SLOW = 8  # seconds; a photo that takes longer gets a quick preview first
 _SESSIONS = 1000  # whose changes are counted
 _READERS = 2  # photos whose headers are read at once; more would block the rest of the page
 
@@ -65,10 +64,6 @@ class SettingsPanel:
         )
         self.remembered = browser_state("settings", None)
         self.address = gr.Textbox(visible=False)  # the query of the page's address
-
-    def wants_draft(self, size: tuple[int, int], options: Options) -> bool:
-        """Whether a photo takes so long that a quick preview should be shown first."""
-        return (self._estimator.seconds([size], options) or 0) > _SLOW
 
     def connect(self, page: gr.Blocks, files: gr.File, estimate: gr.Markdown) -> None:
         """Wire the handlers. estimate: where the cost of enhancing `files` is shown."""

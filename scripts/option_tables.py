@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from enhance.weights.files import ModelFile
-
 from enhance.models.catalogue import MODELS
+from enhance.models.files import ModelFile
 from enhance.option_spec import OptionSpec
 from enhance.options import OPTIONS
 from enhance.web.language import Language, translated

@@ -11,7 +11,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 .PHONY: run test check texts bench soak fuzz space lock clean
 
 run: $(VENV)/app
-	$(PY) app.py
+	@echo "Starting the page …"
+	@$(PY) app.py
 
 # Without the reordering, by which files with few tests come last, however long those take.
 test: check
@@ -65,13 +66,15 @@ clean:
 
 $(PY):
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.10 or newer." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --upgrade pip
+	@echo "Making an environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade pip
 
 $(VENV)/app: requirements.txt scripts/install.py $(PY)
-	$(PY) scripts/install.py
-	touch $@
+	@$(PY) scripts/install.py
+	@touch $@
 
 $(VENV)/dev: requirements-dev.txt requirements-ray.txt $(VENV)/app
-	$(PIP) install -r requirements-dev.txt
-	touch $@
+	@echo "Installing what tests and checks need …"
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@

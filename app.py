@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import getpass
 import logging
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +15,11 @@ from pathlib import Path
 
 # Before gradio is imported: no request leaves this machine unless the user asks for a download.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# Else it makes a table of its last 10,000 events after each event.
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
+# A folder of its own: other apps' files are in Gradio's.
+_USER = os.getuid() if os.name == "posix" else getpass.getuser()
+os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / f"enhance-{_USER}"))
 # And uvicorn must not trust any X-Forwarded-For: Guard handles it, and knows if there is a proxy.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
@@ -25,17 +32,19 @@ from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
 from enhance.i18n import say
 from enhance.limits import Limits, whole_number
+from enhance.models.download import fetch
 from enhance.options import Options, Setup
 from enhance.web.api import Api
-from enhance.web.batches.store import KEEP_SECONDS, BatchStore
+from enhance.web.batches.store import BatchStore
 from enhance.web.language import text
 from enhance.web.log import start_log
-from enhance.web.page.page import CSS, Page
-from enhance.web.page.theme import THEME
+from enhance.web.page.actions import MODEL_QUEUE
+from enhance.web.page.page import CSS, THEME, Page
 from enhance.web.server.middleware import Guard
 from enhance.web.server.page_scripts import MIDDLEWARE
 from enhance.web.server.routes import routes
-from enhance.weights.download import fetch
+from enhance.web.server.shared_queue import SharedQueue
+from enhance.web.server.uploads import UploadShares
 
 log = logging.getLogger("enhance")
 
@@ -85,19 +94,26 @@ def behind_proxy(environment: Mapping[str, str] = os.environ) -> bool:
     return environment.get("ENHANCE_TRUSTED_PROXY", on_space) == "1"
 
 
+def framed_by(environment: Mapping[str, str] = os.environ) -> str:
+    """Whose pages may show this one in a frame, as in a Content-Security-Policy; a Space is shown
+    by Hugging Face."""
+    on_space = environment.get("SPACE_ID")
+    return "'self' https://huggingface.co https://*.hf.space" if on_space else "'self'"
+
+
 def build_page(batches: BatchStore, may_download: bool) -> gr.Blocks:
     """The page and the API, which share the batches. may_download: see `may_download`."""
 
     def leave(request: gr.Request) -> None:
         batches.leave(str(request.session_hash))
 
-    with gr.Blocks(title=text("Photo enhancer"), delete_cache=(3600, KEEP_SECONDS)) as page:
+    with gr.Blocks(title=text("Photo enhancer")) as page:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
         Api(batches, Page(page, batches, samples, may_download).settings)
         page.unload(leave)
-    # The page refuses a batch with an explanation long before this; the limit is for the API too.
-    most = 2 * batches.limits.max_waiting
-    return page.queue(default_concurrency_limit=1, max_size=most, api_open=False)
+    page.queue(api_open=False)
+    page._queue = SharedQueue(page, batches.limits.max_waiting, begun=MODEL_QUEUE)
+    return page
 
 
 def share_memory_between_threads() -> None:
@@ -119,9 +135,9 @@ def main() -> None:
         allowed, auth = Limits.from_environment(), accounts()
         port = whole_number("GRADIO_SERVER_PORT", 7860, most=65535)
         engine = open_engine(Setup(), allowed)
+        batches = BatchStore(engine, Path(get_upload_folder()), allowed)
     except OptionsError as error:
         raise SystemExit(str(error)) from error
-    batches = BatchStore(engine, Path(get_upload_folder()), allowed)
 
     def load() -> None:
         try:
@@ -141,12 +157,8 @@ def main() -> None:
             batches.estimator.loading_ended()
 
     page = build_page(batches, may_download())
-    guard = Middleware(
-        Guard,
-        limits=allowed,
-        full=lambda: batches.full,
-        behind_proxy=behind_proxy(),
-    )
+    guard = Middleware(Guard, limits=allowed, behind_proxy=behind_proxy(), framed_by=framed_by())
+    shares = Middleware(UploadShares, batches)
     page.launch(
         server_name=os.environ.get("GRADIO_SERVER_NAME", LISTEN_ADDRESS),
         server_port=port,
@@ -162,7 +174,7 @@ def main() -> None:
         ssr_mode=False,
         pwa=True,  # installable
         favicon_path=ASSETS / "icon.png",
-        app_kwargs={"routes": routes(batches), "middleware": [guard, *MIDDLEWARE]},
+        app_kwargs={"routes": routes(batches), "middleware": [guard, shares, *MIDDLEWARE]},
     )
     samples = {Path(file).parent for block in page.blocks.values() for file in block.keep_in_cache}
     batches.sweep_every(SWEEP_SECONDS, samples)
@@ -171,11 +183,9 @@ def main() -> None:
     log.info("closing")
     closing = threading.Thread(target=engine.close, daemon=True)
     closing.start()  # the photo in progress stops before its next tile
-    # Gradio would delete the uploads only once the last client has gone, which may take too long.
-    uploads = {Path(file).parent for file in page.upload_file_set} - samples
     page.close(verbose=False)
     closing.join(CLOSE_SECONDS)
-    batches.close(uploads)
+    batches.close()
     logging.shutdown()
     os._exit(0)  # do not wait for a tile, which can take long on a slow machine
 

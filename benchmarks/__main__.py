@@ -11,20 +11,13 @@ import argparse
 from pathlib import Path
 
 from benchmarks import (
-    archive,
     fairness,
     folders,
-    fronts,
-    gpu,
     growth,
     overhead,
-    paint,
-    peers,
     quality,
     reference,
-    repair,
-    replicas,
-    simulation,
+    scaling,
     streaming,
 )
 
@@ -33,17 +26,10 @@ ALL = (
     fairness,
     overhead,
     growth,
-    paint,
     folders,
-    replicas,
-    fronts,
-    simulation,
+    scaling,
     reference,
-    peers,
     quality,
-    repair,
-    archive,
-    gpu,
 )
 
 
@@ -63,7 +49,7 @@ def main() -> None:
         if wanted.into:
             stem = str(wanted.into / name)
             argv += ["--json", f"{stem}.json", "--plot", f"{stem}.png"]
-            argv += ["--sheet", f"{stem}_sheet.jpg"] if benchmark in (quality, repair) else []
+            argv += ["--sheet", f"{stem}_sheet.jpg"] if benchmark is quality else []
         benchmark.main(argv)
 
 

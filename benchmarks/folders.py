@@ -1,13 +1,16 @@
-"""Ten thousand photos through the folder command, which is killed three times on its way.
+"""What the folder command does with many photos, and with large ones.
 
     python -m benchmarks.folders [--json FILE] [--plot FILE] [--quick]
 
-The photos are tiny, without restorer and enlarged by lanczos: what is left is the machinery. Every
-run is ended by SIGKILL, at a moment drawn from a seed, and the same command is started again; the
-last one ends by itself. Then every photo must have one line in the manifest and the right result.
-Memory is the most that a run held beyond what it held after its first photos. The second table is
-the bookkeeping alone, for up to a million photos: their listing, and the manifest of a finished
-run.
+First ten thousand tiny photos, without restorer and enlarged by lanczos: what is left is the
+machinery. Every run is ended by SIGKILL, at a moment drawn from a seed, and the same command is
+started again; the last one ends by itself. Then every photo must have one line in the manifest and
+the right result. Memory is the most that a run held beyond what it held after its first photos.
+
+Then a family's archive, drawn from a seed: 0.3 to 24 megapixels, mostly JPEG, some PNG, WebP and
+TIFF, no to twelve faces, one photo broken. The command keeps the size of the photos
+(`--upscale 1`) and cleans the whole picture. The last table adds up the stages of all reports;
+decoding, encoding and saving run beside the model.
 """
 
 from __future__ import annotations
@@ -19,30 +22,30 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter
 from contextlib import suppress
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from benchmarks.memory import forget_peak, in_use, peak
-from benchmarks.photos import astronaut
+from benchmarks.photos import Damage, Rgb, astronaut, degrade, group
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.jobs.manifest import NAME
-from enhance.jobs.manifest_lines import Job, Ledger, line
-from enhance.jobs.sources import Entry, Listing
 
-PHOTOS = 10_000
-QUICK = 300
+PHOTOS, QUICK = 10_000, 300
 KILLS = 3
-ENTRIES = (10_000, 100_000, 1_000_000)
-MEMORY_GOAL = 30  # MB that a million photos may add
 
 _FOLDER = 100  # photos
-_WARM = 0.02  # of the photos: then everything is loaded
+
+_ARCHIVE = 20  # photos
+_MEGAPIXELS = (0.3, 1, 2, 3, 5, 8, 12, 16, 24)
+_SHARES = (10, 15, 20, 15, 15, 10, 10, 3, 2)  # of a hundred photos
+_FACES = (0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 6, 12)
+_STATES = (Damage(0, 1, 2, 92), Damage(1, 1, 5, 80), Damage(1, 2, 4, 70))
+_FORMATS = ("JPEG",) * 16 + ("PNG", "WEBP", "TIFF", "TIFF")
 
 
 def make_tree(root: Path, photos: int) -> None:
@@ -128,45 +131,63 @@ def killed_and_resumed(photos: int) -> list[Row]:
     return rows
 
 
-def _keep(entries: int) -> tuple[float, float]:
-    """(seconds, megabytes added at the most) for listing and manifest. Runs in its own process."""
-
-    def names() -> Iterator[str]:
-        return (f"{n % 997:03}/holiday {n:07}.jpg" for n in range(entries))
-
-    def lines() -> Iterator[bytes]:
-        for name in names():
-            job = Job(f"/photos/{name}", 1, "1", "x2", "0" * 64)
-            yield line(job, file=f"{name[:-4]}_enhanced.jpg", bytes=1)
-
-    listing, ledger = Listing(), Ledger()
-    forget_peak()
-    resting, start = in_use(), time.perf_counter()
-    for name in names():
-        listing.add(Entry(f"/photos/{name}", name, 1, "1"))
-    ledger.read(lines())
-    found = sum(
-        ledger.find(Job(entry.source, entry.size, entry.version, "x2")) is not None
-        for entry in listing
-    )
-    assert found == len(listing) == entries
-    return time.perf_counter() - start, peak() - resting
+def drawn(dice: random.Random, megapixels: float) -> Rgb:
+    """People before a plain wall, in one of three states."""
+    height = round((megapixels * 1e6 * 0.75) ** 0.5)
+    width = round(megapixels * 1e6 / height)
+    faces = dice.choice(_FACES)
+    pixels = group(faces, width, height)
+    if not faces:
+        pixels = np.ascontiguousarray(group(1, width, height)[height // 2 :])
+    return degrade(pixels, dice.choice(_STATES), seed=dice.randrange(2**31))
 
 
-def bookkeeping(entries: int) -> Row:
-    """See `_keep`."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        seconds, added = pool.submit(_keep, entries).result()
-    return {"entries": entries, "s": round(seconds, 1), "added MB": round(added, 1)}
+def archive(count: int, sizes: tuple[float, ...]) -> list[Table]:
+    """Draw an archive of so many photos and enhance it. sizes: in megapixels."""
+    dice = random.Random(7)
+    megapixels = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        source, out = Path(folder) / "archive", Path(folder) / "out"
+        source.mkdir()
+        (source / "broken.jpg").write_bytes(dice.randbytes(5000))
+        for number in range(count - 1):
+            (size,) = dice.choices(sizes, _SHARES[: len(sizes)])
+            pixels, kind = drawn(dice, size), dice.choice(_FORMATS)
+            Image.fromarray(pixels).save(source / f"scan {number:04}.{kind.lower()}", kind)
+            megapixels += pixels.shape[0] * pixels.shape[1] / 1e6
+        command = [sys.executable, "-m", "enhance", "run", str(source), "-o", str(out)]
+        start = time.perf_counter()
+        printed = subprocess.run(
+            [*command, "--upscale", "1", "--json"], stdout=subprocess.PIPE, text=True
+        ).stdout
+        hours = (time.perf_counter() - start) / 3600
+    reports = [said for said in map(json.loads, printed.splitlines()) if "output_size" in said]
+    assert len(reports) == count - 1
+    spent: Counter[str] = Counter()
+    for said in reports:
+        spent.update(said["seconds"])
+    whole: Row = {
+        "photos": count,
+        "broken": 1,
+        "megapixels": round(megapixels),
+        "minutes": round(60 * hours, 1),
+        "photos an hour": round(count / hours),
+        "megapixels a minute": round(megapixels / hours / 60, 1),
+    }
+    stages = [
+        {"stage": stage, "s": round(seconds, 1), "of the whole": f"{seconds / hours / 3600:.0%}"}
+        for stage, seconds in spent.most_common()
+    ]
+    return [
+        Table("A family's archive", [whole]),
+        Table("Where the time went", stages, "stage", ("s",)),
+    ]
 
 
 def measure(quick: bool) -> list[Table]:
     runs = killed_and_resumed(QUICK if quick else PHOTOS)
-    entries = [bookkeeping(count) for count in (ENTRIES[:1] if quick else ENTRIES)]
-    return [
-        Table("Killed and resumed", runs),
-        Table("Bookkeeping", entries, "entries", ("added MB",), {"added MB": MEMORY_GOAL}),
-    ]
+    count, sizes = (3, (0.02,)) if quick else (_ARCHIVE, _MEGAPIXELS)
+    return [Table("Killed and resumed", runs), *archive(count, sizes)]
 
 
 def main(argv: list[str] | None = None) -> None:

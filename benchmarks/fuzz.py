@@ -41,8 +41,6 @@ from enhance.options import Options
 from enhance.photos import Decoder, decode
 from enhance.pipeline import Enhancer
 from enhance.protocols import (
-    Colouriser,
-    DamageDetector,
     Detector,
     Filler,
     Masker,
@@ -50,7 +48,9 @@ from enhance.protocols import (
     Upscaler,
 )
 from enhance.records import EngineInfo, Pixels, Result, Source
-from enhance.upscaling.upscalers import Lanczos
+from enhance.repair.colorize import Colorizer
+from enhance.repair.detect import DamageDetector
+from enhance.upscaling.upscalers import interpolated
 
 T = TypeVar("T")
 
@@ -311,7 +311,7 @@ class _Plain:
         return options, ()
 
     def upscaler(self, name: str) -> Upscaler:
-        return Lanczos()
+        return interpolated
 
     def detector(self, name: str) -> Detector:
         raise NotImplementedError
@@ -330,7 +330,7 @@ class _Plain:
         raise NotImplementedError
 
     @property
-    def colouriser(self) -> Colouriser:
+    def colorizer(self) -> Colorizer:
         raise NotImplementedError
 
 

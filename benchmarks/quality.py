@@ -2,7 +2,7 @@
 
     python -m benchmarks.quality [--json FILE] [--plot FILE] [--sheet FILE] [--quick]
 
-Each public-domain portrait is damaged (blur, ×4 down, scratches, noise, JPEG) at four strengths,
+Each public-domain portrait is damaged (blur, ×4 down, scratches, noise, JPEG) at two strengths,
 enlarged back by every method and compared with the original. NIQE: lower is better, needs no
 original. PSNR in dB and SSIM: higher is better, measured in the face's box. Landmarks: how far
 eyes, nose and corners of the mouth, as the detector sees them, are from where they are in the
@@ -22,19 +22,17 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
 from benchmarks.tables import Row, Table, arguments, show
+from benchmarks.upstream import prepare
 from enhance.build import ResidentModels
-from enhance.inventory import inventory
 from enhance.limits import Limits
+from enhance.models.inventory import inventory
 from enhance.options import Options, Setup
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Face, Photo
-from enhance.upstream import prepare
 
 UPSCALE = 4
 DAMAGES = {
-    "light": Damage(blur=0.6, down=UPSCALE, noise=2, jpeg=75, scratches=1),
     "medium": Damage(blur=1.5, down=UPSCALE, noise=6, jpeg=40, scratches=2),
-    "heavy": Damage(blur=3.0, down=UPSCALE, noise=10, jpeg=30, scratches=4),
     "severe": Damage(blur=5.0, down=UPSCALE, noise=15, jpeg=20, scratches=8),
 }
 SCORES = {"niqe": "NIQE ↓", "psnr": "PSNR ↑", "ssim": "SSIM ↑", "landmarks": "landmarks, px ↓"}
@@ -45,12 +43,11 @@ def methods(models: ResidentModels) -> dict[str, Method]:
     """By name: a function from the damaged photo to one four times as large."""
     enhancer = Enhancer(models, Limits(), EngineInfo(models.device, models.precision, 0.0))
 
-    def enhance(restorer: str, background: str, working_size: str = "auto") -> Method:
+    def enhance(restorer: str, background: str) -> Method:
         options = Options(
             upscale=UPSCALE,
             restorer=restorer,  # type: ignore[arg-type]
             background=background,  # type: ignore[arg-type]
-            working_size=working_size,  # type: ignore[arg-type]
         )
         return lambda rgb: enhancer(Photo("photo", rgb, "PNG"), options, lambda: None).pasted()
 
@@ -64,7 +61,6 @@ def methods(models: ResidentModels) -> dict[str, Method]:
         ),
         "lanczos": enhance("none", "lanczos"),
         **{name: enhance("none", name) for name in present("background") if name != "lanczos"},
-        "realesrgan, full size": enhance("none", "realesrgan", "full"),
         **{f"lanczos + {name}": enhance(name, "lanczos") for name in restorers},
         **{f"compact + {name}": enhance(name, "compact") for name in restorers},
         **{f"realesrgan + {name}": enhance(name, "realesrgan") for name in restorers},

@@ -30,19 +30,19 @@ from torch import nn
 from benchmarks.memory import forget_peak, in_use, peak
 from benchmarks.photos import Rgb, group, times
 from benchmarks.tables import Row, Table, arguments, show
+from benchmarks.upstream import prepare
 from enhance.build import ResidentModels, load_enhancer
-from enhance.catalogue import MODELS, weight_files
 from enhance.files import sha256
 from enhance.limits import Limits
+from enhance.models.catalogue import MODELS, weight_files
+from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
+from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Options, Setup, WorkingSize
 from enhance.protocols import Upscaler
 from enhance.records import Face, Photo
-from enhance.upstream import prepare
 from enhance.web.page.presets import PRESETS
-from enhance.weights.files import X4PLUS_BIN, X4PLUS_PARAM
-from enhance.weights.ncnn import load_convolutions, read_convolutions
 
 GFLOP_PER_FACE = 395
 

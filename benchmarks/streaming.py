@@ -4,8 +4,7 @@
 
 The real server in its own process, the real Python client, one photo per request. Times are given
 as multiples of one photo's service time: what a photo takes when nobody else is there, measured
-before and after each row, in the same run. Beside them, what the system that inspired this one
-reported of itself: there requests that are sent together also finish together, late.
+before and after each row, in the same run.
 """
 
 from __future__ import annotations
@@ -21,9 +20,6 @@ from gradio_client import Client
 
 from benchmarks.serving import alone, connect, files, portraits, serving
 from benchmarks.tables import Row, Table, arguments, show
-
-THERE = {1: 4.91, 2: 9.85, 3: 11.57, 4: 18.19, 5: 18.20}  # seconds to the first result
-THERE_SERVICE = 24.6 / 5  # five photos took 24.4 to 24.8 s at every concurrency
 
 
 def together(clients: list[Client], photos: list[Path]) -> list[float]:
@@ -92,11 +88,7 @@ def measure(quick: bool) -> list[Table]:
             "total ÷ service": _ratio(totals, service),
         }
 
-    single: list[Row] = [
-        {"concurrency": c, **row(c)}
-        | {"first ÷ service, reported there": round(THERE[c] / THERE_SERVICE, 2)}
-        for c in range(1, most + 1)
-    ]
+    single: list[Row] = [{"concurrency": c, **row(c)} for c in range(1, most + 1)]
     batch = row(0)
     collected = {"first picture, s": batch["total, s"], "÷ service": batch["total ÷ service"]}
     streamed = {"first picture, s": batch["first, s"], "÷ service": batch["first ÷ service"]}
@@ -105,7 +97,7 @@ def measure(quick: bool) -> list[Table]:
             f"{count} photos, one per request",
             single,
             "concurrency",
-            ("first ÷ service", "total ÷ service", "first ÷ service, reported there"),
+            ("first ÷ service", "total ÷ service"),
             {"first ÷ service": 1.2, "total ÷ service": 1.05 * count},
         ),
         Table(

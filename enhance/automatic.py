@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from enhance.catalogue import models, weight_files
-from enhance.errors import WeightsMissing
 from enhance.i18n import say
-from enhance.model_spec import Kind, ModelSpec
+from enhance.models.catalogue import Kind, ModelSpec, models, weight_files
+from enhance.models.files import WeightFile
+from enhance.models.inventory import is_present
 from enhance.options import Options
-from enhance.weights.files import ModelFile, WeightFile
-from enhance.weights.verified import locate
 
 
 def required_weights(options: Options) -> dict[str, WeightFile]:
@@ -21,32 +19,6 @@ def required_weights(options: Options) -> dict[str, WeightFile]:
     """
     restorer = models("restorer")[0].name if options.restorer == "auto" else options.restorer
     return weight_files([restorer, options.background, options.detector, options.masker])
-
-
-def is_present(model: ModelSpec, explicit: Path | None = None) -> bool:
-    """Whether the model can be used now. explicit: see `Setup.weights`."""
-    return not isinstance(model.weights, WeightFile) or locate(model.weights, explicit) is not None
-
-
-def weights_path(model: ModelSpec, explicit: Path | None) -> Path:
-    """The path of a model's weight file, verified if it comes from a download.
-
-    Never downloads; raises WeightsMissing, which says how to get the file.
-    """
-    if isinstance(model.weights, ModelFile):
-        return model.weights.path
-    assert isinstance(model.weights, WeightFile)
-    path = locate(model.weights, explicit)
-    if path is None:
-        raise WeightsMissing(
-            say(
-                "The weights of {name} ({megabytes:.0f} MB) are not on this machine. "
-                "Whoever runs it can download them with: python -m enhance fetch {name}",
-                name=model.name,
-                megabytes=model.weights.size / 1e6,
-            )
-        )
-    return path
 
 
 def resolve(

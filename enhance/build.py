@@ -15,15 +15,20 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from enhance.automatic import resolve, weights_path
-from enhance.catalogue import models as rows
+from enhance.automatic import resolve
 from enhance.errors import OptionsError, WeightsInvalid
 from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
-from enhance.faces.mask import FeatherMasker, ParseNetMasker
+from enhance.faces.mask import ParseNetMasker, feathered
 from enhance.faces.restore import FaceNet, RealESRGANFaces
 from enhance.i18n import say
 from enhance.limits import Limits
-from enhance.model_spec import Kind, ModelSpec
+from enhance.models.catalogue import Kind, ModelSpec
+from enhance.models.catalogue import models as rows
+from enhance.models.checkpoints import load_checkpoint
+from enhance.models.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, ModelFile, PackagedFile
+from enhance.models.foreign import read_model, read_state
+from enhance.models.inventory import weights_path
+from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.damage import DamageNet
 from enhance.networks.described import Described, First, Masking, device_for, rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
@@ -35,20 +40,14 @@ from enhance.photos.colour import SRGB
 from enhance.pipeline import Enhancer
 from enhance.protocols import Detector, Filler, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo
-from enhance.repair.colourise import Colouriser
+from enhance.repair.colorize import Colorizer
 from enhance.repair.detect import DamageDetector
-from enhance.repair.fill import fill
-from enhance.repair.inpaint import Inpainter
-from enhance.upscaling.tiles import largest_tile
-from enhance.upscaling.upscalers import Lanczos, TiledNet, seconds_per_pixel
+from enhance.repair.fill import Inpainter, fill
+from enhance.upscaling.upscalers import TiledNet, interpolated, seconds_per_pixel
 from enhance.upstream import prepare
-from enhance.weights.checkpoints import load_checkpoint
-from enhance.weights.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, ModelFile, PackagedFile
-from enhance.weights.foreign import read_model, read_state
-from enhance.weights.ncnn import load_convolutions, read_convolutions
 
 if TYPE_CHECKING:
-    from enhance.weights.foreign import Descriptor
+    from enhance.models.foreign import Descriptor
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +57,9 @@ _RRDB_OVERLAP = 64
 # windows of attention lie as they would in the whole photo.
 _FOREIGN_OVERLAP = 64
 _FOREIGN_MULTIPLE = 16
+# In larger tiles, the layers of a shallow network no longer fit a CPU cache, and widths that are no
+# multiple of 16 take up to twice as long. Of deeper ones, the tiles would overlap too much.
+_SHALLOW, _SHALLOW_TILE = 18, 192  # the network's reach and the side of the tile, in pixels
 
 T = TypeVar("T")
 
@@ -78,7 +80,6 @@ class ResidentModels:
         log.info("models run on %s in %s", self.device, self.precision)
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
-        """See `protocols.Models.resolve`."""
         return resolve(options, self.device, self._setup.weights)
 
     def detector(self, name: str) -> Detector:
@@ -97,7 +98,7 @@ class ResidentModels:
         return self._resident(_FILLERS, "fill", name)
 
     @property
-    def colouriser(self) -> Colouriser:
+    def colorizer(self) -> Colorizer:
         """The first of the models folder. Raises OptionsError if there is none."""
         found = next((row.name for row in rows("colorize")), "")
         return self._resident({"spandrel": _ddcolor}, "colorize", found)
@@ -166,26 +167,25 @@ class ResidentModels:
 def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
     with models.state(model) as state:
         net = GFPGAN.from_state(state)
-    return FaceNet(model.name, ResidentNet(net, models.runs_on))
+    return FaceNet(ResidentNet(net, models.runs_on))
 
 
 def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
     """RestoreFormer and similar networks, which are built around a codebook."""
     net = First(models.described(model).model)
     # In half precision, distances to the codebook tie, and the wrong codes are chosen.
-    return FaceNet(model.name, ResidentNet(net, models.in_fp32))
+    return FaceNet(ResidentNet(net, models.in_fp32))
 
 
 def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
     if isinstance(model.weights, PackagedFile):
-        return TiledNet(model.name, models.x4plus, scale=4, overlap=_RRDB_OVERLAP, adapts=True)
+        return TiledNet(models.x4plus, scale=4, overlap=_RRDB_OVERLAP, adapts=True)
     found = models.described(model)
     net = rrdbnet_of(found)
     if net is None:
         return _tiled(models, model, found)
     resident = ResidentNet(net, models.runs_on)
     return TiledNet(
-        model.name,
         resident,
         scale=net.scale,
         overlap=_RRDB_OVERLAP,
@@ -201,7 +201,6 @@ def _spandrel(models: ResidentModels, model: ModelSpec) -> Upscaler:
 def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upscaler:
     """spandrel's network over tiles."""
     return TiledNet(
-        model.name,
         ResidentNet(Described(found), device_for(found, models.runs_on)),
         scale=found.scale,
         overlap=_FOREIGN_OVERLAP,
@@ -212,21 +211,21 @@ def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upsca
 
 def _srvgg(models: ResidentModels, model: ModelSpec) -> Upscaler:
     with models.state(model) as state:
-        return srvgg_upscaler(model.name, state, models.runs_on)
+        return srvgg_upscaler(state, models.runs_on)
 
 
-def srvgg_upscaler(name: str, state: Mapping[str, Tensor], device: Device) -> Upscaler:
+def srvgg_upscaler(state: Mapping[str, Tensor], device: Device) -> Upscaler:
     """A compact network over tiles. state: as `training.distil` saves it, or Real-ESRGAN.
 
     Raises as `SRVGGNetCompact.from_state` does.
     """
     net = SRVGGNetCompact.from_state(state)
+    shallow = device.type == "cpu" and net.reach <= _SHALLOW
     return TiledNet(
-        name,
         ResidentNet(net, device),
         scale=net.scale,
         overlap=net.reach,
-        largest_tile=largest_tile(device.type, net.reach),
+        largest_tile=_SHALLOW_TILE if shallow else None,
     )
 
 
@@ -234,8 +233,8 @@ def _lama(models: ResidentModels, model: ModelSpec) -> Filler:
     return Inpainter(ResidentNet(Masking(models.described(model)), models.in_fp32))
 
 
-def _ddcolor(models: ResidentModels, model: ModelSpec) -> Colouriser:
-    return Colouriser(ResidentNet(models.described(model).model, models.in_fp32))
+def _ddcolor(models: ResidentModels, model: ModelSpec) -> Colorizer:
+    return Colorizer(ResidentNet(models.described(model).model, models.in_fp32))
 
 
 def _retinaface_resnet50(models: ResidentModels, model: ModelSpec) -> Detector:
@@ -267,7 +266,7 @@ _RESTORERS: dict[str, Loader[Restorer]] = {
     "rrdbnet": lambda models, _: RealESRGANFaces(models.x4plus),
 }
 _UPSCALERS: dict[str, Loader[Upscaler]] = {
-    "interpolation": lambda *_: Lanczos(),
+    "interpolation": lambda *_: interpolated,
     "rrdbnet": _rrdbnet,
     "srvgg": _srvgg,
     "spandrel": _spandrel,
@@ -281,7 +280,7 @@ _DETECTORS: dict[str, Loader[Detector]] = {
     "retinaface-resnet50": _retinaface_resnet50,
 }
 _MASKERS: dict[str, Loader[Masker]] = {
-    "feather": lambda *_: FeatherMasker(),
+    "feather": lambda *_: feathered,
     "parsenet": _parsenet,
 }
 

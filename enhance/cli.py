@@ -9,7 +9,7 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -19,24 +19,23 @@ from tqdm import tqdm
 
 from enhance.arguments import options_of, photos_parser, run_parser
 from enhance.automatic import required_weights
-from enhance.catalogue import MODELS, weight_files
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
-from enhance.inventory import inventory
 from enhance.jobs import pool
-from enhance.jobs.console import Show
+from enhance.jobs.console import Show, left_out
 from enhance.jobs.locations import find_folder, open_photos, open_results
 from enhance.jobs.object_store import Store
 from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, named
 from enhance.limits import Limits
-from enhance.model_spec import ModelSpec
+from enhance.models.catalogue import MODELS, ModelSpec, weight_files
+from enhance.models.download import fetch
+from enhance.models.files import WeightFile
+from enhance.models.folder import models_folder, refused
+from enhance.models.inventory import inventory
 from enhance.names import shardable
 from enhance.options import Options, Setup
-from enhance.weights.download import fetch
-from enhance.weights.files import WeightFile
-from enhance.weights.folder import models_folder, refused
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         parser.error(f"the photos cannot be listed: {error}.")
     if not photos.listing.found:
-        parser.error("no photos were found.")
+        parser.error(f"no photos were found.{left_out(photos.listing.left_out)}")
     if wanted.download and not _download(required_weights(options)):
         return 1
     try:
@@ -76,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         reason = error.strerror or error
         parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
+    # `run` has left out the folder of the results, but there may be links to what is in it.
+    photos.listing.leave_out("earlier result", results.made, links_only="source" in wanted)
     key = _key(options, wanted)
     try:
         engine = _engine(wanted, limits)
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if stopped_by:
         print("Stopped. Run the same command again to do the rest.", file=sys.stderr)
         return 128 + stopped_by
-    return 1 if counts.failed or photos.listing.unreadable else 0
+    return 1 if counts.failed or photos.listing.missed else 0
 
 
 def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Photos, Path | Store]:
@@ -105,10 +106,6 @@ def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Ph
     sentence."""
     out = find_folder(wanted.out)
     if "photos" in wanted:
-        if wanted.name != Options().name and _among_photos(out, map(Path, wanted.photos)):
-            raise ValueError(
-                "with --name, --out must not be a folder of the photos: a result might replace one."
-            )
         return named(wanted.photos), out
     if wanted.shard.count > 1 and not shardable(wanted.name):
         raise ValueError(
@@ -118,17 +115,6 @@ def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Ph
     source = find_folder(wanted.source)
     with show.bar(" photos", doing="listing") as bar:
         return open_photos(source, out, wanted.shard, bar.update, limits), out
-
-
-def _among_photos(out: Path | Store, photos: Iterable[Path]) -> bool:
-    """Whether results in `out` may lie beside one of the photos, or within one of the folders."""
-    if not isinstance(out, Path):
-        return False
-    there = out.resolve()
-    return any(
-        there.is_relative_to(path.resolve()) if path.is_dir() else there == path.resolve().parent
-        for path in photos
-    )
 
 
 def _engine(wanted: argparse.Namespace, limits: Limits) -> Engine:

@@ -12,7 +12,6 @@ EnhanceError
 ├── ModelFailed         a model produced infinities or NaNs
 ├── NotSaved            a result could not be written
 ├── LayersDamaged       the layers stored for a photo cannot be used
-├── Busy                too many people are waiting already
 ├── TooManyPhotos       a batch has more photos than the limits allow
 ├── NoRoom              uploads and results fill the disk space that the limits allow
 ├── TookTooLong         a photo kept the model busy longer than the limits allow
@@ -93,10 +92,6 @@ class NotSaved(EnhanceError):
 
 class LayersDamaged(EnhanceError):
     """The layers stored for a photo are damaged or belong to another photo."""
-
-
-class Busy(EnhanceError):
-    """Too many people are waiting already; the message says what to do."""
 
 
 class TooManyPhotos(EnhanceError):

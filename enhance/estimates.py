@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from math import prod
 
 from enhance.automatic import resolve
-from enhance.catalogue import MODELS
 from enhance.i18n import Sentence, say
+from enhance.models.catalogue import MODELS
 from enhance.options import Options
 from enhance.records import EngineInfo, Report
 

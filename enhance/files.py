@@ -1,16 +1,41 @@
-"""Writes files atomically, under unique names."""
+"""Writes files atomically, under names that are unique and lead to no other folder."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path, PurePosixPath
 
+from pathvalidate import is_valid_filename
+
 _BLOCK = 1 << 20  # bytes that are read at once
+# A part that is empty, "." or "..", as in absolute paths; a control character.
+_UNSAFE = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f-\x9f]")
+_FOR_WINDOWS = os.name == "nt"
+
+
+class UnsafeName(OSError):
+    """A name that must not be joined to a folder; the message says so."""
+
+
+def safe(name: str) -> str:
+    """The same name, a relative path with slashes that may come from anywhere: an object's key, a
+    line of a manifest. Every such name is checked here before it is joined to a folder.
+
+    Raises UnsafeName if it could lead out of the folder, or has a part that no file should have.
+    """
+    if _UNSAFE.search(name) or (
+        _FOR_WINDOWS
+        and not all(is_valid_filename(part, platform="windows") for part in name.split("/"))
+    ):
+        raise UnsafeName(f"{name!r} is not a usable name for a file in a folder")
+    return name
 
 
 @contextmanager
@@ -31,6 +56,37 @@ def write_bytes(target: Path, data: bytes) -> Path:
     return target
 
 
+def real(path: Path) -> Path:
+    """Where the path leads. Unlike `Path.resolve` it raises no error about links in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def create(target: Path, partial: Path) -> None:
+    """Rename `partial` to `target`. Raises FileExistsError if anything is there, even a link."""
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            raise FileExistsError(f"{target} is there already") from None
+        partial.rename(target)
+    else:
+        partial.unlink()
+
+
+def linked(path: Path, target: Path) -> Path:
+    """Make `target` a hard link to the file, or a copy where links are not supported.
+
+    Returns `path` itself when neither works: reading it will say why.
+    """
+    for make in (target.hardlink_to, lambda source: shutil.copyfile(source, target)):
+        with suppress(OSError):
+            make(path)
+            return target
+    return path
+
+
 def numbered(name: str) -> Iterator[str]:
     """The file's name or relative path, then the same with _2, _3, … before its extension."""
     yield name
@@ -46,10 +102,3 @@ def sha256(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def remove_partial(folder: Path) -> None:
-    """Remove what killed writers left in a folder; call it only while nobody writes there."""
-    for partial in folder.glob(".*.part"):
-        if re.fullmatch(r"\.[0-9a-f]{32}\.part", partial.name):
-            partial.unlink(missing_ok=True)

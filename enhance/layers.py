@@ -69,7 +69,7 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
         notes=report.notes + notes,
         seconds=report.seconds | {stage: round(spent, 4) for stage, spent in stages.items()},
     )
-    views = views_of(photo, result, canvas, extension) if viewed else None
+    views = views_of(photo, result, canvas, extension, report) if viewed else None
     return Assembled(data, extension, report, views)
 
 

@@ -9,16 +9,25 @@ from enhance.options import Options
 
 
 def notes_on(
-    options: Options, repaired: float, toned: float, colorized: float, faces: int, restored: int
+    options: Options,
+    repaired: float,
+    toned: float,
+    colorized: float,
+    faces: int,
+    restored: int,
+    *,
+    marked: bool,
 ) -> Iterator[Sentence]:
     """What a user should know about a photo that was enhanced with these options.
 
     repaired, toned, colorized: see `Report`. faces: how many were selected; restored: how many of
-    them were.
+    them were. marked: a person said what to repair, so nothing was looked for.
     """
     if options.repair == "auto":
         if repaired:
             yield say("Damage repaired on {share:.2%} of the photo.", share=repaired)
+        elif marked:
+            yield say("Nothing was repaired, because all marks were removed.")
         else:
             yield say("No damage found.")
     if options.tone == "auto" and options.tone_strength > 0 and not toned:
@@ -30,6 +39,15 @@ def notes_on(
     elif restored < faces and options.weight > 0:
         left = faces - restored
         yield (_sharp if options.only_restore_blurred else _distorted)(left, faces)
+
+
+def name_taken(name: str) -> Sentence:
+    """What a user should know about a result that got a number, because `name` was not free."""
+    return say(
+        "The name {name} was taken: by another photo's result, or by a file that this program did "
+        "not make or that has been changed since.",
+        name=name,
+    )
 
 
 def _distorted(count: int, total: int) -> Sentence:

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from enhance.catalogue import option_values
 from enhance.errors import OptionsError
 from enhance.i18n import say
-from enhance.model_spec import Kind
+from enhance.models.catalogue import Kind, option_values
 
 Default = TypeVar("Default")
 

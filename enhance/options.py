@@ -12,9 +12,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from enhance.catalogue import models
 from enhance.errors import OptionsError
 from enhance.i18n import say, text
+from enhance.models.catalogue import models
 from enhance.names import USUAL_NAME, check_pattern
 from enhance.option_spec import OptionSpec, option
 

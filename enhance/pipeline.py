@@ -15,9 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from enhance.errors import PhotoTooLarge
-from enhance.faces.colours import match_colours
 from enhance.faces.geometry import CROP, Matrix, align, face_matrix
-from enhance.faces.paste import Patch, paste
+from enhance.faces.paste import Patch, match_colors, paste
 from enhance.faces.sharpness import is_sharp
 from enhance.i18n import say
 from enhance.limits import Limits
@@ -26,8 +25,8 @@ from enhance.options import FaceChoice, Options
 from enhance.photos.colour import ColourSpace, colour_space, srgb_view, with_colours
 from enhance.protocols import Models
 from enhance.records import EngineInfo, Face, Mask, Photo, Pixels, Report, StopCheck
-from enhance.repair.damage_mask import damage_mask, spare_faces
-from enhance.repair.tone import judge, tone
+from enhance.repair.marks import damage_mask, spare_faces
+from enhance.repair.tone import Fading, judge, tone
 from enhance.upscaling.interpolation import clean_edges, transparency
 
 # What finds the faces in which little is repaired, and its threshold.
@@ -79,6 +78,7 @@ class Enhancer:
         options, choices = self._models.resolve(options)
         space = colour_space(photo.icc, photo.grey)
         marks: Mask | None = None
+        fading: Fading | None = None
         repaired = toned = colorized = 0.0
         if options.repair == "auto":
             with clock("repair"):
@@ -91,11 +91,11 @@ class Enhancer:
                 fading = judge(photo.rgb, space)
                 toned = fading.amount * options.tone_strength
                 photo = replace(photo, rgb=tone(photo.rgb, fading, options.tone_strength, space))
-        if options.colorize and judge(photo.rgb, space).grey:
+        if options.colorize and (fading or judge(photo.rgb, space)).grey:
             with clock("colorize"):
                 photo, space = with_colours(photo, space)
-                colorized, colouriser = options.colorize, self._models.colouriser
-                photo = replace(photo, rgb=colouriser(photo.rgb, colorized, stop_check, space))
+                colorized, colorizer = options.colorize, self._models.colorizer
+                photo = replace(photo, rgb=colorizer(photo.rgb, colorized, stop_check, space))
         faces: list[Face] = []
         patches: dict[int, Patch] = {}
         if options.restorer != "none":
@@ -127,9 +127,17 @@ class Enhancer:
             notes=(
                 *photo.notes,
                 *choices,
-                *notes_on(options, repaired, toned, colorized, len(faces), len(patches)),
+                *notes_on(
+                    options,
+                    repaired,
+                    toned,
+                    colorized,
+                    len(faces),
+                    len(patches),
+                    marked=photo.marks is not None,
+                ),
             ),
-            background_precision=upscaler.precision,
+            background_precision=upscaled.precision,
             working_size=upscaled.working_size,
             repaired=round(repaired, 6),
             fill=options.fill if repaired else None,
@@ -210,7 +218,7 @@ class Enhancer:
         restored = self._models.restorer(options.restorer)(seen, stop_check, photo.draft)
         if options.face_colors == "photo":
             pairs = zip(restored, seen, strict=True)
-            restored = np.stack([match_colours(crop, original) for crop, original in pairs])
+            restored = np.stack([match_colors(crop, original) for crop, original in pairs])
         masks = self._models.masker(options.masker)(restored)
         restored = space.from_srgb(restored)
         if (beyond := space.beyond(crops)) is not None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from enhance.options import Options
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.records import Face, FloatArray, Mask, Pixels, StopCheck, Upscaled
 
+if TYPE_CHECKING:
+    from enhance.repair.colorize import Colorizer
+    from enhance.repair.detect import DamageDetector
+
 
 class Detector(Protocol):
     """RGB photo → faces with landmarks, largest first. threshold: lowest score, 0..1."""
-
-    name: str
 
     def __call__(self, rgb: Pixels, threshold: float) -> list[Face]: ...
 
@@ -23,8 +25,6 @@ class Restorer(Protocol):
     quick: prefer speed to quality, where there is a choice.
     """
 
-    name: str
-
     def __call__(
         self, crops: FloatArray, stop_check: StopCheck, quick: bool = False
     ) -> FloatArray: ...
@@ -33,8 +33,6 @@ class Restorer(Protocol):
 class Masker(Protocol):
     """Restored crops → masks (n, 512, 512) float32 in 0..1."""
 
-    name: str
-
     def __call__(self, restored: FloatArray) -> FloatArray: ...
 
 
@@ -42,11 +40,8 @@ class Upscaler(Protocol):
     """RGB photo → the photo resized to `size` (width, height); same dtype and colour space.
 
     Width and height are scaled alike, except for rounding. Of the options only `tile` and
-    `working_size` matter. precision: of its network; None if it has none.
+    `working_size` matter.
     """
-
-    name: str
-    precision: str | None
 
     def __call__(
         self,
@@ -58,28 +53,11 @@ class Upscaler(Protocol):
     ) -> Upscaled: ...
 
 
-class DamageDetector(Protocol):
-    """RGB photo → (h, w) uint8: how likely each pixel is damaged, 255 being certain."""
-
-    def __call__(self, rgb: Pixels, stop_check: StopCheck, space: ColourSpace = SRGB) -> Pixels: ...
-
-
 class Filler(Protocol):
     """RGB photo and marks (h, w) → a copy with what is marked filled in, and all else unchanged."""
 
     def __call__(
         self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColourSpace = SRGB
-    ) -> Pixels: ...
-
-
-class Colouriser(Protocol):
-    """RGB photo → the same photo with other colours but the same lightness.
-
-    strength: of the colours, 0..1; 0 makes the photo grey.
-    """
-
-    def __call__(
-        self, rgb: Pixels, strength: float, stop_check: StopCheck, space: ColourSpace = SRGB
     ) -> Pixels: ...
 
 
@@ -101,4 +79,4 @@ class Models(Protocol):
     @property
     def damage_detector(self) -> DamageDetector: ...
     @property
-    def colouriser(self) -> Colouriser: ...
+    def colorizer(self) -> Colorizer: ...

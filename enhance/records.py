@@ -66,6 +66,7 @@ class Photo:
     icc: the colour profile; None means sRGB.
     exif, xmp, iptc: blocks of metadata as bytes (orientation already reset), or None.
     lossless: the file is a lossless WebP, and so will be the output.
+    turned: the file stores its pixels turned or mirrored, and says so.
     notes: sentences about what decoding had to change.
     draft: the photo was shrunk, to be enhanced quickly rather than well.
     marks: which pixels to repair, (height, width), where a person has said so.
@@ -82,6 +83,7 @@ class Photo:
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
     lossless: bool = False
+    turned: bool = False
     notes: tuple[str, ...] = ()
     draft: bool = False
     marks: Mask | None = None
@@ -94,10 +96,14 @@ class Photo:
 
 @dataclass(frozen=True)
 class Upscaled:
-    """A resized photo, (h, w, 3) of the photo's dtype. working_size: see `Report`."""
+    """A resized photo, (h, w, 3) of the photo's dtype.
+
+    working_size: see `Report`. precision: of the network; None if there was none.
+    """
 
     rgb: Pixels
     working_size: float = 1.0
+    precision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,11 +175,13 @@ class Views:
     """JPEG pictures with which a page shows a result.
 
     thumbnail: longer side at most 480 pixels.
+    detail: a part of the result at 100 %, the same for all results of a photo.
     shown, before: the result and the photo, longer side at most 4096 pixels; None if browsers can
         show the file itself.
     """
 
     thumbnail: bytes
+    detail: bytes
     shown: bytes | None
     before: bytes | None
 

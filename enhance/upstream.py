@@ -1,7 +1,6 @@
-"""Makes the upstream packages importable with current versions of torch and torchvision.
+"""Makes torchvision importable, and with it the packages that import it.
 
-`prepare()` must run before the first import of gfpgan, basicsr or facexlib. Each repair does
-nothing where it is not needed.
+`prepare()` must run before the first import of facexlib or spandrel.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import sys
-import types
 
 import torch
 
@@ -18,17 +16,13 @@ _libraries: list[torch.library.Library] = []
 
 
 def prepare() -> None:
-    """Apply both repairs. May be called any number of times."""
-    _declare_torchvision_operators()
-    _restore_functional_tensor()
-
-
-def _declare_torchvision_operators() -> None:
     """Make torchvision importable beside a torch that it was not compiled for.
 
     Such a torchvision cannot load its extension and fails with "operator torchvision::nms does not
     exist", because it registers shape functions for operators that were never declared. Declaring
     them is enough, as nothing here calls either of them.
+
+    Does nothing where that is not needed; may be called any number of times.
     """
     if "torchvision" in sys.modules or _extension_loads():
         return
@@ -55,17 +49,3 @@ def _extension_loads() -> bool:
         except OSError:
             return False
     return False
-
-
-def _restore_functional_tensor() -> None:
-    """Provide `torchvision.transforms.functional_tensor`, removed in torchvision 0.17 and still
-    imported by basicsr 1.4.2."""
-    name = "torchvision.transforms.functional_tensor"
-    if name in sys.modules or importlib.util.find_spec("torchvision") is None:
-        return
-    from torchvision.transforms import functional
-
-    if importlib.util.find_spec(name) is None:
-        module = types.ModuleType(name)
-        module.rgb_to_grayscale = functional.rgb_to_grayscale  # type: ignore[attr-defined]
-        sys.modules[name] = module

@@ -11,25 +11,26 @@ from PIL import Image
 from enhance.limits import Limits
 from enhance.photos import browser_shows, decode
 from enhance.photos.deep import to_8_bit
-from enhance.records import Photo, Pixels, Source, Views
+from enhance.records import Photo, Pixels, Report, Source, Views
 from enhance.upscaling.interpolation import resized
 
 _THUMBNAIL_SIDE = 480  # pixels, the longer side
-_SHARED_HEIGHT = 1600
+_DETAIL_SIDES = 128, 512  # pixels of the photo, at least and at most
 _SHOWN_SIDE = 4096
 _SHOWN_PIXELS = 40_000_000  # larger pictures are shown as a smaller copy
+_SHOWN_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+_TURNED_FORMATS = ("JPEG", "MPO")  # those that every browser turns as their EXIF block says
 
 
-def views_of(photo: Photo, result: Photo, canvas: Pixels, extension: str) -> Views:
+def views_of(photo: Photo, result: Photo, canvas: Pixels, extension: str, report: Report) -> Views:
     """The views of a photo's result. result: the photo with the result's profile and channels;
     canvas: the result's pixels; extension: that of its file."""
+    left, top, right, bottom = _detail(report)
     return Views(
         thumbnail=picture(canvas, result, side=_THUMBNAIL_SIDE),
         shown=None if _showable(f"_.{extension}", canvas) else picture(canvas, result),
-        # The pixels of a draft's photo are a small copy, not those of its file.
-        before=None
-        if _showable(photo.name, photo.rgb) and not photo.draft
-        else picture(photo.rgb, photo),
+        detail=picture(np.ascontiguousarray(canvas[top:bottom, left:right]), result),
+        before=None if _file_shows(photo) else picture(photo.rgb, photo),
     )
 
 
@@ -39,29 +40,21 @@ def preview(source: Source, limits: Limits) -> bytes:
     return picture(photo.rgb, photo, side=_THUMBNAIL_SIDE)
 
 
-def crop(source: Source, box: tuple[int, int, int, int], limits: Limits) -> bytes:
-    """A part (left, top, right, bottom) of a photo at 100 %. Raises what decoding raises."""
-    photo = decode(source, limits)
-    left, top, right, bottom = box
-    return picture(np.ascontiguousarray(photo.rgb[top:bottom, left:right]), photo)
-
-
-def side_by_side(before: Source, after: Source, limits: Limits) -> bytes:
-    """One picture of a photo and its result, equally high, for sharing. Raises what decoding
-    raises."""
-    photo, result = decode(before, limits), decode(after, limits)
-    height = min(result.rgb.shape[0], _SHARED_HEIGHT)
-    sides = [_as_high(rgb, height) for rgb in (photo.rgb, result.rgb)]
-    line = np.full((height, max(2, height // 200), 3), 255, np.uint8)
-    pair = np.hstack([sides[0], line, sides[1]])
-    return picture(pair, photo, side=max(pair.shape))
-
-
-def _as_high(rgb: Pixels, height: int) -> Pixels:
-    """As 8-bit pixels of this height."""
-    eight = to_8_bit(rgb) if rgb.dtype == np.uint16 else rgb
-    width = max(1, round(eight.shape[1] * height / eight.shape[0]))
-    return resized(eight, (width, height))
+def _detail(report: Report) -> tuple[int, int, int, int]:
+    """The square of the result to look at, its largest face or the middle: left, top, right,
+    bottom. It is the same part of the photo at every size of the result."""
+    (width, height), size = report.source_size, report.output_size
+    scale = size[0] / width
+    centre, face = (width / 2, height / 2), 0.0
+    if report.faces:
+        centre, face = report.faces[0].centre, report.faces[0].size
+    least, most = _DETAIL_SIDES
+    side = min(round(scale * min(max(least, 1.5 * face), most)), *size)
+    left, top = (
+        min(max(0, round(scale * at - side / 2)), length - side)
+        for at, length in zip(centre, size, strict=True)
+    )
+    return left, top, left + side, top + side
 
 
 def picture(
@@ -79,6 +72,13 @@ def picture(
     file = io.BytesIO()
     image.save(file, format, quality=quality, compress_level=1, icc_profile=photo.icc)
     return file.getvalue()
+
+
+def _file_shows(photo: Photo) -> bool:
+    """Whether all browsers show a photo's own file, upright. Its extension may lie."""
+    formats = _TURNED_FORMATS if photo.turned else _SHOWN_FORMATS
+    # The pixels of a draft's photo are a small copy, not those of its file.
+    return photo.format in formats and _showable(photo.name, photo.rgb) and not photo.draft
 
 
 def _showable(name: str, pixels: Pixels) -> bool:

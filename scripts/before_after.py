@@ -10,8 +10,7 @@ from enhance.build import load_enhancer
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.records import Photo, Pixels
-from scripts import DOCS
-from scripts.make_samples import SAMPLES
+from scripts import ASSETS, DOCS
 
 CUTS = {  # sample → left, top, edge of the square that is enhanced and shown
     "blurred_portrait": (60, 0, 400),
@@ -26,7 +25,8 @@ def main() -> None:
     enhancer = load_enhancer(Setup(), Limits())
     columns = []
     for name, (left, top, edge) in CUTS.items():
-        before = np.ascontiguousarray(SAMPLES[name][top : top + edge, left : left + edge])
+        with Image.open(ASSETS / "samples" / f"{name}.jpg") as sample:
+            before = np.asarray(sample.crop((left, top, left + edge, top + edge)))
         options = Options(upscale=2, background="compact")
         after = enhancer(Photo(name, before, "PNG"), options, lambda: None).pasted()
         pair = [_fit(before), _fit(after)]

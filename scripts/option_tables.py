@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from enhance.catalogue import MODELS
+from enhance.models.catalogue import MODELS
+from enhance.models.files import ModelFile
 from enhance.option_spec import OptionSpec
 from enhance.options import OPTIONS
 from enhance.web.language import Language, translated
-from enhance.weights.files import ModelFile
 
 _HEADS = {"en": ("option", "values", "default", "meaning"), "zh": ("选项", "取值", "默认", "含义")}
 _COLON = {"en": ": ", "zh": "："}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from benchmarks.photos import Rgb
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
 Save = Callable[..., Source]
+
+settings.register_profile("suite", derandomize=True, database=None)
+settings.register_profile("thorough", max_examples=1000, database=None)
+settings.load_profile("suite")
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     # Without an address Ray joins the cluster that it finds in this folder: another worker's.
@@ -65,14 +70,17 @@ def notes(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A Ray cluster whose head has one CPU. It and whatever runs on it end with the test."""
+    """A Ray cluster to which this process is connected, whose head has two CPUs. It and whatever
+    runs on it end with the module."""
     import ray
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    head = {"num_cpus": 2, "object_store_memory": 200_000_000}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
+        ray.init(cluster.address, log_to_driver=False)
         yield cluster
     finally:
         ray.shutdown()

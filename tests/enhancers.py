@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,13 +45,24 @@ class Telling(Enhancer):
         return super().__call__(photo, options, counted)
 
 
-def begun(notes: Path, name: str) -> list[Path]:
-    """The notes about a photo, once there are some."""
-    until = time.monotonic() + DEADLINE
-    while not (found := list(notes.glob(f"{name} *"))):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    return found
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that must happen."""
+    end = time.monotonic() + DEADLINE
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def begun(notes: Path, name: str, count: int = 1) -> list[Path]:
+    """The notes about a photo, once there are so many: of each replica that began with it."""
+    until(lambda: len(list(notes.glob(f"{name} *"))) >= count)
+    return list(notes.glob(f"{name} *"))
+
+
+def begun_in_order(notes: Path) -> list[str]:
+    """The names of the photos, in the order in which their enhancement began."""
+    found = [note.name.rsplit(" ", 2) for note in notes.iterdir()]
+    return [name for name, _, _ in sorted(found, key=lambda note: int(note[2]))]
 
 
 def pid(note: Path) -> int:

@@ -86,5 +86,17 @@ def libraries(source: Source) -> list[str]:
     return sorted({"torch", "gradio", "onnxruntime", "pytest"} & set(sys.modules))
 
 
+def environment(source: Source) -> dict[str, str]:
+    return dict(os.environ)
+
+
+def write(source: Source, path: Path) -> None:
+    """Write for ever, without taking up the disk."""
+    with path.open("wb") as file:
+        while True:
+            file.seek(100_000_000, os.SEEK_CUR)
+            file.write(b"x")
+
+
 def group(source: Source) -> int:
     return os.getsid(0)

@@ -11,15 +11,13 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.simulation import Batch, Engine, simulate
-
 Tables = dict[str, list[dict[str, Any]]]
 
 
 def measured(name: str, folder: Path, *more: str) -> list[list[dict[str, Any]]]:
     """The rows of its tables, in order; what it prints goes to a file beside them."""
     saved, drawn = folder / "tables.json", folder / "plot.png"
-    command = ["-m", f"benchmarks.{name}", "--quick", "--json", str(saved), "--plot", str(drawn)]
+    command = ["-m", name, "--quick", "--json", str(saved), "--plot", str(drawn)]
     with (folder / "printed").open("w") as printed:
         subprocess.run([sys.executable, *command, *more], stdout=printed, check=True)
     with Image.open(drawn) as plot:
@@ -31,33 +29,21 @@ def measured(name: str, folder: Path, *more: str) -> list[list[dict[str, Any]]]:
 
 
 def test_streaming(tmp_path: Path) -> None:
-    single, batch = measured("streaming", tmp_path)
+    single, batch = measured("benchmarks.streaming", tmp_path)
     assert [row["concurrency"] for row in single] == [1, 2]
     assert {row["success"] for row in single} == {"100%"}
     assert [row["way"] for row in batch] == ["streamed", "collected, then shown"]
     assert "| concurrency | first, s |" in (tmp_path / "printed").read_text("utf-8")
 
 
-def test_paint(tmp_path: Path) -> None:
-    painted, moved = measured("paint", tmp_path, "--against", ".")
-    assert [row["tree"] for row in painted] == ["this", "the other"]
-    assert all(row["first paint, ms"] > 0 for row in painted)
-    assert [row["width"] for row in moved] == [1400]
-
-
 def test_fairness(tmp_path: Path) -> None:
-    through_api, at_page = measured("fairness", tmp_path)
+    through_api, at_page = measured("benchmarks.fairness", tmp_path)
     for rows in (through_api, at_page):
         assert rows and all(row["beside the batch, s"] > 0 for row in rows)
 
 
-def test_fronts(tmp_path: Path) -> None:
-    (rows,) = measured("fronts", tmp_path)
-    assert rows and all(row["beside two batches, s"] > 0 for row in rows)
-
-
 def test_overhead(tmp_path: Path) -> None:
-    added, cold = measured("overhead", tmp_path)
+    added, cold = measured("benchmarks.overhead", tmp_path)
     ways = [row["way"].split(",")[0] for row in added]
     assert ways == ["HTTP", "Python client", "Python client", "page"]
     moments = [row["s"] for row in cold]
@@ -65,7 +51,7 @@ def test_overhead(tmp_path: Path) -> None:
 
 
 def test_growth(tmp_path: Path) -> None:
-    through_api, at_page, sizes, faces = measured("growth", tmp_path)
+    through_api, at_page, sizes, faces = measured("benchmarks.growth", tmp_path)
     for rows in (through_api, at_page):
         assert [row["photos"] for row in rows] == [2, 4]
         assert all(row["sent, kB a photo"] > 0.5 for row in rows), "the meter saw nothing"
@@ -73,59 +59,20 @@ def test_growth(tmp_path: Path) -> None:
     assert [row["faces"] for row in faces] == [0, 1]
 
 
-def test_replicas(tmp_path: Path) -> None:
-    (rows,) = measured("replicas", tmp_path)
-    assert [row["models"][0] for row in rows] == ["1", "2", "l"]
-    assert all(row["photos a minute"] > 0 for row in rows)
-
-
-def test_simulation(tmp_path: Path) -> None:
-    compared, fleet, _, growing, fronts = measured("simulation", tmp_path)
-    assert all(abs(row["measured"] - row["simulated"]) < 0.5 for row in compared)
-    one, two = fleet
-    assert one["1 photo, mean"] > two["1 photo, mean"], "two models shorten the line"
-    assert one["1 photo, mean"] < one["1 photo without turns, mean"]
-    grown = [row["models, 1..8"] for row in growing]
-    assert grown == sorted(grown) and 1 < grown[0] < 4 and grown[-1] <= 8
-    assert all(row["models, 8"] == 8 for row in growing)
-    assert all(row["1 photo, one pool"] < row["1 photo, models of their own"] for row in fronts)
-
-
-def test_two_models_serve_two_at_once() -> None:
-    batches = [Batch(0, 3), Batch(0, 1), Batch(1.5, 1)]
-    assert simulate(batches, Engine.fixed(2)) == 2
-    assert [batch.finished for batch in batches] == [[1, 1, 2], [2], [3]]
-
-
-def test_a_pool_of_models_grows_and_shrinks() -> None:
-    pool = Engine(1, 2, firsts_first=True, pause=0.5, patience=2, idle=3, start=1)
-    busy, late, idle = Batch(0, 20), Batch(1.5, 1), Batch(30, 1)
-    models = simulate([busy, late, idle], pool)
-    assert late.first == 1.5, "after the photo in progress"
-    assert 3 + 17 / 2 < busy.finished[-1] < 20
-    assert 1 < models < 2
+def test_scaling(tmp_path: Path) -> None:
+    throughput, fairness = measured("benchmarks.scaling", tmp_path)
+    assert [row["models"][0] for row in throughput] == ["1", "2", "l"]
+    assert all(row["photos a minute"] > 0 for row in throughput)
+    assert fairness and all(row["beside two batches, s"] > 0 for row in fairness)
 
 
 def test_reference(tmp_path: Path) -> None:
-    for rows in measured("reference", tmp_path):
+    for rows in measured("benchmarks.reference", tmp_path):
         assert rows and all((row.get("ratio") or row["s"]) > 0 for row in rows)
 
 
-def test_peers(tmp_path: Path) -> None:
-    (rows,) = measured("peers", tmp_path)
-    niqe = {row["program"]: row["NIQE ↓"] for row in rows}
-    assert niqe["here: realesrgan, full size"] < niqe["OpenCV, bicubic"]
-    assert niqe["realesrgan 0.3.0: RealESRGANer"] < niqe["OpenCV, bicubic"]
-
-
-def test_archive(tmp_path: Path) -> None:
-    (whole,), stages = measured("archive", tmp_path)
-    assert whole["photos"] == 6 and whole["photos an hour"] > 0
-    assert {"detect", "upscale"} <= {row["stage"] for row in stages}
-
-
 def test_gpu(tmp_path: Path) -> None:
-    parity, faces, backgrounds, memory, command = measured("gpu", tmp_path)
+    parity, faces, backgrounds, memory, command = measured("benchmarks.gpu", tmp_path)
     assert all(row["mean difference"] < 2 for row in parity)
     assert [row["faces at once"] for row in faces] == [1, 2]
     assert all(row["s per megapixel"] > 0 for row in backgrounds)
@@ -135,7 +82,7 @@ def test_gpu(tmp_path: Path) -> None:
 
 def test_quality(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.jpg"
-    (rows,) = measured("quality", tmp_path, "--sheet", str(sheet))
+    (rows,) = measured("benchmarks.quality", tmp_path, "--sheet", str(sheet))
     scores = {row["method"]: row for row in rows}
     for method in ("realesrgan + bundled", "compact"):
         assert scores[method]["NIQE ↓"] < scores["lanczos"]["NIQE ↓"]
@@ -145,7 +92,9 @@ def test_quality(tmp_path: Path) -> None:
 
 def test_repair(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.jpg"
-    drawn, clean, fading, speed = measured("repair", tmp_path, "--sheet", str(sheet))
+    drawn, clean, fading, speed = measured(
+        "training.evaluate_repair", tmp_path, "--sheet", str(sheet)
+    )
     assert [row["damage"] for row in drawn] == ["thin scratches", "light", "medium", "heavy"]
     assert all(row["PSNR repaired, dB"] > row["PSNR damaged, dB"] for row in drawn)
     assert len(clean) == 1
@@ -153,3 +102,10 @@ def test_repair(tmp_path: Path) -> None:
     assert [row["step"] for row in speed] == ["find", "fill", "tone"]
     with Image.open(sheet) as picture:
         assert picture.width > picture.height / 2
+
+
+def test_hostile(tmp_path: Path) -> None:
+    (rows,) = measured("benchmarks.hostile", tmp_path)
+    assert len(rows) == 7
+    assert all(row["requests"] > 0 and row["photos"] > 0 for row in rows)
+    assert {row["lost"] for row in rows} == {0}

@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from enhance import build
-from enhance.catalogue import MODELS, models, option_values, weight_files
-from enhance.model_spec import Kind, ModelSpec
+from enhance.models.catalogue import MODELS, Kind, ModelSpec, models, option_values, weight_files
+from enhance.models.files import WeightFile
 from enhance.options import Options
-from enhance.weights.files import WeightFile
 
 ROOT = Path(__file__).parents[1]
 FILES = weight_files()

@@ -19,9 +19,9 @@ import pytest
 from PIL import Image
 
 from benchmarks.photos import astronaut
-from enhance.catalogue import MODELS, weight_files
 from enhance.cli import main
 from enhance.jobs.manifest import LOCK, NAME
+from enhance.models.catalogue import MODELS, weight_files
 from tests.pictures import lanczos
 
 ROOT = Path(__file__).parents[1]
@@ -341,11 +341,9 @@ def test_fetch_downloads_verifies_and_says_where(
     assert "an incorrect file is never used" in capsys.readouterr().err
 
 
-def test_a_name_may_not_replace_a_photo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    photo = tmp_path / "a.jpg"
-    photo.write_bytes(b"mine")
-    for sent in (photo, tmp_path):
-        with pytest.raises(SystemExit):
-            main([str(sent), "-o", str(tmp_path), "--name", "{stem}"])
-        assert "--out must not be a folder of the photos" in capsys.readouterr().err
-    assert photo.read_bytes() == b"mine"
+def test_a_name_may_not_replace_a_photo(folder: Path) -> None:
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    for sent in (folder / "a.png", folder):
+        assert main([str(sent), "-o", str(folder), *PLAIN, "--name", "{stem}"]) == 0
+        assert before == {path: path.read_bytes() for path in before}
+    assert visible(folder) == ["a.png", "a_2.png", "b Ä.JPG", "b Ä.jpg", "inner", "notes.txt"]

@@ -110,6 +110,12 @@ def test_what_goes_there_and_back_is_the_same_to_16_bits(name: str) -> None:
         assert np.abs(there - inside).max() * 255 < 0.1
 
 
+@pytest.mark.parametrize("name", PROFILES)
+def test_sixteen_bits_stay_sixteen(name: str) -> None:
+    ramp = np.linspace(0.2, 1, 50_000, dtype=np.float32)[:, None].repeat(3, 1)
+    assert len(np.unique(colour_space(PROFILES[name]).to_srgb(ramp)[:, 1])) > 10_000
+
+
 def test_a_wider_space_holds_what_srgb_cannot() -> None:
     space = colour_space(PROFILES["Display P3"])
     green = np.array([[[0.0, 1.0, 0.0]]], np.float32)

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_upstream_imports_after_preparing_twice() -> None:
     code = """
-from enhance.upstream import prepare
+from benchmarks.upstream import prepare
 prepare()
 prepare()
 import basicsr, gfpgan, facexlib

@@ -34,9 +34,13 @@ DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
 @pytest.fixture(scope="module", params=["local", "ray"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     load = partial(load_enhancer, Setup(device="cpu"), Limits())
-    local = request.param == "local"
-    with closing(LocalEngine(load, Limits()) if local else RayEngine(load, Limits(), 2)) as one:
-        yield one
+    if request.param == "ray":
+        request.getfixturevalue("cluster")
+        engine: Engine = RayEngine(load, Limits(), replicas=(2, 2))
+    else:
+        engine = LocalEngine(load, Limits())
+    with closing(engine):
+        yield engine
 
 
 def sort(run: Iterator[Result | Failure]) -> list[Result | Failure]:

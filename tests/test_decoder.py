@@ -32,6 +32,7 @@ from tests.pictures import deep_png
 from tests.sabotage import (
     answer_with_code,
     crash,
+    environment,
     flood,
     group,
     handles,
@@ -40,6 +41,7 @@ from tests.sabotage import (
     leave,
     sleep,
     spin,
+    write,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -202,6 +204,22 @@ def test_a_worker_has_no_handles_and_no_heavy_libraries(photo: Source, decoder: 
     others = {target for target in open_there.values() if "/libffi.so" not in target}
     assert len(sockets) == 1 and others - set(sockets) == {"/dev/null"}
     assert decoder.run(group, photo, photo) != os.getsid(0), "Ctrl-C would reach it"
+
+
+def test_a_worker_knows_no_passwords(photo: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ENHANCE_AUTH", "RAY_AUTH_TOKEN", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "secret")
+    with closing(Decoder(1)) as fresh:
+        seen = fresh.run(environment, photo, photo)
+    assert "secret" not in seen.values()
+    assert seen["PATH"] == os.environ["PATH"]
+
+
+def test_a_worker_cannot_fill_the_disk(photo: Source, decoder: Decoder, tmp_path: Path) -> None:
+    endless = tmp_path / "endless"
+    with pytest.raises(UnreadablePhoto, match="crashes the decoder"):
+        decoder.run(write, photo, photo, endless)
+    assert endless.stat().st_size < 2e9
 
 
 def script(tmp_path: Path, code: str) -> subprocess.Popen[str]:

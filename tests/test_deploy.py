@@ -43,7 +43,7 @@ def test_the_compose_file_keeps_to_the_specification() -> None:
 
 
 def test_the_manifests_keep_to_the_schemas_of_kubernetes() -> None:
-    for kind in ("StatefulSet", "Service"):
+    for kind in ("StatefulSet", "Service", "NetworkPolicy"):
         kubernetes_validate.validate(manifests()[kind], KUBERNETES, strict=True)
     for template in pods():
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, **template}
@@ -64,3 +64,24 @@ def test_all_nodes_have_the_version_of_ray_that_is_required() -> None:
     required = re.search(r"^ray==(\S+)", (ROOT / "requirements-ray.txt").read_text(), re.MULTILINE)
     assert required
     assert manifests()["RayCluster"]["spec"]["rayVersion"] == required[1]
+
+
+def test_no_container_has_more_rights_than_it_needs() -> None:
+    front = manifests()["StatefulSet"]["spec"]["template"]
+    for template in (front, *pods()):
+        pod, labels = template["spec"], template["metadata"]["labels"]
+        assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["fsGroup"] == 1000
+        for container in pod["containers"]:
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        guarded = manifests()["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"]
+        assert guarded.items() <= labels.items()
+    for service in compose()["services"].values():
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_no_front_end_believes_a_proxy_that_is_not_there() -> None:
+    (front,) = manifests()["StatefulSet"]["spec"]["template"]["spec"]["containers"]
+    for environment in (compose()["services"]["front"]["environment"], front["env"]):
+        assert "ENHANCE_TRUSTED_PROXY" not in str(environment)

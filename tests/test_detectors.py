@@ -15,8 +15,8 @@ import retinaface  # type: ignore[import-untyped]
 from benchmarks.photos import Rgb, astronaut, group, hopper
 from enhance.errors import WeightsInvalid
 from enhance.faces.detect import RetinaFaceMobileNet
+from enhance.models.files import PackagedFile
 from enhance.records import Face
-from enhance.weights.files import PackagedFile
 
 THRESHOLD = 0.8
 

@@ -17,7 +17,7 @@ from huggingface_hub import metadata_load
 from enhance import cli
 from enhance.limits import Limits
 from enhance.options import OPTIONS
-from scripts import draw_architecture, fill_tables
+from scripts import fill_tables
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("assets/*.md")])
@@ -104,12 +104,6 @@ def test_commands_can_be_given(module: str, rest: str, capsys: pytest.CaptureFix
     else:
         known = read(Path(spec.origin)) + read(ROOT / "benchmarks" / "tables.py")
     assert set(OPTION.findall(rest)) <= set(OPTION.findall(known))
-
-
-def test_the_picture_of_the_house_is_that_of_the_code() -> None:
-    assert draw_architecture.PICTURE.read_text("utf-8") == draw_architecture.drawn(), (
-        "The modules have changed: python -m scripts.draw_architecture"
-    )
 
 
 @pytest.mark.parametrize("page", fill_tables.PAGES, ids=lambda page: page.name)

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.photos import Rgb, astronaut, hopper
 from enhance.faces import paste as paste_module
 from enhance.faces.geometry import CROP, TEMPLATE, align, face_matrix
-from enhance.faces.mask import FeatherMasker
+from enhance.faces.mask import feathered
 from enhance.faces.paste import Patch, paste
 from enhance.records import Face
 from tests.pictures import lanczos
@@ -28,7 +28,7 @@ PLACES = {
     "larger than the photo": ((250.0, 260.0), 700, 3),
 }
 WHOLE = np.ones((CROP, CROP), np.float32)
-SOFT = FeatherMasker()(np.empty((1, CROP, CROP, 3), np.float32))[0]
+SOFT = feathered(np.empty((1, CROP, CROP, 3), np.float32))[0]
 
 
 def place(name: str) -> Rgb:

@@ -19,10 +19,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from enhance.build import ResidentModels
-from enhance.catalogue import option_values
 from enhance.cli import main
 from enhance.errors import Cancelled
-from enhance.inventory import inventory
+from enhance.models.catalogue import option_values
+from enhance.models.folder import models_folder, refused
+from enhance.models.foreign import read_model
+from enhance.models.inventory import inventory
+from enhance.models.ncnn import read_convolutions
 from enhance.networks.described import rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.srvgg import SRVGGNetCompact
@@ -30,9 +33,6 @@ from enhance.options import Options, Setup
 from enhance.records import Pixels
 from enhance.upscaling.upscalers import TiledNet
 from enhance.upstream import prepare
-from enhance.weights.folder import models_folder, refused
-from enhance.weights.foreign import read_model
-from enhance.weights.ncnn import read_convolutions
 from tests.pictures import enlarged
 
 prepare()
@@ -219,7 +219,7 @@ def test_every_family_is_here_or_named() -> None:
 
 
 def read_registry() -> Any:
-    from enhance.weights.foreign import _architectures
+    from enhance.models.foreign import _architectures
 
     return _architectures()
 
@@ -489,7 +489,7 @@ def test_what_comes_and_goes_is_seen_at_once(dropped: Path, photo: Pixels) -> No
 def test_known_files_are_not_read_again(dropped: Path) -> None:
     drop(dropped, "own.pth", spandrel.Compact.Compact(num_feat=4, num_conv=1, upscale=2))
     script = (
-        "import sys; from enhance.catalogue import option_values;"
+        "import sys; from enhance.models.catalogue import option_values;"
         "assert 'own.pth' in option_values('background'); print('torch' in sys.modules)"
     )
     said = [

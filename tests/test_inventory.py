@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from enhance.catalogue import weight_files
 from enhance.cli import main
-from enhance.inventory import inventory
-from enhance.weights.files import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN
+from enhance.models.catalogue import weight_files
+from enhance.models.files import COMPACT, RETINAFACE_MOBILENET, X4PLUS_BIN
+from enhance.models.inventory import inventory
 
 
 def test_only_what_is_bundled_is_present_without_a_download(

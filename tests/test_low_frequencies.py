@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import Rgb, astronaut
-from enhance.faces.colours import match_colours
+from enhance.faces.paste import match_colors
 from enhance.upscaling.low_frequencies import keep_low_frequencies
 from tests.pictures import lanczos
 from tests.test_restorers import aligned, means
@@ -67,11 +67,11 @@ def test_photos_of_any_shape(shape: tuple[int, int]) -> None:
 def test_matching_colours_takes_over_tint_but_not_detail() -> None:
     face = aligned(astronaut())
     tinted = np.clip(face * (0.9, 1.0, 0.8) + (0.05, 0, 0.1), 0, 1).astype(np.float32)
-    matched = match_colours(tinted, face)
+    matched = match_colors(tinted, face)
     difference = np.abs(means(matched) - means(face))
     assert difference.mean() < 0.5
     assert difference.max() < 5  # where the crop ends in plain grey
     assert np.abs(matched - face).mean() < 0.4 * np.abs(tinted - face).mean()
     blurred = np.asarray(cv2.GaussianBlur(face, (0, 0), 4))
-    kept = cv2.Laplacian(match_colours(face, blurred), cv2.CV_32F).std()
+    kept = cv2.Laplacian(match_colors(face, blurred), cv2.CV_32F).std()
     assert kept > 0.95 * cv2.Laplacian(face, cv2.CV_32F).std()

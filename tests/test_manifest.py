@@ -14,7 +14,7 @@ import pytest
 
 from enhance.jobs.manifest import LOCK, NAME, Manifest
 from enhance.jobs.manifest_lines import Job
-from enhance.jobs.walk import Listed, stated
+from enhance.jobs.walk import stated
 from enhance.records import Failure, Report, Result
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +45,7 @@ def manifest(out: Path) -> Iterator[Manifest]:
 
 def job_of(path: Path, wanted: str) -> Job:
     """The job of a photo that lies in `path`."""
-    listed = stated(Listed(path.name, "file"), path)
+    listed = stated(path.name, path)
     return Job(str(path.absolute()), listed.size, listed.version, wanted)
 
 
@@ -118,7 +118,18 @@ def test_a_manifest_torn_anywhere_gives_what_its_whole_lines_say(
 
 @pytest.mark.parametrize(
     "nonsense",
-    [b"\0" * 40, b"5\n", b"[]\n", b'{"file": 3}\n', b'{"file": "a"}\n', b"\xff\n", b"\n", b"{"],
+    [
+        b"\0" * 40,
+        b"5\n",
+        b"[]\n",
+        b'{"file": 3}\n',
+        b'{"file": "a"}\n',
+        b'{"file": "a", "source": "a", "size": [], "version": {}, "wanted": 1, "bytes": []}\n',
+        b"[" * 100_000 + b"\n",
+        b"\xff\n",
+        b"\n",
+        b"{",
+    ],
 )
 def test_lines_that_say_nothing_harm_nothing(out: Path, photo: Path, nonsense: bytes) -> None:
     out.mkdir()
@@ -144,13 +155,27 @@ def test_results_of_photos_of_one_name_are_kept_apart(
     assert (out / "a_enhanced.png").read_bytes() == jobs[0].source.encode()
 
 
-def test_leftovers_of_killed_writers_are_removed_and_nothing_else(out: Path) -> None:
-    out.mkdir()
-    (out / f".{'0123456789abcdef' * 2}.part").write_bytes(b"half a pho")
-    (out / ".mine.part").write_bytes(b"")
-    (out / "film.part").write_bytes(b"")
-    Manifest(out).close()
-    assert {path.name for path in out.iterdir()} == {LOCK, NAME, ".mine.part", "film.part"}
+def test_what_a_killed_run_left_is_removed_and_nothing_else(
+    manifest: Manifest, out: Path, photo: Path
+) -> None:
+    code = """
+import os, signal, sys
+from pathlib import Path
+from enhance.jobs.manifest import Manifest
+from tests.test_manifest import job_of, result
+os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+Manifest(Path(sys.argv[1])).save(job_of(Path(sys.argv[2]), "x2"), result())
+"""
+    mine = {f".{'0123456789abcdef' * 2}.part", ".mine.part", "film.part", ".enhance-1-2.part"}
+    for name in mine:
+        (out / name).write_bytes(b"mine")
+    subprocess.run([sys.executable, "-c", code, out, photo], cwd=ROOT, check=False)
+    inside = {path.name for path in out.iterdir()}
+    (left,) = inside - mine - {LOCK, NAME}
+    assert left.endswith(".part") and (out / left).read_bytes() == b"pixels"
+    with closing(Manifest(out)) as again:
+        again.save(job_of(photo, "x2"), result())
+    assert {path.name for path in out.iterdir()} == {*mine, LOCK, NAME, "a_enhanced.png"}
 
 
 def test_four_processes_write_two_hundred_lines_into_one_manifest(

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from benchmarks.photos import hopper
-from benchmarks.repair import damaged
 from enhance.build import ResidentModels
 from enhance.engines.local import LocalEngine
 from enhance.errors import OptionsError
@@ -22,6 +21,7 @@ from enhance.records import EngineInfo, Photo, Result, Source
 from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
 from enhance.web.page.brush import strokes_of
 from tests.conftest import Save
+from training.evaluate_repair import damaged
 
 OLD = Options(repair="auto", restorer="none", background="lanczos", upscale=1)
 
@@ -127,6 +127,8 @@ def test_marks_of_a_person_are_filled_in_and_nothing_is_looked_for(models: Resid
     changed = (done.canvas != scratched).any(2)
     assert changed[truth].mean() > 0.9
     assert not changed[~truth].any()
+    none = enhancer(replace(photo, marks=np.zeros_like(truth)), OLD, lambda: None)
+    assert none.report.notes == ("Nothing was repaired, because all marks were removed.",)
     off = enhancer(photo, replace(OLD, repair="off"), lambda: None)
     assert np.array_equal(off.canvas, scratched)
     assert off.marks is None

@@ -7,9 +7,9 @@ import random
 import pytest
 import torch
 
+from benchmarks.upstream import prepare
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
-from enhance.upstream import prepare
 
 prepare()
 

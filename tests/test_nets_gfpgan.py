@@ -24,7 +24,7 @@ def _upstream(folder: Path, size: int, narrow: float, style: int) -> Any:
 
     Upstream starts with no noise and nearly no steering, so these get values like trained ones.
     """
-    from enhance.upstream import prepare
+    from benchmarks.upstream import prepare
 
     prepare()
     from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -24,11 +27,88 @@ def lines(name: str) -> list[str]:
     return [line for line in text.splitlines() if line]
 
 
+@pytest.fixture(scope="module")
+def needed(installed: Path) -> list[str]:
+    """What the installed package says that it needs, without extras."""
+    code = "import importlib.metadata as m; print(*m.requires('enhance'), sep='\\n')"
+    done = subprocess.run(
+        [installed / "python", "-c", code], capture_output=True, text=True, check=True
+    )
+    return [line for line in done.stdout.splitlines() if "extra ==" not in line]
+
+
 def test_the_versions_of_the_image_are_allowed() -> None:
     pins = (line.split("==") for line in lines("constraints.txt"))
     locked = {canonicalize_name(name): version for name, version in pins}
     for requirement in map(Requirement, lines("requirements.txt")):
         assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)])
+
+
+def test_the_package_needs_what_the_app_needs_but_for_upstreams_own_packages(
+    needed: list[str],
+) -> None:
+    app = set(map(Requirement, lines("requirements.txt")))
+    package = set(map(Requirement, needed))
+    assert package < app
+    assert {requirement.name for requirement in app - package} == {"gfpgan", "basicsr"}
+
+
+def test_the_package_needs_what_it_imports(needed: list[str]) -> None:
+    imported = set()
+    for path in (ROOT / "enhance").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module).split(".")[0])
+    packages = imported - sys.stdlib_module_names - {"enhance"}
+    declared = {canonicalize_name(Requirement(line).name) for line in needed}
+    homes = packages_distributions()
+    undeclared = {
+        package
+        for package in packages
+        if declared.isdisjoint(canonicalize_name(name) for name in homes[package])
+    }
+    of_gradio = {"anyio", "multipart", "python_multipart", "starlette"}
+    optional = {"ray", "spaces", "spandrel_extra_arches"}
+    assert undeclared - of_gradio == optional
+
+
+_NO_UPSTREAM = """
+import pkgutil, sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("basicsr", "gfpgan", "realesrgan"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+import enhance
+from enhance.upstream import prepare
+prepare()
+for module in pkgutil.walk_packages(enhance.__path__, "enhance."):
+    if not module.name.endswith("__main__"):
+        __import__(module.name)
+from facexlib.detection.retinaface import RetinaFace
+from facexlib.parsing.parsenet import ParseNet
+from enhance.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_the_package_works_without_upstreams_own_packages(tmp_path: Path) -> None:
+    photo = SAMPLES / "small_portrait.jpg"
+    done = subprocess.run(
+        [sys.executable, "-c", _NO_UPSTREAM, photo, "-o", tmp_path, "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[0])
+    assert report["ok"], report
+    assert len(report["restored"]) == 1
+    assert (tmp_path / "small_portrait_enhanced.jpg").is_file()
 
 
 def test_setup_scripts_that_look_among_their_locals_run_on_any_python() -> None:
@@ -50,8 +130,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packaging")
     tree = folder / "tree"
     shutil.copytree(ROOT / "enhance", tree / "enhance")
-    for name in ("pyproject.toml", "requirements.txt"):
-        shutil.copy(ROOT / name, tree)
+    shutil.copy(ROOT / "pyproject.toml", tree)
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     place = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
     site = Path(sysconfig.get_path("purelib", "venv", place))

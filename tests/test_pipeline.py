@@ -30,8 +30,6 @@ def go() -> None:
 class Fixed:
     """A detector that finds what it was given."""
 
-    name = "fixed"
-
     def __init__(self, faces: list[Face]) -> None:
         self._faces = faces
 
@@ -148,8 +146,7 @@ def test_a_draft_is_restored_quickly(models: ResidentModels) -> None:
                 asked.append(quick)
                 return crops
 
-            restore.name = name  # type: ignore[attr-defined]
-            return restore  # type: ignore[return-value]
+            return restore
 
     enhancer = Enhancer(Watched(Setup(device="cpu")), Limits(), EngineInfo("cpu", "fp32", 1e-4))
     enhancer(replace(photo(hopper()), draft=True), FACES, go)

@@ -1,171 +1,353 @@
-"""The pool on Ray: lost replicas and nodes, stopping, the plan."""
+"""The pool on Ray: nothing is lost, people go first, replicas come and go; the command `pool`."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import ray
 
 from benchmarks.photos import Damage, astronaut, degrade
 from enhance.build import load_enhancer
 from enhance.engines.choice import open_engine
 from enhance.engines.local import LocalEngine
 from enhance.engines.ray import RayEngine, differs
-from enhance.engines.replicas import Plan
-from enhance.errors import OptionsError
+from enhance.engines.ray_pool import bring_up, find, result, take_down
+from enhance.engines.ray_replica import Deployment, shares
+from enhance.errors import OptionsError, PoolGone, WeightsMissing
 from enhance.limits import Limits
+from enhance.models.files import PackagedFile
 from enhance.options import Options, Setup
 from enhance.pipeline import Enhancer
 from enhance.records import Failure, Result, Source
-from enhance.weights.files import PackagedFile
 from tests.conftest import Save
-from tests.enhancers import DEADLINE, QUICK, SETUP, Telling, begun, named, pid
+from tests.enhancers import (
+    DEADLINE,
+    QUICK,
+    SETUP,
+    Telling,
+    begun,
+    begun_in_order,
+    named,
+    pid,
+    until,
+)
 from tests.server import ROOT
+
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
 
 SLOW = Options(restorer="none", background="realesrgan", working_size="full", tile=64)
 
 
-def collect(engine: RayEngine, sources: list[Source], into: list[Result | Failure]) -> None:
-    into.extend(engine.run(sources, QUICK))
+@pytest.fixture
+def pool(cluster: Cluster) -> Iterator[Cluster]:
+    """A cluster whose pool, if there is one, ends with the test."""
+    yield cluster
+    with suppress(PoolGone):
+        take_down()
 
 
-def test_the_same_bytes_as_without_ray(save: Save) -> None:
+class Front:
+    """A batch that is sent to the pool by an engine of its own, which may bring it up."""
+
+    def __init__(
+        self, notes: Path, sources: Iterable[Source], replicas: int = 1, *, yields: bool = False
+    ) -> None:
+        load, limits = partial(Telling, notes), Limits()
+        self.engine = RayEngine(load, limits, replicas=(replicas, replicas), yields=yields)
+        self.records: list[Result | Failure] = []
+        self._thread = threading.Thread(target=self._work, args=(sources,), daemon=True)
+        self._thread.start()
+
+    def _work(self, sources: Iterable[Source]) -> None:
+        self.records.extend(self.engine.run(sources, QUICK))
+
+    def end(self) -> list[Result | Failure]:
+        """What came back."""
+        self._thread.join(DEADLINE)
+        assert not self._thread.is_alive()
+        self.engine.close()
+        return self.records
+
+    def results(self) -> list[str]:
+        """The names of what came back: all of them results."""
+        records = self.end()
+        assert all(isinstance(record, Result) for record in records), records
+        return [record.name for record in records]
+
+
+def status() -> tuple[list[str], int, int]:
+    """What each replica does; how many photos of people and of folder runs wait."""
+    _, replicas, photos = result(find().status.remote())
+    people, folders = map(int, re.findall(r"\d+", photos))
+    return replicas.removeprefix("replicas: ").split(", "), people, folders
+
+
+def waiting() -> tuple[int, int]:
+    """How many photos of people and of folder runs wait."""
+    return status()[1:]
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `enhance` as a user would, with a pool on Ray."""
+    return subprocess.run(
+        [sys.executable, "-m", "enhance", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"ENHANCE_ENGINE": "ray"} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_same_bytes_as_without_ray(pool: Cluster, save: Save) -> None:
     face = save("face.jpg", degrade(astronaut(), Damage(down=2)), quality=95)
     options = Options(restorer="bundled", background="lanczos")
     load = partial(load_enhancer, SETUP, Limits())
-    with closing(RayEngine(load, Limits(), 2)) as pool, closing(LocalEngine(load, Limits())) as one:
-        (here,) = one.run([face], options, viewed=True)
-        (there,) = pool.run([face], options, viewed=True)
-        assert pool.load().precision == one.load().precision
+    with closing(RayEngine(load, Limits())) as far, closing(LocalEngine(load, Limits())) as near:
+        assert far.info is None
+        (here,) = near.run([face], options, viewed=True)
+        (there,) = far.run([face], options, viewed=True)
+        assert far.info and far.load().precision == near.load().precision
     assert isinstance(here, Result) and isinstance(there, Result)
     assert here.layers
     assert replace(here, report=there.report) == there
     assert replace(here.report, seconds=there.report.seconds) == there.report
 
 
-def test_a_photo_whose_replica_is_killed_is_done_by_another(save: Save, notes: Path) -> None:
-    records: list[Result | Failure] = []
-    with closing(RayEngine(partial(Telling, notes), Limits(), 2)) as engine:
-        sources = named(save, "slow", *map(str, range(10)))
-        work = threading.Thread(target=collect, args=(engine, sources, records))
-        work.start()
-        (first,) = begun(notes, "slow")
-        os.kill(pid(first), 9)
-        first.unlink()
-        (second,) = begun(notes, "slow")
-        assert pid(second) != pid(first)
-        second.unlink()
-        work.join(DEADLINE)
-        records.extend(engine.run(named(save, "later"), QUICK))
-    assert all(isinstance(record, Result) for record in records), records
-    names = Counter(record.name for record in records)
-    assert names == Counter(["slow", *map(str, range(10)), "later"])
-
-
-def test_a_photo_that_ends_every_replica_is_given_up(save: Save, notes: Path) -> None:
-    names = ["0", "1", "deadly", "2", "3", "4", "5"]
-    with closing(RayEngine(partial(Telling, notes), Limits(), 2)) as engine:
-        records = {record.name: record for record in engine.run(named(save, *names), QUICK)}
+def test_a_lost_replica_costs_no_photo_but_one_that_ends_all(
+    pool: Cluster, save: Save, notes: Path
+) -> None:
+    names = ["slow", "deadly", *map(str, range(8))]
+    front = Front(notes, named(save, *names), 2)
+    (first,) = begun(notes, "slow")
+    os.kill(pid(first), 9)
+    first.unlink()
+    (second,) = begun(notes, "slow")
+    assert pid(second) != pid(first)
+    second.unlink()
+    records = {record.name: record for record in front.end()}
+    assert len(records) == len(front.records) == len(names)
     assert len(begun(notes, "deadly")) == 3
     lost = records.pop("deadly")
     assert isinstance(lost, Failure)
     assert lost.kind == "ReplicaLost"
     assert "“deadly”" in lost.reason
-    assert all(isinstance(record, Result) for record in records.values())
-    assert len(records) == 6
+    assert all(isinstance(record, Result) for record in records.values()), records
 
 
-def test_a_stop_reaches_the_replica(save: Save, notes: Path) -> None:
+def test_two_fronts_lose_nothing_with_a_node(pool: Cluster, save: Save, notes: Path) -> None:
+    front = Front(notes, named(save, *(f"slow-{number}" for number in range(6))), 3)
+    other = Front(notes, named(save, *map(str, range(20))))
+    assert other.engine.replicas == 3, "the pool's, which was there already"
+    for number in (0, 1):
+        begun(notes, f"slow-{number}")
+    doomed = pool.add_node(num_cpus=1, object_store_memory=100_000_000)
+    (there,) = begun(notes, "slow-2")
+    pool.remove_node(doomed)
+    until(lambda: waiting()[0] > 0)
+    free = threading.Event()
+
+    def go_on() -> None:
+        while not free.wait(0.05):
+            for note in notes.glob("slow-*"):
+                note.unlink(missing_ok=True)
+
+    letting_go = threading.Thread(target=go_on)
+    letting_go.start()
+    try:
+        assert Counter(front.results()) == Counter(f"slow-{number}" for number in range(6))
+        assert Counter(other.results()) == Counter(map(str, range(20)))
+    finally:
+        free.set()
+        letting_go.join()
+    assert there.name not in {note.name for note in begun(notes, "slow-2")}, "it was begun again"
+
+
+def test_people_go_first_and_a_single_photo_before_batches(
+    pool: Cluster, save: Save, notes: Path
+) -> None:
+    folder = Front(notes, named(save, "slow", *["folder"] * 5), yields=True)
+    (held,) = begun(notes, "slow")
+    batches = []
+    for number in (1, 2):
+        batch = [f"slow batch {number}", *[f"batch {number}"] * 5]
+        batches.append(Front(notes, named(save, *batch)))
+        until(lambda number=number: waiting() == (2 * number, 1))  # type: ignore[misc]
+    for number in (1, 2):
+        held.unlink()
+        (held,) = begun(notes, f"slow batch {number}")
+    single = Front(notes, named(save, "single"))
+    until(lambda: waiting()[0] == 4)
+    held.unlink()
+    assert [len(front.results()) for front in (folder, *batches, single)] == [6, 6, 6, 1]
+    order = begun_in_order(notes)
+    assert order[:4] == ["slow", "slow batch 1", "slow batch 2", "single"]
+    assert order[4:14] == ["batch 1", "batch 2"] * 5, "they take turns"
+    assert order[14:] == ["folder"] * 5
+
+
+def test_a_stop_reaches_the_replica_and_the_queue(pool: Cluster, save: Save, notes: Path) -> None:
     large = save("large.png", np.tile(astronaut(), (2, 2, 1)))  # 400 tiles
-    with closing(RayEngine(partial(Telling, notes), Limits(), 1)) as engine:
+    with closing(RayEngine(partial(Telling, notes), Limits(), replicas=(1, 1))) as engine:
         run = engine.run([large, large], SLOW)
         records: list[Result | Failure] = []
         work = threading.Thread(target=lambda: records.extend(run))
         work.start()
         (note,) = begun(notes, "large.png")
+        until(lambda: waiting() == (1, 0))
         run.close()
         work.join(DEADLINE)
         assert records == [] and not work.is_alive()
+        until(lambda: waiting() == (0, 0))
         assert len(list(engine.run(named(save, "next"), QUICK))) == 1  # by the same replica
         assert note.stat().st_size < 200, "it was stopped between two tiles"
         assert begun(notes, "large.png") == [note]
 
 
-def test_missing_weights_fail_every_photo_with_the_sentence(save: Save) -> None:
-    with closing(RayEngine(_without_weights, Limits(), 1)) as engine:
-        with pytest.raises(Exception, match="pip install no-such-package-here"):
-            engine.load()
-        records = list(engine.run(named(save, "a", "b"), QUICK))
-        assert engine.info is None
+def test_the_pool_grows_and_shrinks(pool: Cluster, save: Save, notes: Path) -> None:
+    load = partial(Telling, notes)
+    deployment = Deployment(load, Limits(), SETUP, least=1, most=2, cpus=1, gpus=0, idle_seconds=2)
+    result(bring_up(deployment).load.remote())
+    assert status()[0] == ["free"]
+    front = Front(notes, named(save, "slow-0", "slow-1", *map(str, range(8))))
+    at_work = [*begun(notes, "slow-0"), *begun(notes, "slow-1")]
+    assert status()[0] == ["at work", "at work"]
+    for note in at_work:
+        note.unlink()
+    assert len(front.results()) == 10
+    assert front.engine.running == 2
+    until(lambda: status()[0] == ["free"])
+    assert Front(notes, named(save, "later")).results() == ["later"]
+
+
+def test_the_pool_itself_may_be_restarted(pool: Cluster, save: Save, notes: Path) -> None:
+    names = ["slow", *map(str, range(10))]
+    front = Front(notes, named(save, *names))
+    begun(notes, "slow")
+    ray.kill(find(), no_restart=False)
+    for note in begun(notes, "slow", 2):  # begun anew
+        note.unlink()
+    assert Counter(front.results()) == Counter(names)
+
+
+def test_missing_weights_fail_every_photo_until_they_are_there(
+    pool: Cluster, save: Save, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    engine = RayEngine(partial(_once_there_are_weights, there), Limits(), replicas=(1, 1))
+    with pytest.raises(WeightsMissing, match="pip install no-such-package-here"):
+        engine.load()
+    records = list(engine.run(named(save, "a", "b"), QUICK))
+    assert len(records) == 2
     for record in records:
         assert isinstance(record, Failure)
         assert record.kind == "WeightsMissing"
         assert f"“{record.name}”" in record.reason
-    assert len(records) == 2
+    assert engine.info is None
+    there.touch()
+    (record,) = engine.run(named(save, "a"), QUICK)
+    assert isinstance(record, Result)
+    assert engine.info and engine.load() == engine.info
 
 
-def test_models_that_load_at_the_second_attempt_are_known(save: Save, tmp_path: Path) -> None:
-    load = partial(_at_the_second_attempt, tmp_path / "tried")
-    with closing(RayEngine(load, Limits(), 1)) as engine:
-        with pytest.raises(Exception, match="pip install no-such-package-here"):
-            engine.load()
+def _once_there_are_weights(there: Path) -> Enhancer:
+    if not there.exists():
+        PackagedFile("no-such-package-here", "weights.bin", 1, "0" * 64, "MIT").read()
+    return load_enhancer(SETUP, Limits())
+
+
+def test_the_command_brings_the_pool_up_and_takes_it_down(pool: Cluster, save: Save) -> None:
+    def output(*arguments: str) -> list[str]:
+        done = command("pool", *arguments, RAY_ADDRESS=pool.address, ENHANCE_REPLICAS="1")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    lines = output("up", "--device=cpu")
+    assert lines[0].startswith("1 to 1 replicas of 2 CPUs")
+    assert lines[1:] == ["replicas: free", "photos waiting: 0 of people, 0 of folder runs"]
+    assert output("status") == lines
+    there = {"ENHANCE_ENGINE": "ray"}
+    with pytest.raises(OptionsError, match="other settings"):
+        open_engine(Setup(device="cpu", precision="fp32"), Limits(), there)
+    with closing(open_engine(Setup(), Limits(), there)) as engine:
         (record,) = engine.run(named(save, "a"), QUICK)
         assert isinstance(record, Result)
-        assert engine.info and engine.load() == engine.info
+        assert output("down") == []
+        (record,) = engine.run(named(save, "a"), QUICK)
+        assert isinstance(record, Failure)
+        assert record.kind == "PoolGone"
+        assert "“python -m enhance pool up”" in record.reason
+        with pytest.raises(PoolGone):
+            engine.load()
+        result(bring_up(Deployment.for_cluster(_load, Limits(), SETUP, (1, 1))).load.remote())
+        (record,) = engine.run(named(save, "a"), QUICK)
+        assert isinstance(record, Result), "the pool is found again"
 
 
-def _at_the_second_attempt(tried: Path) -> Enhancer:
-    if tried.exists():
-        return load_enhancer(SETUP, Limits())
-    tried.touch()
-    return _without_weights()
+def _load() -> Enhancer:
+    return load_enhancer(SETUP, Limits())
 
 
-def _without_weights() -> Enhancer:
-    PackagedFile("no-such-package-here", "weights.bin", 1, "0" * 64, "MIT").read()
-    raise AssertionError
+def test_the_same_command_with_a_pool_of_its_own(save: Save, tmp_path: Path) -> None:
+    for number in range(6):
+        save(f"{number}.png", np.roll(astronaut()[::8, ::8], number, axis=1))
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    ways = {"here": {"ENHANCE_ENGINE": "local"}, "there": {"ENHANCE_REPLICAS": "2"}}
+    for out, environment in ways.items():
+        where = ["run", str(tmp_path), "-o", str(tmp_path / out)]
+        done = command(*where, "--restorer=none", "--background=lanczos", **environment)
+        assert done.returncode == 1, done.stderr
+        assert done.stderr.count("failed: “broken.jpg”") == 1
+    here, there = (
+        {path.name: path.read_bytes() for path in (tmp_path / out).glob("*.png")} for out in ways
+    )
+    assert len(here) == 6
+    assert here == there
 
 
 @pytest.mark.parametrize(
-    ("cpus", "gpu_bytes", "wanted", "expected"),
+    ("cpus", "gpus", "wanted", "expected"),
     [
-        ([2], [], None, Plan(1, 2, 0)),
-        ([8], [], None, Plan(2, 4, 0)),
-        ([16, 6], [], None, Plan(5, 4, 0)),
-        ([0, 4], [], None, Plan(1, 4, 0)),
-        ([2], [], 2, Plan(2, 1, 0)),
-        ([1, 1], [], 1, Plan(1, 1, 0)),
-        ([2], [], 5, Plan(5, 1, 0)),
-        ([8], [4 * 2**30], None, Plan(1, 1, 1)),
-        ([8], [16 * 2**30], None, Plan(2, 1, 0.5)),
-        ([8, 8], [80 * 2**30, 16 * 2**30], None, Plan(4, 1, 0.5)),
-        ([8], [16 * 2**30], 4, Plan(4, 1, 0.25)),
-        ([0, 4], [], (1, 8), Plan(8, 4, 0)),
-        ([16], [], (1, 2), Plan(2, 4, 0)),
+        ([2], 0, (1, None), (1, 2, 0)),
+        ([8], 0, (1, None), (2, 4, 0)),
+        ([16, 6], 0, (1, None), (5, 4, 0)),
+        ([0, 4], 0, (1, None), (1, 4, 0)),
+        ([2], 0, (2, 2), (2, 1, 0)),
+        ([1, 1], 0, (1, 1), (1, 1, 0)),
+        ([2], 0, (5, 5), (5, 1, 0)),
+        ([0, 4], 0, (1, 8), (8, 4, 0)),
+        ([16], 0, (1, 2), (2, 4, 0)),
+        ([8], 1, (1, None), (1, 1, 1)),
+        ([8, 8], 4, (1, None), (4, 1, 1)),
+        ([8], 2, (1, 3), (3, 1, 0.5)),
+        ([8], 2, (1, 1), (1, 1, 1)),
     ],
 )
-def test_the_plan(
+def test_how_replicas_share_a_cluster(
     cpus: list[int],
-    gpu_bytes: list[int],
-    wanted: int | tuple[int, int] | None,
-    expected: Plan,
+    gpus: int,
+    wanted: tuple[int, int | None],
+    expected: tuple[int, int, float],
 ) -> None:
-    least, most = wanted if isinstance(wanted, tuple) else (wanted or 1, wanted)
-    assert Plan.of(cpus, gpu_bytes, least, most) == expected
+    assert shares(cpus, gpus, *wanted) == expected
 
 
 def test_a_cluster_without_processors_is_a_sentence() -> None:
     with pytest.raises(OptionsError, match="No node of this Ray cluster has CPUs"):
-        Plan.of([0], [], 1, None)
+        shares([0], 0, 1, None)
 
 
 def test_only_what_was_asked_for_must_be_there() -> None:
@@ -190,10 +372,10 @@ def test_a_wrong_environment_is_refused(environment: dict[str, str], sentence: s
         open_engine(SETUP, Limits(), environment)
 
 
-def test_a_cluster_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", "nowhere")
-    with pytest.raises(OptionsError, match=r"nowhere\)\. Check RAY_ADDRESS"):
-        RayEngine(_without_weights, Limits())
+def test_a_cluster_that_is_not_there_is_a_sentence() -> None:
+    done = command("pool", "status", RAY_ADDRESS="nowhere")
+    assert done.returncode == 1
+    assert re.search(r"nowhere\)\. Check RAY_ADDRESS", done.stderr)
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,27 +383,3 @@ def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(OptionsError, match=r"pip install -r requirements-ray\.txt"):
         open_engine(SETUP, Limits(), {"ENHANCE_ENGINE": "ray"})
-
-
-def test_the_same_command_on_two_replicas(save: Save, tmp_path: Path) -> None:
-    for number in range(12):
-        save(f"{number}.png", np.roll(astronaut()[::8, ::8], number, axis=1))
-    (tmp_path / "broken.jpg").write_bytes(b"no photo")
-    pool = {"ENHANCE_ENGINE": "ray", "ENHANCE_REPLICAS": "2"}
-    for out, environment in ("here", {}), ("there", pool):
-        where = ["run", str(tmp_path), "-o", str(tmp_path / out)]
-        done = subprocess.run(
-            [sys.executable, "-m", "enhance", *where, "--restorer=none", "--background=lanczos"],
-            cwd=ROOT,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 1, done.stderr
-        assert done.stderr.count("failed: “broken.jpg”") == 1
-    here, there = (
-        {path.name: path.read_bytes() for path in (tmp_path / out).glob("*.png")}
-        for out in ("here", "there")
-    )
-    assert len(here) == 12
-    assert here == there

@@ -16,7 +16,6 @@ import torch
 from PIL import Image
 
 from benchmarks.photos import Rgb, astronaut, hopper
-from benchmarks.repair import damaged, faded, psnr
 from enhance.build import ResidentModels
 from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled
@@ -28,12 +27,13 @@ from enhance.photos.colour import colour_space
 from enhance.pipeline import Enhancer
 from enhance.records import EngineInfo, Face, Mask, Photo, Result
 from enhance.repair import detect
-from enhance.repair.damage_mask import damage_mask, spare_faces
 from enhance.repair.fill import fill
+from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
 from tests.conftest import Save
 from tests.pictures import gamma, rgb_profile
 from training.detect import train
+from training.evaluate_repair import damaged, faded, psnr
 
 OLD = Options(repair="auto", tone="auto", restorer="none", background="lanczos", upscale=1)
 

@@ -21,22 +21,24 @@ from skimage.color import rgb2lab
 from torch import nn
 
 from benchmarks.photos import Rgb, hopper
+from enhance import pipeline
 from enhance.automatic import resolve
 from enhance.build import ResidentModels, load_enhancer
-from enhance.catalogue import option_values
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled, OptionsError
 from enhance.layers import repaste
 from enhance.limits import Limits
+from enhance.models.catalogue import option_values
+from enhance.models.folder import models_folder, refused
+from enhance.models.foreign import read_model
 from enhance.options import Options, Setup
-from enhance.records import Mask, Result
-from enhance.repair.colourise import recoloured
-from enhance.repair.fill import fill
-from enhance.repair.inpaint import wide_parts
+from enhance.photos.colour import ColourSpace
+from enhance.records import Mask, Pixels, Result
+from enhance.repair.colorize import recolored
+from enhance.repair.fill import fill, wide_parts
+from enhance.repair.tone import Fading, judge
 from enhance.upstream import prepare
-from enhance.weights.folder import models_folder, refused
-from enhance.weights.foreign import read_model
 from tests.conftest import Save
 from tests.pictures import gamma, grey_profile
 
@@ -183,12 +185,12 @@ def test_grey_stays_grey_and_scratches_alone_need_no_model(own: ResidentModels) 
 def test_colours_have_the_lightness_of_the_grey_and_the_chroma_that_was_asked_for() -> None:
     levels = np.repeat(np.arange(256, dtype=np.float32)[:, None, None], 3, 2) / 255
     for chroma in ([20, 10], [-30, 25], [5, -40], [120, 120], [-200, 90]):
-        made = recoloured(levels, np.full((256, 1, 2), chroma, np.float32))
+        made = recolored(levels, np.full((256, 1, 2), chroma, np.float32))
         lab = rgb2lab(made)
         assert np.abs(lab[..., 0] - rgb2lab(levels)[..., 0]).max() < 0.02
         rounded = rgb2lab(np.rint(made * 255) / 255)
         assert np.abs(rounded[..., 0] - rgb2lab(levels)[..., 0]).max() < 0.4  # a level is 0.4
-    mild = rgb2lab(recoloured(levels[128:129], np.full((1, 1, 2), [20, 10], np.float32)))
+    mild = rgb2lab(recolored(levels[128:129], np.full((1, 1, 2), [20, 10], np.float32)))
     assert mild[0, 0, 1:] == pytest.approx([20, 10], abs=0.1)
 
 
@@ -226,7 +228,7 @@ def test_the_colours_are_those_of_the_network(own: ResidentModels) -> None:
     with torch.inference_mode():
         chroma = net.eval()(torch.from_numpy(photo / np.float32(255)).permute(2, 0, 1)[None])
     wanted = chroma[0].permute(1, 2, 0).numpy() * 0.3
-    lab = rgb2lab(own.colouriser(photo, 0.3, lambda: None))  # type: ignore[arg-type]
+    lab = rgb2lab(own.colorizer(photo, 0.3, lambda: None))  # type: ignore[arg-type]
     likely = (np.abs(lab[..., 0] - 55) < 20) & (np.hypot(*np.moveaxis(wanted, -1, 0)) < 20)
     assert likely.mean() > 0.05
     assert np.abs(lab[..., 1:] - wanted)[likely].mean() < 0.6
@@ -246,6 +248,21 @@ def test_photos_with_colours_keep_them(old: LocalEngine, save: Save) -> None:
     assert any("colours of its own" in note for note in result.report.notes)
 
 
+def test_a_photo_is_judged_once(
+    old: LocalEngine, save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[Fading] = []
+
+    def judge_and_count(rgb: Pixels, space: ColourSpace) -> Fading:
+        judged.append(judge(rgb, space))
+        return judged[-1]
+
+    monkeypatch.setattr(pipeline, "judge", judge_and_count)
+    result = colourised(old, save("old.png", grey(hopper())), tone="auto", colorize=1)
+    assert result.report.colorized == 1
+    assert len(judged) == 1
+
+
 def test_layers_of_a_photo_with_new_colours(old: LocalEngine, save: Save) -> None:
     source = save("old.jpg", grey(hopper()[::3, ::3])[..., 0], quality=95)
     options = replace(PLAIN, background="compact", background_weight=0.5, colorize=0.8)
@@ -260,4 +277,4 @@ def test_colouring_can_be_stopped(own: ResidentModels) -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        own.colouriser(grey(hopper()), 1, stop)
+        own.colorizer(grey(hopper()), 1, stop)

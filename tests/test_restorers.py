@@ -10,14 +10,14 @@ import torch
 
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
 from enhance.build import ResidentModels
-from enhance.catalogue import MODELS, weight_files
 from enhance.errors import Cancelled, WeightsInvalid
 from enhance.faces import restore
-from enhance.faces.colours import match_colours
 from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.faces.geometry import CROP, align, face_matrix
+from enhance.faces.paste import match_colors
 from enhance.faces.sharpness import is_sharp, working_edge
 from enhance.files import sha256
+from enhance.models.catalogue import MODELS, weight_files
 from enhance.options import Setup
 
 DAMAGE = Damage(blur=3, down=4)
@@ -78,7 +78,7 @@ def test_a_restored_face_keeps_its_colours(crops: Rgb, restored: Rgb) -> None:
     assert restored.min() >= 0
     assert restored.max() <= 1
     for before, made in zip(crops, restored, strict=True):
-        after = match_colours(made, before)  # as the pipeline does with every restorer
+        after = match_colors(made, before)  # as the pipeline does with every restorer
         assert np.abs(means(after, 64) - means(before, 64)).mean() <= 1.5
         # Small blocks differ more where the network moves a strong edge; large ones may not.
         assert np.abs(means(after, 128) - means(before, 128)).max() <= 3

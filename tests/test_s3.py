@@ -3,12 +3,14 @@ that are killed."""
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ from moto.server import ThreadedMotoServer
 
 from enhance.cli import main
 from enhance.jobs.locations import find_folder
+from enhance.jobs.manifest_lines import Job
 from enhance.jobs.object_store import Store
-from enhance.jobs.remote_manifest import FOLDER
+from enhance.jobs.remote_manifest import FOLDER, Bucket
 from tests.test_folders import EXPECTED, QUICK, number_in, photo, results_in, tree, upload
+from tests.test_manifest import result
 
 ROOT = Path(__file__).parents[1]
 
@@ -177,6 +181,64 @@ def test_a_folder_of_more_than_a_page_is_listed_once(s3: s3fs.S3FileSystem) -> N
     listed = list(store.list(""))
     assert sorted(one.name for one in listed) == sorted(names)
     assert {one.size for one in listed} == {1} and all(one.version for one in listed)
+
+
+@pytest.mark.parametrize("source", ["s3://photos", "s3://photos/my"])
+def test_keys_lead_to_no_other_folder(
+    s3: s3fs.S3FileSystem,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    source: str,
+) -> None:
+    photo(tmp_path / "mine" / "a.png", 5)
+    content = (tmp_path / "mine" / "a.png").read_bytes()
+    prefix = source.removeprefix("s3://photos").lstrip("/")
+    prefix = prefix and f"{prefix}/"
+    odd = (f"{tmp_path}/mine/x.png", "/x.png", "in//x.png", "../x.png", "in/../x.png", "\x1b/x.png")
+    for key in (*odd, "fine.png"):
+        s3.call_s3("put_object", Bucket="photos", Key=prefix + key, Body=content)
+    for out in (tmp_path / "out", "s3://results/all"):
+        assert main(["run", source, "-o", str(out), *QUICK, "--name", "{stem}"]) == 1
+        last = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert (last["done"], last["failed"]) == (1, 0)
+        assert last["left_out"] == {"unusable name": len(odd)}
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["a.png"]
+    assert results_in(tmp_path / "out") == {"fine.png": 5} and results(s3) == {"fine.png"}
+    for key in odd:
+        s3.call_s3("delete_object", Bucket="photos", Key=prefix + key)
+
+
+def test_objects_in_the_way_are_kept(s3: s3fs.S3FileSystem, tmp_path: Path) -> None:
+    for key in ("a.png", ".enhance//a.jsonl", ".enhance/../a.jsonl", ".enhance/mine.jsonl"):
+        s3.call_s3("put_object", Bucket="results", Key=key, Body=b"mine")
+    store = find_folder("s3://results")
+    assert isinstance(store, Store)
+    with closing(Bucket(store)) as bucket:
+        s3.pipe_file("results/b.png", b"mine")  # since it was listed
+        for name in ("a", "b"):
+            job = Job(f"/{name}.png", 1, "1", "x2")
+            assert bucket.save(job, result(f"{name}.png")) == f"s3://results/{name}_2.png"
+    assert s3.cat_file("results/a.png") == s3.cat_file("results/b.png") == b"mine"
+    assert s3.cat_file("results/.enhance/mine.jsonl") == b"mine"
+
+
+def test_a_store_that_cannot_refuse_is_asked(
+    s3: s3fs.S3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = s3fs.S3FileSystem.pipe_file
+
+    def pipe_file(self: s3fs.S3FileSystem, *arguments: Any, **named: Any) -> Any:
+        if named.get("mode") == "create":
+            raise OSError(errno.ENOSYS, "A header you provided implies functionality that is not")
+        return put(self, *arguments, **named)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "pipe_file", pipe_file)
+    store = find_folder("s3://results")
+    assert isinstance(store, Store)
+    store.create("a.png", b"mine")
+    with pytest.raises(FileExistsError):
+        store.create("a.png", b"other")
+    assert store.read("a.png") == b"mine"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Setup
 from enhance.upscaling import upscalers
 from enhance.upscaling.tiles import tiles
-from enhance.upscaling.upscalers import Lanczos, TiledNet
+from enhance.upscaling.upscalers import TiledNet, interpolated
 from enhance.upscaling.working_size import working_scale
 from tests.pictures import enlarged, go, lanczos
 
@@ -59,7 +59,7 @@ def own_colours(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("shape", [(20, 31, 3), (20, 31), (1, 1, 3)])
 def test_lanczos_resizes_any_pixels(shape: tuple[int, ...], upscale: float, dtype: type) -> None:
     pixels: Rgb = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
-    big = enlarged(Lanczos(), pixels, upscale, 512, go).rgb
+    big = enlarged(interpolated, pixels, upscale, 512, go).rgb
     sides = (max(1, round(side * upscale)) for side in shape[:2])
     assert big.shape == (*sides, *shape[2:])
     assert big.dtype == dtype
@@ -80,7 +80,7 @@ def test_lanczos_can_be_stopped() -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        enlarged(Lanczos(), astronaut(), 2, 512, stop)
+        enlarged(interpolated, astronaut(), 2, 512, stop)
 
 
 # The bundled network
@@ -129,7 +129,7 @@ def test_16_bits_are_enlarged_like_8(models_fp32: ResidentModels, own_colours: N
 @pytest.mark.parametrize("tile", [32, 48])
 def test_tiles_join_at_every_size(small_net: RRDBNet, upscale: float, tile: int) -> None:
     # The small net looks at less than 16 pixels around, the overlap covers that.
-    upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=24)
+    upscaler = TiledNet(ResidentNet(small_net, CPU), scale=4, overlap=24)
     photo = np.ascontiguousarray(astronaut()[60:163, 150:247])
     whole, tiled = (enlarged(upscaler, photo, upscale, size, go).rgb for size in (512, tile))
     assert whole.shape == tiled.shape == (round(103 * upscale), round(97 * upscale), 3)
@@ -139,7 +139,7 @@ def test_tiles_join_at_every_size(small_net: RRDBNet, upscale: float, tile: int)
 
 def run_tight(net: nn.Module, pixels: int, tile: int) -> Rgb:
     photo = np.ascontiguousarray(astronaut()[60:190, 150:270])
-    upscaler = TiledNet("tight", ResidentNet(Tight(net, pixels), CPU), scale=4, overlap=8)
+    upscaler = TiledNet(ResidentNet(Tight(net, pixels), CPU), scale=4, overlap=8)
     return enlarged(upscaler, photo, 2, tile, go).rgb
 
 
@@ -159,7 +159,7 @@ def test_a_network_sees_no_more_pixels_than_the_result_has() -> None:
             seen.append(batch.shape[-1] * batch.shape[-2])
             return super().forward(batch)
 
-    upscaler = TiledNet("watched", ResidentNet(Watched(), CPU), scale=4, overlap=8)
+    upscaler = TiledNet(ResidentNet(Watched(), CPU), scale=4, overlap=8)
     small = enlarged(upscaler, astronaut(), 0.25)
     assert small.rgb.shape == (128, 128, 3)
     assert sum(seen) == 128 * 128
@@ -197,7 +197,7 @@ def test_stopping_takes_effect_before_the_next_convolution(small_net: RRDBNet) -
         if calls == 7:
             raise Cancelled
 
-    upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=8)
+    upscaler = TiledNet(ResidentNet(small_net, CPU), scale=4, overlap=8)
     with pytest.raises(Cancelled):
         enlarged(upscaler, astronaut(), 2, 64, stop_check)
     assert calls == 7
@@ -213,7 +213,7 @@ def test_there_is_a_checkpoint_at_every_convolution(small_net: RRDBNet) -> None:
         calls += 1
 
     convolutions = sum(isinstance(module, nn.Conv2d) for module in small_net.modules())
-    upscaler = TiledNet("small", ResidentNet(small_net, CPU), scale=4, overlap=8)
+    upscaler = TiledNet(ResidentNet(small_net, CPU), scale=4, overlap=8)
     enlarged(upscaler, np.ascontiguousarray(astronaut()[:70, :40]), 2, 64, count)
     assert calls == 2 * convolutions
 
@@ -254,7 +254,7 @@ class Bicubic(nn.Module):
 
 
 def adaptive() -> TiledNet:
-    return TiledNet("bicubic", ResidentNet(Bicubic(), CPU), scale=4, overlap=16, adapts=True)
+    return TiledNet(ResidentNet(Bicubic(), CPU), scale=4, overlap=16, adapts=True)
 
 
 @pytest.mark.parametrize("upscale", [1, 2, 3, 4])
@@ -305,7 +305,7 @@ def test_a_region_fades_in_over_its_neighbours(upscale: int) -> None:
 def test_a_sharp_photo_is_worked_on_in_full(small_net: RRDBNet) -> None:
     photo = astronaut()[60:300, 150:390]
     net = ResidentNet(small_net, CPU)
-    upscaler = TiledNet("small", net, scale=4, overlap=24, adapts=True)
+    upscaler = TiledNet(net, scale=4, overlap=24, adapts=True)
     auto, full = (
         enlarged(upscaler, photo, 3, 240, go, working_size=size) for size in ("auto", "full")
     )  # type: ignore[arg-type]

@@ -12,7 +12,8 @@ from PIL import Image
 from benchmarks.photos import astronaut
 from enhance.engines.local import LocalEngine
 from enhance.options import Options
-from enhance.records import Photo, Pixels, Result, Views
+from enhance.photos.orientation import ORIENTATION
+from enhance.records import Face, Photo, Pixels, Report, Result, Source, Views
 from enhance.views import picture, views_of
 from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, rgb_profile
@@ -25,15 +26,48 @@ def opened(data: bytes | None) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
+def report(size: tuple[int, int], upscale: int, *faces: Face) -> Report:
+    large = size[0] * upscale, size[1] * upscale
+    models = ("none", "lanczos", "none", "none")
+    return Report("a.png", size, large, faces, (), *models, upscale, "cpu", "fp32")
+
+
 def photo(rgb: Pixels, name: str = "a.png") -> Photo:
     return Photo(name, rgb, "PNG")
 
 
 def test_a_huge_result_can_be_looked_at() -> None:
     huge = np.full((13_000, 14_000, 3), 90, np.uint8)  # beyond what Pillow refuses by itself
-    views = views_of(photo(huge), photo(huge), huge, "jpg")
+    views = views_of(photo(huge), photo(huge), huge, "jpg", report((14_000, 13_000), 1))
     assert opened(views.thumbnail).size == (480, 446)
     assert opened(views.shown).size == opened(views.before).size == (4096, 3803)
+
+
+@pytest.mark.parametrize("upscale", [1, 2, 4])
+def test_the_same_detail_is_shown_at_every_size(upscale: int) -> None:
+    """Also of results so large that the page shows only a smaller copy of them."""
+    width, height = 4000, 3000
+    face = Face((2400.0, 1600.0, 2600.0, 1800.0), 0.9, ())
+    canvas = np.zeros((height * upscale, width * upscale, 3), np.uint8)
+    left, top, right, bottom = (round(edge * upscale) for edge in face.box)
+    canvas[top:bottom, left:right] = 200
+    views = views_of(
+        photo(canvas), photo(canvas), canvas, "jpg", report((width, height), upscale, face)
+    )
+    with opened(views.detail) as image:
+        assert image.size == (300 * upscale, 300 * upscale)
+        seen = np.asarray(image)[..., 0] > 100
+    edge = 50 * upscale
+    assert seen[edge:-edge, edge:-edge].mean() > 0.99
+    assert seen.mean() == pytest.approx((200 / 300) ** 2, abs=0.01)
+
+
+def test_a_detail_lies_within_the_result() -> None:
+    small = np.full((40, 90, 3), 90, np.uint8)
+    corner = Face((60.0, 10.0, 95.0, 45.0), 0.9, ())
+    for faces in ((), (corner,)):
+        views = views_of(photo(small), photo(small), small, "png", report((90, 40), 1, *faces))
+        assert opened(views.detail).size == (40, 40)
 
 
 def test_a_deep_grey_picture_is_not_shown_white() -> None:
@@ -72,6 +106,30 @@ def test_files_that_browsers_show_need_no_copy(
     for data in filter(None, (full.thumbnail, full.shown, full.before)):
         with opened(data) as image:
             assert abs(np.asarray(image).mean() - astronaut().mean()) < 2
+
+
+@pytest.mark.parametrize(("true", "name"), [("a.heic", "a.jpg"), ("a.tif", "a.png")])
+def test_a_file_whose_extension_lies_is_shown_as_a_copy(
+    engine: LocalEngine, save: Save, true: str, name: str
+) -> None:
+    source = save(true, astronaut())
+    source = Source(source.path.rename(source.path.with_name(name)), name)
+    (result,) = engine.run([source], QUICK, viewed=True)
+    with opened(views(result).before) as image:
+        assert np.abs(np.asarray(image).astype(int) - astronaut()).mean() < 4
+
+
+@pytest.mark.parametrize(("name", "copied"), [("a.jpg", False), ("a.png", True), ("a.webp", True)])
+def test_a_turned_file_is_shown_as_a_copy_unless_every_browser_turns_it(
+    engine: LocalEngine, save: Save, name: str, copied: bool
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    (result,) = engine.run([save(name, astronaut()[:90], exif=exif)], QUICK, viewed=True)
+    before = views(result).before
+    assert bool(before) == copied
+    if before:
+        assert opened(before).size == (90, 512)
 
 
 def test_who_does_not_look_gets_no_views(engine: LocalEngine, save: Save) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from enhance.errors import WeightsError, WeightsInvalid, WeightsMissing
-from enhance.weights.files import (
+from enhance.models.files import (
     COMPACT,
     DAMAGE,
     RETINAFACE_MOBILENET,

@@ -30,24 +30,24 @@ def degrade(photo: Image, edge: int, rng: np.random.Generator) -> tuple[Image, I
     if rng.random() < 0.3:
         x = fade(x, rng)
     if rng.random() < _CLEAN:
-        clean = _pixels(_resize(x, edge, rng))
+        clean = _pixels(resize(x, edge, rng))
         return clean, clean
     for share in (1.0, 0.6):  # first and second order
         x = blur(x, rng) if rng.random() < 0.8 * share else x
         middle = int(edge * rng.uniform(0.8, 2.0))
         if share == 1.0 and middle < x.shape[0]:
-            x = _resize(x, middle, rng)
+            x = resize(x, middle, rng)
         x = noise(x, rng) if rng.random() < 0.65 * share else x
         x = jpeg(x, rng) if rng.random() < 0.65 * share else x
     if rng.random() < 0.12:
         x = _sinc(x, rng)
-    x = _resize(x, edge, rng)
+    x = resize(x, edge, rng)
     if rng.random() < 0.18:
         x = grain(x, rng)
     if rng.random() < 0.08:
         x = _dust(x, rng)
     if rng.random() < 0.18:
-        printed = _raster(x, rng)
+        printed = raster(x, rng)
         return _pixels(jpeg(printed, rng) if rng.random() < 0.6 else printed), _pixels(x)
     if rng.random() < 0.6:
         x = jpeg(x, rng)
@@ -58,7 +58,7 @@ def _pixels(x: Float) -> Image:
     return np.clip(x, 0, 255).round().astype(np.uint8)
 
 
-def _resize(x: Float, edge: int, rng: np.random.Generator) -> Float:
+def resize(x: Float, edge: int, rng: np.random.Generator) -> Float:
     method = cv2.INTER_AREA if edge * 2 < x.shape[0] else int(rng.choice(_METHODS))
     return cv2.resize(x, (edge, edge), interpolation=method)
 
@@ -99,7 +99,7 @@ def grain(x: Float, rng: np.random.Generator) -> Float:
     return x + grain / grain.std() * tones * rng.uniform(3, 16)
 
 
-def _raster(x: Float, rng: np.random.Generator) -> Float:
+def raster(x: Float, rng: np.random.Generator) -> Float:
     """The dots of a print, at any pitch and angle."""
     pitch, angle = rng.uniform(2.2, 6.0), rng.uniform(0, np.pi / 2)
     down, across = np.mgrid[: x.shape[0], : x.shape[1]]

@@ -22,12 +22,12 @@ from skimage.metrics import peak_signal_noise_ratio
 from benchmarks.photos import Damage, times
 from benchmarks.photos import degrade as damage
 from benchmarks.tables import Row, Table, show
+from benchmarks.upstream import prepare
 from enhance.build import ResidentModels, srvgg_upscaler
 from enhance.networks.resident import Device
 from enhance.options import Options, Setup
 from enhance.protocols import Upscaler
 from enhance.upscaling.interpolation import resized
-from enhance.upstream import prepare
 from training.data import taught, teacher
 from training.photos import Image, held_out_photos
 
@@ -45,7 +45,7 @@ def student(weights: Path | None) -> Upscaler:
     """The compact network as the product has it, or with other weights."""
     if weights is None:
         return ResidentModels(Setup()).upscaler("compact")
-    return srvgg_upscaler("compact", load_file(weights), Device.of(Setup()))
+    return srvgg_upscaler(load_file(weights), Device.of(Setup()))
 
 
 def made_by(upscaler: Upscaler, photo: Image) -> Image:

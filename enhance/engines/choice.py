@@ -40,14 +40,14 @@ def open_engine(
         return LocalEngine(load, limits)
     if kind != "ray":
         raise OptionsError(say("ENHANCE_ENGINE must be local or ray, not {value!r}.", value=kind))
-    least, most = replica_range(environment)
+    replicas = replica_range(environment)
     try:
         from enhance.engines.ray import RayEngine
     except ImportError as error:
         raise OptionsError(
             say("ENHANCE_ENGINE=ray needs Ray: pip install -r requirements-ray.txt.")
         ) from error
-    return RayEngine(load, limits, most, least=least, setup=setup, yields=yields)
+    return RayEngine(load, limits, setup, replicas, yields=yields)
 
 
 def replica_range(environment: Mapping[str, str] = os.environ) -> tuple[int, int | None]:

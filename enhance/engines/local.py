@@ -1,4 +1,4 @@
-"""One resident enhancer in this process: one photo at a time, in order of arrival."""
+"""One resident enhancer in this process: one photo at a time, in the order of `engines.queue`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 from threading import Event
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from enhance.engines.base import ahead, failure, finish, prepare
+from enhance.engines.base import Run, ahead, failure, finish, prepare
+from enhance.engines.queue import PhotoQueue
 from enhance.errors import Cancelled, TookTooLong
 from enhance.i18n import say
 from enhance.limits import Limits
@@ -19,7 +21,6 @@ from enhance.photos import DECODER, Decoder
 from enhance.pipeline import Enhanced
 from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 
-A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -39,11 +40,12 @@ class LocalEngine:
     While the model works on one photo, the next is decoded and the previous one finished, and the
     model needs no lock. The decoding itself is done by a worker process.
 
-    The model's thread serves all runs photo by photo in the order of their requests, so concurrent
-    runs take turns. A run requests photo k + 1 only when its caller waits for photo k. At any time
-    it therefore has at most two photos in that thread, one in progress and one waiting, and a new
-    run waits for at most two photos of each earlier run.
+    Both threads serve all runs photo by photo, in the order of `PhotoQueue`. A run requests photo
+    k + 1 only when its caller waits for photo k. At any time it therefore has at most two photos in
+    the model's thread, one in progress and one waiting, and concurrent runs take turns.
     """
+
+    replicas = running = 1
 
     def __init__(
         self, load: Callable[[], Resident], limits: Limits, decoder: Decoder = DECODER
@@ -54,24 +56,14 @@ class LocalEngine:
         self._limits = limits
         self._enhancer: Resident | None = None
         self._decoder = decoder
-        self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decode")
-        self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._decoding = QueueThread("decode")
+        self._model = QueueThread("model")
         self._closed = Event()
         decoder.start()  # its workers start while the models are being loaded
 
     def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> LocalRun:
         """See `Engine.run`."""
         return LocalRun(self, sources, options, viewed=viewed)
-
-    @property
-    def replicas(self) -> int:
-        """See `Engine.replicas`."""
-        return 1
-
-    @property
-    def running(self) -> int:
-        """See `Engine.running`."""
-        return 1
 
     @property
     def info(self) -> EngineInfo | None:
@@ -81,13 +73,13 @@ class LocalEngine:
 
     def load(self) -> EngineInfo:
         """See `Engine.load`."""
-        return self._model.submit(self._resident).result().info
+        return self.info or self._model.submit(self._resident, first=True).result().info
 
     def close(self) -> None:
         """See `Engine.close`."""
         self._closed.set()
-        self._decoding.shutdown(wait=False, cancel_futures=True)
-        self._model.shutdown(wait=True, cancel_futures=True)
+        self._decoding.shutdown(wait=False)
+        self._model.shutdown(wait=True)
         self._enhancer = None
 
     def _resident(self) -> Resident:
@@ -97,7 +89,7 @@ class LocalEngine:
         return self._enhancer
 
 
-class LocalRun:
+class LocalRun(Run):
     """One batch on a LocalEngine; see `Run`."""
 
     def __init__(
@@ -109,9 +101,6 @@ class LocalRun:
         self._stop = Event()
         self._records = self._work(enumerate(sources))
 
-    def __iter__(self) -> Iterator[Result | Failure]:
-        return self
-
     def __next__(self) -> Result | Failure:
         return next(self._records)
 
@@ -120,9 +109,11 @@ class LocalRun:
         self._stop.set()
 
     def _work(self, sources: Iterator[tuple[int, Source]]) -> Iterator[Result | Failure]:
-        thread, model = self._engine._decoding, self._engine._model
-        decoding = ahead(((i, s, _submit(thread, self._decode, s)) for i, s in sources), 1)
-        enhancing = ahead(((i, s, _submit(model, self._enhance, d)) for i, s, d in decoding), 1)
+        decode, model = self._engine._decoding.submit, self._engine._model.submit
+        decoding = ahead(((i, s, decode(self._decode, s, first=i == 0)) for i, s in sources), 1)
+        enhancing = ahead(
+            ((i, s, model(self._enhance, photo, first=i == 0)) for i, s, photo in decoding), 1
+        )
         try:
             for index, source, future in enhancing:
                 try:
@@ -179,6 +170,31 @@ class LocalRun:
             raise Cancelled(say("The batch was stopped."))
 
 
-def _submit(thread: ThreadPoolExecutor, work: Callable[[A], T], argument: A) -> Future[T]:
-    """Run `work` in a thread, but in the caller's context, so that log lines name the request."""
-    return thread.submit(copy_context().run, work, argument)
+class QueueThread:
+    """A thread that does one piece of work after another, in the order of `PhotoQueue`."""
+
+    def __init__(self, name: str) -> None:
+        self._queue: PhotoQueue[tuple[Future[Any], Callable[[], Any]]] = PhotoQueue()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    def submit(self, work: Callable[..., T], *arguments: object, first: bool) -> Future[T]:
+        """Do `work` in the caller's context, so that log lines name the request, when its turn
+        comes; first: see `PhotoQueue.turn`. Raises RuntimeError after `shutdown`."""
+        future: Future[T] = Future()
+        task = partial(copy_context().run, work, *arguments)
+        self._queue.put(self._queue.turn(first=first), (future, task))
+        self._thread.submit(self._next)
+        return future
+
+    def shutdown(self, *, wait: bool) -> None:
+        """Cancel all work that has not begun. wait: until what has begun is done."""
+        self._thread.shutdown(wait, cancel_futures=True)
+        for _, (future, _) in self._queue.waiting:
+            future.cancel()
+
+    def _next(self) -> None:
+        future, work = self._queue.take()
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from enhance.errors import WeightsInvalid
 from enhance.i18n import say
+from enhance.models.files import RETINAFACE_MOBILENET, PackagedFile
 from enhance.networks.resident import Device, ResidentNet
 from enhance.records import Face, FloatArray, Pixels
-from enhance.weights.files import RETINAFACE_MOBILENET, PackagedFile
 
 _MEAN_BGR = (104.0, 117.0, 123.0)
 _STEPS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # stride, anchor edges
@@ -31,8 +31,6 @@ class RetinaFace(ABC):
 
     long_side: larger photos are shrunk to this, for detection only.
     """
-
-    name: str
 
     def __init__(self, long_side: int) -> None:
         self._long_side = long_side
@@ -103,8 +101,6 @@ class RetinaFaceMobileNet(RetinaFace):
     pixels, which is too coarse for small faces.
     """
 
-    name = "retinaface-mobilenet"
-
     def __init__(
         self, *, weights: PackagedFile = RETINAFACE_MOBILENET, long_side: int = 1280
     ) -> None:
@@ -126,8 +122,6 @@ class RetinaFaceR50(RetinaFace):
 
     net: facexlib's `RetinaFace`, (n, 3, h, w) → boxes, scores, points.
     """
-
-    name = "retinaface-r50"
 
     def __init__(self, net: nn.Module, device: Device) -> None:
         super().__init__(long_side=4096)  # limits its memory

@@ -16,20 +16,15 @@ _FADE = 0.18  # width of the fade as a fraction of the crop's side
 _RIM = 10  # crop pixels at the edge that never show
 
 
-class FeatherMasker:
-    """A fixed mask: opaque in the middle of the crop, fading smoothly to nothing at its edge."""
+def feathered(restored: FloatArray) -> FloatArray:
+    """Masks (n, 512, 512) float32 in 0..1 for crops (n, 512, 512, 3) float32 RGB in 0..1.
 
-    name = "feather"
-
-    def __init__(self) -> None:
-        ramp = np.minimum(np.arange(CROP) + 0.5, CROP - 0.5 - np.arange(CROP)) / (_FADE * CROP)
-        ramp = np.clip(ramp, 0, 1)
-        ramp = ramp * ramp * (3 - 2 * ramp)
-        self._mask = np.outer(ramp, ramp).astype(np.float32)
-
-    def __call__(self, restored: FloatArray) -> FloatArray:
-        """Masks (n, 512, 512) float32 in 0..1 for crops (n, 512, 512, 3) float32 RGB in 0..1."""
-        return np.broadcast_to(self._mask, restored.shape[:3])
+    Each is opaque in the middle of the crop and fades smoothly to nothing at its edge.
+    """
+    ramp = np.minimum(np.arange(CROP) + 0.5, CROP - 0.5 - np.arange(CROP)) / (_FADE * CROP)
+    ramp = np.clip(ramp, 0, 1)
+    ramp = ramp * ramp * (3 - 2 * ramp)
+    return np.broadcast_to(np.outer(ramp, ramp).astype(np.float32), restored.shape[:3])
 
 
 class ParseNetMasker:
@@ -39,13 +34,11 @@ class ParseNetMasker:
     net: facexlib's `ParseNet`, (n, 3, 512, 512) in −1..1 → (n, 19, 512, 512) class scores.
     """
 
-    name = "parsenet"
-
     def __init__(self, net: ResidentNet) -> None:
         self._net = net
 
     def __call__(self, restored: FloatArray) -> FloatArray:
-        """See `FeatherMasker.__call__`."""
+        """Masks (n, 512, 512) float32 in 0..1 for crops (n, 512, 512, 3) float32 RGB in 0..1."""
         masks = np.empty(restored.shape[:3], np.float32)
         for mask, crop in zip(masks, restored, strict=True):
             seen = np.rint(crop * 255) / np.float32(255)  # the network was trained on 8-bit files

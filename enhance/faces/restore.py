@@ -23,8 +23,6 @@ class RealESRGANFaces:
     net: (n, 3, h, w) in 0..1 → (n, 3, 4h, 4w).
     """
 
-    name = "bundled"
-
     def __init__(self, net: ResidentNet) -> None:
         self._net = net
 
@@ -65,8 +63,7 @@ class FaceNet:
     net: (n, 3, 512, 512) in −1..1 → the same.
     """
 
-    def __init__(self, name: str, net: ResidentNet) -> None:
-        self.name = name
+    def __init__(self, net: ResidentNet) -> None:
         self._net = net
 
     def __call__(self, crops: FloatArray, stop_check: StopCheck, quick: bool = False) -> FloatArray:

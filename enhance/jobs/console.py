@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
 from enhance.jobs.manifest_lines import PathOrUrl
 from enhance.records import Failure, Result
 
+# Characters that a terminal obeys or that reorder a line, as a photo's name may contain.
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def left_out(counts: Mapping[str, int]) -> str:
+    """A sentence, after a space, that says what was left out how often; "" if nothing was."""
+    left = ", ".join(f"{kind}s: {n}" for kind, n in sorted(counts.items()) if n)
+    return f" Left out: {left}; --verbose says which." if left else ""
+
 
 @dataclass
 class Counts:
-    """How many photos of a run ended in which way. left_out: by kind of `Listed`, see there."""
+    """How many photos of a run ended in which way. left_out: see `Listing`."""
 
     done: int = 0
     skipped: int = 0
@@ -52,8 +63,8 @@ class Show:
             known = {"file": str(file), "name": name, "source": source}
             self._say({"ok": True, "index": index, **known, "skipped": True})
 
-    def done(self, source: str, record: Result, file: PathOrUrl) -> None:
-        """A photo was enhanced."""
+    def done(self, source: str, record: Result, file: PathOrUrl, renamed: bool) -> None:
+        """A photo was enhanced. renamed: the last note of its report says why it has a number."""
         report = record.report
         if self.json:
             known = {"file": str(file), "source": source}
@@ -62,13 +73,15 @@ class Show:
             (w, h), seconds = report.output_size, sum(report.seconds.values())
             faces = "1 face" if len(report.faces) == 1 else f"{len(report.faces)} faces"
             self._say(f"{record.name} → {record.filename}: {w} × {h}, {faces}, {seconds:.1f} s")
+            if renamed:
+                self._say(f"  {report.notes[-1]}")
 
     def failed(self, source: str, record: Failure) -> None:
         """A photo could not be enhanced."""
         if self.json:
             self._say({"ok": False, "source": source, **asdict(record)})
         else:
-            tqdm.write(f"failed: {record.reason}", file=sys.stderr)
+            self._say(f"failed: {record.reason}", sys.stderr)
 
     def end(self, total: int, counts: Counts, seconds: float) -> None:
         """The run is over: print the totals."""
@@ -83,9 +96,8 @@ class Show:
                 f"{seconds:.1f} s, {rate:.1f} photos per second: {self.out}"
             )
         if counts.left_out and not self.json:
-            left = ", ".join(f"{kind}s: {n}" for kind, n in sorted(counts.left_out.items()))
-            tqdm.write(f"Left out: {left}; --verbose says which.", file=sys.stderr)
+            tqdm.write(left_out(counts.left_out).strip(), file=sys.stderr)
 
-    def _say(self, told: dict[str, Any] | str) -> None:
+    def _say(self, told: dict[str, Any] | str, file: TextIO | None = None) -> None:
         text = told if isinstance(told, str) else json.dumps(told)
-        tqdm.write(text, file=sys.stdout)
+        tqdm.write(_OBEYED.sub(lambda found: ascii(found[0])[1:-1], text), file=file or sys.stdout)

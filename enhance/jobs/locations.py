@@ -9,6 +9,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.registry import known_implementations
 
+from enhance.files import real
 from enhance.jobs.manifest import Manifest
 from enhance.jobs.manifest_lines import Results
 from enhance.jobs.object_store import Store
@@ -52,7 +53,7 @@ def open_photos(
     mixed = "OUT must not be SRC, nor a folder that SRC lies in: results are no photos to enhance."
     if isinstance(source, Path):
         skip = results if isinstance(results, Path) else None
-        if skip and source.resolve().is_relative_to(skip.resolve()):
+        if skip and real(source).is_relative_to(real(skip)):
             raise ValueError(mixed)
         return below(source, shard, skip, tick)
     url = results.url if isinstance(results, Store) else ""

@@ -5,19 +5,27 @@ final name. A process may be killed at any moment. At worst a photo's result is 
 line is missing, and the photo is done once more; a torn line is ignored. Several processes may
 write to one folder: each saves while it holds the lock beside the manifest, after reading what the
 others have appended.
+
+While a result is written, its file has a name that says which manifest's lock is held. What a
+killed run left in a folder is removed by the next one that writes there, but never what a run with
+another manifest, in a folder above or below, is just writing.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from io import FileIO
 from pathlib import Path
 
 from filelock import FileLock
 
-from enhance.files import remove_partial, write_bytes
-from enhance.jobs.manifest_lines import Job, Ledger, line
+from enhance.files import create, real, safe, sha256
+from enhance.jobs.manifest_lines import Job, Ledger, Made, line
+from enhance.jobs.targets import put
 from enhance.records import Failure, Result
 
 NAME = ".enhance.jsonl"
@@ -36,41 +44,78 @@ class Manifest:
         """Open the folder's manifest; creates what does not exist. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._file = (folder / NAME).open("a+b", buffering=0)
+        self._file = _open(folder / NAME)
+        status = os.fstat(self._file.fileno())
+        self._partial = f".enhance-{status.st_dev:x}-{status.st_ino:x}.part"
         # No fallback: raise OSError on a file system without locks.
         self._lock = FileLock(folder / LOCK, fallback_to_soft=False)
         self._read = 0  # bytes of the file that have been read
         self._ledger = Ledger()
         self._ready: Path | None = None  # the folder that was last written to
         with self._locked():
-            self._make_ready(folder)
+            pass  # read the manifest, and find out whether there can be a lock
 
     def find(self, job: Job) -> Path | None:
         """See `Results.find`."""
         self._catch_up()
         done = self._ledger.find(job)
-        if done is None:
-            return None
-        path = self._folder / done.file
-        try:
-            return path if path.stat().st_size == done.bytes else None
-        except OSError:
-            return None
+        return self._folder / done.file if done and self._is_there(done) else None
 
     def save(self, job: Job, result: Result) -> Path:
         """See `Results.save`."""
         with self._locked():
-            name = self._ledger.free(result.filename, job.source)
-            path = self._folder / name
-            self._make_ready(path.parent)
-            write_bytes(path, result.data)
-            self._append(line(job, file=name, bytes=len(result.data)))
-        return path
+            self._make_ready((self._folder / safe(result.filename)).parent)
+            name, digest = put(self, self._ledger, job.source, result.filename, result.data)
+            self._append(line(job, file=name, bytes=len(result.data), result_sha256=digest))
+        return self._folder / name
+
+    def made(self, source: str) -> bool:
+        """See `Results.made`."""
+        path = Path(source)
+        try:
+            there = real(path) if path.is_symlink() else _real(path.parent) / path.name
+            name = there.relative_to(_real(self._folder)).as_posix()
+            done = self._ledger.made(name)
+            # The name may differ in case only, and be another file's.
+            return (
+                done is not None
+                and done.sha256 != ""
+                and self._is_there(done)
+                and there.samefile(self._folder / done.file)
+            )
+        except (OSError, ValueError):  # it is gone, or outside the folder
+            return False
 
     def fail(self, job: Job, failure: Failure) -> None:
         """See `Results.fail`."""
         with self._locked():
             self._append(line(job, failed=failure.kind, reason=failure.reason))
+
+    def exists(self, name: str) -> bool:
+        """See `Place.exists`."""
+        return os.path.lexists(self._folder / name)
+
+    def digest(self, name: str, sizes: Collection[int], source: str) -> str | None:
+        """See `Place.digest`."""
+        path = self._folder / name
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size not in sizes:
+            return None
+        if Path(source).exists() and path.samefile(source):
+            return None
+        return sha256(path)
+
+    def create(self, name: str, data: bytes) -> None:
+        """See `Place.create`."""
+        path = self._folder / name
+        with self._written(path, data) as partial:
+            create(path, partial)
+
+    def replace(self, name: str, data: bytes) -> None:
+        """See `Place.replace`."""
+        path = self._folder / name
+        with self._written(path, data) as partial:
+            partial.replace(path)
 
     def close(self) -> None:
         """See `Results.close`."""
@@ -83,19 +128,40 @@ class Manifest:
             self._catch_up()
             yield
 
+    def _is_there(self, done: Made) -> bool:
+        try:
+            return (self._folder / done.file).stat().st_size == done.bytes
+        except OSError:
+            return False
+
+    @contextmanager
+    def _written(self, path: Path, data: bytes) -> Iterator[Path]:
+        """A new file beside `path` with these contents; it must be renamed in the block. Call it
+        with the lock held: a file of that name is what a killed run left, and is removed."""
+        partial = path.with_name(self._partial)
+        partial.unlink(missing_ok=True)
+        try:
+            with partial.open("xb") as file:
+                file.write(data)
+            yield partial
+        finally:
+            partial.unlink(missing_ok=True)
+
     def _make_ready(self, folder: Path) -> None:
-        """Create the folder and remove leftovers. Call it with the lock held, so that nobody else
-        is writing."""
-        if folder != self._ready:
-            folder.mkdir(parents=True, exist_ok=True)
-            remove_partial(folder)
-            self._ready = folder
+        """Create the folder. Raises OSError, also if a link leads out of the folder of results."""
+        if folder == self._ready:
+            return
+        if not real(folder).is_relative_to(real(self._folder)):
+            raise OSError(f"{folder} is reached by a link that leads out of {self._folder}")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._ready = folder
 
     def _append(self, added: bytes) -> None:
         self._file.seek(0, os.SEEK_END)
         if self._file.tell() > self._read:  # the file ends with a torn line
             added = b"\n" + added
-        self._file.write(added)
+        while added:  # a disk that is nearly full takes a part, and refuses the next
+            added = added[self._file.write(added) :]
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -110,3 +176,23 @@ class Manifest:
             self._ledger.read(whole.splitlines())
             self._read += len(whole)
             rest = rest[len(whole) :]
+
+
+def _open(path: Path) -> FileIO:
+    """Open a manifest for reading and appending. Raises OSError, also if it is a link or anything
+    else that would lead what is appended to another file."""
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+    file = FileIO(path, "a+", opener=opener)
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        file.close()
+        raise OSError(f"{path} is a link or no file; remove it")
+    return file
+
+
+@lru_cache(maxsize=2)  # photos come folder by folder
+def _real(folder: Path) -> Path:
+    return real(folder)

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from enhance.files import numbered
+from enhance.files import UnsafeName, safe
 from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
 from enhance.records import Failure, Result
 
 PathOrUrl: TypeAlias = Path | str
 """The location of a result."""
+
+
+# What reading a line raises that no run has written, or not to its end.
+_NONSENSE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    UnsafeName,
+    sqlite3.Error,
+)
 
 
 @dataclass(frozen=True)
@@ -36,11 +51,17 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Done:
-    """The latest result of a source. file: path relative to the folder of results."""
+class Made:
+    """A result. file: path relative to the folder of results.
+
+    sha256: of the result; "" if the file may be somebody else's, None if an older version wrote
+        the line.
+    """
 
     file: str
+    source: str
     bytes: int
+    sha256: str | None
 
 
 class Results(Protocol):
@@ -52,9 +73,14 @@ class Results(Protocol):
     def save(self, job: Job, result: Result) -> PathOrUrl:
         """Write a result under its `filename`, a relative path, and record it.
 
-        Never overwrites the result of another photo, but adds a number to the name instead. Raises
-        OSError.
+        Adds a number to the name where that is taken; `enhance.jobs.targets` says when it is.
+        Raises OSError.
         """
+        ...
+
+    def made(self, source: str) -> bool:
+        """Whether the photo at this absolute path is one of these results, whatever path leads to
+        it, and still has its size."""
         ...
 
     def fail(self, job: Job, failure: Failure) -> None:
@@ -69,15 +95,20 @@ def line(job: Job, **outcome: object) -> bytes:
     return json.dumps({**vars(job), **outcome}).encode() + b"\n"
 
 
+def alike(name: str) -> bytes:
+    """A key that is the same for all names that some file system takes for the same."""
+    return as_bytes(unicodedata.normalize("NFC", name).casefold())
+
+
 class Ledger:
     """The latest result of each source, and the source that each result's name belongs to."""
 
     def __init__(self) -> None:
         self._rows = scratch(
             "CREATE TABLE done (source BLOB PRIMARY KEY, size INTEGER, version TEXT, wanted TEXT,"
-            " file BLOB, bytes INTEGER) WITHOUT ROWID;"
-            # Case-folded names, because some file systems ignore case.
-            "CREATE TABLE owners (name BLOB PRIMARY KEY, source BLOB) WITHOUT ROWID;"
+            " name BLOB) WITHOUT ROWID;"
+            "CREATE TABLE made (name BLOB PRIMARY KEY, file BLOB, source BLOB, bytes INTEGER,"
+            " sha256 TEXT) WITHOUT ROWID;"
         )
 
     def read(self, lines: Iterable[bytes]) -> None:
@@ -85,36 +116,37 @@ class Ledger:
         for text in lines:
             try:
                 self._remember(json.loads(text))
-            except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            except _NONSENSE:
                 continue  # torn by a crash; the next writer ended the line
 
-    def find(self, job: Job) -> Done | None:
+    def find(self, job: Job) -> Made | None:
         """The result of this job, unless its source has got a different one since."""
         row = self._rows.execute(
-            "SELECT file, bytes FROM done"
-            " WHERE source = ? AND size = ? AND version = ? AND wanted = ?",
+            "SELECT name FROM done WHERE source = ? AND size = ? AND version = ? AND wanted = ?",
             (as_bytes(job.source), job.size, job.version, job.wanted),
         ).fetchone()
-        return Done(as_text(row[0]), row[1]) if row else None
+        found = self._made(row[0]) if row else None
+        return found if found and found.source == job.source else None
 
-    def free(self, name: str, source: str) -> str:
-        """The relative path `name`, with a number added if another source's result has it."""
-        return next(one for one in numbered(name) if self._owner(one) in (None, as_bytes(source)))
+    def made(self, name: str) -> Made | None:
+        """The latest result with this name, or with one that some file system takes for it."""
+        return self._made(alike(name))
 
     def close(self) -> None:
         """Delete the tables."""
         self._rows.close()
 
-    def _owner(self, name: str) -> bytes | None:
+    def _made(self, key: bytes) -> Made | None:
         row = self._rows.execute(
-            "SELECT source FROM owners WHERE name = ?", (as_bytes(name.casefold()),)
+            "SELECT file, source, bytes, sha256 FROM made WHERE name = ?", (key,)
         ).fetchone()
-        return row[0] if row else None
+        return Made(as_text(row[0]), as_text(row[1]), row[2], row[3]) if row else None
 
     def _remember(self, said: dict[str, object]) -> None:
         if "file" not in said:
             return
-        source, file = as_bytes(str(said["source"])), str(said["file"])
-        known = (source, said["size"], said["version"], said["wanted"], as_bytes(file))
-        self._rows.execute("REPLACE INTO done VALUES (?, ?, ?, ?, ?, ?)", (*known, said["bytes"]))
-        self._rows.execute("REPLACE INTO owners VALUES (?, ?)", (as_bytes(file.casefold()), source))
+        source, file = as_bytes(str(said["source"])), safe(str(said["file"]))
+        done = (source, said["size"], said["version"], said["wanted"], alike(file))
+        made = (alike(file), as_bytes(file), source, said["bytes"], said.get("result_sha256"))
+        self._rows.execute("REPLACE INTO made VALUES (?, ?, ?, ?, ?)", made)
+        self._rows.execute("REPLACE INTO done VALUES (?, ?, ?, ?, ?)", done)

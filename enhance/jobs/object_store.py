@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from fsspec import AbstractFileSystem
 
+from enhance.files import safe
 from enhance.jobs.walk import Listed
 
 # Names under which stores give an ETag or hash of a file's content, or else its time of change.
@@ -37,10 +39,11 @@ class Store:
         self.url: str = files.unstrip_protocol(self.root).rstrip(
             "/"
         )  # without a user's name or password
+        self._refuses = "s3" in _protocols(files)  # to write over a file, if asked to
 
     def path(self, name: str) -> str:
-        """The path of a relative name, in the form that the file system uses."""
-        return f"{self.root}/{name}"
+        """The path of a relative name, in the form that the file system uses. Raises UnsafeName."""
+        return f"{self.root}/{safe(name)}"
 
     def list(self, folder: str) -> Iterator[Listed]:
         """The entries of a folder (a relative path, "" for the root), as the store lists them.
@@ -49,13 +52,13 @@ class Store:
         with a million photos is no problem, and neither are a million folders.
         """
         with as_os_error():
-            if "s3" in _protocols(self.files):
-                yield from self._pages(folder)
-                return
             path = self.path(folder) if folder else self.root
+            if "s3" in _protocols(self.files):
+                yield from self._pages(path)
+                return
             self.files.invalidate_cache()  # the cached listing may be old
             for info in self.files.ls(path, detail=True):
-                name = info["name"].rstrip("/")[len(self.root) :].lstrip("/")
+                name = info["name"].rstrip("/")[len(self.root) + 1 :]
                 if name and name != folder:  # some stores list the folder itself
                     if info["type"] == "directory":
                         yield Listed(name, "folder")
@@ -73,6 +76,11 @@ class Store:
         with as_os_error():
             self.files.get_file(self.path(name), target)
 
+    def size(self, name: str) -> int:
+        """The size of a file in bytes."""
+        with as_os_error():
+            return int(self.files.info(self.path(name))["size"])
+
     def write(self, name: str, data: bytes) -> None:
         """Write a file, atomically where the store can (S3, GCS, Azure)."""
         path = self.path(name)
@@ -85,8 +93,25 @@ class Store:
                 self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
                 self.files.pipe_file(path, data)
 
-    def _pages(self, folder: str) -> Iterator[Listed]:
-        bucket, _, prefix = self.path(folder).rstrip("/").partition("/")
+    def create(self, name: str, data: bytes) -> None:
+        """Write a file. Raises FileExistsError if there is one; S3 makes sure of that itself, on
+        other stores one may appear between the look and the writing."""
+        if self._refuses:
+            try:
+                with as_os_error():
+                    self.files.pipe_file(self.path(name), data, mode="create")
+                return
+            except OSError as error:
+                if error.errno != errno.ENOSYS:
+                    raise
+                self._refuses = False  # speaks S3, but not all of it
+        with as_os_error():
+            if self.files.exists(self.path(name)):
+                raise FileExistsError(f"{name} is there already")
+        self.write(name, data)
+
+    def _pages(self, path: str) -> Iterator[Listed]:
+        bucket, _, prefix = path.partition("/")
         beyond = len(self.root) - len(bucket)
         more: dict[str, str] = {"Prefix": f"{prefix}/"} if prefix else {}
         while True:

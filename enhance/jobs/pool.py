@@ -19,27 +19,25 @@ def main(arguments: Sequence[str]) -> int:
     """`pool up|status|down`. Returns the exit code: 0, or 1 with a sentence on standard error."""
     wanted = _parser().parse_args(arguments)
     try:
-        from enhance.engines import cluster
+        from enhance.engines import ray_pool
+        from enhance.engines.ray import RayEngine
     except ImportError:
         print("This command needs Ray: pip install -r requirements-ray.txt.", file=sys.stderr)
         return 1
     try:
-        cluster.connect("auto")
+        ray_pool.connect("auto")
         if wanted.action == "up":
             setup = Setup(wanted.device, wanted.precision, wanted.weights)
             allowed = Limits.from_environment()
             load = partial(load_resident, setup, allowed)
-            cluster.deploy(cluster.deployment_for(load, allowed, setup, *replica_range()))
-        elif wanted.action == "down":
-            cluster.take_down()
-            return 0
-        found = cluster.status()
+            RayEngine(load, allowed, setup, replica_range()).load()
+        if wanted.action == "down":
+            ray_pool.take_down()
+        else:
+            print(*ray_pool.result(ray_pool.find().status.remote()), sep="\n")
     except EnhanceError as error:
         print(error, file=sys.stderr)
         return 1
-    print(found.deployment)
-    print(f"replicas: {', '.join(found.replicas)}")
-    print(f"photos waiting: {found.people} of people, {found.folders} of folder runs")
     return 0
 
 
@@ -48,8 +46,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="enhance pool",
         description="The models of a running Ray cluster (RAY_ADDRESS), which all front ends and "
         "commands with ENHANCE_ENGINE=ray share. up: start as many replicas as ENHANCE_REPLICAS "
-        "says; if they are there already, renew them one by one without losing a photo. status: "
-        "what they are doing. down: stop them and free their memory.",
+        "says, unless there is a pool already. status: what they are doing. down: stop them and "
+        "free their memory.",
     )
     add = parser.add_argument
     add("action", choices=("up", "status", "down"))

@@ -8,13 +8,18 @@ the photos since its last upload are done once more, with the same bytes under t
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import re
 import time
 import uuid
+from collections.abc import Collection
+from contextlib import suppress
 from threading import Lock
 
 from enhance.jobs.manifest_lines import Job, Ledger, line
 from enhance.jobs.object_store import Store
+from enhance.jobs.targets import put
 from enhance.jobs.temporary_tables import as_bytes, scratch
 from enhance.jobs.walk import walk
 from enhance.records import Failure, Result
@@ -26,6 +31,7 @@ log = logging.getLogger(__name__)
 _LINES = 100  # at most this many lines wait to be uploaded
 _SECONDS = 5  # after this time, the next line triggers an upload
 _PART = 4000  # lines per part
+_IS_PART = re.compile(rf"{re.escape(FOLDER)}/\d{{20}}-[0-9a-f]{{32}}\.jsonl")
 
 
 class Bucket:
@@ -42,10 +48,13 @@ class Bucket:
         self._lock = Lock()  # guards the attributes below
         self._open = True
         self._begin_part()
-        store.write(f"{FOLDER}/about.txt", b"What `python -m enhance` has done is in the parts.\n")
+        with suppress(FileExistsError):
+            store.create(
+                f"{FOLDER}/about.txt", b"What `python -m enhance` has done is in the parts.\n"
+            )
         parts = []
         for listed in walk(store.list):
-            if listed.name.startswith(f"{FOLDER}/"):
+            if _IS_PART.fullmatch(listed.name):
                 parts.append(listed.name)
             else:
                 self._remember(listed.name, listed.size)
@@ -55,22 +64,41 @@ class Bucket:
     def find(self, job: Job) -> str | None:
         """See `Results.find`."""
         done = self._ledger.find(job)
-        if done is None:
-            return None
-        size = self._sizes.execute("SELECT size FROM sizes WHERE name = ?", (as_bytes(done.file),))
-        return f"{self._store.url}/{done.file}" if size.fetchone() == (done.bytes,) else None
+        there = done and self._size(done.file) == done.bytes
+        return f"{self._store.url}/{done.file}" if done and there else None
 
     def save(self, job: Job, result: Result) -> str:
         """See `Results.save`."""
-        name = self._ledger.free(result.filename, job.source)
-        self._store.write(name, result.data)
+        name, digest = put(self, self._ledger, job.source, result.filename, result.data)
         self._remember(name, len(result.data))
-        self._append(line(job, file=name, bytes=len(result.data)))
+        self._append(line(job, file=name, bytes=len(result.data), result_sha256=digest))
         return f"{self._store.url}/{name}"
+
+    def made(self, source: str) -> bool:
+        """See `Results.made`: what is in a store has no path."""
+        return False
 
     def fail(self, job: Job, failure: Failure) -> None:
         """See `Results.fail`."""
         self._append(line(job, failed=failure.kind, reason=failure.reason))
+
+    def exists(self, name: str) -> bool:
+        """See `Place.exists`."""
+        return self._size(name) is not None
+
+    def digest(self, name: str, sizes: Collection[int], source: str) -> str | None:
+        """See `Place.digest`."""
+        if source == f"{self._store.url}/{name}" or self._store.size(name) not in sizes:
+            return None
+        return hashlib.sha256(self._store.read(name)).hexdigest()
+
+    def create(self, name: str, data: bytes) -> None:
+        """See `Place.create`."""
+        self._store.create(name, data)
+
+    def replace(self, name: str, data: bytes) -> None:
+        """See `Place.replace`."""
+        self._store.write(name, data)
 
     def close(self) -> None:
         """See `Results.close`. Thread-safe."""
@@ -80,6 +108,11 @@ class Bucket:
                 self._put()
                 self._ledger.close()
                 self._sizes.close()
+
+    def _size(self, name: str) -> int | None:
+        row = self._sizes.execute("SELECT size FROM sizes WHERE name = ?", (as_bytes(name),))
+        size = row.fetchone()
+        return None if size is None else int(size[0])
 
     def _remember(self, name: str, size: int) -> None:
         self._sizes.execute("REPLACE INTO sizes VALUES (?, ?)", (as_bytes(name), size))

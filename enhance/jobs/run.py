@@ -22,6 +22,7 @@ from enhance.jobs.console import Counts, Show
 from enhance.jobs.manifest_lines import Job, PathOrUrl, Results
 from enhance.jobs.sources import Entry, Photos
 from enhance.limits import Limits
+from enhance.notes import name_taken
 from enhance.options import Options
 from enhance.records import Failure, Result, Source
 
@@ -167,18 +168,22 @@ def _unread(task: _Task, error: OSError) -> Failure:
 
 def _save(
     results: Results, task: _Task, job: Job, record: Result | Failure
-) -> tuple[Result, PathOrUrl] | Failure:
-    """Save a record. Returns the result with its final file name, and the location of the file; or
-    the failure."""
+) -> tuple[Result, PathOrUrl, bool] | Failure:
+    """Save a record. Returns the result with its final file name, the location of the file, and
+    whether the name has got a number, which the last note then says; or the failure."""
     if isinstance(record, Result):
         photo = PurePosixPath(task.entry.name)
-        wanted = photo.with_name(record.filename)
+        wanted = str(photo.with_name(record.filename))
         try:
-            file = results.save(job, replace(record, filename=str(wanted)))
-            name = photo.with_name(PurePosixPath(file).name)
-            return replace(record, filename=str(name)), file
+            file = results.save(job, replace(record, filename=wanted))
         except OSError as error:
             record = failure(record.index, record.name, NotSaved.because(record.name, error))
+        else:
+            name = str(photo.with_name(PurePosixPath(file).name))
+            report, renamed = record.report, name != wanted
+            if renamed:
+                report = replace(report, notes=(*report.notes, name_taken(wanted)))
+            return replace(record, filename=name, report=report), file, renamed
     try:
         results.fail(job, record)
     except OSError:  # the failure is still shown to the user

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 from collections import Counter
@@ -11,11 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from enhance.files import UnsafeName, real, safe
+from enhance.jobs.manifest_lines import alike
 from enhance.jobs.object_store import Store
 from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
 from enhance.jobs.walk import Listed, list_local, stated, walk
 from enhance.limits import Limits
 from enhance.photos import EXTENSIONS, output_stem
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,14 @@ class Entry:
     """A photo in a listing.
 
     source: absolute path or URL. name: its relative path, which its result will have too. size,
-    version: see `Job`.
+    version: see `Job`. is_link: whether it is a link to a local file.
     """
 
     source: str
     name: str
     size: int
     version: str
+    is_link: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,8 @@ class Shard:
         """
         if self.count == 1:
             return True
-        alike = str(PurePosixPath(name).with_name(output_stem(name))).casefold()
-        digest = hashlib.sha256(as_bytes(alike)).digest()
+        stem = alike(str(PurePosixPath(name).with_name(output_stem(name))))
+        digest = hashlib.sha256(stem).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
 
 
@@ -68,31 +74,41 @@ class Listing:
 
     def __init__(self) -> None:
         self.found = 0  # photos, including those outside the shard
-        self.left_out: Counter[str] = Counter()  # folders that were not listed, by kind
+        self.left_out: Counter[str] = Counter()  # what was not listed, by kind
         self._rows = scratch(
             "CREATE TABLE photos (rank INTEGER, name BLOB, source BLOB UNIQUE, size INTEGER,"
-            " version TEXT, PRIMARY KEY (rank, name, source)) WITHOUT ROWID;"
+            " version TEXT, is_link INTEGER, PRIMARY KEY (rank, name, source)) WITHOUT ROWID;"
         )
 
     def add(self, entry: Entry, rank: int = 0) -> None:
         """Add a photo unless it is listed already. Photos are sorted by rank, then by name."""
-        row = (rank, as_bytes(entry.name), as_bytes(entry.source), entry.size, entry.version)
-        self._rows.execute("INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?)", row)
+        names = as_bytes(entry.name), as_bytes(entry.source)
+        row = (rank, *names, entry.size, entry.version, entry.is_link)
+        self._rows.execute("INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def leave_out(self, kind: str, is_meant: Callable[[str], bool], *, links_only: bool) -> None:
+        """Drop the photos, or only the links among them, for whose source `is_meant` holds."""
+        self._rows.create_function("meant", 1, lambda source: is_meant(as_text(source)))
+        dropped = self._rows.execute(
+            "DELETE FROM photos WHERE is_link >= ? AND meant(source)", (links_only,)
+        ).rowcount
+        if dropped:
+            self.left_out[kind] += dropped
 
     @property
-    def unreadable(self) -> int:
-        """Folders that could not be read."""
-        return self.left_out["unreadable folder"]
+    def missed(self) -> int:
+        """Folders that could not be read, and photos whose names cannot be used."""
+        return self.left_out["unreadable folder"] + self.left_out["unusable name"]
 
     def __len__(self) -> int:
         return int(self._rows.execute("SELECT count(*) FROM photos").fetchone()[0])
 
     def __iter__(self) -> Iterator[Entry]:
         rows = self._rows.execute(
-            "SELECT source, name, size, version FROM photos ORDER BY rank, name, source"
+            "SELECT source, name, size, version, is_link FROM photos ORDER BY rank, name, source"
         )
-        for source, name, size, version in rows:
-            yield Entry(as_text(source), as_text(name), size, version)
+        for source, name, size, version, is_link in rows:
+            yield Entry(as_text(source), as_text(name), size, version, bool(is_link))
 
 
 class Photos(Protocol):
@@ -144,7 +160,11 @@ class RemotePhotos:
         if entry.size > self._limits.max_bytes:
             os.truncate(name, entry.size)  # a sparse file, which is refused for its size unread
         else:
-            self._store.fetch(entry.source[len(self._store.url) + 1 :], name)
+            try:
+                self._store.fetch(entry.source[len(self._store.url) + 1 :], name)
+            except BaseException:  # what has arrived may be large
+                self.release(Path(name))
+                raise
         return Path(name)
 
     def release(self, path: Path) -> None:
@@ -162,11 +182,11 @@ def named(paths: Iterable[Path]) -> LocalPhotos:
     for rank, path in enumerate(paths):
         is_folder = path.is_dir()
         folder = path if is_folder else path.parent
-        inside = list_local(path, "") if is_folder else [stated(Listed(path.name, "file"), path)]
+        inside = list_local(path, "") if is_folder else [stated(path.name, path)]
         for found in inside:
             if not is_folder or (found.kind == "file" and _is_photo(found.name)):
                 source = str((folder / found.name).absolute())
-                listing.add(Entry(source, found.name, found.size, found.version), rank)
+                listing.add(_entry(source, found), rank)
                 listing.found += 1
     return LocalPhotos(listing)
 
@@ -178,8 +198,8 @@ def below(root: Path, shard: Shard, skip: Path | None, tick: Callable[[], object
     """
     root = root.absolute()
     left_out = None
-    if skip is not None and skip.resolve().is_relative_to(root.resolve()):
-        left_out = skip.resolve().relative_to(root.resolve()).as_posix()
+    if skip is not None and real(skip).is_relative_to(real(root)):
+        left_out = real(skip).relative_to(real(root)).as_posix()
 
     def inside(folder: str) -> Iterator[Listed]:
         return (found for found in list_local(root, folder) if found.name != left_out)
@@ -204,26 +224,36 @@ def stored(
 def _listed(
     inside: Callable[[str], Iterator[Listed]], root: str, shard: Shard, tick: Callable[[], object]
 ) -> Listing:
-    def visible(folder: str) -> Iterator[Listed]:
-        return (found for found in inside(folder) if _is_visible(found.name))
-
     listing = Listing()
-    for found in walk(visible):
+
+    def usable(folder: str) -> Iterator[Listed]:
+        for found in inside(folder):
+            if found.kind == "file" and not _is_photo(found.name):
+                continue
+            try:
+                safe(found.name)
+            except UnsafeName as error:
+                log.warning("left out: %s", error)
+                listing.left_out["unusable name"] += 1
+            else:
+                if not any(part.startswith(".") for part in found.name.split("/")):
+                    yield found
+
+    for found in walk(usable):
         if found.kind != "file":
             listing.left_out[found.kind] += 1
-        elif _is_photo(found.name):
+        else:
             listing.found += 1
             tick()
             if shard.holds(found.name):
                 source = f"{root.rstrip('/')}/{found.name}"
-                listing.add(Entry(source, found.name, found.size, found.version))
+                listing.add(_entry(source, found))
     return listing
+
+
+def _entry(source: str, found: Listed) -> Entry:
+    return Entry(source, found.name, found.size, found.version, found.is_link)
 
 
 def _is_photo(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in EXTENSIONS
-
-
-def _is_visible(name: str) -> bool:
-    """Whether no part of the path is hidden; in a store, one may even be called ".."."""
-    return "\0" not in name and not any(part.startswith(".") for part in name.split("/"))

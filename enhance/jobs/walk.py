@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -19,12 +19,14 @@ class Listed:
     """An entry of a folder.
 
     name: POSIX path relative to the root of the walk. size, version: of a file, see `Job`.
+    is_link: whether it is a link to a local file.
     """
 
     name: str
     kind: Literal["file", "folder", "linked folder", "unreadable folder"]
     size: int = 0
     version: str = ""
+    is_link: bool = False
 
 
 def walk(list_folder: Callable[[str], Iterator[Listed]]) -> Iterator[Listed]:
@@ -66,15 +68,16 @@ def list_local(root: Path, folder: str) -> Iterator[Listed]:
                     log.info("%r is a link to a folder and is not followed", name)
                     yield Listed(name, "linked folder")
                 else:
-                    yield stated(Listed(name, "file"), Path(one.path))
+                    yield stated(name, Path(one.path), one.is_symlink())
             except OSError:  # a link to itself
-                yield Listed(name, "file")
+                yield Listed(name, "file", is_link=True)
 
 
-def stated(listed: Listed, path: Path) -> Listed:
-    """The same entry with the size and version of a local file, if that exists."""
+def stated(name: str, path: Path, is_link: bool | None = None) -> Listed:
+    """A local file with its size and version, if it exists."""
+    is_link = path.is_symlink() if is_link is None else is_link
     try:
         status = path.stat()
     except OSError:  # reading it will say why
-        return listed
-    return replace(listed, size=status.st_size, version=str(status.st_mtime_ns))
+        return Listed(name, "file", is_link=is_link)
+    return Listed(name, "file", status.st_size, str(status.st_mtime_ns), is_link)

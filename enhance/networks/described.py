@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from enhance.models.ncnn import load_convolutions
 from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
-from enhance.weights.ncnn import load_convolutions
 
 if TYPE_CHECKING:
-    from enhance.weights.foreign import Descriptor, Masked
+    from enhance.models.foreign import Descriptor, Masked
 
 
 class Described(nn.Module):

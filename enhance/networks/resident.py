@@ -229,9 +229,3 @@ def _best_precision(device: str) -> str:
     return (
         "bf16" if any(can.get(key) for key in ("avx512_bf16", "amx_bf16", "sve_bf16")) else "fp32"
     )
-
-
-def free_gpu_bytes() -> int:
-    """Free memory of this process's first GPU. Raises RuntimeError without a GPU."""
-    free, _ = torch.cuda.mem_get_info()
-    return free

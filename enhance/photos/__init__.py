@@ -6,9 +6,9 @@ in worker processes, which call `decode` and `size_of`.
 """
 
 from enhance.names import output_stem, result_stem
-from enhance.photos.decoding import decode, read, size_of
+from enhance.photos.decoding import decode, read
 from enhance.photos.encoding import encode, expected_extension
-from enhance.photos.formats import EXTENSIONS, browser_shows
+from enhance.photos.formats import EXTENSIONS, browser_shows, size_of
 from enhance.photos.worker_pool import DECODER, Decoder
 
 __all__ = [

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import struct
-from dataclasses import replace
-from typing import Protocol, cast
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -39,69 +40,31 @@ _SRGB_TO_XYZ = np.array(
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
-class ColourSpace(Protocol):
-    """Converts a photo's colours to sRGB and back. All arrays: (..., 3) float32 in 0..1."""
+@dataclass(frozen=True)
+class ColourSpace:
+    """A photo's colour space. All arrays: (..., 3) float32 in 0..1.
 
-    def to_srgb(self, pixels: Array) -> Array:
-        """Convert the photo's colours to sRGB, clipped to its gamut."""
-        ...
+    to_srgb: converts the photo's colours to sRGB, clipped to its gamut. from_srgb: converts sRGB
+        colours to the photo's space.
+    """
 
-    def from_srgb(self, pixels: Array) -> Array:
-        """Convert sRGB colours to the photo's space."""
-        ...
+    to_srgb: Callable[[Array], Array]
+    from_srgb: Callable[[Array], Array]
 
     def beyond(self, pixels: Array) -> Array | None:
         """What must be added to `from_srgb(to_srgb(pixels))` to get `pixels`; None if nothing."""
-        ...
-
-
-class _Srgb:
-    """The space of a photo that is in sRGB already."""
-
-    def to_srgb(self, pixels: Array) -> Array:
-        return pixels
-
-    def from_srgb(self, pixels: Array) -> Array:
-        return pixels
-
-    def beyond(self, pixels: Array) -> None:
-        return None
-
-
-SRGB: ColourSpace = _Srgb()
-
-
-class _Convertible:
-    """Base class of the two kinds of profiles."""
-
-    def to_srgb(self, pixels: Array) -> Array:
-        raise NotImplementedError
-
-    def from_srgb(self, pixels: Array) -> Array:
-        raise NotImplementedError
-
-    def beyond(self, pixels: Array) -> Array | None:
+        if self.to_srgb is _unchanged:
+            return None
         rest = pixels - self.from_srgb(self.to_srgb(pixels))
         return rest if np.abs(rest).max(initial=0) > 1e-3 else None
 
 
-class _Matrix(_Convertible):
-    """A profile with one curve per channel and a matrix.
+def _unchanged(pixels: Array) -> Array:
+    return pixels
 
-    curves: (3, 65536), channel value → linear light, rising. to_xyz: (3, 3), light → D50 XYZ.
-    """
 
-    def __init__(self, curves: Array, to_xyz: Array) -> None:
-        srgb = np.stack([parametric(3, _SRGB_CURVE)] * 3)
-        matrix = np.linalg.inv(_SRGB_TO_XYZ) @ to_xyz
-        self._to = _Conversion(curves, matrix, srgb)
-        self._from = _Conversion(srgb, np.linalg.inv(matrix), curves)
-
-    def to_srgb(self, pixels: Array) -> Array:
-        return self._to(pixels)
-
-    def from_srgb(self, pixels: Array) -> Array:
-        return self._from(pixels)
+SRGB = ColourSpace(_unchanged, _unchanged)
+"""The space of a photo that is in sRGB already."""
 
 
 class _Conversion:
@@ -131,27 +94,19 @@ def _looked_up(tables: Array, pixels: Array) -> Array:
     return result
 
 
-class _Tables(_Convertible):
-    """Any other profile, applied by Little CMS, which Pillow offers with 8 bits only."""
+class _Transform:
+    """Applies a transform of Little CMS, which Pillow offers with 8 bits only."""
 
-    def __init__(
-        self, mode: str, there: ImageCms.ImageCmsTransform, back: ImageCms.ImageCmsTransform
-    ) -> None:
-        """mode: the photo's, "RGB" or "L". there, back: transforms to sRGB and from it."""
+    def __init__(self, transform: ImageCms.ImageCmsTransform, mode: str) -> None:
+        """mode: that of the pictures to be transformed, "RGB" or "L"."""
+        self._transform = transform
         self._mode = mode
-        self._to = there
-        self._from = back
 
-    def to_srgb(self, pixels: Array) -> Array:
-        return self._through(self._to, pixels, self._mode)
-
-    def from_srgb(self, pixels: Array) -> Array:
-        return self._through(self._from, pixels, "RGB")
-
-    def _through(self, transform: ImageCms.ImageCmsTransform, pixels: Array, mode: str) -> Array:
+    def __call__(self, pixels: Array) -> Array:
         flat = np.rint(pixels.clip(0, 1) * 255).astype(np.uint8).reshape(1, -1, 3)
-        image = Image.fromarray(flat if mode == "RGB" else np.ascontiguousarray(flat[..., 0]))
-        result = cast(Image.Image, ImageCms.applyTransform(image, transform)).convert("RGB")
+        grey = self._mode == "L"
+        image = Image.fromarray(np.ascontiguousarray(flat[..., 0]) if grey else flat)
+        result = cast(Image.Image, ImageCms.applyTransform(image, self._transform)).convert("RGB")
         return (np.asarray(result, np.float32) / 255).reshape(pixels.shape)
 
 
@@ -171,7 +126,7 @@ def colour_space(icc: bytes | None, grey: bool = False) -> ColourSpace:
     if icc[36:40] != b"acsp" or kind not in ((b"RGB ", b"GRAY") if grey else (b"RGB ",)):
         raise ValueError("not a profile for such a picture")
     try:
-        space: ColourSpace = _matrix(dict(tags_of(icc)), kind)
+        space = _matrix(dict(tags_of(icc)), kind)
     except (KeyError, ValueError, ArithmeticError, struct.error, np.linalg.LinAlgError):
         try:
             space = _tables(icc, "RGB" if kind == b"RGB " else "L")
@@ -228,15 +183,22 @@ def _is_srgb(space: ColourSpace, kind: bytes) -> bool:
     return bool(np.abs(space.to_srgb(cube) - cube).max() <= _SAME)
 
 
-def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> _Matrix:
-    """Parse a matrix profile. Raises KeyError, ValueError or struct.error for any other kind."""
+def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> ColourSpace:
+    """The space of a profile with one curve per channel, channel value → linear light, and a
+    matrix, light → D50 XYZ. Raises KeyError, ValueError or struct.error for any other kind."""
     if b"A2B0" in tags:
         raise ValueError("tables come first")  # a profile's tables take precedence over its matrix
     if kind == b"GRAY":
-        return _Matrix(np.stack([curve_of(tags[b"kTRC"])] * 3), _SRGB_TO_XYZ)
-    columns = [numbers(tags[name][8:20]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
-    curves = [curve_of(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
-    return _Matrix(np.stack(curves), np.array(columns).T)
+        curves, to_xyz = [curve_of(tags[b"kTRC"])] * 3, _SRGB_TO_XYZ
+    else:
+        curves = [curve_of(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
+        columns = [numbers(tags[name][8:20]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+        to_xyz = np.array(columns).T
+    own, srgb = np.stack(curves), np.stack([parametric(3, _SRGB_CURVE)] * 3)
+    matrix = np.linalg.inv(_SRGB_TO_XYZ) @ to_xyz
+    return ColourSpace(
+        _Conversion(own, matrix, srgb), _Conversion(srgb, np.linalg.inv(matrix), own)
+    )
 
 
 def _tables(icc: bytes, mode: str) -> ColourSpace:
@@ -248,4 +210,4 @@ def _tables(icc: bytes, mode: str) -> ColourSpace:
         back = ImageCms.buildTransform(srgb, own, "RGB", mode, intent)
     except ImageCms.PyCMSError:
         return SRGB
-    return _Tables(mode, there, back)
+    return ColourSpace(_Transform(there, mode), _Transform(back, "RGB"))

@@ -7,22 +7,21 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
+from enhance.errors import PhotoError, UnreadablePhoto, UnsupportedPhoto
 from enhance.i18n import Sentence, say
 from enhance.limits import Limits
 from enhance.photos.colour import colour_space, printed_as_srgb
+from enhance.photos.decode_limits import check_bytes, check_pixels, too_costly
 from enhance.photos.deep import is_deep, read_deep, read_deep_tiff, size_of_grey_alpha
 from enhance.photos.formats import (
     is_lossless_webp,
     load,
     open_image,
     pictures,
-    size_in_header,
     video_bits,
 )
 from enhance.photos.metadata import (
@@ -36,7 +35,7 @@ from enhance.photos.metadata import (
     read_xmp,
     tags_of,
 )
-from enhance.photos.orientation import orientation_of, turn
+from enhance.photos.orientation import Reader, orientation_of, upright
 from enhance.records import Photo, Pixels, Source
 
 log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ def decode(source: Source, limits: Limits = Limits(), preview: int = 0) -> Photo
             if data[:4] not in (b"II*\0", b"MM\0*"):
                 raise
             return _decode_deep_grey_alpha(name, data, limits)
-        _check_size(name, image.size, limits)
+        check_pixels(name, image.size, limits)
         if preview:
             image.draft(None, (preview, preview))
         return _decode(name, image, data)
@@ -99,25 +98,6 @@ def _clear_failures(name: str) -> Iterator[None]:
         ) from error
 
 
-def too_costly(name: str) -> UnsupportedPhoto:
-    """The error for a file that takes more time or memory than a photo of its size may."""
-    return UnsupportedPhoto(
-        say(
-            "“{name}” was not opened: that takes far more time or memory than a photo of its size "
-            "does. Export it again from the original.",
-            name=name,
-        )
-    )
-
-
-def size_of(path: Path) -> tuple[int, int] | None:
-    """(width, height) from the file's header, or None when it is no readable image."""
-    try:
-        return size_in_header(path)
-    except Exception:  # as in `decode`
-        return None
-
-
 def read(source: Source, limits: Limits) -> bytes:
     """The bytes of a photo's file. Raises UnreadablePhoto or PhotoTooLarge."""
     name, path = source.name, source.path
@@ -127,35 +107,11 @@ def read(source: Source, limits: Limits) -> bytes:
             raise UnreadablePhoto(
                 say("“{name}” is empty (0 bytes). Send the file again.", name=name)
             )
-        if size > limits.max_bytes:
-            raise PhotoTooLarge(
-                say(
-                    "“{name}” is {megabytes:.0f} MB; the limit is {limit:.0f} MB.",
-                    name=name,
-                    megabytes=size / 1e6,
-                    limit=limits.max_bytes / 1e6,
-                )
-            )
+        check_bytes(name, size, limits)
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UnreadablePhoto.because(name, reason) from error
-
-
-def _check_size(name: str, size: tuple[int, int], limits: Limits) -> None:
-    width, height = size
-    if width * height > limits.max_pixels:
-        raise PhotoTooLarge(
-            say(
-                "“{name}” has {width} × {height} pixels ({megapixels:.0f} megapixels); the limit "
-                "is {limit:.0f} megapixels. Send a smaller version.",
-                name=name,
-                width=width,
-                height=height,
-                megapixels=width * height / 1e6,
-                limit=limits.max_pixels / 1e6,
-            )
-        )
 
 
 def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
@@ -181,9 +137,13 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
         iptc=read_iptc(image, data),
         dpi=read_dpi(image),
         lossless=is_lossless_webp(data),
+        turned=orientation != 1,
     )
-    pixels = _deep_pixels(image, data, notes) if is_deep(image, data) else None
-    if pixels is None:
+    reader: Reader
+    deep = _deep_pixels(image, data, notes) if is_deep(image, data) else None
+    if deep:
+        pixels, reader = deep
+    else:
         if image.mode in ("I", "F") or image.mode.startswith("I;"):
             raise UnsupportedPhoto(
                 say(
@@ -197,19 +157,18 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
             notes.append(_what_is_missing(image))
         if image.mode in ("CMYK", "LAB"):
             image, icc = _as_srgb(image, icc, notes), None
-        pixels = _pixels(image)
-        if kind != "TIFF":  # Pillow turns TIFFs itself
-            pixels = turn(pixels, orientation)
-    return _filled(blocks, pixels, icc, notes)
+        pixels, reader = _pixels(image), "Pillow"
+    return _filled(blocks, upright(pixels, orientation, kind, reader), icc, notes)
 
 
 def _decode_deep_grey_alpha(name: str, data: bytes, limits: Limits) -> Photo:
     """Decode a TIFF with two 16-bit channels, which Pillow cannot open."""
     size = size_of_grey_alpha(io.BytesIO(data))
-    _check_size(name, size, limits)
+    check_pixels(name, size, limits)
     tags = Image.Exif()
     tags.load(data)
-    pixels = read_deep_tiff(data, size, orientation_of(tags))
+    pixels, reader = read_deep_tiff(data, size)
+    pixels = upright(pixels, orientation_of(tags), "TIFF", reader)
     xmp, icc = tags.get(XMP_TAG), tags.get(ICC_TAG)
     iptc = iptc_of_tiff(data)
     blocks = Photo(name, _NOTHING, "TIFF", exif=exif_of_tiff(tags), xmp=xmp, iptc=iptc)
@@ -237,7 +196,9 @@ def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Senten
     )
 
 
-def _deep_pixels(image: Image.Image, data: bytes, notes: list[Sentence]) -> Pixels | None:
+def _deep_pixels(
+    image: Image.Image, data: bytes, notes: list[Sentence]
+) -> tuple[Pixels, Reader] | None:
     try:
         return read_deep(image, data)
     except ValueError:

@@ -16,6 +16,7 @@ import numpy as np
 import tifffile
 from PIL import Image, UnidentifiedImageError
 
+from enhance.photos.decode_limits import check_same
 from enhance.photos.ifd import EXIF_PREFIX
 from enhance.photos.metadata import (
     IPTC_TAG,
@@ -23,9 +24,8 @@ from enhance.photos.metadata import (
     XMP_TAG,
     add_sub_blocks,
     sub_blocks,
-    tags_of,
 )
-from enhance.photos.orientation import orientation_of, turn
+from enhance.photos.orientation import Reader
 from enhance.records import Photo, Pixels
 
 _PNG_BAND = 64_000_000  # bytes compressed at once
@@ -35,7 +35,6 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _SEPARATE = 2
 _PREMULTIPLIED = 1
 _WITHOUT_HELP = {1, 8, 32946}  # compressions that tifffile reads by itself: none and deflate
-_MAX_CHANNELS = 8
 
 
 def to_8_bit(pixels: Pixels) -> Pixels:
@@ -57,20 +56,17 @@ def is_deep(image: Image.Image, data: bytes) -> bool:
     return False
 
 
-def read_deep(image: Image.Image, data: bytes) -> Pixels:
-    """The upright pixels: uint16, (h, w) or (h, w, 2 to 4).
+def read_deep(image: Image.Image, data: bytes) -> tuple[Pixels, Reader]:
+    """The pixels: uint16, (h, w) or (h, w, 2 to 4), and which library has read them.
 
     Raises ValueError if they cannot be read correctly.
     """
-    orientation = orientation_of(tags_of(image))
     if image.format == "TIFF":
-        pixels = read_deep_tiff(data, image.size, orientation)
+        pixels, reader = read_deep_tiff(data, image.size)
     else:
-        pixels = turn(_read_png(data), orientation)
-    height, width = pixels.shape[:2]
-    if {(width, height), (height, width)}.isdisjoint({image.size}):
-        raise ValueError("the picture is not of the size that the header says")
-    return pixels
+        pixels, reader = _read_png(data), "OpenCV"
+    check_same(pixels.shape[:2], image.size)
+    return pixels, reader
 
 
 def _read_png(data: bytes) -> Pixels:
@@ -92,25 +88,23 @@ def size_of_grey_alpha(file: Path | IO[bytes]) -> tuple[int, int]:
         return page.imagewidth, page.imagelength
 
 
-def read_deep_tiff(data: bytes, size: tuple[int, int], orientation: int) -> Pixels:
+def read_deep_tiff(data: bytes, size: tuple[int, int]) -> tuple[Pixels, Reader]:
     """The first picture of a 16-bit TIFF; see `read_deep`.
 
     size: (width, height), in either orientation, that has passed the size check.
     """
     with tifffile.TiffFile(io.BytesIO(data), is_lsm=False) as file:
         page = cast(tifffile.TiffPage, file.pages[0])
-        if sorted((page.imagewidth, page.imagelength)) != sorted(size) or math.prod(
-            page.shape
-        ) > _MAX_CHANNELS * math.prod(size):
-            raise ValueError("the picture is not of the size that was allowed")
+        check_same((page.imagewidth, page.imagelength), size, math.prod(page.shape))
+        reader: Reader = "tifffile" if page.compression in _WITHOUT_HELP else "OpenCV"
         planes = page.planarconfig == _SEPARATE and page.samplesperpixel > 1
-        if page.compression in _WITHOUT_HELP:
+        if reader == "tifffile":
             pixels = page.asarray()
-            pixels = turn(np.moveaxis(pixels, 0, -1) if planes else pixels, orientation)
+            pixels = np.moveaxis(pixels, 0, -1) if planes else pixels
         elif planes:  # OpenCV decodes these wrongly
             raise ValueError("planes in a compression that cannot be read")
         else:
-            pixels = _opencv(data)  # which turns TIFFs upright itself
+            pixels = _opencv(data)
         if pixels.dtype != np.uint16 or pixels.ndim not in (2, 3):
             raise ValueError("not a 16-bit picture")
         pixels = pixels.reshape(*pixels.shape[:2], -1)
@@ -120,7 +114,7 @@ def read_deep_tiff(data: bytes, size: tuple[int, int], orientation: int) -> Pixe
         pixels = pixels[..., : (3 if page.photometric == _RGB else 1) + len(alpha)]
         if alpha == (_PREMULTIPLIED,):
             pixels = _divided(pixels)
-        return pixels[..., 0] if pixels.shape[2] == 1 else pixels
+        return pixels[..., 0] if pixels.shape[2] == 1 else pixels, reader
 
 
 def _opencv(data: bytes) -> Pixels:

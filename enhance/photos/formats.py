@@ -47,13 +47,15 @@ def open_image(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=READABLE)
 
 
-def size_in_header(path: Path) -> tuple[int, int]:
-    """(width, height) of the image in a file. Raises as `open_image` does, or OSError."""
-    try:
-        with Image.open(path, formats=READABLE) as image:
-            return image.size
-    except UnidentifiedImageError:
-        return size_of_grey_alpha(path)
+def size_of(path: Path) -> tuple[int, int] | None:
+    """(width, height) from the file's header, or None when it is no readable image."""
+    with suppress(Exception):  # damaged files make the decoders raise almost anything
+        try:
+            with Image.open(path, formats=READABLE) as image:
+                return image.size
+        except UnidentifiedImageError:
+            return size_of_grey_alpha(path)
+    return None
 
 
 def pictures(image: Image.Image, data: bytes) -> int:

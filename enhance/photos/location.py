@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
+from xml.dom import minidom
 from xml.parsers import expat
 
 from enhance.photos.ifd import EXIF_PREFIX, GPS_IFD, Ifd
@@ -15,14 +16,14 @@ from enhance.records import Photo
 _XMP_LOCATION = re.compile(
     r"(?:.*:)?(?:GPS\w*|City|State|Country|CountryCode|Location|LocationCreated|LocationShown)"
 )
-_XML_ATTRIBUTE = re.compile(rb"""\s([^\s=/>"']+)\s*=\s*(?:"[^"]*"|'[^']*')""")
+_MOST_XMP = 1_000_000  # bytes; parsed, it takes some two hundred times as much memory
 _IPTC_LOCATION = (26, 27, 90, 92, 95, 100, 101)  # datasets of record 2
 
 
 def without_location(photo: Photo) -> Photo:
     """The photo with nothing in EXIF, XMP or IPTC that reveals where it was taken.
 
-    A block that cannot be parsed is removed as a whole.
+    A block that cannot be parsed, or is far too long, is removed as a whole.
     """
     return replace(
         photo,
@@ -49,75 +50,21 @@ def _without_position(exif: bytes) -> bytes | None:
 
 
 def _xmp_without_location(xmp: bytes) -> bytes | None:
-    if b"\0" in xmp:  # it is in UTF-16
+    # A document type could define entities, and with them gigabytes of text; in UTF-16, which
+    # contains zeros, it would be overlooked here.
+    if len(xmp) > _MOST_XMP or b"\0" in xmp or b"<!DOCTYPE" in xmp:
         return None
     try:
-        kept = _LocationRemover(xmp).rest()
-    except (expat.ExpatError, ValueError):
+        packet = minidom.parseString(xmp)  # noqa: S318, see above
+        for element in packet.getElementsByTagName("*"):
+            if element.parentNode and _XMP_LOCATION.fullmatch(element.tagName):
+                element.parentNode.removeChild(element)
+            for name in filter(_XMP_LOCATION.fullmatch, [*element.attributes.keys()]):
+                element.removeAttribute(name)
+        kept = "".join(node.toxml() for node in packet.childNodes).encode()
+    except (expat.ExpatError, ValueError, RecursionError):
         return None
     return kept if b"GPS" not in kept else None
-
-
-class _LocationRemover:
-    """Removes what reveals a location from XMP, in one pass."""
-
-    def __init__(self, xmp: bytes) -> None:
-        self._xmp = xmp
-        self._kept: list[bytes] = []
-        self._done = 0  # everything before this offset has been either kept or removed
-        self._depth = 0  # depth inside an element that reveals a location; 0 outside
-        self._ends = False  # such an element ends at the parser's next position
-        self._tag = False  # the tag that starts at `_done` has attributes that reveal a location
-        self._parser = expat.ParserCreate()
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.DefaultHandler = self._other
-        self._parser.StartDoctypeDeclHandler = self._doctype
-
-    def rest(self) -> bytes:
-        """The packet without the location. Raises ExpatError or ValueError if it is not XMP."""
-        self._parser.Parse(self._xmp, True)
-        self._reach(len(self._xmp))
-        return b"".join([*self._kept, self._xmp[self._done :]])
-
-    def _reach(self, at: int) -> None:
-        if self._tag:
-            self._kept.append(_XML_ATTRIBUTE.sub(_unless_location, self._xmp[self._done : at]))
-        if self._tag or self._ends:
-            self._done = at
-        self._tag = self._ends = False
-
-    def _keep(self, at: int) -> None:
-        self._kept.append(self._xmp[self._done : at])
-        self._done = at
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        at = self._parser.CurrentByteIndex
-        self._reach(at)
-        if self._depth or _XMP_LOCATION.fullmatch(name):
-            if not self._depth:
-                self._keep(at)
-            self._depth += 1
-        elif any(map(_XMP_LOCATION.fullmatch, attributes)):
-            self._keep(at)
-            self._tag = True
-
-    def _end(self, name: str) -> None:
-        self._reach(self._parser.CurrentByteIndex)
-        if self._depth:
-            self._depth -= 1
-            self._ends = not self._depth
-
-    def _other(self, text: str) -> None:
-        self._reach(self._parser.CurrentByteIndex)
-
-    def _doctype(self, *_: object) -> None:
-        raise ValueError("a packet of XMP has no document type, which could define entities")
-
-
-def _unless_location(attribute: re.Match[bytes]) -> bytes:
-    name = attribute[1].decode("utf-8", "replace")
-    return b"" if _XMP_LOCATION.fullmatch(name) else attribute[0]
 
 
 def _iptc_without_location(iptc: bytes) -> bytes | None:

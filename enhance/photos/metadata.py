@@ -5,14 +5,13 @@ It is edited in place so that nothing else moves, because camera makers' notes b
 
 from __future__ import annotations
 
-import re
 import struct
 from typing import Any
 
 from PIL import Image, TiffImagePlugin, TiffTags
 
 from enhance.photos.ifd import EXIF_IFD, EXIF_PREFIX, GPS_IFD, Ifd
-from enhance.photos.orientation import ORIENTATION
+from enhance.photos.orientation import ORIENTATION, upright_exif, upright_xmp
 
 XMP_TAG, IPTC_TAG, ICC_TAG = 700, 33723, 34675
 KEPT_TIFF_TAGS = (269, 270, 271, 272, 305, 306, 315, 316, 33432, *range(40091, 40096))
@@ -36,7 +35,7 @@ def read_exif(image: Image.Image) -> bytes | None:
         return exif_of_tiff(exif)
     raw = image.info.get("exif")
     if isinstance(raw, bytes) and raw:
-        kept = _upright(raw)
+        kept = upright_exif(raw)
         if kept is not None:
             return kept
     exif.pop(ORIENTATION, None)
@@ -67,7 +66,7 @@ def read_dpi(image: Image.Image) -> tuple[float, float] | None:
 def read_xmp(image: Image.Image) -> bytes | None:
     """The XMP packet of an opened photo, with its orientation reset; None if it has none."""
     xmp = image.info.get("xmp")
-    return _upright_xmp(xmp) if isinstance(xmp, bytes) and xmp else None
+    return upright_xmp(xmp) if isinstance(xmp, bytes) and xmp else None
 
 
 def read_iptc(image: Image.Image, data: bytes) -> bytes | None:
@@ -128,25 +127,6 @@ def _written(block: dict[int, Any], magic: bytes) -> TiffImagePlugin.ImageFileDi
         elif not isinstance(value, dict):  # a dict is a nested list of tags, of no use to people
             written[tag] = value
     return written
-
-
-def _upright(exif: bytes) -> bytes | None:
-    """Set the orientation to 1 and drop the thumbnail, which would show the old photo sideways."""
-    body = bytearray(exif.removeprefix(EXIF_PREFIX))
-    try:
-        ifd = Ifd.first(body)
-        entry = ifd.find(ORIENTATION)
-        if entry is not None:
-            (kind,) = struct.unpack_from(ifd.order + "H", body, entry + 2)
-            struct.pack_into(ifd.order + ("I" if kind == 4 else "H"), body, entry + 8, 1)
-        struct.pack_into(ifd.order + "I", body, ifd.entries.stop, 0)
-    except (ValueError, struct.error):
-        return None
-    return EXIF_PREFIX + bytes(body)
-
-
-def _upright_xmp(xmp: bytes) -> bytes:
-    return re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>))\d""", rb"\g<1>1", xmp)
 
 
 def _resource(block: bytes, wanted: int) -> bytes | None:

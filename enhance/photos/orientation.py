@@ -1,16 +1,26 @@
-"""Turns photos upright."""
+"""Turns photos upright, whatever format they have and whichever library has read them."""
 
 from __future__ import annotations
 
+import re
+import struct
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from enhance.photos.ifd import EXIF_PREFIX, Ifd
 from enhance.records import Pixels
 
 ORIENTATION = 0x0112
 """The EXIF and TIFF tag that says how the pixels must be turned for display."""
+
+Reader = Literal["Pillow", "OpenCV", "tifffile"]
+"""The library that has decoded a photo."""
+
+# Those that turn pixels themselves while they decode them; Pillow has pillow-heif do it.
+_TURNED = {("TIFF", "Pillow"), ("TIFF", "OpenCV"), ("HEIF", "Pillow")}
 
 _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda a: a[:, ::-1],
@@ -29,7 +39,32 @@ def orientation_of(tags: Image.Exif) -> int:
     return value if value in _TURNS else 1
 
 
-def turn(pixels: Pixels, orientation: int) -> Pixels:
-    """The pixels (h, w[, c]) turned upright."""
-    turned = _TURNS.get(orientation)
-    return np.ascontiguousarray(turned(pixels)) if turned else pixels
+def upright(pixels: Pixels, orientation: int, format: str, reader: Reader) -> Pixels:
+    """The pixels (h, w[, c]) of a photo, as `reader` returned them, turned upright.
+
+    orientation: the photo's. format: Pillow's name of it.
+    """
+    if orientation not in _TURNS or (format, reader) in _TURNED:
+        return pixels
+    return np.ascontiguousarray(_TURNS[orientation](pixels))
+
+
+def upright_exif(exif: bytes) -> bytes | None:
+    """EXIF with the orientation set to 1 and without its thumbnail, which would show the photo
+    sideways and as it was; None if the block is damaged."""
+    body = bytearray(exif.removeprefix(EXIF_PREFIX))
+    try:
+        ifd = Ifd.first(body)
+        entry = ifd.find(ORIENTATION)
+        if entry is not None:
+            (kind,) = struct.unpack_from(ifd.order + "H", body, entry + 2)
+            struct.pack_into(ifd.order + ("I" if kind == 4 else "H"), body, entry + 8, 1)
+        struct.pack_into(ifd.order + "I", body, ifd.entries.stop, 0)
+    except (ValueError, struct.error):
+        return None
+    return EXIF_PREFIX + bytes(body)
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """XMP with the orientation set to 1."""
+    return re.sub(rb"""(tiff:Orientation(?:\s*=\s*["']|>))\d""", rb"\g<1>1", xmp)

@@ -15,6 +15,7 @@ Array = NDArray[Any]
 
 LEVELS = 65_536
 """Entries of a curve: as many as a channel of 16 bits has values."""
+_STEP = 1e-3  # rounded numbers make a curve of two parts fall this little where they meet
 _MAX_STEPS = 16  # elements in a multi-process-element tag
 
 
@@ -44,8 +45,8 @@ def numbers(body: memoryview) -> tuple[float, ...]:
 
 
 def curve_of(tag: memoryview) -> Array:
-    """A curve, channel value → linear light, at 65536 values. Raises ValueError if it does not
-    rise."""
+    """A rising curve, channel value → linear light, at 65536 values. Raises ValueError if the tag
+    has no such curve."""
     if bytes(tag[:4]) == b"para":
         (kind,) = struct.unpack_from(">H", tag, 8)
         count = (1, 3, 4, 5, 7)[kind] if kind < 5 else 0
@@ -62,9 +63,9 @@ def curve_of(tag: memoryview) -> Array:
             curve = np.interp(x, np.linspace(0, 1, count), values / 65535)
     else:
         raise ValueError("no curve")
-    if not np.isfinite(curve).all() or (np.diff(curve) < 0).any() or curve[-1] < 0.5:
+    if not np.isfinite(curve).all() or (np.diff(curve) < -_STEP).any() or curve[-1] < 0.5:
         raise ValueError("the curve does not rise")
-    return curve
+    return np.maximum.accumulate(curve)
 
 
 def parametric(kind: int, parameters: Sequence[float]) -> Array:

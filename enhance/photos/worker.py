@@ -6,21 +6,17 @@ worker starts in a fraction of a second.
 
 from __future__ import annotations
 
-import errno
 import logging
 import math
 import os
 import pickle
 import select
-import signal
 import struct
 import tempfile
 import threading
-import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
-from pathlib import Path
 from typing import IO
 
 import cv2
@@ -28,23 +24,11 @@ import pillow_heif
 from PIL import AvifImagePlugin
 
 from enhance.errors import EnhanceError
-from enhance.photos.decoding import size_of
+from enhance.photos.decode_limits import OUT_OF_MEMORY, Allowance, address_space
+from enhance.photos.formats import size_of
 
 with suppress(ImportError):  # on Windows, where there are no workers
     import resource
-
-# The resources that decoding a file may use. They grow with the number of pixels in its header, and
-# with the bytes of the file, which entropy decoding reads one by one. The fixed part is for headers
-# that can only be read with memory for the whole picture (animated WebP). Intact photos of 4 to 24
-# megapixels in 18 formats needed up to 13 % of the time and 43 % of the memory, so a machine may be
-# several times slower.
-_SECONDS, _SECONDS_PER_MEGAPIXEL, _SECONDS_PER_MEGABYTE = 3, 0.1, 0.5
-_BYTES, _BYTES_PER_PIXEL, _BYTES_PER_BYTE = 1_000_000_000, 48, 4
-
-_MOST_PIXELS = 10**9  # larger photos are refused anyway
-
-OUT_OF_MEMORY = errno.ENOMEM
-"""The exit code of a worker that has reached its memory limit."""
 
 _THREADS = 4  # per decoder, however many cores there are, because each takes address space
 _GROWTH = 256_000_000  # bytes; a worker that has kept this much memory ends and is replaced
@@ -70,9 +54,9 @@ def main(handle: int) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[messages])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     connection = Connection(handle)
-    most = _address_space() + _GROWTH
+    most = address_space() + _GROWTH
     with suppress(EOFError):
-        while _address_space() <= most:
+        while address_space() <= most:
             connection.send_bytes(b"ready")
             _answer(connection, messages)
 
@@ -84,7 +68,9 @@ def _answer(connection: Connection, messages: _Messages) -> None:
     function, path, arguments, patience = pickle.loads(request)  # noqa: S301, from the server
     value = error = None
     try:
-        _limit(path, patience)
+        allowance = Allowance(path, patience)
+        if size := size_of(path):
+            allowance.allow(math.prod(size))
         try:
             value = function(*arguments)
         except EnhanceError as caught:
@@ -92,7 +78,7 @@ def _answer(connection: Connection, messages: _Messages) -> None:
         _send(connection, (value, error, messages.taken()))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    allowance.end()
 
 
 def _end_with_server(handle: int) -> None:
@@ -101,39 +87,6 @@ def _end_with_server(handle: int) -> None:
     poll.register(handle, 0)  # no events but hang-up and errors, which are always reported
     poll.poll()
     os._exit(0)
-
-
-def _limit(path: Path, patience: float) -> None:
-    """Limit this process to what decoding a file may use; the kernel ends it if it uses more."""
-    spent, space = time.process_time(), _address_space()
-    length = path.stat().st_size if path.exists() else 0  # the function will report a missing file
-
-    def allow(pixels: int) -> None:
-        seconds = _SECONDS + _SECONDS_PER_MEGAPIXEL * pixels / 1e6
-        seconds += _SECONDS_PER_MEGABYTE * length / 1e6
-        signal.setitimer(signal.ITIMER_REAL, patience * seconds / _SECONDS)
-        _set_limit(resource.RLIMIT_CPU, math.ceil(spent + seconds))
-        if space:
-            memory = _BYTES + _BYTES_PER_PIXEL * pixels + _BYTES_PER_BYTE * length
-            _set_limit(resource.RLIMIT_AS, space + memory)
-
-    allow(0)  # reading the header needs limits too
-    if size := size_of(path):
-        allow(min(math.prod(size), _MOST_PIXELS))
-
-
-def _set_limit(kind: int, value: int) -> None:
-    """Set a soft limit, at most the hard limit that the process started with."""
-    _, most = resource.getrlimit(kind)
-    resource.setrlimit(kind, (value if most == resource.RLIM_INFINITY else min(value, most), most))
-
-
-def _address_space() -> int:
-    """Bytes of this process's address space; 0 if the system does not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0
 
 
 def _send(connection: Connection, answer: object) -> None:

@@ -1,7 +1,7 @@
 """Photos are decoded in worker processes, so that a harmful file costs only one photo.
 
 A damaged or hostile file can crash a decoder, keep it busy for hours or make it use all memory.
-Here it costs only a worker process, which is replaced; `enhance.photos.worker` sets the limits.
+Here it costs only a worker process, which is replaced; see `decode_limits`.
 
 Plain subprocesses are used rather than `multiprocessing`, or pools that build on it such as pebble,
 because those import the caller's main module in each worker. It would import Gradio, or run a
@@ -15,7 +15,6 @@ import logging
 import mmap
 import os
 import pickle
-import signal
 import socket
 import struct
 import subprocess
@@ -31,8 +30,9 @@ from typing import Any, TypeVar
 from enhance.errors import EnhanceError, PhotoError, UnreadablePhoto
 from enhance.i18n import say
 from enhance.limits import Limits
-from enhance.photos.decoding import decode, size_of, too_costly
-from enhance.photos.worker import OUT_OF_MEMORY
+from enhance.photos.decode_limits import AT_A_LIMIT, too_costly
+from enhance.photos.decoding import decode
+from enhance.photos.formats import size_of
 from enhance.records import Photo, Source
 
 T = TypeVar("T")
@@ -41,13 +41,14 @@ log = logging.getLogger(__name__)
 
 _MAIN = "import sys; sys.path[:] = sys.argv[2:]; import enhance.photos.worker as worker; "
 _MAIN += "worker.main(int(sys.argv[1]))"
+# Nothing of the server's environment is for workers, and there are passwords in it, except for what
+# tells a process where its libraries and folders are.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 # Threads and malloc arenas both take address space, which is limited.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1"}
 _START_SECONDS = 120
 _STUCK_SECONDS = 1800  # a worker's own limits end it sooner, unless something keeps it from running
 _NO_ANSWER = 1  # the exit code when an answer cannot be read
-_AT_ITS_LIMIT = {-getattr(signal, name, 0) for name in ("SIGXCPU", "SIGALRM", "SIGKILL")}
-_AT_ITS_LIMIT.add(OUT_OF_MEMORY)
 
 
 class Decoder:
@@ -152,7 +153,7 @@ class _Ended(Exception):
 
     def failure(self, name: str) -> PhotoError:
         """The error for the photo that the worker was reading."""
-        if self.code in _AT_ITS_LIMIT:
+        if self.code in AT_A_LIMIT:
             return too_costly(name)
         return UnreadablePhoto(
             say(
@@ -175,7 +176,7 @@ class _Worker:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603, no argument comes from outside
                     [sys.executable, "-I", "-c", _MAIN, str(theirs.fileno()), *_path()],
-                    env=os.environ | _ENVIRONMENT,
+                    env=_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -255,6 +256,11 @@ class _Answer(pickle.Unpickler):
             if isinstance(found, type) and found.__module__ == module:
                 return found
         raise pickle.UnpicklingError(f"{module}.{name}")
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return inherited | _ENVIRONMENT
 
 
 def _path() -> list[str]:

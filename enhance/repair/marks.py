@@ -1,4 +1,4 @@
-"""A photo's marks, which say what is repaired: as a small picture, and changed with a brush."""
+"""A photo's marks, which say what is repaired: decided, kept as a picture, changed with a brush."""
 
 from __future__ import annotations
 
@@ -10,9 +10,60 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from enhance.records import Mask
+from enhance.records import Face, Mask, Pixels
 
-_COLOUR, _OPACITY = (255, 32, 96), 210  # how a browser shows marks over the photo
+# What the likelihood of one pixel of a mark, and of all of them, must reach at sensitivity 0 and 1.
+_CERTAIN = 1.0, 0.99
+_LIKELY = 0.15, 0.05
+_MARGIN = 0.15  # around a face's box, as a share of its size: hair, ears, earrings
+_IN_FACES = 200  # of the likelihood: what is marked in a face
+_RIM = np.ones((3, 3), np.uint8)  # marks extend one pixel beyond the visible damage
+_COLOR, _OPACITY = (255, 32, 96), 210  # how a browser shows marks over the photo
+
+
+def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
+    """Which pixels to fill in, (h, w) bool.
+
+    A connected patch of likely damage is marked if part of it is certain. So a scratch is followed
+    to its faint ends, while the outlines of objects, which look slightly like damage everywhere but
+    nowhere for certain, are left alone.
+
+    likelihood: of `DamageDetector`. sensitivity: 0 marks only what is certain, 1 what is likely.
+    """
+    certain, likely = (
+        round(255 * (strict + (lenient - strict) * sensitivity))
+        for strict, lenient in (_CERTAIN, _LIKELY)
+    )
+    count, parts = cv2.connectedComponents((likelihood >= likely).view(np.uint8))
+    chosen = np.zeros(count, np.uint8)
+    chosen[parts[likelihood >= certain]] = 1
+    return cv2.dilate(chosen[parts], _RIM).view(np.bool_)  # type: ignore[return-value]
+
+
+def spare_faces(mask: Mask, likelihood: Pixels, faces: Iterable[Face]) -> Mask:
+    """The marks without those that lie entirely within a face, (h, w) bool.
+
+    Eyelashes, teeth, glasses and earrings end within the face, while a scratch continues beyond it.
+    Where it crosses them, its marks run on along their rims, so marks within a face must be nearly
+    certain. Small damage that is left in a face is removed by its restorer.
+    """
+    height, width = mask.shape
+    spared = mask.copy()
+    for face in faces:
+        # One pixel more: a mark that reaches it leaves the face.
+        reach = round(_MARGIN * face.size) + 1
+        left, top, right, bottom = (round(side) for side in face.box)
+        box = (
+            slice(max(0, top - reach), min(height, bottom + reach)),
+            slice(max(0, left - reach), min(width, right + reach)),
+        )
+        count, parts = cv2.connectedComponents(mask[box].view(np.uint8))
+        leaves = np.zeros(count, bool)
+        for edge in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
+            leaves[edge] = True
+        certain = cv2.dilate((likelihood[box] >= _IN_FACES).view(np.uint8), _RIM)
+        spared[box] &= leaves[parts] & certain.view(np.bool_)
+    return spared
 
 
 @dataclass(frozen=True)
@@ -40,7 +91,7 @@ def brushed(mask: Mask, strokes: Iterable[Stroke]) -> Mask:
 def as_picture(mask: Mask) -> bytes:
     """The marks as a PNG of one bit per pixel, transparent elsewhere."""
     image = Image.fromarray(mask.view(np.uint8), "P")
-    image.putpalette([0, 0, 0, *_COLOUR])
+    image.putpalette([0, 0, 0, *_COLOR])
     file = io.BytesIO()
     image.save(file, "PNG", bits=1, transparency=bytes([0, _OPACITY]))
     return file.getvalue()

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Device and reach of a network → its largest tile. With larger ones, the layers of the compact
-# network no longer fit a CPU cache, and widths that are no multiple of 16 take up to twice as long.
-_LARGEST = {("cpu", 18): 192}
-
 Area = tuple[slice, slice]
 """A rectangle of an image: (rows, columns)."""
 
@@ -79,11 +75,3 @@ def _spans(side: slice, tile: int) -> Iterator[tuple[int, int]]:
     count = -(-length // tile)
     for i in range(count):
         yield side.start + length * i // count, side.start + length * (i + 1) // count
-
-
-def largest_tile(device: str, reach: int) -> int | None:
-    """The tile side, in photo pixels, above which a network becomes slower; None if it does not.
-
-    device: "cpu", "cuda" or "mps". reach: of the network's receptive field, in pixels.
-    """
-    return _LARGEST.get((device, reach))

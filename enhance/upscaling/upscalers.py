@@ -31,23 +31,16 @@ _REGION_TILES = 2  # tiles along the side of a region that has one working size
 _FADE = 16  # photo pixels on each side of the border between regions of different working sizes
 
 
-class Lanczos:
-    """Lanczos interpolation over 8×8 pixels: instant, invents nothing."""
-
-    name = "lanczos"
-    precision: str | None = None
-
-    def __call__(
-        self,
-        rgb: Pixels,
-        size: tuple[int, int],
-        options: Options,
-        stop_check: StopCheck,
-        space: ColourSpace = SRGB,
-    ) -> Upscaled:
-        """See `Upscaler`. Accepts any number of channels; the options make no difference."""
-        stop_check()
-        return Upscaled(resized(rgb, size))
+def interpolated(
+    rgb: Pixels,
+    size: tuple[int, int],
+    options: Options,
+    stop_check: StopCheck,
+    space: ColourSpace = SRGB,
+) -> Upscaled:
+    """An `Upscaler` without a network: `resized`. Accepts any number of channels."""
+    stop_check()
+    return Upscaled(resized(rgb, size))
 
 
 class TiledNet:
@@ -66,7 +59,6 @@ class TiledNet:
 
     def __init__(
         self,
-        name: str,
         net: ResidentNet,
         *,
         scale: int,
@@ -76,8 +68,6 @@ class TiledNet:
         adapts: bool = False,
         keeps_colours: bool = True,
     ) -> None:
-        self.name = name
-        self.precision: str | None = net.device.precision
         self._net = net
         self._scale = scale
         self._overlap = overlap
@@ -133,7 +123,7 @@ class TiledNet:
         if canvas.shape[1::-1] != size:
             canvas = resized(canvas, size)
         working_size = _mean_working_size(regions) * width / photo_width
-        return Upscaled(canvas, round(working_size, 2))
+        return Upscaled(canvas, round(working_size, 2), self._net.device.precision)
 
     def _enlarge(
         self, rgb: Pixels, part: Tile, upscale: int, space: ColourSpace, shrink: int

@@ -7,6 +7,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -14,7 +15,7 @@ from anyio import to_thread
 from gradio.events import api
 
 from enhance.errors import EnhanceError
-from enhance.inventory import Model, inventory
+from enhance.models.inventory import Model, inventory
 from enhance.options import OLD_NAMES, Options
 from enhance.records import Source
 from enhance.reports import record
@@ -22,6 +23,7 @@ from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.settings import Settings, options_from
+from enhance.web.server.clients import client_of
 from enhance.web.server.health import Health, health
 
 QUEUE = "api"
@@ -29,9 +31,9 @@ QUEUE = "api"
 would hold that until it is finished."""
 
 MOST_AT_ONCE = 8
-"""Requests that are served at once. The engine takes a photo from each in turn, so with every
-further request all wait longer for their next photo; each also holds a thread and two decoded
-photos."""
+"""Requests that are served at once, at most a quarter of them one client's. The engine takes a
+photo from each in turn, so with every further request all wait longer for their next photo; each
+also holds a thread and two decoded photos."""
 
 Event = tuple[str | None, dict[str, Any]]
 """The enhanced file, or None, and the report."""
@@ -107,8 +109,9 @@ class Api:
     async def _start(self, sources: list[Source], options: Options, request: gr.Request) -> Batch:
         """Start a batch; abandon it if its client cancels while it is being started."""
         session, number = str(request.session_hash), request.headers[REQUEST_HEADER]
+        start = partial(self._batches.start, client=client_of(request))
         starting = asyncio.ensure_future(
-            to_thread.run_sync(self._batches.start, sources, options, session, number)
+            to_thread.run_sync(start, sources, options, session, number)
         )
         try:
             return await asyncio.shield(starting)

@@ -32,7 +32,7 @@ _request = ContextVar("request", default="-")
 
 
 def start_log(form: str, files: Path) -> None:
-    """Log to standard error from now on, including Gradio's tracebacks.
+    """Log to standard error from now on, including Gradio's tracebacks; clean what is printed.
 
     form: a `Format`; "json" writes one object per line. files: the folder of uploads and results;
     paths in it are left out of the log. Raises OptionsError for another form.
@@ -51,7 +51,9 @@ def start_log(form: str, files: Path) -> None:
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request that it sends
+    # Gradio prints to both, and the journal of a service mixes them.
     sys.stderr = Cleaned(sys.stderr, private)  # type: ignore[assignment]
+    sys.stdout = Cleaned(sys.stdout, private)  # type: ignore[assignment]
 
 
 def about(request: str, items: Iterator[T]) -> Iterator[T]:
@@ -73,11 +75,11 @@ class Private(logging.Filter):
     def __init__(self, files: Path) -> None:
         """files: see `start_log`."""
         super().__init__()
-        # In sentences, names are in these quotes. A path extends to the end of its line, whatever
-        # it contains. The other patterns are Gradio's and pydantic's messages about a path or value
-        # that they reject.
+        # In sentences, names are in these quotes, and may have closing ones in them. A path extends
+        # to the end of its line, whatever it contains. The other patterns are Gradio's and
+        # pydantic's messages about a path or value that they reject.
         self._names = re.compile(
-            rf"“[^”]*”|{re.escape(str(files))}[^\n]*"
+            rf"“[^”]*”([^\n]*”)?|{re.escape(str(files))}[^\n]*"
             r"|(?s:Cannot move .*? to the gradio cache dir)|input_value=[^\n]*"
         )
         self._tracebacks = logging.Formatter()

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import gc
+import io
 import math
 import time
+import zipfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import anyio
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.requests import Request
+from starlette.routing import Route
 
 from benchmarks.photos import hopper
 from enhance.build import load_enhancer
@@ -23,12 +29,13 @@ from enhance.options import Options, Setup
 from enhance.photos import Decoder, output_stem, size_of
 from enhance.pipeline import Enhancer
 from enhance.records import Photo, Source
-from enhance.web.batches.batch_files import BatchFiles
+from enhance.web.batches.entries import BatchFiles
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS
-from enhance.web.page.details import details
-from enhance.web.page.headline import headline
+from enhance.web.page.status import headline
+from enhance.web.page.viewed import details
+from enhance.web.server.routes import routes
 from tests.server import SAMPLES
 
 FAST = Options(upscale=1, restorer="none", background="lanczos")
@@ -45,6 +52,11 @@ def photos(folder: Path, count: int, suffix: str = ".tif") -> list[Source]:
     for i, path in enumerate(paths):
         Image.fromarray(np.full((40, 30, 3), 50 * i, np.uint8)).save(path)
     return [Source.of(path) for path in paths]
+
+
+def folder(inside: Path) -> Path:
+    (inside / "archive").mkdir()
+    return inside / "archive"
 
 
 def test_a_batch_that_goes_on_keeps_previews(batches: BatchStore, tmp_path: Path) -> None:
@@ -166,8 +178,8 @@ def test_a_version_stays_when_a_later_attempt_fails_and_the_page_says_why(
         assert entry.version is version
         assert batch.finished == [entry]
         assert headline(batch, batches) == "1 of 1 photos enhanced, 1 failed."
-        assert entry.failure.reason in details(entry, "en")
-        assert "30 × 40 → 30 × 40" in details(entry, "en")
+        assert entry.failure.reason in details(entry, version, "en")
+        assert "30 × 40 → 30 × 40" in details(entry, version, "en")
         Image.new("RGB", (30, 40)).save(entry.source.path)
         batch.begin([entry], FAST)
         assert [(e.state, e.failure, len(e.versions)) for e in batch.records()] == [
@@ -191,14 +203,17 @@ def test_faces_that_cannot_be_switched_are_a_sentence(batches: BatchStore) -> No
         assert entry.version and entry.version.layers
         entry.version.layers.unlink()
         with pytest.raises(EnhanceError, match=r"“small_portrait\.jpg” could not be saved"):
-            batch.change(entry, Limits(), keep=[])
+            batch.change(entry, entry.version, Limits(), keep=[])
 
 
 def test_a_full_disk_is_told_as_it_is(batches: BatchStore, tmp_path: Path) -> None:
     crowded = BatchStore(batches.engine, tmp_path / "files", Limits(max_disk_bytes=5000))
-    (tmp_path / "files" / "upload").mkdir()
-    (tmp_path / "files" / "upload" / "photo.png").write_bytes(bytes(9000))
-    assert not crowded.make_room() and crowded.full
+    upload = tmp_path / "files" / ("0" * 64)
+    upload.mkdir()
+    (upload / "photo.png").write_bytes(bytes(9000))
+    crowded.sweep()
+    with pytest.raises(NoRoom, match="no room for more photos"):
+        crowded.start(photos(tmp_path, 1), FAST, "one")
     assert (crowded.metrics.registry.get_sample_value("enhance_files_bytes") or 0) >= 9000
 
 
@@ -215,7 +230,7 @@ def test_a_batch_that_is_over_holds_no_pixels(
             next(records)
         batch.abandon()
         del records
-    assert batch.outcomes()
+    assert batch.outcomes({})
     for _ in range(100):  # a thread lets go a moment after its work is done
         gc.collect()
         held = [kept for kept in gc.get_objects() if isinstance(kept, Photo)]
@@ -243,7 +258,7 @@ def test_names_in_the_archive_are_unique(batches: BatchStore, tmp_path: Path) ->
     with closing(batches.engine):
         batch = batches.start([replace(photo, name=name) for name in names], FAST, "one")
         list(batch.records())
-    files = [path.name for path in batch.archive()]
+    files = [path.name for path in batch.archive(folder(tmp_path), {})]
     assert len({file.casefold() for file in files}) == len(names)
     assert files[:3] == ["a_enhanced.png", "a_enhanced_2.png", "A_enhanced_3.png"]
     assert all(file == Path(file).name and file.endswith(".png") for file in files)
@@ -264,7 +279,46 @@ def test_a_photo_enhanced_again_keeps_its_name_and_takes_nobody_elses(
     first, second = ([version.file.name for version in entry.versions] for entry in batch.entries)
     assert first == ["001 album.png", "Same_2.png"]
     assert second == ["002 album.png"] * 2 + ["001 album_2.png", "same.png", "1.png"]
-    assert [path.name for path in batch.archive()] == ["Same_2.png", "1.png"]
+    assert [path.name for path in batch.archive(folder(tmp_path), {})] == ["Same_2.png", "1.png"]
+
+
+def test_an_archive_is_sent_whole_whatever_becomes_of_its_batch(
+    batches: BatchStore, tmp_path: Path
+) -> None:
+    with closing(batches.engine):
+        sources = [Source.of(SAMPLES / "small_portrait.jpg"), *photos(tmp_path, 2, ".png")]
+        batch = batches.start(sources, Options(upscale=1), "one", viewed=True)
+        (first, *_) = batch.records()
+        (route,) = (
+            each
+            for each in routes(batches)
+            if isinstance(each, Route) and each.path.endswith("enhanced_photos.zip")
+        )
+        scope = {
+            "type": "http",
+            "app": SimpleNamespace(auth=None),
+            "path_params": {"key": batch.key},
+            "query_string": b"",
+        }
+        response = route.endpoint(Request(scope))
+
+        async def download() -> bytes:
+            body = aiter(response.body_iterator)
+            received = [await anext(body)]
+            assert first.version
+            batch.change(first, first.version, Limits(), weight=0.5)
+            batch.change(first, first.version, Limits(), keep=[])
+            batch.touched -= 7 * 3600
+            batches.expire()
+            assert not batch.folder.exists()
+            return b"".join([*received, *[chunk async for chunk in body]])
+
+        archive = anyio.run(download)
+    assert len(archive) == int(response.headers["Content-Length"])
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert opened.testzip() is None
+        assert len(opened.namelist()) == 5
+    assert not list((tmp_path / "files").glob("results-*/archive-*"))
 
 
 def test_two_servers_do_not_share_a_folder(batches: BatchStore, tmp_path: Path) -> None:
@@ -345,7 +399,7 @@ def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: BatchStore, tmp_p
             batches.start(photos(tmp_path, 1), FAST, session, viewed=session != "api")
             for session in ("gone", "here", "api")
         )
-        batches.waiting_list.join(here.key, "here")
+        batches.waiting_list.join(here.key)
         for batch in (gone, here, api):
             batch.touched -= 2 * SILENT_SECONDS
         batches.sweep()
@@ -356,7 +410,7 @@ def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: BatchStore, tmp_p
 def test_an_expired_batch_has_no_place_in_the_line(batches: BatchStore, tmp_path: Path) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 1), FAST, "one")
-        batches.waiting_list.join(batch.key, "here")
+        batches.waiting_list.join(batch.key)
         batch.touched -= 7 * 3600
         batches.expire()
     assert batches.get(batch.key) is None

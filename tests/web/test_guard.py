@@ -7,9 +7,11 @@ import io
 import json
 import os
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -21,6 +23,8 @@ import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, Dialog, Page, expect
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -28,10 +32,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+import app
 from enhance.limits import Limits
-from enhance.web.server import bodies
-from enhance.web.server import middleware as guard
-from enhance.web.server.middleware import MAX_LOGINS_PER_MINUTE, Guard
+from enhance.web.batches.room import NO_ROOM
+from enhance.web.server import bodies, middleware
+from enhance.web.server.middleware import MAX_AT_ONCE, MAX_LOGINS_PER_MINUTE, Guard
 from tests.server import SAMPLES, Server, running
 from tests.web.api_photos import QUICK, results, square
 from tests.web.hands import HEADLINE, PICTURES, SMALL, states
@@ -63,6 +68,24 @@ def test_every_answer_has_safe_headers(server: Server, path: str, status: int) -
     assert answer.status_code == status
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "same-origin"
+    assert answer.headers["content-security-policy"] == "frame-ancestors 'self'"
+    assert answer.headers["cache-control"]  # what does not say otherwise is private
+
+
+def test_no_shared_cache_keeps_a_result(server: Server, tmp_path: Path) -> None:
+    photo = handle_file(square(tmp_path / "kept.png", QUICK))
+    Client(server.url, verbose=False).predict(photo, api_name="/enhance")
+    (mine,) = results(server, "kept")
+    batch = f"{server.url}/batches/{mine.parts[-3]}"
+    urls = [f"{server.url}/gradio_api/file={mine}", f"{batch}/enhanced_photos.zip"]
+    for url in (*urls, f"{batch}/report.csv", f"{batch}/photos/0"):
+        assert "private" in httpx.get(url).headers["cache-control"], url
+
+
+def test_a_space_is_framed_by_hugging_face_and_nothing_else() -> None:
+    assert app.framed_by({}) == "'self'"
+    allowed = app.framed_by({"SPACE_ID": "ann/photos"}).split()
+    assert allowed == ["'self'", "https://huggingface.co", "https://*.hf.space"]
 
 
 @pytest.mark.parametrize("name", ["a.html", "a.svg", "a.xml", "a.js", "a.pdf", "a.jpg.html", "a"])
@@ -110,11 +133,71 @@ def test_a_client_cannot_say_what_only_a_proxy_may(server: Server, name: str) ->
 
 
 def test_a_trusted_proxy_says_how_it_is_called() -> None:
-    app = guarded(Clock(), proxy=True)
+    web = guarded(proxy=True)
     headers = {"X-Forwarded-Host": "photos.example", "X-Gradio-Server": "http://owned.example"}
-    assert app.post("/headers", headers=headers).json()["x-forwarded-host"] == "photos.example"
-    assert "x-gradio-server" not in app.post("/headers", headers=headers).json()
-    assert "x-forwarded-host" not in guarded(Clock()).post("/headers", headers=headers).json()
+    assert web.post("/headers", headers=headers).json()["x-forwarded-host"] == "photos.example"
+    assert "x-gradio-server" not in web.post("/headers", headers=headers).json()
+    assert "x-forwarded-host" not in guarded().post("/headers", headers=headers).json()
+
+
+HOME = "http://testserver"
+OTHERS = ("http://other.example", "http://testserver.other.example", "null", "http://[", "x")
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/upload", "/other", "/login"])
+def test_pages_of_other_websites_send_nothing(path: str) -> None:
+    web = guarded()
+    for origin in OTHERS:
+        answer = web.post(path, headers={"Origin": origin})
+        assert answer.status_code == 403, origin
+        assert "other websites" in answer.json()["detail"]
+        assert web.post(path, headers={"Origin": origin, "Sec-Fetch-Site": "cross-site"}).is_error
+    for own in ({}, {"Origin": HOME}, {"Origin": f"{HOME}:8080"}):
+        assert web.post(path, headers=own).status_code in (200, 429), own
+
+
+def test_behind_a_proxy_the_page_has_the_name_that_the_proxy_says() -> None:
+    origin = {"Origin": "https://photos.example"}
+    named = {**origin, "X-Forwarded-Host": "photos.example"}
+    assert guarded(proxy=True).post("/other", headers=named).status_code == 200
+    assert guarded(proxy=True).post("/other", headers=origin).status_code == 403
+    assert guarded().post("/other", headers=named).status_code == 403, "anybody can say so"
+    # A browser knows it better than any header that a proxy may have changed.
+    certain = {**origin, "Sec-Fetch-Site": "same-origin"}
+    assert guarded().post("/other", headers=certain).status_code == 200
+
+
+def test_another_website_sends_no_photo(server: Server, browser: Browser) -> None:
+    """A page on another host, in a browser in which the server's page can be used."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    send = """async (url) => {
+      const body = new FormData();
+      body.append("files", new File(["x"], "planted.jpg"));
+      await fetch(url, {method: "POST", mode: "no-cors", credentials: "include", body});
+    }"""
+    url = f"{server.url}/gradio_api/upload"
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Handler) as other,
+        browser.new_context() as context,
+    ):
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        page = context.new_page()
+        page.goto(f"http://localhost:{other.server_port}")
+        page.evaluate(send, url)
+        assert not list(server.files.glob("*/planted.jpg"))
+        page.goto(server.url)
+        page.evaluate(send, url)
+        assert list(server.files.glob("*/planted.jpg"))
+        other.shutdown()
 
 
 # values that no widget sends
@@ -258,6 +341,9 @@ def test_no_path_leads_out_of_a_batch(server: Server) -> None:
         for name in names:
             answer = httpx.get(f"{server.url}/batches/{quote(key, safe='%/.')}/{name}")
             assert answer.status_code in (400, 404), (key, name)
+    for number in ("9" * 5000, "9" * 30, "1e9", "-1", "x"):
+        answer = httpx.get(f"{server.url}/batches/{KEY}/photos/{number}")
+        assert answer.status_code == 404, number
 
 
 def test_a_batch_is_not_found_without_its_key(server: Server, tmp_path: Path) -> None:
@@ -356,10 +442,18 @@ def test_a_client_that_sends_an_address_fails(
 
 
 @pytest.mark.parametrize(
-    "path", ["/gradio_api/process_recording", "/gradio_api/component_server", "/gradio_api/proxy=x"]
+    "path", ["process_recording", "component_server", "proxy=x", "custom_component/x/client/a/b"]
 )
 def test_parts_of_gradio_that_nobody_needs_are_closed(server: Server, path: str) -> None:
-    assert httpx.post(server.url + path, files={"file": b"x"}).status_code == 404
+    url = f"{server.url}/gradio_api/{path}"
+    for answer in (httpx.post(url, files={"file": b"x"}), httpx.get(url)):
+        assert answer.json()["detail"] == "There is nothing at this address."
+
+
+def test_no_address_prints_what_it_is_sent(server: Server) -> None:
+    line = "%0A2026-01-01 00:00:00,000 ERROR enhance [-] forged%1B[31m"
+    httpx.get(f"{server.url}/gradio_api/custom_component/x{line}/client/a/b")
+    assert "forged" not in server.log.read_text("utf-8")
 
 
 # floods
@@ -376,11 +470,14 @@ class Clock:
         return self.now
 
 
-def guarded(clock: Clock, *, proxy: bool = False, full: bool = False) -> TestClient:
+def guarded(clock: Clock | None = None, *, proxy: bool = False, root: str = "") -> TestClient:
     """A small app that reads what it is sent, behind a guard with small limits."""
 
     async def read(request: Request) -> PlainTextResponse:
         return PlainTextResponse(str(len(await request.body())))
+
+    async def headers(request: Request) -> JSONResponse:
+        return JSONResponse(dict(request.headers))
 
     few = Limits(
         max_photos=PHOTOS,
@@ -388,34 +485,32 @@ def guarded(clock: Clock, *, proxy: bool = False, full: bool = False) -> TestCli
         max_uploads_per_minute=3,
         max_upload_bytes_per_minute=2500,
     )
-    guard = Middleware(Guard, limits=few, full=lambda: full, behind_proxy=proxy, clock=clock)
-
-    async def headers(request: Request) -> JSONResponse:
-        return JSONResponse(dict(request.headers))
-
+    outer = Middleware(Guard, limits=few, behind_proxy=proxy, clock=clock or Clock())
     paths = ("/gradio_api/upload", "/login", "/other")
     routes = [Route(path, read, methods=["POST"]) for path in paths]
     routes.append(Route("/headers", headers, methods=["POST"]))
-    return TestClient(Starlette(routes=routes, middleware=[guard]))
+    return TestClient(Starlette(routes=routes, middleware=[outer]), root_path=root)
 
 
-def upload(app: TestClient, size: int = 1, forwarded: str = "") -> int:
+def upload(web: TestClient, size: int = 1, forwarded: str = "", root: str = "") -> int:
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
-    return app.post("/gradio_api/upload", content=bytes(size), headers=headers).status_code
+    url = f"{root}/gradio_api/upload"
+    return web.post(url, content=bytes(size), headers=headers).status_code
 
 
-def test_uploads_a_minute() -> None:
+@pytest.mark.parametrize("root", ["", "/photos"])
+def test_uploads_a_minute(root: str) -> None:
     clock = Clock()
-    app = guarded(clock)
-    assert [upload(app) for _ in range(5)] == [200, 200, 200, 429, 429]
-    clock.now += 59
-    assert upload(app) == 429
+    web = guarded(clock, root=root)
+    assert [upload(web, root=root) for _ in range(5)] == [200, 200, 200, 429, 429]
+    clock.now += 60
+    assert upload(web, root=root) == 429
     clock.now += 1
-    assert [upload(app) for _ in range(4)] == [200, 200, 200, 429]
+    assert [upload(web, root=root) for _ in range(4)] == [200, 200, 200, 429]
 
 
-def served(guarded: Guard, path: str, body: Iterator[bytes]) -> int:
-    """The status of the answer to a body that comes in such pieces, and then no more."""
+def served(guarded: Guard, path: str, body: Iterator[bytes]) -> list[Message]:
+    """The answer to a body that comes in such pieces, and then no more."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -431,12 +526,15 @@ def served(guarded: Guard, path: str, body: Iterator[bytes]) -> int:
         "type": "http",
         "method": "POST",
         "path": path,
-        "headers": [(b"content-type", b"multipart/form-data; boundary=bound")],
+        "headers": [
+            (b"content-length", b"1000"),
+            (b"content-type", b"multipart/form-data; boundary=bound"),
+        ],
         "client": ("10.0.0.1", 1),
     }
     with ThreadPoolExecutor() as apart:  # from the loop of the browser's tests
         apart.submit(anyio.run, guarded, scope, receive, send).result()
-    return int(sent[0]["status"])
+    return sent
 
 
 @pytest.mark.parametrize("step", [1, 7, 1000])
@@ -456,44 +554,66 @@ def test_files_a_minute(step: int) -> None:
 
         few = Guard(app, Limits(max_uploads_per_minute=3), clock=Clock())
         pieces = (body[at : at + step] for at in range(0, len(body), step))
-        return served(few, guard.UPLOAD, pieces)
+        try:
+            return int(served(few, middleware.UPLOAD, pieces)[0]["status"])
+        except MultiPartException as refusal:  # Gradio answers with its message
+            assert "Try again in a minute" in refusal.message
+            return 400
 
-    assert [upload_of(count) for count in (1, 2, 3, 4, 40)] == [200, 200, 200, 429, 429]
+    assert [upload_of(count) for count in (1, 2, 3, 4, 40)] == [200, 200, 200, 400, 400]
 
 
 def test_bytes_a_minute() -> None:
     clock = Clock()
-    app = guarded(clock)
-    assert [upload(app, 1000) for _ in range(3)] == [200, 200, 429]
-    clock.now += 60
-    assert upload(app, 1000) == 200
+    web = guarded(clock)
+    assert [upload(web, 1000) for _ in range(3)] == [200, 200, 429]
+    clock.now += 61
+    assert upload(web, 1000) == 200
 
 
 def test_bytes_of_one_upload() -> None:
-    app = guarded(Clock())
-    assert upload(app, 1000) == 200
-    assert upload(app, 1001) == 413
-    stream = (bytes(100) for _ in range(11))  # no Content-Length tells before
-    answer = app.post("/gradio_api/upload", content=stream)
+    web = guarded()
+    assert upload(web, 1000) == 200
+    answer = web.post("/gradio_api/upload", content=bytes(1001), headers={"Accept-Language": "zh"})
     assert answer.status_code == 413
-    assert "Send fewer photos at once" in answer.json()["detail"]
-
-
-def test_a_refusal_is_in_the_readers_language() -> None:
-    app = guarded(Clock())
-    answer = app.post(
-        "/gradio_api/upload", content=bytes(1001), headers={"Accept-Language": "zh-CN"}
-    )
     assert "请一次少发一些照片" in answer.json()["detail"]
 
 
-def test_no_uploads_without_room() -> None:
-    assert upload(guarded(Clock(), full=True)) == 507
+@pytest.mark.parametrize("path", ["/gradio_api/upload", "/other"])
+@pytest.mark.parametrize("length", [{}, {"Content-Length": "5", "Transfer-Encoding": "chunked"}])
+def test_a_request_says_its_length(path: str, length: dict[str, str]) -> None:
+    """A body in chunks has no end that is known before, whatever length its headers add."""
+    web = guarded()
+    request = web.build_request("POST", path, content=iter([b"[", b"1]"]), headers=length)
+    assert web.send(request).status_code == 411
+
+
+def test_a_refusal_further_inside_is_a_sentence_too() -> None:
+    async def full(scope: Scope, receive: Receive, send: Send) -> None:
+        raise HTTPException(507, NO_ROOM)
+
+    web = TestClient(Guard(full, Limits()))
+    answer = web.post(middleware.UPLOAD, content=b"x", headers={"Accept-Language": "zh"})
+    assert answer.status_code == 507 and "服务器" in answer.json()["detail"]
+
+
+def test_requests_at_once(server: Server) -> None:
+    """One client cannot hold all connections: others are still served, and so is it afterwards."""
+    opened, url = 0, f"{server.url}/gradio_api/heartbeat/held"
+    with httpx.Client(limits=httpx.Limits(max_connections=None)) as client, ExitStack() as held:
+        while held.enter_context(client.stream("GET", url)).status_code == 200:
+            opened += 1
+            assert opened <= MAX_AT_ONCE
+        refused = httpx.get(server.url)
+        assert refused.status_code == 429 and "Too many requests" in refused.json()["detail"]
+    assert opened > MAX_AT_ONCE / 2  # less what earlier tests have left open
+    while httpx.get(server.url).status_code == 429:
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("size", [BODY, BODY + 1])
 def test_other_requests_are_small(size: int) -> None:
-    answer = guarded(Clock()).post("/other", content=bytes(size))
+    answer = guarded().post("/other", content=bytes(size))
     assert answer.status_code == (200 if size <= BODY else 413)
 
 
@@ -515,7 +635,7 @@ def named(name: str) -> dict[str, Any]:
 def test_a_whole_batch_of_long_names_is_no_large_request(letter: str) -> None:
     name = letter * (250 // len(letter.encode())) + ".jpeg"
     body = {"data": [[named(name)] * PHOTOS, *range(20)], "fn_index": 1, "session_hash": "x" * 20}
-    assert guarded(Clock()).post("/other", json=body).status_code == 200
+    assert guarded().post("/other", json=body).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -525,11 +645,10 @@ def test_a_whole_batch_of_long_names_is_no_large_request(letter: str) -> None:
         [[]] * 4000,
         [0] * 4000,
         {str(i): 0 for i in range(4000)},
-        [named("a.jpg")] * 201,
     ],
 )
 def test_requests_of_many_values_are_refused(data: Any) -> None:
-    answer = guarded(Clock()).post("/other", json={"data": data})
+    answer = guarded().post("/other", json={"data": data})
     assert answer.status_code == 413
     assert "Send fewer photos at once" in answer.json()["detail"]
 
@@ -540,18 +659,19 @@ def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError("what has not come was served")
 
-    assert served(Guard(app, Limits()), "/other", iter([b"[", b"1,"])) == 408
+    assert served(Guard(app, Limits()), "/other", iter([b"[", b"1,"]))[0]["status"] == 408
 
 
-def test_tries_to_log_in_a_minute() -> None:
-    app = guarded(Clock())
-    tries = [app.post("/login").status_code for _ in range(MAX_LOGINS_PER_MINUTE + 1)]
+@pytest.mark.parametrize("root", ["", "/photos"])
+def test_tries_to_log_in_a_minute(root: str) -> None:
+    web = guarded(root=root)
+    tries = [web.post(f"{root}/login").status_code for _ in range(MAX_LOGINS_PER_MINUTE + 1)]
     assert tries == [200] * MAX_LOGINS_PER_MINUTE + [429]
 
 
 def test_a_client_cannot_pretend_to_be_another() -> None:
-    app = guarded(Clock())
-    assert [upload(app, forwarded=f"10.0.0.{i}") for i in range(4)] == [200, 200, 200, 429]
+    web = guarded()
+    assert [upload(web, forwarded=f"10.0.0.{i}") for i in range(4)] == [200, 200, 200, 429]
 
 
 def test_the_server_believes_no_proxy_that_it_was_not_told_of(tmp_path: Path) -> None:
@@ -569,16 +689,19 @@ def test_the_server_believes_no_proxy_that_it_was_not_told_of(tmp_path: Path) ->
 
 
 def test_behind_a_proxy_clients_are_told_apart() -> None:
-    app = guarded(Clock(), proxy=True)
-    assert [upload(app, forwarded=f"10.0.0.{i}") for i in range(6)] == [200] * 6
+    web = guarded(proxy=True)
+    assert [upload(web, forwarded=f"10.0.0.{i}") for i in range(6)] == [200] * 6
     # What the client itself put in front of the proxy's word does not count.
-    faked = [upload(app, forwarded=f"10.0.1.{i}, 10.9.9.9") for i in range(4)]
+    faked = [upload(web, forwarded=f"10.0.1.{i}, 10.9.9.9") for i in range(4)]
     assert faked == [200, 200, 200, 429]
+    # A subscriber has a whole network of IPv6.
+    assert [upload(web, forwarded=f"2001:db8::{i}") for i in range(4)] == [200, 200, 200, 429]
+    assert upload(web, forwarded="2001:db8:0:1::1") == 200
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"path":' * 20_000, b"\xff\xfe", b"NaN", b""])
 def test_bodies_that_are_no_plain_data(body: bytes) -> None:
-    answer = guarded(Clock()).post("/other", content=body)
+    answer = guarded().post("/other", content=body)
     assert answer.text == str(len(body))
 
 
@@ -587,12 +710,9 @@ def test_bodies_that_are_no_plain_data(body: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a login and small limits."""
-    with running(
-        tmp_path_factory.mktemp("private"),
-        ENHANCE_AUTH="ann:pass:word,bob:b",
-        ENHANCE_MAX_REQUEST_BYTES="60000",
-    ) as server:
+    """A server with a login."""
+    folder = tmp_path_factory.mktemp("private")
+    with running(folder, ENHANCE_AUTH="ann:pass:word,bob:b") as server:
         yield server
 
 
@@ -603,6 +723,7 @@ def test_without_logging_in_nothing_is_served(private: Server) -> None:
         "/gradio_api/openapi.json",
         "/gradio_api/file=/etc/passwd",
         "/gradio_api/queue/data?session_hash=x",
+        "/gradio_api/heartbeat/x",
         *(f"/batches/{KEY}/{name}" for name in ("report.csv", "report.json")),
         f"/batches/{KEY}/enhanced_photos.zip",
     )
@@ -633,7 +754,11 @@ def test_after_logging_in_everything_is_served(private: Server, tmp_path: Path) 
     assert httpx.get(url).status_code == 401
     login = httpx.post(f"{private.url}/login", data={"username": "bob", "password": "b"})
     # The secure one of the two cookies is not sent over plain HTTP.
-    assert httpx.get(url, cookies=dict(login.cookies)).status_code == 200
+    cookies = dict(login.cookies)
+    assert httpx.get(url, cookies=cookies).status_code == 200
+    heartbeat = f"{private.url}/gradio_api/heartbeat/x"
+    with httpx.stream("GET", heartbeat, cookies=cookies) as answer:
+        assert answer.status_code == 200
 
 
 def test_photos_are_nobody_elses_on_the_machine(server: Server, tmp_path: Path) -> None:
@@ -645,19 +770,14 @@ def test_photos_are_nobody_elses_on_the_machine(server: Server, tmp_path: Path) 
         assert path.stat().st_mode & 0o077 == 0
 
 
-def test_refused_uploads_leave_nothing(private: Server) -> None:
-    login = httpx.post(f"{private.url}/login", data={"username": "bob", "password": "b"})
-    before = set(private.files.iterdir())
-    head = b'--B\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
-    stream = (part for part in [head, *[bytes(10_000)] * 7])
-    answer = httpx.post(
-        f"{private.url}/gradio_api/upload",
-        content=stream,
-        headers={"Content-Type": "multipart/form-data; boundary=B"},
-        cookies=dict(login.cookies),
-    )
-    assert answer.status_code == 413
-    assert set(private.files.iterdir()) == before
+def test_refused_uploads_leave_nothing(tmp_path: Path) -> None:
+    files = [("files", (f"{number}.jpg", b"x")) for number in range(5)]
+    with running(tmp_path, ENHANCE_MAX_UPLOADS_PER_MINUTE="4") as server:
+        before = set(server.files.iterdir())
+        answer = httpx.post(f"{server.url}/gradio_api/upload", files=files)
+        assert answer.status_code == 400
+        assert answer.text == "You have uploaded too much within a minute. Try again in a minute."
+        assert set(server.files.iterdir()) == before
 
 
 # names

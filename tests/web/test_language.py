@@ -10,9 +10,8 @@ import gradio as gr
 import pytest
 from playwright.sync_api import Browser, expect
 
-from enhance.catalogue import option_values
 from enhance.i18n import joined, say
-from enhance.model_spec import Kind
+from enhance.models.catalogue import Kind, option_values
 from enhance.options import FaceChoice, OutputFormat
 from enhance.web.language import CHINESE, Language, language_of, translated
 from enhance.web.page.presets import PRESETS

@@ -20,12 +20,12 @@ from playwright.sync_api import Browser, expect
 from app import accounts
 from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
-from enhance.errors import Busy, NoRoom, OptionsError, TooManyPhotos
+from enhance.errors import NoRoom, OptionsError, TooManyPhotos
 from enhance.limits import Limits, whole_number
 from enhance.options import Options, Setup
 from enhance.records import Failure, Result, Source
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.disk import used_bytes
+from enhance.web.batches.disk import files_in
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
 from tests.server import Server, running
@@ -52,8 +52,8 @@ def noise(folder: Path, name: str, edge: int = 100) -> Source:
     return Source.of(path)
 
 
-def finished(batches: BatchStore, source: Source) -> Batch:
-    batch = batches.start([source], FAST, "one")
+def finished(batches: BatchStore, source: Source, client: str = "one") -> Batch:
+    batch = batches.start([source], FAST, client, client=client)
     assert [entry.state for entry in batch.records()] == ["done"]
     return batch
 
@@ -127,40 +127,55 @@ def test_a_photo_that_takes_too_long(tmp_path: Path) -> None:
         assert "“b.png” was stopped because it took longer than 1 seconds" in late.reason
 
 
-def test_the_oldest_finished_batches_make_room(engine: LocalEngine, tmp_path: Path) -> None:
+def test_a_clients_oldest_finished_batches_make_room_for_its_own(
+    engine: LocalEngine, tmp_path: Path
+) -> None:
     source = noise(tmp_path, "a")  # 30 KB, and so is its result
-    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=150_000))
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=600_000))
+    others = finished(batches, source, "other")
     made = [finished(batches, source) for _ in range(8)]
     left = [batch for batch in made if batches.get(batch.key)]
     assert 0 < len(left) < len(made)
     assert left == made[-len(left) :]
     assert [batch.folder.exists() for batch in made] == [batch in left for batch in made]
+    assert batches.get(others.key)
 
 
-def test_a_full_disk_refuses_batches_but_keeps_those_at_work(
+def test_a_used_share_refuses_batches_but_keeps_those_at_work(
     engine: LocalEngine, tmp_path: Path
 ) -> None:
-    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=50_000))
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=500_000))
     source = noise(tmp_path, "a")
-    working = batches.start([source, source], FAST, "one")
+    working = batches.start([source, source], FAST, "one", client="one")
     records = working.records()
-    next(records)
-    with pytest.raises(NoRoom, match="no room for more photos"):
-        batches.start([source], FAST, "two")
-    assert batches.full
+    assert next(records).state == "done"
+    with pytest.raises(NoRoom, match="your share of this server's disk"):
+        batches.room.take("one", 100_000)
+    assert batches.get(working.key)
     assert next(records).state == "done"
     assert all(entry.version and entry.version.file.exists() for entry in working.entries)
-    records.close()  # type: ignore[attr-defined]
-    working.abandon()
-    finished(batches, source)  # now the first may go
-    assert batches.get(working.key) is None and not batches.full
+    assert list(records) == []
+    batches.room.take("one", 100_000)  # now the first may go
+    assert batches.get(working.key) is None and not working.folder.exists()
+
+
+def test_a_result_beyond_the_share_fails_with_its_reason(
+    engine: LocalEngine, tmp_path: Path
+) -> None:
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=320_000))
+    batch = batches.start([noise(tmp_path, "a")] * 3, FAST, "one", client="one")
+    states = [entry.state for entry in batch.records()]
+    assert states == ["done", "done", "failed"]
+    failure = batch.entries[2].failure
+    assert failure and "“a.png” could not be saved: Disk quota exceeded" in failure.reason
+    assert finished(batches, noise(tmp_path, "b"), "other").finished
 
 
 def test_other_servers_results_do_not_count(engine: LocalEngine, tmp_path: Path) -> None:
     other = tmp_path / "files" / "results-other"
     other.mkdir(parents=True)
-    (other / "large.png").write_bytes(bytes(200_000))
-    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=100_000))
+    (other / "large.png").write_bytes(bytes(500_000))
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=400_000))
     finished(batches, noise(tmp_path, "a"))
     assert (other / "large.png").exists()
 
@@ -181,16 +196,23 @@ def test_expired_batches_go_without_a_new_one(engine: LocalEngine, tmp_path: Pat
 def test_uploads_that_no_batch_came_to_use_go(engine: LocalEngine, tmp_path: Path) -> None:
     root = tmp_path / "files"
     batches = BatchStore(engine, root, Limits(), keep_seconds=3600)
-    old, new, sample = (root / name for name in ("old", "new", "sample"))
+    old, new, sample = (root / (letter * 64) for letter in "abc")
     for folder in (old, new, sample):
         folder.mkdir()
         (folder / "a.jpg").write_bytes(b"a")
-    part = root / "tmpabc"
+    part = root / "tmpabcdefgh"
     part.write_bytes(b"half")
-    for path in (old, sample, part):
+    foreign = [root / "thesis.docx", root / "photos", root / "tmp"]
+    for path in foreign:
+        path.mkdir()
+    for path in (old, sample, part, *foreign):
         os.utime(path, (1, 1))
     batches.sweep([sample])
-    assert {path.name for path in root.iterdir() if "results" not in path.name} == {"new", "sample"}
+    assert {path for path in root.iterdir() if "results" not in path.name} == {
+        new,
+        sample,
+        *foreign,
+    }
 
 
 def test_small_files_and_folders_count_as_what_they_take(tmp_path: Path) -> None:
@@ -200,11 +222,11 @@ def test_small_files_and_folders_count_as_what_they_take(tmp_path: Path) -> None
     os.sync()
     status = [path.stat() for path in tmp_path.rglob("*")]
     assert len(status) == 200
-    used = used_bytes(tmp_path, tmp_path / "results")
+    used = sum(files_in(tmp_path).values())
     assert used >= sum(512 * one.st_blocks for one in status)
     large = tmp_path / "large.jpg"
     large.write_bytes(bytes(10**6))
-    assert used_bytes(tmp_path, tmp_path / "results") >= used + 10**6
+    assert sum(files_in(tmp_path).values()) >= used + 10**6
 
 
 def test_nothing_of_a_visitor_is_left_at_the_end(tmp_path: Path) -> None:
@@ -232,40 +254,26 @@ class Clock:
 
 def test_a_silent_page_loses_its_place() -> None:
     clock = Clock()
-    turns = WaitingList(64, clock)
+    turns = WaitingList(clock)
     for number in range(64):
-        turns.join(f"silent{number}", f"10.0.0.{number}")
-    with pytest.raises(Busy, match="The queue is full: 64 waiting"):
-        turns.join("late", "10.0.1.1")
+        turns.join(f"silent{number}")
     clock.now += SILENT_SECONDS - 1
     assert turns.seen("silent7") and turns.someone_waits
     clock.now += 2
     assert not turns.seen("silent8")
-    turns.join("late", "10.0.1.1")
+    turns.join("late")
     assert turns.ahead("late") == ["silent7"]
     clock.now += SILENT_SECONDS + 1
     assert not turns.someone_waits and turns.ahead("late") is None
 
 
-def test_a_client_has_a_share_of_the_line() -> None:
-    turns = WaitingList(8)
-    for number in range(2):
-        turns.join(f"mine{number}", "10.0.0.1")
-    with pytest.raises(Busy, match=r"share of the queue \(2 waiting"):
-        turns.join("mine2", "10.0.0.1")
-    turns.join("yours", "10.0.0.2")
-    turns.leave("mine0")
-    turns.join("mine2", "10.0.0.1")
-    assert turns.ahead("mine2") == ["mine1", "yours"]
-
-
 def test_who_has_had_a_turn_goes_to_the_end() -> None:
-    turns = WaitingList(4)
-    turns.join("a", "10.0.0.1")
+    turns = WaitingList()
+    turns.join("a")
     with turns.turn("a"):
         for number in range(2, 6):
-            turns.join(str(number), f"10.0.0.{number}")
-        turns.rejoin("a", "10.0.0.1")  # never refused
+            turns.join(str(number))
+        turns.join("a")
     assert turns.ahead("a") == ["2", "3", "4", "5"]
 
 

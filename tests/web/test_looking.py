@@ -146,6 +146,55 @@ def test_all_presets_are_tried_and_the_best_one_is_picked(page: Page) -> None:
     assert report(page)[0]["upscale"] == 4
 
 
+def test_two_tabs_look_at_one_batch_each_as_it_likes(page: Page, server: Server) -> None:
+    drop(page, SMALL, PRINT)
+    page.click("#enhance")
+    finish(page, 2)
+    choose(page, "Quick look")
+    page.click("#again")
+    expect(page.locator("#viewer .caption")).to_contain_text("→ 340 × 400")
+    finish(page, 2)
+    other = page.context.new_page()
+    other.goto(server.url)
+    other.click("#reopen")
+    expect(other.locator("#viewer .caption")).to_contain_text("→ 340 × 400")
+    other.locator("#gallery button.thumbnail-lg").nth(1).click()
+    expect(other.locator("#viewer .name")).to_have_text("old_print.jpg")
+    other.locator("#details > button").click()
+    expect(other.locator("#table")).to_contain_text("old_print.jpg")
+
+    page.locator("#viewer select").nth(1).select_option("0")
+    expect(page.locator("#viewer .name")).to_have_text("small_portrait.jpg")
+    expect(page.locator("#viewer .caption")).to_contain_text("→ 680 × 800")
+    expect(page.locator("#table")).to_be_hidden()
+    page.click("#viewer button.outlines")
+    outline = page.locator("#viewer .faces button").first
+    outline.click()
+    expect(outline).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#viewer .name")).to_have_text("small_portrait.jpg")
+
+    expect(other.locator("#viewer .name")).to_have_text("old_print.jpg")
+    other.click("#viewer button.previous")
+    expect(other.locator("#viewer .caption")).to_contain_text("→ 340 × 400")
+    # Downloads have the version that was picked in their own tab.
+    assert [photo["upscale"] for photo in report(page)] == [2, 2]
+    assert [photo["upscale"] for photo in report(other)] == [1, 2]
+
+
+def test_a_second_tab_that_is_closed_ends_nothing(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    drop(page, *copies(tmp_path, 6, GROUP))
+    page.click("#enhance")
+    expect(page.locator(THUMBNAILS).first).to_be_visible()
+    other = page.context.new_page()
+    other.goto(server.url)
+    other.click("#reopen")
+    expect(other.locator(THUMBNAILS).first).to_be_visible()
+    other.close(run_before_unload=True)
+    finish(page, 6)
+
+
 def test_a_slow_photo_is_shown_as_a_quick_preview_first(page: Page) -> None:
     drop(page, PORTRAIT)
     open_settings(page, "Background").get_by_label("Background", exact=True).click()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +115,24 @@ def test_an_unexpected_error_is_logged_without_names(
     caplog.handler.removeFilter(private)
     assert "Ann" not in caplog.text
     assert "FileNotFoundError" in caplog.text and "and more" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["““Oma” 1950 Diagnose.jpg", "a” b.jpg", "”.jpg", "a\nb.jpg"])
+def test_quotes_in_a_name_do_not_end_it(tmp_path: Path, name: str) -> None:
+    said = Private(tmp_path).clean(f"first: “{name}” is damaged.\n“{name}” is not. It is kept")
+    assert said == "first: … is damaged.\n| … is not. It is kept"
+
+
+def test_what_is_printed_is_cleaned_on_both_streams(tmp_path: Path) -> None:
+    code = """if True:
+        import pathlib, sys
+        from enhance.web.log import start_log
+        start_log("text", pathlib.Path("/files"))
+        for stream in (sys.stdout, sys.stderr):
+            print("id=x\\n2026 ERROR forged\\x1b[31m /files/private.jpg", file=stream)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == done.stderr == "id=x\n| 2026 ERROR forged\\x1b[31m …\n"
 
 
 def test_what_is_long_is_cut_in_the_log(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, expect
 
+from enhance.models.folder import Identity
 from enhance.networks.srvgg import SRVGGNetCompact
-from enhance.weights.folder import Identity
 from tests.server import Server, running
 from tests.web.hands import SMALL, drop, finish, open_settings
 

@@ -18,6 +18,7 @@ from tests.web.hands import (
     PRINT,
     SMALL,
     THUMBNAILS,
+    choose,
     drop,
     finish,
     open_settings,
@@ -78,6 +79,20 @@ def test_the_first_result_is_in_the_viewer_before_the_rest_is_done(page: Page) -
     expect(page.locator("#viewer .name")).to_have_text("blurred_portrait.jpg")
     assert "done" not in states(page)[1:]
     expect(page.locator(HEADLINE)).to_contain_text("3 of 3 photos enhanced")
+
+
+def test_photos_that_are_done_at_once_are_all_shown(page: Page, tmp_path: Path) -> None:
+    """The page is updated less often than they are finished, and once more at the end."""
+    photos = [tmp_path / f"{number}.png" for number in range(30)]
+    for photo in photos:
+        Image.new("RGB", (40, 30), "gray").save(photo)
+    drop(page, *photos)
+    choose(page, "Quick look")
+    page.click("#enhance")
+    finish(page, 30)
+    expect(page.locator(THUMBNAILS)).to_have_count(30)
+    expect(page.locator("#zip")).to_be_enabled()
+    expect(page.locator("#enhance")).to_be_visible()
 
 
 def test_stop_keeps_what_is_finished_and_the_rest_can_go_on(page: Page, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_brush_adds_and_removes_marks(page: Page, marks: Locator) -> None:
     expect(strokes).to_have_count(1)
     page.click("#viewer button.erase")
     draw(page, (0.6, 0.85), (0.6, 0.95))
-    assert page.locator("#viewer .divider").get_attribute("aria-valuenow") == "50"
+    expect(page.locator("#viewer .divider")).to_have_attribute("aria-valuenow", "50")
     again.click()
     versions = page.locator("#viewer select").nth(1).locator("option")
     expect(versions).to_have_count(2)
@@ -137,6 +137,7 @@ def test_two_fingers_zoom_while_the_brush_is_in_hand(page: Page, marks: Locator)
     touch("touchMove", (x - 60, y), (x + 60, y))
     touch("touchEnd")
     expect(page.locator("#viewer .strokes polyline")).to_have_count(0)
+    page.evaluate("() => new Promise(requestAnimationFrame)")
     wider: Any = page.locator("#viewer img.after").bounding_box()
     assert wider["width"] > 1.5 * box["width"]
     touch("touchStart", (x, y))

@@ -5,9 +5,22 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.paint import GOAL, OBSERVE, shift
 from tests.server import Server
 from tests.web.hands import PICTURES, PORTRAIT, SMALL, drop, finish
+
+MOST = 0.05  # of Chromium's score, which below 0.1 is good
+# Shifts within half a second of a person's input do not count, as in Chromium's own score.
+OBSERVE = """
+window.shifts = [];
+new PerformanceObserver((list) => window.shifts.push(
+  ...list.getEntries().filter((shift) => !shift.hadRecentInput).map((shift) => shift.value)
+)).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+def shift(page: Page) -> float:
+    """The layout shift so far of a page that was opened with `OBSERVE`."""
+    return float(page.evaluate("window.shifts.reduce((sum, each) => sum + each, 0)"))
 
 
 @pytest.mark.parametrize("width", [1400, 390])
@@ -28,7 +41,7 @@ def test_the_layout_stays_where_it_is(browser: Browser, server: Server, width: i
         begun = shift(page)
         finish(page, 2)
         expect(page.locator("#viewer .note.loading")).not_to_be_visible()
-        assert before + shift(page) - begun < GOAL
+        assert before + shift(page) - begun < MOST
 
 
 def test_a_page_that_nothing_happens_on_draws_nothing(page: Page, server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import cv2
 import gradio as gr
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -37,6 +40,7 @@ class App:
     url: str = ""
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     now: int = 0
+    weighed: threading.Event = field(default_factory=threading.Event)
 
     def select(self, event: gr.EventData) -> dict[str, Any]:
         self.events.append(("select", dict(event._data)))
@@ -52,6 +56,18 @@ class App:
         changed = replace(old, after=f"{old.after}&edited", faces=tuple(faces), draft=False)
         self.views[self.now] = changed
         return view(changed)
+
+    def expand(self) -> dict[str, Any]:
+        photo = self.views[self.now]
+        self.views[self.now] = replace(photo, layers=(photo.before, photo.after, photo.after))
+        return view(self.views[self.now])
+
+    def weigh(self, event: gr.EventData) -> dict[str, Any]:
+        """Other strengths, which take as long as the test wants."""
+        self.events.append(("release", dict(event._data)))
+        self.weighed.wait()
+        self.views[self.now] = replace(self.views[self.now], weight=event.weight)
+        return view(self.views[self.now])
 
     def compare(self, event: gr.EventData) -> dict[str, Any]:
         self.events.append(("input", dict(event._data)))
@@ -91,7 +107,7 @@ def photos(folder: Path) -> list[View]:
         Outline((0.70, 0.20, 0.72, 0.23), HOSTILE, can=False),
     )
     return [
-        one(0, "group", 4, faces=faces, draft=True),
+        one(0, "group", 4, faces=faces, draft=True, weight=1.0),
         one(1, "old_print", 3, choices=VERSIONS, right="b"),
         one(2, "small_portrait", 4, name=HOSTILE),
     ]
@@ -119,6 +135,8 @@ def app(folder: Path, views: list[View]) -> Iterator[App]:
         clear.click(lambda: empty({"empty": "Rien"}), None, widget, **quick)
         widget.select(app.select, None, widget, trigger_mode="always_last", **quick)
         widget.edit(app.edit, None, widget, trigger_mode="multiple", **quick)
+        widget.expand(app.expand, None, widget, trigger_mode="once", **quick)
+        widget.release(app.weigh, None, widget, trigger_mode="always_last", **quick)
         widget.input(app.compare, None, widget, trigger_mode="always_last", **quick)
     _, app.url, _ = demo.launch(
         prevent_thread_lock=True,
@@ -139,7 +157,12 @@ class Viewer:
     def at(self, selector: str) -> Locator:
         return self.page.locator(f"#viewer {selector}")
 
+    def drawn(self) -> None:
+        """Wait until what has happened so far is drawn."""
+        self.page.evaluate("() => new Promise(requestAnimationFrame)")
+
     def box(self, selector: str) -> dict[str, float]:
+        self.drawn()
         found = self.at(selector).bounding_box()
         assert found is not None
         return {
@@ -161,11 +184,13 @@ class Viewer:
 
     @property
     def split(self) -> int:
+        self.drawn()
         return int(self.at(".divider").get_attribute("aria-valuenow") or -1)
 
     @property
     def clipped(self) -> float:
         """What the picture before hides of its right side, in pixels."""
+        self.drawn()
         path = self.at("img.before").evaluate("image => image.style.clipPath")
         return float(re.findall(r"([\d.]+)px", path)[1])
 
@@ -238,6 +263,68 @@ def test_both_pictures_have_the_same_place_and_the_line_divides_them(viewer: Vie
     expect(viewer.at(".tag.left")).to_have_class(re.compile("gone"))
     viewer.page.mouse.click(x, y)  # without moving
     assert viewer.split == 0
+
+
+def test_the_line_does_not_jump_to_where_it_is_taken(viewer: Viewer) -> None:
+    viewer.start()
+    x, y = viewer.middle(".knob")
+    viewer.drag((x + 15, y), (1, 0))
+    assert viewer.split == 50
+    viewer.drag((x + 15, y), (viewer.box("img.after")["width"] / 4, 0))
+    assert viewer.split == 75
+
+
+def test_the_line_follows_the_pointer_without_reading_sizes(viewer: Viewer) -> None:
+    """The browser would have to lay out the page for every event."""
+    viewer.start()
+    x, y = viewer.middle(".knob")
+    viewer.page.evaluate(
+        """() => {
+          window.reads = 0;
+          for (const [owner, name] of [
+            [HTMLElement.prototype, "offsetWidth"], [Element.prototype, "clientWidth"],
+          ]) {
+            const { get } = Object.getOwnPropertyDescriptor(owner, name);
+            const read = function () { window.reads++; return get.call(this); };
+            Object.defineProperty(owner, name, { get: read });
+          }
+        }"""
+    )
+    viewer.drag((x, y), (-120, 0))
+    assert viewer.split < 50
+    assert viewer.page.evaluate("window.reads") == 0
+
+
+def test_a_slider_stays_where_it_is_dragged_while_an_earlier_strength_arrives(
+    app: App, viewer: Viewer
+) -> None:
+    viewer.start()
+    viewer.at(".strength").click()
+    expect(viewer.at(".layers img")).to_have_count(3)
+    slider = viewer.at(".of-faces input")
+
+    def move(value: float, *kinds: str) -> None:
+        slider.evaluate(
+            """(slider, [value, kinds]) => {
+              slider.value = value;
+              for (const kind of kinds) slider.dispatchEvent(new Event(kind, { bubbles: true }));
+            }""",
+            [value, kinds],
+        )
+
+    move(0.5, "input", "change")
+    move(0.3, "input")  # and not let go of yet
+    with viewer.page.expect_response("**/gradio_api/run/predict*") as answer:
+        app.weighed.set()
+    answer.value.finished()
+    viewer.page.wait_for_timeout(500)
+    expect(slider).to_have_value("0.3")
+    expect(viewer.at(".of-faces output")).to_have_text("30%")
+    expect(viewer.at(".layers")).to_be_visible()
+    move(0.3, "change")
+    expect(viewer.at(".layers")).to_be_hidden()
+    expect(slider).to_have_value("0.3")
+    assert [data["weight"] for _, data in app.events] == [0.5, 0.3]
 
 
 def test_keys_on_the_handle_move_the_line_and_not_the_photos(app: App, viewer: Viewer) -> None:
@@ -414,7 +501,10 @@ def test_faces_are_outlined_and_switched(app: App, viewer: Viewer) -> None:
     expect(face.nth(0)).to_have_attribute("aria-pressed", "false")
     face.nth(2).click(force=True)
     assert WORDS["face_fixed"] in str(face.nth(2).get_attribute("title"))
-    assert app.events == [("edit", {"face": 1, "on": True}), ("edit", {"face": 0, "on": False})]
+    assert app.events == [
+        ("edit", {"index": 0, "face": 1, "on": True}),
+        ("edit", {"index": 0, "face": 0, "on": False}),
+    ]
 
     x, y = viewer.middle(".face >> nth=0")
     viewer.drag((x, y), (30, 0))  # on a face, but a drag
@@ -472,7 +562,7 @@ def test_versions_are_compared(app: App, viewer: Viewer) -> None:
     viewer.at(".older").select_option("a")
     expect(viewer.at(".tag.left")).to_have_text("Version 1")
     expect(viewer.at(".older")).to_have_value("a")
-    assert app.events[-1] == ("input", {"left": "a", "right": "b"})
+    assert app.events[-1] == ("input", {"index": 1, "left": "a", "right": "b"})
 
 
 def test_a_hostile_name_stays_a_name(app: App, viewer: Viewer) -> None:
@@ -494,6 +584,26 @@ def test_the_download_has_the_results_name_and_bytes(viewer: Viewer, folder: Pat
         viewer.at(".download").click()
     assert event.value.suggested_filename == "group_enhanced.png"
     assert event.value.path().read_bytes() == (folder / "group_enhanced.png").read_bytes()
+
+
+def test_what_is_shown_is_shared_as_one_picture_in_its_colours(
+    app: App, viewer: Viewer, folder: Path
+) -> None:
+    grey, colour = folder / "grey.png", folder / "colour.jpg"
+    Image.new("L", (300, 200), 128).save(grey)
+    Image.new("RGB", (1200, 800), (200, 60, 60)).save(colour)
+    before, after = (f"gradio_api/file={path}" for path in (grey, colour))
+    app.views[0] = replace(app.views[0], before=before, after=after, share="one.jpg")
+    viewer.start()
+    with viewer.page.expect_download() as event:
+        viewer.at(".share").click()
+    assert event.value.suggested_filename == "one.jpg"
+    with Image.open(event.value.path()) as image:
+        assert image.size == (2404, 800)
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    expected = {600: (128, 128, 128), 1201: (255, 255, 255), 1804: (200, 60, 60)}
+    for column, rgb in expected.items():
+        assert np.abs(pixels[400, column] - rgb).max() < 6
 
 
 @pytest.mark.parametrize("width", [360, 390])

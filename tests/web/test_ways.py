@@ -36,6 +36,40 @@ def test_a_folder_is_dropped_anywhere(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#files")).not_to_contain_text("notes")
 
 
+def test_what_cannot_be_read_is_named_and_the_rest_of_the_drop_comes_in(
+    page: Page, tmp_path: Path
+) -> None:
+    # Chromium gives tests, which may run as root, no folder that it cannot read.
+    page.evaluate(
+        """() => {
+          const open = DataTransferItem.prototype.webkitGetAsEntry;
+          const refuse = (done, fail) => fail(new DOMException("", "NotReadableError"));
+          DataTransferItem.prototype.webkitGetAsEntry = function () {
+            const entry = open.call(this);
+            if (entry.name === "locked") entry.createReader = () => ({ readEntries: refuse });
+            return entry;
+          };
+        }"""
+    )
+    for name in ("open", "locked"):
+        (tmp_path / name).mkdir()
+        copies(tmp_path / name, 2)
+    expect(page.locator("#unread")).to_be_hidden()
+    drag(page, tmp_path / "open", tmp_path / "locked")
+    expect(page.locator("#files .file-preview tr")).to_have_count(2)
+    expect(page.locator("#unread")).to_be_visible()
+    expect(page.locator("#unread")).to_have_attribute("data-names", "locked")
+    drag(page, PORTRAIT)
+    expect(page.locator("#files .file-preview tr")).to_have_count(3)
+    expect(page.locator("#unread")).to_be_hidden()
+
+
+def test_a_picture_of_another_page_is_dropped(page: Page) -> None:
+    page.evaluate("() => { DataTransferItem.prototype.webkitGetAsEntry = () => null; }")
+    drag(page, SMALL)
+    expect(page.locator("#files .file-preview tr")).to_have_count(1)
+
+
 def test_a_folder_is_chosen(page: Page, tmp_path: Path) -> None:
     inner = tmp_path / "scans" / "album"
     inner.mkdir(parents=True)
@@ -88,7 +122,7 @@ def test_before_and_after_are_shared_as_one_picture(page: Page, server: Server) 
     page.click("#enhance")
     finish(page, 1)
     with page.expect_download() as download:
-        page.click("#viewer a.share")
+        page.click("#viewer button.share")
     assert download.value.suggested_filename == "small_portrait_before_after.jpg"
     with Image.open(download.value.path()) as image:
         assert image.size == (682, 400)  # twice 340 and a line
@@ -96,9 +130,15 @@ def test_before_and_after_are_shared_as_one_picture(page: Page, server: Server) 
     assert pixels[:, 340:342].min() > 225
     left, right = pixels[:, :340], pixels[:, 342:]
     assert 0.5 < np.abs(left - right).mean() < 20  # the same photo, the one on the right restored
-    link = page.locator("#viewer a.share").get_attribute("href") or ""
-    url = f"{server.url}/{link}"
-    assert httpx.get(url.replace("photos/0", "photos/1")).status_code == 404
+
+
+def test_a_photo_is_found_by_its_batch_and_place_only(page: Page, server: Server) -> None:
+    drop(page, SMALL)
+    page.click("#enhance")
+    finish(page, 1)
+    batch = (page.locator("#zip").get_attribute("href") or "").rpartition("/")[0]
+    assert httpx.get(f"{server.url}/{batch}/photos/0").status_code == 200
+    assert httpx.get(f"{server.url}/{batch}/photos/1").status_code == 404
     assert httpx.get(f"{server.url}/batches/{'0' * 32}/photos/0").status_code == 404
 
 

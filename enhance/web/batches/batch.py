@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,22 +17,23 @@ from pathlib import Path
 from enhance.engines.base import Engine, Run, failure
 from enhance.errors import NotSaved
 from enhance.estimates import Estimator
-from enhance.files import numbered
+from enhance.files import linked, numbered
 from enhance.layers import repaste, separated
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.records import Failure, Result
 from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
 from enhance.reports import Outcome
-from enhance.web.batches.batch_files import BatchFiles
-from enhance.web.batches.entries import Entry, Version
+from enhance.web.batches.entries import BatchFiles, Entry, Version
 from enhance.web.log import about
 from enhance.web.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-WantsDraft = Callable[[tuple[int, int], Options], bool]
-"""Whether a photo of this size takes so long that a quick preview should be shown first."""
+_SLOW = 8  # seconds; a photo that takes longer gets a quick preview first
+
+Picks = Mapping[int, int]
+"""By photo, the version that counts, both by their indices; for other photos it is the newest."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,10 @@ class Batch:
     metrics: Metrics
     estimator: Estimator
     request: str  # id of the request that made the batch, for the log
+    client: str
+    take: Callable[[int], None]  # raises OSError if there is no room for so many more bytes
     viewed: bool  # on the page, which needs previews and layers
-    wants_draft: WantsDraft | None = None
-    looked_at: Entry | None = None  # in the viewer
-    tabled: bool = False  # the page shows the table of details
+    drafts: bool = False  # slow photos get a quick preview first
     touched: float = field(default_factory=time.monotonic)
     files: BatchFiles = field(init=False)
     options_at_work: Options = field(init=False)
@@ -70,17 +71,12 @@ class Batch:
     _names: dict[str, Entry] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.files = BatchFiles(self.folder)
+        self.files = BatchFiles(self.folder, self.take)
 
     @property
     def finished(self) -> list[Entry]:
         """The entries that have a result, in the order of the photos."""
         return [entry for entry in self.entries if entry.versions]
-
-    @property
-    def pictured(self) -> list[Entry]:
-        """The entries that have at least a preview, in the order of the photos."""
-        return [entry for entry in self.entries if entry.thumbnail]
 
     @property
     def remaining(self) -> list[Entry]:
@@ -160,20 +156,20 @@ class Batch:
     def change(
         self,
         entry: Entry,
+        version: Version,
         limits: Limits,
         *,
         keep: Collection[int] | None = None,
         weight: float | None = None,
         background_weight: float | None = None,
     ) -> None:
-        """Make the chosen version anew without running a model: other faces or other strengths.
+        """Make a version anew without running a model: other faces or other strengths.
 
         Arguments that are None change nothing. keep: the faces (indices in the report) to restore.
         Raises EnhanceError, also if the result cannot be saved.
         """
-        version = entry.version
-        assert version is not None and version.layers is not None
-        old = {version.file, version.shown, version.thumbnail}
+        assert version.layers is not None
+        old = {version.file, version.shown, version.thumbnail, version.detail}
         options = version.options
         if weight is not None:
             options = replace(options, weight=weight)
@@ -184,20 +180,21 @@ class Batch:
             blob = version.layers.read_bytes()
             done = repaste(entry.source, blob, version.report, options, limits, kept)
             # Under a new path, because browsers cache what they have loaded.
-            self.files.picture(version, self.files.save(version.file.name, done.data), done.views)
-            version.report = done.report
+            file = self.files.save(version.file.name, done.data)
+            with self._taking:  # so that an archive gets the old file or the new one
+                self.files.picture(version, file, done.views)
+                version.report = done.report
         version.options = options
         if keep is not None and version.over:  # these pictures show the previous faces
             old |= {*version.over}
             version.over = None
-        for path in old - {version.file, version.shown, version.thumbnail}:
+        for path in old - {version.file, version.shown, version.thumbnail, version.detail}:
             path.unlink(missing_ok=True)
         self.touched = time.monotonic()
 
-    def lay_over(self, entry: Entry, limits: Limits) -> None:
-        """Make `over` of the chosen version if need be. Raises EnhanceError as `change` does."""
-        version = entry.version
-        assert version is not None and version.layers is not None
+    def lay_over(self, entry: Entry, version: Version, limits: Limits) -> None:
+        """Make `over` of a version unless it exists. Raises EnhanceError as `change` does."""
+        assert version.layers is not None
         self.touched = time.monotonic()
         if version.over:
             return
@@ -211,11 +208,10 @@ class Batch:
                 self.files.save("faces.png", faces),
             )
 
-    def mark(self, entry: Entry, strokes: Iterable[Stroke]) -> None:
-        """Change the marks of the chosen version with a brush. When the photo is enhanced again,
-        they are what is repaired. Raises NotSaved if they can no longer be read."""
-        version = entry.version
-        assert version is not None and version.marks is not None
+    def mark(self, entry: Entry, version: Version, strokes: Iterable[Stroke]) -> None:
+        """Change the marks of a version with a brush. When the photo is enhanced again, they are
+        what is repaired. Raises NotSaved if they can no longer be read."""
+        assert version.marks is not None
         with self._saving(entry):
             marks = from_picture(version.marks.read_bytes())
         entry.marks = as_picture(brushed(marks, strokes))
@@ -229,14 +225,25 @@ class Batch:
             log.exception("a result could not be saved")
             raise NotSaved.because(entry.source.name, error) from error
 
-    def archive(self) -> list[Path]:
-        """The files of the results so far, whose names are unique."""
-        self.touched = time.monotonic()  # sending the archive takes a while
-        return [entry.version.file for entry in self.finished if entry.version]
+    def versions(self, picks: Picks) -> list[Version | None]:
+        """The version of each photo that counts. Picks that do not exist are ignored."""
+        return [entry.numbered(picks.get(i, -1)) for i, entry in enumerate(self.entries)]
 
-    def outcomes(self) -> list[Outcome]:
+    def archive(self, folder: Path, picks: Picks) -> list[Path]:
+        """Link the results so far into an empty folder, where they stay as they are whatever
+        becomes of the batch meanwhile. Returns the links; their names are unique."""
+        self.touched = time.monotonic()
+        with self._taking:
+            files = [version.file for version in self.versions(picks) if version]
+            return [linked(file, folder / file.name) for file in files]
+
+    def outcomes(self, picks: Picks) -> list[Outcome]:
         """The outcome of every photo that has one."""
-        return [entry.outcome for entry in self.entries if entry.outcome]
+        found = (
+            version.report if version else entry.failure
+            for entry, version in zip(self.entries, self.versions(picks), strict=True)
+        )
+        return [outcome for outcome in found if outcome]
 
     def index(self, entry: Entry) -> int:
         """The position of an entry in the batch, from 0."""
@@ -248,9 +255,9 @@ class Batch:
             entry.state = "running"
 
     def _slow(self, entry: Entry, options: Options) -> bool:
-        if self.wants_draft is None or entry.size is None or entry.versions:
+        if not self.drafts or entry.size is None or entry.versions:
             return False
-        return self.wants_draft(entry.size, options)
+        return (self.estimator.seconds([entry.size], options) or 0) > _SLOW
 
     def _take_draft(self, entry: Entry, record: Result | Failure) -> None:
         try:
@@ -292,6 +299,3 @@ class Batch:
         self.estimator.learn(record.report)
         entry.versions.append(version)
         entry.state = "done"
-        entry.chosen = len(entry.versions) - 1
-        if entry.chosen:
-            entry.compared = entry.chosen - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import logging
 import os
 import shutil
@@ -10,29 +11,34 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterable
+from functools import partial
 from pathlib import Path
 
 from enhance.engines.base import Engine
 from enhance.errors import NoRoom, TooManyPhotos
 from enhance.estimates import Estimator
+from enhance.files import linked
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.records import Source
-from enhance.web.batches.batch import Batch, WantsDraft
-from enhance.web.batches.disk import delete, delete_old, used_bytes
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.disk import (
+    delete,
+    delete_old,
+    files_in,
+    idle,
+    own_folder,
+    uploads_in,
+)
 from enhance.web.batches.entries import Entry
+from enhance.web.batches.room import NO_ROOM, Kept, Room
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
 from enhance.web.metrics import Metrics
 
 log = logging.getLogger(__name__)
-
-_UPLOAD_SECONDS = 600  # how long an upload without a batch is kept when disk space is short
-
-NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
 
 KEEP_SECONDS = 6 * 3600
 """How long uploads and results are kept after they were last touched."""
@@ -45,12 +51,14 @@ class BatchStore:
         self, engine: Engine, root: Path, limits: Limits, *, keep_seconds: float = KEEP_SECONDS
     ) -> None:
         """root: folder of the uploads, in which this server makes one for its results.
-        keep_seconds: how long a batch's files are kept after it was last touched."""
-        root.mkdir(parents=True, exist_ok=True)
-        delete_old(root.glob("results-*"), 4 * keep_seconds)  # left by servers that were killed
+        keep_seconds: how long a batch's files are kept after it was last touched. Raises
+        OptionsError if others could write to `root`."""
+        delete_old(
+            own_folder(root).glob("results-*"), 4 * keep_seconds
+        )  # left by servers that were killed
         self.engine = engine
         self.limits = limits
-        self.waiting_list = WaitingList(limits.max_waiting)
+        self.waiting_list = WaitingList()
         self.metrics = Metrics()
         self.estimator = Estimator(lambda: engine.info)
         self._uploads = root
@@ -60,13 +68,14 @@ class BatchStore:
         self._batches: dict[str, Batch] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self.full = False  # when disk usage was last measured
-        self._used = 0
+        self._kept: frozenset[Path] = frozenset()
+        self._senders: dict[Path, str] = {}
+        self.room = Room(limits.max_disk_bytes, self._look, self._delete)
         for name, what, value in (
             ("enhance_ready", "1 when the models are loaded.", lambda: bool(engine.info)),
             ("enhance_waiting_photos", "Photos that are not finished.", lambda: self.waiting),
             ("enhance_waiting_batches", "Their batches.", lambda: len(self.alive())),
-            ("enhance_files_bytes", "Disk in use, at the last look.", lambda: self._used),
+            ("enhance_files_bytes", "Disk in use.", lambda: self.room.used),
         ):
             self.metrics.watch(name, what, value)
 
@@ -77,13 +86,15 @@ class BatchStore:
         session: str,
         request: str = "-",
         *,
+        client: str = "",
         viewed: bool = False,
-        wants_draft: WantsDraft | None = None,
+        drafts: bool = False,
     ) -> Batch:
         """Start a batch for a browser session; work begins when its records are consumed.
 
-        request: id of the HTTP request, for the log. Raises TooManyPhotos or NoRoom if the limits
-        or the disk do not allow the batch.
+        request: id of the HTTP request, for the log. client: whose share of the disk the batch
+        takes from. drafts: show a quick preview of slow photos first. Raises TooManyPhotos or
+        NoRoom if the limits or the disk do not allow the batch.
         """
         if len(sources) > self.limits.max_photos:
             raise TooManyPhotos(
@@ -95,8 +106,7 @@ class BatchStore:
                 )
             )
         self.expire()
-        if not self.make_room():
-            raise NoRoom(NO_ROOM)
+        self.room.take(client)
         key = uuid.uuid4().hex
         folder = self._root / key
         try:
@@ -115,8 +125,10 @@ class BatchStore:
             metrics=self.metrics,
             estimator=self.estimator,
             request=request,
+            client=client,
+            take=partial(self._take, client),
             viewed=viewed,
-            wants_draft=wants_draft,
+            drafts=drafts,
         )
         batch.begin(entries, options)
         with self._lock:
@@ -157,34 +169,62 @@ class BatchStore:
             batch.stop()
             delete(batch.folder)
 
-    def make_room(self) -> bool:
-        """Delete finished batches, oldest first, until disk usage is within its limit. Returns
-        whether that was achieved."""
-        while True:
-            self._used = used_bytes(self._uploads, self._root)
-            if self._used <= self.limits.max_disk_bytes:
-                self.full = False
-                return True
-            with self._lock:
-                finished = [b for b in self._batches.values() if not b.remaining]
-                if not finished:
-                    self.full = True
-                    return False
-                oldest = self._batches.pop(min(finished, key=lambda b: b.touched).key)
-            delete(oldest.folder)
+    def sent(self, client: str, paths: Iterable[Path]) -> None:
+        """Note who has uploaded these files."""
+        self._senders |= {path.parent: client for path in paths}
 
     def sweep(self, kept: Collection[Path] = ()) -> None:
         """Delete batches and unused uploads that are too old or exceed the disk limit.
 
         kept: folders among the uploads that must stay.
         """
+        self._kept = frozenset(kept)
         self.expire()
         self._abandon_forgotten()
-        for folder in kept:
-            os.utime(folder)
-        self._delete_uploads(self._keep_seconds)
-        if not self.make_room():
-            self._delete_uploads(_UPLOAD_SECONDS)
+        delete_old(self._uploaded(), self._keep_seconds)
+        self._senders = {folder: c for folder, c in self._senders.items() if folder.exists()}
+        self.room.tidy()
+
+    def _uploaded(self) -> list[Path]:
+        return [path for path in uploads_in(self._uploads) if path not in self._kept]
+
+    def _look(self) -> list[Kept]:
+        """What is on the disk."""
+        now = time.monotonic()
+        with self._lock:
+            batches = list(self._batches.values())
+        return [
+            *(
+                Kept(path, self._senders.get(path, ""), "upload", idle(path), files_in(path))
+                for path in self._uploaded()
+            ),
+            *(
+                Kept(
+                    batch.folder,
+                    batch.client,
+                    "working" if batch.remaining else "finished",
+                    now - batch.touched,
+                    files_in(batch.folder),
+                )
+                for batch in batches
+            ),
+        ]
+
+    def _delete(self, folder: Path) -> None:
+        """Delete an upload, or a batch that nobody has gone on with meanwhile."""
+        with self._lock:
+            batch = self._batches.get(folder.name)
+            if batch is not None and batch.remaining:
+                return
+            self._batches.pop(folder.name, None)
+        delete(folder)
+
+    def _take(self, client: str, more: int) -> None:
+        """Count bytes of a batch that are about to be saved. Raises OSError if there is no room."""
+        try:
+            self.room.take(client, more)
+        except NoRoom:
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)) from None
 
     def _abandon_forgotten(self) -> None:
         """Abandon the page's batches that have lost their place in the queue and are not served."""
@@ -196,10 +236,6 @@ class BatchStore:
             )
             if batch.viewed and not waits and batch.touched < oldest:
                 batch.abandon()
-
-    def _delete_uploads(self, seconds: float) -> None:
-        uploads = (p for p in self._uploads.iterdir() if not p.name.startswith("results-"))
-        delete_old(uploads, seconds)
 
     def sweep_every(self, seconds: float, kept: Collection[Path] = ()) -> None:
         """Call `sweep` at this interval in a background thread, until `close`."""
@@ -213,30 +249,18 @@ class BatchStore:
 
         threading.Thread(target=sweep, name="sweep", daemon=True).start()
 
-    def close(self, uploads: Collection[Path] = ()) -> None:
-        """Stop all work, and delete all results and the given folders of uploads."""
+    def close(self) -> None:
+        """Stop all work, and delete all results and uploads."""
         self._closed.set()
         with self._lock:
             left = list(self._batches.values())
             self._batches.clear()
         for batch in left:
             batch.abandon()
-        for folder in (self._root, *uploads):
+        for folder in (self._root, *(self._senders.keys() - self._kept)):
             delete(folder)
 
     def _entry(self, source: Source, folder: Path, number: int) -> Entry:
         # The upload may be deleted before the photo's turn; this link lives as long as the batch.
-        path = _link(source.path, folder / f"source_{number}{source.path.suffix}")
+        path = linked(source.path, folder / f"source_{number}{source.path.suffix}")
         return Entry(Source(path, source.name, number=number), known_size(path), path)
-
-
-def _link(path: Path, target: Path) -> Path:
-    """Make `target` a hard link to the file, or a copy where links are not supported.
-
-    Returns `path` itself when neither works: reading it will say why.
-    """
-    for make in (target.hardlink_to, lambda source: shutil.copyfile(source, target)):
-        with suppress(OSError):
-            make(path)
-            return target
-    return path

@@ -7,6 +7,7 @@ case a new ticket is drawn. So nobody waits for the whole of someone else's batc
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,24 +17,25 @@ from enhance.errors import EnhanceError
 from enhance.i18n import say
 from enhance.options import Options
 from enhance.records import Source
-from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
-from enhance.web.batches.pacing import paced
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.brush import remarked
+from enhance.web.page.look import Tab, tab_of
 from enhance.web.page.presets import PRESETS, preset_for
-from enhance.web.page.results_panel import ResultsPanel, batch_of
+from enhance.web.page.results_panel import ResultsPanel
 from enhance.web.page.settings_panel import SettingsPanel
+from enhance.web.page.status import progress
 from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, paths_of, sent_by
+from enhance.web.server.clients import client_of
 
 MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
 
 _TICK = 2  # seconds between two polls of the queue while a batch waits in it
-# Seconds between two updates of the page while photos are done faster than that: each costs as much
-# as there are photos in the batch.
+# Seconds between two updates of the page, at least, except for the last one of a turn: each costs
+# as much as there are photos in the batch.
 _PAUSE = 0.25
 _STARTS = 4  # batches that are started at once; starting one reads the headers of its photos
 # On a phone the results are below the photos, so scroll down to them.
@@ -69,7 +71,8 @@ class Actions:
         what becomes of them."""
         self.choices, self.settings, self.results = choices, choices.settings, results
         controls = [self.ticket, self.clock, self.enhance, self.stop, self.resume, self.reopen]
-        everything = [*controls, *self.results.widgets]
+        self._beside = [self.results.again, self.results.try_all]
+        everything = [*controls, *self._beside, self.results.status, *self.results.widgets]
         page.load(self._offer, self.last_key, self.reopen, **QUICK)
         # Queued, because changing a State outside the queue does not fire its change event.
         starts: dict[str, Any] = PRIVATE | {
@@ -123,134 +126,115 @@ class Actions:
         sources = [Source.of(path) for path in paths_of(files)]
         options = self._options(language, values)
         try:
-            # Before the batch costs time and disk.
-            self._batches.waiting_list.check(_client(request))
             batch = self._batches.start(
                 sources,
                 options,
                 str(request.session_hash),
                 request.headers[REQUEST_HEADER],
+                client=client_of(request),
                 viewed=True,
-                wants_draft=self.choices.wants_draft if drafts else None,
+                drafts=bool(drafts),
             )
         except EnhanceError as error:
             raise toast(error.sentence, language) from error
-        self._draw_ticket(batch, request)
-        return {
-            self.key: batch.key,
-            self.last_key: batch.key,
-            self.ticket: ticket + 1,
-            **self.results.cleared(batch, language),
-            **self._buttons(batch),
-        }
+        tab = Tab.of(batch, request)
+        self._batches.waiting_list.join(batch.key)
+        keys = {self.key: batch.key, self.last_key: batch.key}
+        return {**keys, self.ticket: ticket + 1, **self._shown(tab)}
 
     def _resume(self, request: gr.Request, key: str, ticket: int) -> Shown:
         """Draw a ticket for the photos that were not finished when the batch was stopped."""
-        batch, _ = self._found(key, request)
-        return self._work_on(batch, batch.stopped, [batch.options], ticket, request)
+        tab = tab_of(self._batches, key, request)
+        return self._work_on(tab, tab.batch.stopped, [tab.batch.options], ticket, request)
 
     def _again(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
         """Draw a ticket to enhance the selected photo again with other options."""
-        batch, language = self._found(key, request)
-        entries = [batch.looked_at] if batch.looked_at else []
-        return self._work_on(batch, entries, [self._options(language, values)], ticket, request)
+        tab = tab_of(self._batches, key, request)
+        options = [self._options(tab.language, values)]
+        return self._work_on(tab, [tab.entry], options, ticket, request)
 
     def _repair(self, request: gr.Request, key: str, ticket: int, event: gr.EventData) -> Shown:
         """Draw a ticket to repair the selected photo again, as `remarked` says."""
-        batch, language = self._found(key, request)
-        entry = batch.looked_at
-        if entry is None or entry.version is None or entry.version.marks is None:
+        tab = tab_of(self._batches, key, request)
+        tab.go_to(sent_by(event).get("index"))
+        entry, version = tab.entry, tab.version
+        if version is None or version.marks is None:
             return {self.ticket: ticket}
-        if batch.remaining:
-            raise toast("Wait until all photos of the batch are done.", language)
+        if tab.batch.remaining:
+            raise toast("Wait until all photos of the batch are done.", tab.language)
         try:
-            options = remarked(batch, entry, entry.version, sent_by(event))
+            options = remarked(tab.batch, entry, version, sent_by(event))
         except EnhanceError as error:
-            raise toast(error.sentence, language) from error
-        return self._work_on(batch, [entry], [options], ticket, request)
+            raise toast(error.sentence, tab.language) from error
+        return self._work_on(tab, [entry], [options], ticket, request)
 
     def _try_all(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
         """Draw a ticket to enhance the selected photo with every preset, and with the current
         settings if they match none."""
-        batch, language = self._found(key, request)
-        entry = batch.looked_at
-        current = self._options(language, values)
+        tab = tab_of(self._batches, key, request)
+        current = self._options(tab.language, values)
         wanted = dict.fromkeys([*(preset_for(name, current) for name in PRESETS), current])
-        tried = {version.options for version in entry.versions} if entry else set()
+        tried = {version.options for version in tab.entry.versions}
         options = [each for each in wanted if each not in tried]
-        return self._work_on(batch, [entry] if entry else [], options, ticket, request)
+        return self._work_on(tab, [tab.entry], options, ticket, request)
 
     def _work_on(
         self,
-        batch: Batch,
+        tab: Tab,
         entries: list[Entry],
         options: list[Options],
         ticket: int,
         request: gr.Request,
     ) -> Shown:
-        if not (entries and options) or batch.remaining:
+        if not (entries and options) or tab.batch.remaining:
             return {self.ticket: ticket}
-        language = language_of(request)
-        self._draw_ticket(batch, request)
-        batch.begin(entries, *options)
-        progress = self.results.progress(batch, language)
-        return {self.ticket: ticket + 1, **progress, **self._buttons(batch)}
-
-    def _draw_ticket(self, batch: Batch, request: gr.Request) -> None:
-        try:
-            self._batches.waiting_list.join(batch.key, _client(request))
-        except EnhanceError as error:
-            batch.abandon()
-            raise toast(error.sentence, language_of(request)) from error
+        self._batches.waiting_list.join(tab.batch.key)
+        tab.batch.session = str(request.session_hash)  # if this page is closed, the work ends
+        tab.forget(entries)
+        tab.batch.begin(entries, *options)
+        return {self.ticket: ticket + 1, **self._shown(tab)}
 
     def _turn(self, request: gr.Request, key: str, ticket: int) -> Iterator[Shown]:
         """Enhance photos of a batch, showing each as soon as it is done, until others wait."""
-        batch, language = self._found(key, request)
-        queue = self._batches.waiting_list
+        tab = tab_of(self._batches, key, request)
+        batch, queue = tab.batch, self._batches.waiting_list
         with queue.turn(key):
-            yield {**self.results.shown(batch, language), **self._buttons(batch)}
-            offered = bool(batch.finished)
-            for _ in paced(self._until_others_wait(batch), _PAUSE):
-                shown = self.results.shown(batch, language)
-                if batch.finished and not offered:
-                    offered = True
-                    shown |= self.results.downloads(batch)
-                yield shown
-            if batch.stopped:
-                yield self.results.shown(batch, language)
-            last = self.results.downloads(batch)
-            if batch.remaining:
-                queue.rejoin(key, _client(request))
-                last[self.ticket] = ticket + 1
-        yield {**last, **self._buttons(batch), **self.results.at_last(batch, language)}
-
-    def _until_others_wait(self, batch: Batch) -> Iterator[Entry]:
-        for entry in batch.records():
-            yield entry
-            if self._batches.waiting_list.someone_waits and entry.state != "running":
-                break
+            yield self._shown(tab)
+            due = 0.0
+            for entry in batch.records():
+                if not batch.remaining:
+                    continue  # the last photo is shown at the end
+                if queue.someone_waits and entry.state != "running":
+                    break
+                if time.monotonic() >= due:
+                    yield self._shown(tab)
+                    due = time.monotonic() + _PAUSE
+            if again := bool(batch.remaining):
+                queue.join(key)
+        yield self._shown(tab) | ({self.ticket: ticket + 1} if again else {})
 
     def _give_up(self, request: gr.Request, key: str) -> Shown:
         """End a batch that gets no further turn: keep its results, offer to continue."""
-        batch, language = self._found(key, request)
+        tab = tab_of(self._batches, key, request)
         self._batches.waiting_list.leave(key)
-        batch.abandon()
-        return self._as_it_is(batch, language)
+        tab.batch.abandon()
+        return self._shown(tab)
 
     def _stop(self, request: gr.Request, key: str) -> Shown:
         """Stop at once, or before the next tile if a photo is being processed."""
-        batch, language = self._found(key, request)
         if not self._batches.waiting_list.served(key):
             return self._give_up(request, key)
-        batch.stop()
-        return self.results.progress(batch, language, say("Stopping …"))
+        tab = tab_of(self._batches, key, request)
+        tab.batch.stop()
+        said = say("Stopping …")
+        return {self.results.status: progress(tab.batch, self._batches, tab.language, said)}
 
     def _wait(self, request: gr.Request, key: str) -> Any:
         """Update the status with how many are ahead, while the batch waits in the queue."""
         batch = self._batches.get(key)
         if batch is None or not self._batches.waiting_list.seen(key):
             return gr.skip()
-        return self.results.progress(batch, language_of(request))[self.results.status]
+        return progress(batch, self._batches, language_of(request))
 
     def _offer(self, key: str | None) -> Any:
         """Show the button for this browser's last batch if that can still be opened."""
@@ -259,26 +243,23 @@ class Actions:
 
     def _reopen(self, request: gr.Request, key: str) -> Shown:
         """Show this browser's last batch; if it was stopped, it can be continued."""
-        batch, language = self._found(key, request)
-        batch.session = str(request.session_hash)
-        return {self.key: key, **self._as_it_is(batch, language)}
+        return {self.key: key, **self._shown(tab_of(self._batches, key, request))}
 
-    def _as_it_is(self, batch: Batch, language: Language) -> Shown:
-        shown, downloads = self.results.shown(batch, language), self.results.downloads(batch)
-        return {**shown, **self._buttons(batch), **downloads}
-
-    def _buttons(self, batch: Batch) -> Shown:
-        """Update the buttons to the batch's state."""
+    def _shown(self, tab: Tab) -> Shown:
+        """Everything that the page shows of a batch: what a turn sends, and all else that changes
+        the batch's state."""
+        batch = tab.batch
         working = bool(batch.remaining)
         waiting = self._batches.waiting_list.ahead(batch.key) is not None
         again = gr.update(visible=bool(batch.finished) and not working)
         return {
+            self.results.status: progress(batch, self._batches, tab.language),
+            **self.results.shown(tab),
+            **dict.fromkeys(self._beside, again),
             self.enhance: gr.update(visible=not working),
             self.stop: gr.update(visible=working),
             self.resume: gr.update(visible=bool(batch.stopped) and not working),
             self.reopen: gr.update(visible=False),
-            self.results.again: again,
-            self.results.try_all: again,
             self.clock: gr.update(active=waiting),
         }
 
@@ -287,11 +268,3 @@ class Actions:
             return self.settings.options(*values)
         except EnhanceError as error:
             raise toast(error.sentence, language) from error
-
-    def _found(self, key: str, request: gr.Request) -> tuple[Batch, Language]:
-        language = language_of(request)
-        return batch_of(self._batches, key, language), language
-
-
-def _client(request: gr.Request) -> str:
-    return str(request.client.host)

@@ -29,7 +29,7 @@ def remarked(batch: Batch, entry: Entry, version: Version, sent: dict[str, Any])
     """
     if "strokes" in sent:
         scale = version.report.source_size[0] / version.report.output_size[0]
-        batch.mark(entry, strokes_of(sent["strokes"], scale))
+        batch.mark(entry, version, strokes_of(sent["strokes"], scale))
         return version.options
     wanted = share_of(sent.get("sensitivity"))
     options = replace(version.options, repair_sensitivity=-1.0 if wanted is None else wanted)

@@ -17,6 +17,19 @@ from enhance.web.page.settings import Settings
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.widgets import QUICK
 
+# Gradio's own colours, where text can be read on them (a contrast of 4.5 or more).
+THEME = gr.themes.Default().set(
+    body_text_color_subdued="*neutral_600",
+    link_text_color_dark="*secondary_400",
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_dark="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_hover_dark="*primary_800",
+    button_primary_border_color="*primary_700",
+    button_primary_border_color_dark="*primary_700",
+    button_cancel_background_fill="#b91c1c",
+    button_cancel_background_fill_hover="#991b1b",
+)
 CSS = Path(__file__).with_suffix(".css").read_text("utf-8")
 # Labels of the photos offered to try the page with, by the stem of their files.
 _SAMPLES = {
@@ -64,6 +77,12 @@ class Page:
                     label=text("Your photos"),
                     height=180,
                     elem_id="files",
+                )
+                gr.Markdown(
+                    text(
+                        "These could not be read and were left out. Check that you may open them:"
+                    ),
+                    elem_id="unread",
                 )
                 gr.Button(text("Choose a folder"), size="sm", elem_id="folder")
                 with gr.Column(elem_id="samples", visible=bool(self._samples)):

@@ -6,8 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from enhance.catalogue import models
-from enhance.model_spec import FOLDER_KINDS
+from enhance.models.catalogue import FOLDER_KINDS, models
 from enhance.names import LONGEST
 from enhance.option_spec import OptionSpec
 from enhance.options import GROUPS, OPTIONS, Options

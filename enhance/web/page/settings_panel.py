@@ -14,10 +14,13 @@ import gradio as gr
 from anyio import CapacityLimiter, to_thread
 
 from enhance.automatic import required_weights
-from enhance.catalogue import MODELS
 from enhance.errors import EnhanceError
 from enhance.estimates import Estimator, readable
 from enhance.i18n import say
+from enhance.models.catalogue import MODELS
+from enhance.models.download import fetch
+from enhance.models.files import WeightFile
+from enhance.models.verified import locate
 from enhance.options import Options, renamed
 from enhance.photos import expected_extension, result_stem
 from enhance.web.batches.sizes import known_size
@@ -26,15 +29,11 @@ from enhance.web.page.address import from_query, query_of
 from enhance.web.page.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.web.page.settings import Settings
 from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, paths_of
-from enhance.weights.download import fetch
-from enhance.weights.files import WeightFile
-from enhance.weights.verified import locate
 
 log = logging.getLogger(__name__)
 
 _PROGRESS = gr.Progress()
 _TO_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
-_SLOW = 8  # seconds; a photo that takes longer gets a quick preview first
 _SESSIONS = 1000  # whose changes are counted
 _READERS = 2  # photos whose headers are read at once; more would block the rest of the page
 
@@ -65,10 +64,6 @@ class SettingsPanel:
         )
         self.remembered = browser_state("settings", None)
         self.address = gr.Textbox(visible=False)  # the query of the page's address
-
-    def wants_draft(self, size: tuple[int, int], options: Options) -> bool:
-        """Whether a photo takes so long that a quick preview should be shown first."""
-        return (self._estimator.seconds([size], options) or 0) > _SLOW
 
     def connect(self, page: gr.Blocks, files: gr.File, estimate: gr.Markdown) -> None:
         """Wire the handlers. estimate: where the cost of enhancing `files` is shown."""

@@ -1,4 +1,4 @@
-"""What the gallery and the viewer show of a batch's photos, as plain data."""
+"""What is shown of a batch's photos in the gallery, the viewer and the table, as plain data."""
 
 from __future__ import annotations
 
@@ -6,54 +6,71 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from enhance.estimates import readable
 from enhance.i18n import say
-from enhance.photos import browser_shows
+from enhance.photos import browser_shows, output_stem
+from enhance.records import Report
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.entries import Entry, Version
-from enhance.web.language import Language, translated
-from enhance.web.page.details import caption, details
+from enhance.web.batches.entries import Entry, State, Version
+from enhance.web.language import Language, text, translated
+from enhance.web.page.look import Tab
 from enhance.web.page.presets import LABELS, preset_of
 from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, view
 
+COLUMNS = [text("Photo"), text("State"), text("Details")]
+"""The headers of the table of `rows`."""
 
-def pictures(batch: Batch, language: Language) -> list[dict[str, Any]]:
+# The signs select the badges' colours in page.css.
+_SIGNS: dict[State, str] = {
+    "waiting": "○",
+    "running": "▸",
+    "done": "✓",
+    "failed": "✕",
+    "stopped": "■",
+}
+_STATES: dict[State, str] = {
+    "waiting": text("waiting"),
+    "running": text("processing"),
+    "done": text("done"),
+    "failed": text("failed"),
+    "stopped": text("stopped"),
+}
+
+
+def pictures(tab: Tab) -> list[dict[str, Any]]:
     """The gallery's value: each photo's result, or the photo itself until there is one."""
+    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=True)
     return [
         {
-            "image": _image(_url(entry.thumbnail) or _preview(batch, index)),
-            "caption": caption(entry, language),
+            "image": _image(
+                _url(version.thumbnail if version else entry.draft) or _preview(tab.batch, index)
+            ),
+            "caption": caption(entry, tab.language),
         }
-        for index, entry in enumerate(batch.entries)
+        for index, (entry, version) in enumerate(shown)
     ]
 
 
-def versions(batch: Batch, language: Language) -> list[dict[str, Any]]:
+def versions(tab: Tab) -> list[dict[str, Any]]:
     """The value of the gallery of versions: the same part of each, at 100 %."""
-    entry = batch.looked_at
-    if entry is None or len(entry.versions) < 2:
-        return []
-    base = f"batches/{batch.key}/photos/{batch.index(entry)}/versions"
+    found = tab.entry.versions
     return [
-        # Under another address when the version has changed, because browsers cache pictures.
-        {
-            "image": _image(f"{base}/{number}?{version.shown.parent.name}"),
-            "caption": _label(number, version, language),
-        }
-        for number, version in enumerate(entry.versions)
+        {"image": _image(_url(version.detail)), "caption": _label(number, version, tab.language)}
+        for number, version in enumerate(found if len(found) > 1 else ())
     ]
 
 
-def view_of(batch: Batch, language: Language) -> dict[str, Any]:
-    """The viewer's value: the selected photo, or the first one."""
-    entry = batch.looked_at or batch.entries[0]
-    index, version = batch.index(entry), entry.version
+def view_of(tab: Tab) -> dict[str, Any]:
+    """The viewer's value: the photo that the tab looks at."""
+    batch, language = tab.batch, tab.language
+    entry, index, version = tab.entry, tab.index, tab.version
+    left, right = tab.sides
     width, height = version.report.output_size if version else entry.size or (480, 360)
-    compared = entry.versions[entry.compared] if entry.compared is not None else None
-    before = compared.shown if compared else entry.before
+    before = entry.before if left is None else entry.versions[left].shown
     can_show = version is not None or entry.state != "failed"
     photo = View(
         name=entry.source.name,
-        caption=details(entry, language),
+        caption=details(entry, version, language),
         index=index,
         count=len(batch.entries),
         before=_url(before) if can_show and browser_shows(before) else _preview(batch, index),
@@ -61,15 +78,15 @@ def view_of(batch: Batch, language: Language) -> dict[str, Any]:
         width=width,
         height=height,
         faces=_outlines(version, language) if version else (),
-        left=BEFORE if entry.compared is None else str(entry.compared),
-        right=str(entry.chosen),
+        left=BEFORE if left is None else str(left),
+        right="" if right is None else str(right),
         choices=tuple(
             (str(number), _label(number, version, language))
             for number, version in enumerate(entry.versions)
         ),
         download=_url(version.file) if version else "",
         filename=version.file.name if version else "",
-        share=f"{_preview(batch, index)}/before_after.jpg" if version else "",
+        share=f"{output_stem(entry.source.name)}_before_after.jpg" if version else "",
         marks=_url(version.marks) if version else "",
         sensitivity=version.options.repair_sensitivity if version else 0.5,
         draft=version is None and entry.draft is not None,
@@ -136,3 +153,53 @@ def _preview(batch: Batch, index: int) -> str:
 def _url(path: Path | None) -> str:
     """The file's URL, relative so that it works behind any proxy; empty without a file."""
     return f"gradio_api/file={quote(str(path))}" if path else ""
+
+
+def caption(entry: Entry, language: Language) -> str:
+    """A photo's state, then its name on a line of its own."""
+    quick = entry.draft and not entry.version and entry.state in ("waiting", "running")
+    state = text("quick preview") if quick else _STATES[entry.state]
+    return f"{_SIGNS[entry.state]} {translated(state, language)}\n{entry.source.name}"
+
+
+def common_notes(tab: Tab) -> list[str]:
+    """What holds for every photo of a batch, such as which models were used."""
+    notes = [version.report.notes for version in tab.batch.versions(tab.picks) if version]
+    return [note for note in notes[0] if all(note in other for other in notes)] if notes else []
+
+
+def rows(tab: Tab, common: list[str]) -> list[list[str]]:
+    """The table of all photos, without the common notes."""
+    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=True)
+    return [_row(entry, version, common, tab.language) for entry, version in shown]
+
+
+def _row(entry: Entry, version: Version | None, common: list[str], language: Language) -> list[str]:
+    notes = version.report.notes if version else ()
+    own = [translated(note, language) for note in notes if note not in common]
+    state = translated(_STATES[entry.state], language)
+    return [entry.source.name, state, " · ".join([details(entry, version, language), *own])]
+
+
+def details(entry: Entry, version: Version | None, language: Language) -> str:
+    """Why the last attempt at a photo failed, if it did, and what was done in this version."""
+    said = [translated(entry.failure.reason, language)] if entry.failure else []
+    if version:
+        said.append(_done(version.report, language))
+    elif not entry.failure:
+        said.append(translated(_STATES[entry.state], language))
+    return " · ".join(said)
+
+
+def _done(report: Report, language: Language) -> str:
+    """What was done to a photo: number of faces, sizes, seconds."""
+    count = len(report.faces)
+    faces = say("1 face") if count == 1 else say("{count} faces", count=count)
+    (width, height), (new_width, new_height) = report.source_size, report.output_size
+    seconds = readable(sum(report.seconds.values()), tenths=True)
+    parts = (
+        translated(faces, language),
+        f"{width} × {height} → {new_width} × {new_height}",
+        translated(seconds, language),
+    )
+    return " · ".join(parts)

@@ -9,6 +9,8 @@ const root = part("viewer"), stage = part("stage"), picture = part("picture");
 const divider = part("divider"), faces = part("faces"), position = part("position");
 const STEP = 1.25; // zoom factor of the keys and buttons
 const SLACK = 4; // pixels that a pointer may move during a click
+const SHARED_HEIGHT = 1600; // pixels of the picture that shows before and after side by side
+const SHARED_WIDTH = 8000; // iPhones draw no more than 16 megapixels
 
 let value = {}; // what is shown now, as Python sent it
 let words = {};
@@ -20,6 +22,9 @@ const images = {}; // "before" and "after": the <img> that is shown
 let scale = null; // CSS pixels per pixel of the picture; null: as large as fits
 let centre = [0.5, 0.5]; // what is in the middle of the stage, in fractions of the picture
 let split = 0.5; // position of the divider, as a fraction of the visible part of the picture
+let room = [0, 0]; // size of the stage, in CSS pixels
+let tags = [0, 0]; // widths of the labels of the two sides
+let asked = 0; // the frame that was asked for, to draw in it
 let outlined = false;
 let weighing = false; // the strength sliders are open
 
@@ -27,7 +32,6 @@ const clamp = (number, low, high) => Math.min(Math.max(number, low), high);
 
 /** The picture's position on the stage, in CSS pixels; `from` and `to` bound what is visible. */
 function frame() {
-  const room = [stage.clientWidth, stage.clientHeight];
   const pixels = [value.width, value.height];
   const fit = Math.min(room[0] / pixels[0], room[1] / pixels[1]);
   const size = scale ?? fit;
@@ -39,13 +43,27 @@ function frame() {
   const from = corner.map((start) => Math.max(start, 0));
   const to = corner.map((start, i) => Math.min(start + sides[i], room[i]));
   const roams = sides.some((side, i) => side > room[i] + 1); // there is more than can be seen
-  return { room, fit, size, sides, corner, from, to, roams };
+  return { fit, size, sides, corner, from, to, roams };
+}
+
+/** Read the sizes that a layout depends on. Never while a pointer is followed: the browser would
+    have to lay out the page for each of its events. */
+function measure() {
+  room = [stage.clientWidth, stage.clientHeight];
+  tags = [part("left").offsetWidth, part("right").offsetWidth];
+  draw();
+}
+
+/** Lay out everything with the next picture of the screen, however often this is called before. */
+function draw() {
+  asked ||= requestAnimationFrame(layOut);
 }
 
 /** Lay out the picture, the divider and the labels. */
-function draw() {
-  if (!value.after || !stage.clientWidth) return; // hidden: the observer of its size draws later
-  const { room, fit, size, sides, corner, from, to, roams } = frame();
+function layOut() {
+  asked = 0;
+  if (!value.after || !room[0]) return; // hidden: the observer of its size draws later
+  const { fit, size, sides, corner, from, to, roams } = frame();
   centre = corner.map((start, i) => (room[i] / 2 - start) / sides[i]);
   const line = from[0] + split * (to[0] - from[0]);
   const percent = Math.round(100 * split);
@@ -63,9 +81,9 @@ function draw() {
   // Each label stays in its part of the picture, and is hidden if that is too narrow for it.
   const [left, right] = [part("left"), part("right")];
   left.style.transform = `translate(${from[0] + 8}px, ${from[1] + 8}px)`;
-  right.style.transform = `translate(${to[0] - 8 - right.offsetWidth}px, ${from[1] + 8}px)`;
-  left.classList.toggle("gone", line - from[0] < left.offsetWidth + 16);
-  right.classList.toggle("gone", to[0] - line < right.offsetWidth + 16);
+  right.style.transform = `translate(${to[0] - 8 - tags[1]}px, ${from[1] + 8}px)`;
+  left.classList.toggle("gone", line - from[0] < tags[0] + 16);
+  right.classList.toggle("gone", to[0] - line < tags[1] + 16);
 
   stage.classList.toggle("roams", roams);
   part("percent").textContent = `${Math.round(100 * size)}%`;
@@ -77,7 +95,7 @@ function draw() {
 
 /** Zoom to `size` with `point` (fractions of the picture) at `spot` (pixels of the stage). */
 function hold(point, spot, size) {
-  const { room, fit } = frame();
+  const { fit } = frame();
   const next = clamp(size, Math.min(fit, 1), Math.max(fit, 4));
   scale = next === fit ? null : next;
   const pixels = [value.width, value.height];
@@ -86,7 +104,7 @@ function hold(point, spot, size) {
 }
 
 /** Zoom around a spot of the stage; the middle if none is given. */
-function zoom(size, spot = frame().room.map((length) => length / 2)) {
+function zoom(size, spot = room.map((length) => length / 2)) {
   hold(under(spot), spot, size);
 }
 
@@ -99,7 +117,7 @@ function fit() {
 function actual() {
   const box = scale === null && value.faces[0]?.box;
   const point = box ? [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2] : centre;
-  hold(point, frame().room.map((length) => length / 2), 1);
+  hold(point, room.map((length) => length / 2), 1);
 }
 
 /** The point of the picture that lies under a spot of the stage, in fractions. */
@@ -116,6 +134,11 @@ function spotOf(event) {
 function moveLine(share) {
   split = clamp(share, 0, 1);
   draw();
+}
+
+/** Send an event about the photo that is shown. */
+function tell(event, data) {
+  trigger(event, { index: value.index, ...data });
 }
 
 /** Ask for the photo `step` further; Python answers with its value. */
@@ -137,21 +160,23 @@ function showFaces(on) {
 
 const sliders = { weight: part("of-faces"), background_weight: part("of-background") };
 const inputOf = (label) => label.querySelector("input");
+let chosen = {}; // strengths that a person has chosen and the picture does not have yet
 
 function showStrengths(on) {
   weighing = on && !part("strength").hidden;
   part("strengths").hidden = !weighing;
   part("strength").setAttribute("aria-expanded", weighing);
-  if (weighing && !value.layers.length) trigger("expand", {});
+  if (weighing && !value.layers.length) tell("expand", {});
 }
 
-/** Set the sliders to Python's values, and load the layers to mix. */
+/** Set the sliders to Python's values, except those moved since, and load the layers to mix. */
 function drawStrengths() {
   const can = Object.keys(sliders).filter((name) => value[name] !== null);
   part("strength").hidden = !can.length;
   for (const [name, label] of Object.entries(sliders)) {
     label.hidden = !can.includes(name);
-    inputOf(label).value = value[name] ?? 1;
+    if (chosen[name] === value[name]) delete chosen[name];
+    inputOf(label).value = chosen[name] ?? value[name] ?? 1;
     say(label);
   }
   const urls = value.layers;
@@ -159,8 +184,17 @@ function drawStrengths() {
   if (String(shown) !== String(urls)) {
     part("layers").replaceChildren(...urls.map((url) => Object.assign(new Image(), { src: url, alt: "" })));
   }
-  part("layers").hidden = true; // what Python sent is the real thing
+  mix();
   showStrengths(weighing);
+}
+
+/** Show the chosen strengths with the layers, until Python has sent the real thing. */
+function mix() {
+  const [, background, restored] = part("layers").children;
+  part("layers").hidden = !restored || !Object.keys(chosen).length;
+  if (!restored) return; // not loaded yet
+  background.style.opacity = value.background_weight === null ? 1 : inputOf(sliders.background_weight).value;
+  restored.style.opacity = inputOf(sliders.weight).value;
 }
 
 function say(label) {
@@ -168,20 +202,19 @@ function say(label) {
 }
 
 part("strengths").addEventListener("input", (event) => {
-  say(event.target.closest("label"));
-  const [, background, restored] = part("layers").children;
-  if (!restored) return; // not loaded yet: the slider takes effect when it is released
-  background.style.opacity = value.background_weight === null ? 1 : inputOf(sliders.background_weight).value;
-  restored.style.opacity = inputOf(sliders.weight).value;
-  part("layers").hidden = false;
+  const label = event.target.closest("label");
+  const name = Object.keys(sliders).find((each) => sliders[each] === label);
+  chosen[name] = Number(event.target.value);
+  say(label);
+  mix();
 });
 
 part("strengths").addEventListener("change", () => {
-  const chosen = {};
+  const strengths = {};
   for (const [name, label] of Object.entries(sliders)) {
-    if (value[name] !== null) chosen[name] = Number(inputOf(label).value);
+    if (value[name] !== null) strengths[name] = Number(inputOf(label).value);
   }
-  trigger("release", chosen);
+  tell("release", strengths);
 });
 
 // --- Marks: what was repaired, and a brush that changes it ---
@@ -239,25 +272,20 @@ function drawn() {
   for (const name of ["undo", "repair"]) part(name).disabled = !strokes.children.length;
 }
 
-part("reveal").addEventListener("click", () => showMarks(!marked));
-part("paint").addEventListener("click", () => takeBrush(brush === "true" ? null : "true"));
-part("erase").addEventListener("click", () => takeBrush(brush === "false" ? null : "false"));
-part("undo").addEventListener("click", () => {
+function undo() {
   strokes.lastChild?.remove();
   drawn();
-});
-part("repair").addEventListener("click", () => {
-  trigger("submit", {
+}
+
+function repair() {
+  tell("submit", {
     strokes: [...strokes.children].map((line) => ({
       points: line.getAttribute("points"),
       width: Number(line.style.strokeWidth),
       on: line.dataset.on === "true",
     })),
   });
-});
-part("find").addEventListener("click", () => {
-  trigger("submit", { sensitivity: Number(part("sensitivity").value) });
-});
+}
 
 // --- What Python sends ---
 
@@ -294,8 +322,10 @@ async function show(next) {
   if (mine !== turn) return;
   root.classList.remove("waiting");
 
-  if (next.index !== value.index || next.name !== value.name) scale = null;
+  const same = next.index === value.index && next.name === value.name;
+  if (!same) scale = null;
   else if (scale !== null) scale *= value.width / next.width; // the same size on the screen
+  if (!same || next.right !== value.right) chosen = {};
   value = next;
   wanted = next.index;
   place("after", after);
@@ -306,7 +336,7 @@ async function show(next) {
   drawFaces();
   drawStrengths();
   drawMarks();
-  draw();
+  measure();
 }
 
 function place(side, image) {
@@ -331,9 +361,9 @@ function translate() {
 
 /** Set all texts and controls around the picture. */
 function describe() {
-  const { left, right, choices } = value.versions;
+  const { left, right, choices } = value;
   const several = choices.length > 1;
-  const label = (key) => choices.find((choice) => choice.key === key)?.label;
+  const label = (key) => Object.fromEntries(choices)[key];
   const names = {
     before: left === "before" ? words.before : label(left) ?? words.before,
     after: several ? label(right) ?? words.after : words.after,
@@ -352,18 +382,41 @@ function describe() {
   part("draft").hidden = !value.draft;
 
   part("versions").hidden = !several;
-  fill(part("older"), [{ key: "before", label: words.before }, ...choices], left);
+  fill(part("older"), [["before", words.before], ...choices], left);
   fill(part("newer"), choices, right);
 
+  part("download").hidden = !value.download;
+  part("download").href = value.download;
   part("download").download = value.filename;
-  for (const link of ["download", "share"]) {
-    part(link).hidden = !value[link];
-    part(link).href = value[link];
-  }
+  part("share").hidden = !value.share || !images.before || !images.after;
+}
+
+/** Save the two pictures that are shown as one: equally high, with a line between them. */
+function share() {
+  const pictures = [images.before, images.after];
+  const aspects = pictures.map((image) => image.naturalWidth / image.naturalHeight);
+  const most = Math.floor(SHARED_WIDTH / (aspects[0] + aspects[1]));
+  const highest = Math.max(...pictures.map((image) => image.naturalHeight));
+  const height = Math.max(1, Math.min(highest, SHARED_HEIGHT, most));
+  const [left, right] = aspects.map((aspect) => Math.max(1, Math.round(height * aspect)));
+  const line = Math.max(2, Math.floor(height / 200));
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: left + line + right, height });
+  const paper = canvas.getContext("2d");
+  paper.imageSmoothingQuality = "high";
+  paper.fillStyle = "#fff"; // the line, and what is transparent
+  paper.fillRect(0, 0, canvas.width, height);
+  paper.drawImage(images.before, 0, 0, left, height);
+  paper.drawImage(images.after, left + line, 0, right, height);
+  canvas.toBlob((blob) => {
+    const href = URL.createObjectURL(blob);
+    Object.assign(document.createElement("a"), { href, download: value.share }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  }, "image/jpeg", 0.9);
 }
 
 function fill(select, choices, chosen) {
-  select.replaceChildren(...choices.map(({ key, label }) => new Option(label, key)));
+  select.replaceChildren(...choices.map(([key, label]) => new Option(label, key)));
   select.value = chosen;
 }
 
@@ -410,19 +463,23 @@ const spread = () => {
   return other ? Math.hypot(one[0] - other[0], one[1] - other[1]) : 1;
 };
 
-function take(line) {
+/** Begin to drag: the divider, if it was taken hold of, or the picture. */
+function take(divides) {
   const spot = middle();
-  const moving = line || pointers.size > 1;
-  grip = { line, moving, spot, point: under(spot), spread: spread(), size: frame().size };
+  const { from, to, size } = frame();
+  const moving = divides || pointers.size > 1;
+  // From the divider to the pointer, so that it does not jump if it is not taken in its middle.
+  const offset = divides ? spot[0] - from[0] - split * (to[0] - from[0]) : 0;
+  grip = { divides, moving, offset, spot, point: under(spot), spread: spread(), size };
 }
 
 stage.addEventListener("pointerdown", (event) => {
   if (event.button || !value.after) return;
-  const line = divider.contains(event.target) && !pointers.size;
+  const divides = divider.contains(event.target) && !pointers.size;
   pointers.set(event.pointerId, spotOf(event));
-  take(line);
+  take(divides);
   drawing?.remove(); // two fingers zoom
-  drawing = brush === null || line || pointers.size > 1 ? null : stroke(spotOf(event));
+  drawing = brush === null || divides || pointers.size > 1 ? null : stroke(spotOf(event));
   if (drawing) stage.setPointerCapture(event.pointerId);
 });
 
@@ -437,8 +494,8 @@ stage.addEventListener("pointermove", (event) => {
   // Captured only now, because a press without movement is a click on what lies under it.
   stage.setPointerCapture(event.pointerId);
   const { from, to, roams } = frame();
-  const line = grip.line || (pointers.size === 1 && !roams);
-  if (line) moveLine((spot[0] - from[0]) / (to[0] - from[0]));
+  const divides = grip.divides || (pointers.size === 1 && !roams);
+  if (divides) moveLine((spot[0] - grip.offset - from[0]) / (to[0] - from[0]));
   else hold(grip.point, spot, (grip.size * spread()) / grip.spread);
 });
 
@@ -472,56 +529,58 @@ divider.addEventListener("keydown", (event) => {
   moveLine(share);
 });
 
+const buttons = {
+  previous: () => go(-1),
+  next: () => go(1),
+  in: () => zoom(frame().size * STEP),
+  out: () => zoom(frame().size / STEP),
+  fit,
+  actual,
+  outlines: () => showFaces(!outlined && value.faces.length > 0),
+  strength: () => showStrengths(!weighing),
+  reveal: () => showMarks(!marked),
+  paint: () => takeBrush(brush === "true" ? null : "true"),
+  erase: () => takeBrush(brush === "false" ? null : "false"),
+  undo,
+  repair,
+  find: () => tell("submit", { sensitivity: Number(part("sensitivity").value) }),
+  help: () => part("keys").togglePopover(),
+  share,
+  full: () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()),
+};
+for (const [name, press] of Object.entries(buttons)) part(name).addEventListener("click", press);
+
+const keys = {
+  ArrowLeft: buttons.previous, ArrowRight: buttons.next, "+": buttons.in, "=": buttons.in,
+  "-": buttons.out, 0: fit, 1: actual, f: buttons.outlines, s: buttons.strength, m: buttons.reveal,
+  "?": buttons.help,
+};
+
 root.addEventListener("keydown", (event) => {
   if (!value.after || event.target.closest("select, input")) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own shortcuts
-  const action = {
-    ArrowLeft: () => go(-1),
-    ArrowRight: () => go(1),
-    "+": () => zoom(frame().size * STEP),
-    "=": () => zoom(frame().size * STEP),
-    "-": () => zoom(frame().size / STEP),
-    0: fit,
-    1: actual,
-    f: () => showFaces(!outlined && value.faces.length > 0),
-    s: () => showStrengths(!weighing),
-    m: () => showMarks(!marked),
-    "?": () => part("keys").togglePopover(),
-    Escape: document.fullscreenElement === root && (() => document.exitFullscreen()),
-  }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!action) return;
+  const escapes = event.key === "Escape" && document.fullscreenElement === root;
+  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const press = escapes ? buttons.full : keys[name];
+  if (!press) return;
   event.preventDefault();
-  action();
+  press();
 });
-
-part("previous").addEventListener("click", () => go(-1));
-part("next").addEventListener("click", () => go(1));
-part("in").addEventListener("click", () => zoom(frame().size * STEP));
-part("out").addEventListener("click", () => zoom(frame().size / STEP));
-part("fit").addEventListener("click", fit);
-part("actual").addEventListener("click", actual);
-part("outlines").addEventListener("click", () => showFaces(!outlined));
-part("help").addEventListener("click", () => part("keys").togglePopover());
-part("strength").addEventListener("click", () => showStrengths(!weighing));
 
 faces.addEventListener("click", (event) => {
   const face = [...faces.children].indexOf(event.target.closest(".face"));
-  if (face >= 0 && value.faces[face].can) trigger("edit", { face, on: !value.faces[face].on });
+  if (face >= 0 && value.faces[face].can) tell("edit", { face, on: !value.faces[face].on });
 });
 
 part("versions").addEventListener("change", () => {
-  trigger("input", { left: part("older").value, right: part("newer").value });
+  tell("input", { left: part("older").value, right: part("newer").value });
 });
 
 part("full").hidden = !document.fullscreenEnabled;
-part("full").addEventListener("click", () => {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else root.requestFullscreen();
-});
 root.addEventListener("fullscreenchange", () => {
   part("full").setAttribute("aria-pressed", document.fullscreenElement === root);
 });
 
-new ResizeObserver(draw).observe(stage);
+new ResizeObserver(measure).observe(stage);
 watch("value", () => show(props.value));
 show(props.value);

@@ -1,9 +1,10 @@
 """The viewer of enhanced photos: before and after, zoom, face switches, keyboard control.
 
 One HTML widget, drawn in the browser by `viewer.js` from plain values. It sends six events, each
-with an object whose fields a listener reads from its `gr.EventData`:
+with an object whose fields a listener reads from its `gr.EventData`. All of them have `index`, of
+the photo that is shown (from 0):
 
-- `select` `{index}`: show another photo, by its index (from 0);
+- `select` `{index}`: show another photo, this one;
 - `edit` `{face, on}`: show a face, by its index in `View.faces`, restored or as in the photo;
 - `input` `{left, right}`: compare other versions, by their keys;
 - `expand` `{}`: the strength sliders were opened, for which `View.layers` is needed;
@@ -117,7 +118,7 @@ class View:
     filename: str = ""
     """file name of the download"""
     share: str = ""
-    """URL of a picture with before and after; empty for no link"""
+    """file name of a picture with before and after, drawn by the browser; empty for none"""
     weight: float | None = None
     """strength of the restored faces, 0..1; None if it cannot be changed"""
     background_weight: float | None = None
@@ -148,13 +149,7 @@ def viewer_widget() -> gr.HTML:
 
 def view(photo: View, words: dict[str, str] | None = None) -> dict[str, Any]:
     """The widget's value for a photo, as plain data. words: translations of `WORDS`, by key."""
-    value = asdict(photo)
-    value["versions"] = {
-        "left": value.pop("left"),
-        "right": value.pop("right"),
-        "choices": [{"key": key, "label": label} for key, label in value.pop("choices")],
-    }
-    return value | empty(words)
+    return asdict(photo) | empty(words)
 
 
 def empty(words: dict[str, str] | None = None) -> dict[str, Any]:

@@ -12,15 +12,20 @@
     input.files = all.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
-  /** The files of a dropped file or folder. */
-  const inside = async (entry) => {
-    if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
-    const reader = entry.createReader();
-    const found = [];
-    for (let some = [null]; some.length; found.push(...some)) {
-      some = await new Promise((done, fail) => reader.readEntries(done, fail));
+  /** The files of a dropped file or folder. Adds the names of what cannot be read to `unread`. */
+  const inside = async (entry, unread) => {
+    try {
+      if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
+      const reader = entry.createReader();
+      const found = [];
+      for (let some = [null]; some.length; found.push(...some)) {
+        some = await new Promise((done, fail) => reader.readEntries(done, fail));
+      }
+      return (await Promise.all(found.map((one) => inside(one, unread)))).flat();
+    } catch {
+      unread.push(entry.name);
+      return [];
     }
-    return (await Promise.all(found.map(inside))).flat();
   };
   document.querySelector("#folder").addEventListener("click", () => {
     const chosen = document.createElement("input");
@@ -34,6 +39,13 @@
     event.preventDefault();
     event.stopPropagation(); // Gradio's own drop zone knows no folders
     const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
-    give((await Promise.all(items.map((item) => inside(item.webkitGetAsEntry())))).flat());
+    const unread = [];
+    // The browser answers only before anything is awaited. Pictures from other pages have no entry.
+    const found = items.map((item) => {
+      const entry = item.webkitGetAsEntry();
+      return entry ? inside(entry, unread) : [item.getAsFile()];
+    });
+    give((await Promise.all(found)).flat().filter(Boolean));
+    document.querySelector("#unread").dataset.names = unread.join(", ");
   }, true);
 }

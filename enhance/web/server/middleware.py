@@ -11,33 +11,39 @@ import time
 import uuid
 from collections.abc import Callable
 
+from gradio.route_utils import get_hostname
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.i18n import say
 from enhance.limits import Limits
-from enhance.web.batches.store import NO_ROOM
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.server.bodies import Parts, Refused, read
+from enhance.web.server.bodies import TOO_LARGE, TOO_OFTEN, counted, largest_body, read
+from enhance.web.server.clients import client_of, may_enter
 from enhance.web.server.rate_limit import Rate
+from enhance.web.server.shares import Share
 
 UPLOAD = "/gradio_api/upload"
-LOGIN = "/login"
 MAX_LOGINS_PER_MINUTE = 20
+MAX_AT_ONCE = 100
+"""Requests of one client. A page makes two that last as long as it is open."""
 
-# Gradio renders the icon in any size that is requested; the app's manifest requests these.
-_ICON, _ICON_SIZES = "/pwa_icon/", ("", "192", "512")
-# Parts of Gradio that this app does not use and that would accept or fetch files for anyone.
-_CLOSED = ("/gradio_api/proxy=", "/gradio_api/process_recording", "/gradio_api/component_server")
+# Parts of Gradio that this app does not use and that accept, fetch or print something for anyone;
+# icons in any size but those in the app's manifest; and what is longer than the path of any file,
+# with numbers of more digits than `int` reads.
+_CLOSED = re.compile(
+    r"/gradio_api/(proxy=|process_recording|component_server|custom_component|file.*://)"
+    r"|/pwa_icon/(?!(192|512)\Z)|.{4096}",
+    re.DOTALL,
+)
 # Headers that are believed only from a proxy; x-gradio-server never, as Gradio's own proxy is not
 # in use.
 _PROXYS = (b"x-forwarded-", b"x-gradio-server", REQUEST_HEADER.encode())
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
 
 
 class Guard:
@@ -47,134 +53,106 @@ class Guard:
         self,
         app: ASGIApp,
         limits: Limits,
-        full: Callable[[], bool] = lambda: False,
         behind_proxy: bool = False,
+        framed_by: str = "'self'",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """full: whether there is no disk space for uploads. behind_proxy: a trusted proxy sets the
-        X-Forwarded headers, so the last address in X-Forwarded-For is the client's. clock:
-        monotonic seconds."""
+        """behind_proxy: a trusted proxy sets the X-Forwarded headers, so the last address in
+        X-Forwarded-For is the client's. framed_by: whose pages may show this one in a frame, as in
+        a Content-Security-Policy. clock: monotonic seconds."""
         self._app = app
         self._limits = limits
-        self._full = full
         self._behind_proxy = behind_proxy
         self._uploads = Rate(limits.max_uploads_per_minute, clock)
         self._bytes = Rate(limits.max_upload_bytes_per_minute, clock)
         self._logins = Rate(MAX_LOGINS_PER_MINUTE, clock)
+        self._at_once = Share(MAX_AT_ONCE)
+        self._headers = {
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "same-origin",
+            "Content-Security-Policy": f"frame-ancestors {framed_by}",
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it with a sentence."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope, number = _numbered(self._believed(scope))
-        refusals: list[Refused] = []
+        scope = self._believed(scope)
+        headers = Headers(scope=scope)
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update({**_HEADERS, REQUEST_HEADER: number})
+                told = MutableHeaders(scope=message)
+                told.update({**self._headers, REQUEST_HEADER: headers[REQUEST_HEADER]})
+                told.setdefault("Cache-Control", "private")
             await send(message)
 
-        async def send_unless_refused(message: Message) -> None:
-            if not refusals:
-                await send_safely(message)
+        client = client_of(HTTPConnection(scope))
+        with self._at_once.taken(client) as allowed:
+            try:
+                if not allowed:
+                    raise HTTPException(
+                        429, say("Too many requests at once. Close some pages, or wait.")
+                    )
+                receive = await self._checked(scope, receive, client)
+                await self._app(scope, receive, send_safely)
+            except HTTPException as refusal:
+                detail = translated(refusal.detail, preferred(headers.get("accept-language", "")))
+                # The connection ends because the rest of the body is not read.
+                closing = {"Connection": "close"}
+                answer = JSONResponse({"detail": detail}, refusal.status_code, closing)
+                await answer(scope, receive, send_safely)
 
-        try:
-            reads = await self._checked(scope, receive)
-
-            async def receive_checked() -> Message:
-                try:
-                    return await reads()
-                except Refused as refusal:
-                    refusals.append(refusal)
-                    raise
-
-            await self._app(scope, receive_checked, send_unless_refused)
-        except Refused as refusal:
-            refusals.append(refusal)
-        if refusals:
-            language = preferred(Headers(scope=scope).get("accept-language", ""))
-            sentence = translated(refusals[0].sentence, language)
-            headers = {"Connection": "close"}  # because the rest of the body is not read
-            answer = JSONResponse({"detail": sentence}, refusals[0].status, headers)
-            await answer(scope, receive, send_safely)
-
-    async def _checked(self, scope: Scope, receive: Receive) -> Receive:
-        """The `receive` for the app. Raises Refused, and so may what it returns."""
-        path = scope["path"].rstrip("/")
-        _, _, file = path.partition("/gradio_api/file")
-        _, _, icon = path.partition(_ICON)
-        unused = any(closed in path for closed in _CLOSED)
-        if unused or "://" in file or icon not in _ICON_SIZES:
-            raise Refused(404, say("There is nothing at this address."))
+    async def _checked(self, scope: Scope, receive: Receive, client: str) -> Receive:
+        """The `receive` for the app. Raises HTTPException if the request is refused."""
+        path, headers = get_route_path(scope).rstrip("/"), Headers(scope=scope)
+        if _CLOSED.match(path):
+            raise HTTPException(404, say("There is nothing at this address."))
+        # An endless stream, for which Gradio itself needs no login.
+        if path.startswith("/gradio_api/heartbeat") and not may_enter(HTTPConnection(scope)):
+            raise HTTPException(401, say("Log in first."))
         if scope["method"] != "POST":
             return receive
-        client = str((scope.get("client") or ("", 0))[0])
-        if path == UPLOAD:
-            return self._metered(scope, receive, client)
-        if path == LOGIN and not self._logins.take(client):
-            raise Refused(429, say("Too many login attempts. Try again in a minute."))
-        return await read(receive, self._limits.max_photos)
-
-    def _metered(self, scope: Scope, receive: Receive, client: str) -> Receive:
-        """A `receive` for an upload; it raises Refused once the body exceeds a limit."""
-        most = self._limits.max_request_bytes
-        too_large = Refused(
-            413,
-            say(
-                "This upload is larger than {megabytes:.0f} MB. Send fewer photos at once.",
-                megabytes=most / 1e6,
-            ),
-        )
-        too_often = Refused(
-            429, say("You have uploaded too much within a minute. Try again in a minute.")
-        )
-        if self._full():
-            raise Refused(507, NO_ROOM)
-        if not self._uploads.take(client):
-            raise too_often
-        headers = Headers(scope=scope)
-        length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > most:
-            raise too_large
-        parts = Parts(headers.get("content-type", ""))
-        seen = 0
-
-        async def receive_metered() -> Message:
-            nonlocal seen
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Refused(400, say("The upload was interrupted."))
-            body = message.get("body", b"")
-            seen += len(body)
-            if seen > most:
-                raise too_large
-            further = parts.further(body)
-            if not (self._bytes.take(client, len(body)) and self._uploads.take(client, further)):
-                raise too_often
-            return message
-
-        return receive_metered
+        if _foreign(headers):
+            raise HTTPException(403, say("Pages of other websites cannot use this server."))
+        if "transfer-encoding" in headers or "content-length" not in headers:
+            raise HTTPException(411, say("A request must say its length (Content-Length)."))
+        length = int(headers["content-length"])
+        if path != UPLOAD:
+            if length > largest_body(self._limits.max_photos):
+                raise HTTPException(413, TOO_LARGE)
+            if path == "/login" and not self._logins.take(client):
+                raise HTTPException(429, say("Too many login attempts. Try again in a minute."))
+            return await read(scope, receive, self._limits.max_photos)
+        if length > self._limits.max_request_bytes:
+            raise HTTPException(413, TOO_LARGE)
+        if not (self._uploads.take(client) and self._bytes.take(client, length)):
+            raise HTTPException(429, TOO_OFTEN)
+        return counted(receive, headers, lambda files: self._uploads.take(client, files))
 
     def _believed(self, scope: Scope) -> Scope:
-        """The request with only trustworthy headers and the client's address.
+        """The request with only trustworthy headers, its id for the log and the client's address.
 
         Gradio trusts every header, and would let one visitor's headers affect what others see.
         """
         unproven = (b"x-gradio-server",) if self._behind_proxy else _PROXYS
-        headers = [header for header in scope["headers"] if not header[0].startswith(unproven)]
-        believed = {**scope, "headers": headers}
-        forwarded = Headers(scope=believed).getlist("x-forwarded-for")
-        if forwarded:  # addresses further left may come from the client itself
-            believed["client"] = (forwarded[-1].rpartition(",")[2].strip(), 0)
-        return believed
+        proven = [header for header in scope["headers"] if not header[0].startswith(unproven)]
+        headers = MutableHeaders(raw=proven)
+        if not re.fullmatch(r"[\w.-]{8,64}", headers.get(REQUEST_HEADER, ""), re.ASCII):
+            headers[REQUEST_HEADER] = uuid.uuid4().hex
+        client = scope.get("client") or ("", 0)
+        if forwarded := headers.getlist("x-forwarded-for"):
+            # Addresses further left may come from the client itself.
+            client = (forwarded[-1].rpartition(",")[2].strip(), 0)
+        return {**scope, "headers": headers.raw, "client": client}
 
 
-def _numbered(scope: Scope) -> tuple[Scope, str]:
-    """The request with its id for the log: the one that a proxy gave it, or a new one."""
-    given = Headers(scope=scope).get(REQUEST_HEADER, "")
-    if re.fullmatch(r"[\w.-]{8,64}", given, re.ASCII):
-        return scope, given
-    number, name = uuid.uuid4().hex, REQUEST_HEADER.encode()
-    others = [header for header in scope["headers"] if header[0] != name]
-    return {**scope, "headers": [*others, (name, number.encode())]}, number
+def _foreign(headers: Headers) -> bool:
+    """Whether a page of another website has its visitor's browser send this request, perhaps with
+    the visitor's login. Browsers set these headers themselves, for any page."""
+    origin = headers.get("origin")
+    if origin is None or headers.get("sec-fetch-site") == "same-origin":
+        return False
+    own = {get_hostname(headers.get(name, "")) for name in ("host", "x-forwarded-host")}
+    return get_hostname(origin) not in own - {""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,7 +28,7 @@ class PageScripts:
         self._chinese = _tag(_FRAMES + chinese_script())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != "/":
+        if scope["type"] != "http" or get_route_path(scope) != "/":
             await self._app(scope, receive, send)
             return
         chinese = preferred(Headers(scope=scope).get("accept-language", "")) == "zh"

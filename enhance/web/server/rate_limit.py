@@ -6,7 +6,7 @@ window counter lets almost twice the limit through within a minute.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,31 +15,19 @@ _MINUTE = 60
 
 @dataclass
 class Rate:
-    """At most `most` units within any minute, for each client."""
+    """At most `most` units within any minute, for each client. What was taken is counted by whole
+    seconds of the clock, so that it is forgotten after up to a second more."""
 
     most: int
     clock: Callable[[], float]
-    _taken: dict[str, deque[tuple[float, int]]] = field(
-        default_factory=lambda: defaultdict(deque), init=False
-    )
-    _sums: dict[str, int] = field(default_factory=lambda: defaultdict(int), init=False)
+    _seconds: dict[int, Counter[str]] = field(default_factory=dict, init=False)
 
     def take(self, client: str, amount: int = 1) -> bool:
         """Count `amount` if the client's limit allows it. Returns whether it does."""
-        now = self.clock()
-        self._forget(now)
-        if self._sums[client] + amount > self.most:
+        now = int(self.clock())
+        for second in [second for second in self._seconds if second < now - _MINUTE]:
+            del self._seconds[second]
+        if sum(taken[client] for taken in self._seconds.values()) + amount > self.most:
             return False
-        if amount:
-            self._taken[client].append((now, amount))
-            self._sums[client] += amount
+        self._seconds.setdefault(now, Counter())[client] += amount
         return True
-
-    def _forget(self, now: float) -> None:
-        """Drop what is more than a minute old, for all clients, so that nothing grows for ever."""
-        for client in list(self._sums):
-            taken = self._taken[client]
-            while taken and taken[0][0] <= now - _MINUTE:
-                self._sums[client] -= taken.popleft()[1]
-            if not taken:
-                del self._taken[client], self._sums[client]

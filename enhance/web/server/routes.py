@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, Lock, to_thread
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,18 +16,12 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import BaseRoute, Route
 from zipstream import ZipStream
 
-from enhance.errors import EnhanceError
-from enhance.photos import DECODER, output_stem
-from enhance.records import Report, Source
 from enhance.reports import as_csv, as_json
-from enhance.views import crop, side_by_side
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
+from enhance.web.server.clients import client_of, may_enter
 from enhance.web.server.health import health
-
-_DETAIL_SIDE = 128  # pixels of the photo, at least
-_WAITING = 20  # pictures for which people may wait at once; they take about a second each
 
 
 def routes(batches: BatchStore) -> list[BaseRoute]:
@@ -34,39 +30,50 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
     about a person."""
 
     def batch_of(request: Request) -> Batch:
-        if not _logged_in(request):
+        if not may_enter(request):
             raise HTTPException(401, "Log in first.")
         batch = batches.get(request.path_params["key"])
         if batch is None:
-            raise HTTPException(404, "These results have expired. Enhance the photos again.")
+            raise _expired()
         return batch
 
     def archive(request: Request) -> Response:
         """Streamed from the disk photo by photo; the archive itself is never stored anywhere."""
-        batch = batch_of(request)
+        batch, picks = batch_of(request), _picks(request)
         stream = ZipStream(sized=True)  # stored, not compressed, as photos would not shrink
-        for path in batch.archive():
-            stream.add_path(path, path.name)
-        stream.add(as_json(batch.outcomes()), "report.json")
-        stream.add(as_csv(batch.outcomes()), "report.csv")
+        try:
+            # Deleted with the last reference to it, at the end of the download.
+            folder = TemporaryDirectory(prefix="archive-", dir=batch.folder.parent)
+            for path in batch.archive(Path(folder.name), picks):
+                stream.add_path(path, path.name)
+        except OSError as error:  # the batch has been deleted this very moment
+            raise _expired() from error
+        stream.add(as_json(batch.outcomes(picks)), "report.json")
+        stream.add(as_csv(batch.outcomes(picks)), "report.csv")
         headers = {**_attachment("enhanced_photos.zip"), "Content-Length": str(len(stream))}
-        return StreamingResponse(iter(stream), media_type="application/zip", headers=headers)
+
+        def chunks() -> Iterator[bytes]:
+            with folder:
+                yield from stream
+
+        return StreamingResponse(chunks(), media_type="application/zip", headers=headers)
 
     def report_csv(request: Request) -> Response:
         return Response(
-            as_csv(batch_of(request).outcomes()),
+            as_csv(batch_of(request).outcomes(_picks(request))),
             media_type="text/csv; charset=utf-8",
             headers=_attachment("report.csv"),
         )
 
     def report_json(request: Request) -> Response:
         return Response(
-            as_json(batch_of(request).outcomes()),
+            as_json(batch_of(request).outcomes(_picks(request))),
             media_type="application/json",
             headers=_attachment("report.json"),
         )
 
     one_at_a_time = CapacityLimiter(1)  # so that the model never waits long for its next photo
+    clients: WeakValueDictionary[str, Lock] = WeakValueDictionary()
 
     def entry_of(request: Request) -> tuple[Batch, Entry]:
         batch, index = batch_of(request), request.path_params["index"]
@@ -77,45 +84,12 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
     async def preview(request: Request) -> Response:
         """A small picture of a photo as it was sent, for a page that shows it before its turn."""
         batch, entry = entry_of(request)
-        path = await to_thread.run_sync(
-            batch.files.preview, entry, batches.limits, limiter=one_at_a_time
-        )
+        own = clients.setdefault(client_of(request), Lock())
+        async with own:  # so that all clients take turns, however many one asks for
+            path = await to_thread.run_sync(
+                batch.files.preview, entry, batches.limits, limiter=one_at_a_time
+            )
         return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
-
-    pictures = CapacityLimiter(1)  # apart from the previews, which are quick
-
-    async def made(
-        make: Callable[..., bytes], source: Source, argument: object, name: str
-    ) -> Response:
-        """A picture that is made in a worker from a photo and one more argument."""
-        if pictures.statistics().tasks_waiting >= _WAITING:
-            raise HTTPException(503, "Too many pictures are being made. Try again in a minute.")
-        files = [source, argument] if isinstance(argument, Source) else [source]
-        larger = max(files, key=lambda file: file.path.stat().st_size)  # sets the worker's limits
-        call = partial(DECODER.run, make, larger, source, argument, batches.limits)
-        try:
-            picture = await to_thread.run_sync(call, limiter=pictures)
-        except EnhanceError as error:
-            raise HTTPException(500, str(error)) from error
-        return Response(picture, media_type="image/jpeg", headers=_attachment(name))
-
-    async def before_after(request: Request) -> Response:
-        """A photo and its result side by side, to be shared."""
-        _, entry = entry_of(request)
-        if entry.version is None:
-            raise HTTPException(404, "This photo has no result.")
-        after = Source(entry.version.shown, entry.source.name)
-        name = f"{output_stem(entry.source.name)}_before_after.jpg"
-        return await made(side_by_side, entry.source, after, name)
-
-    async def detail(request: Request) -> Response:
-        """A part of one version of a result at 100 %: its largest face, or the middle."""
-        _, entry = entry_of(request)
-        if request.path_params["version"] >= len(entry.versions):
-            raise HTTPException(404, "There is no such version.")
-        version = entry.versions[request.path_params["version"]]
-        result = Source(version.shown, entry.source.name)
-        return await made(crop, result, _detail(version.report), "detail.jpg")
 
     # Async, so that these need no free thread: a server that is slow to answer is taken for dead.
     async def alive(request: Request) -> Response:
@@ -134,36 +108,22 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         Route("/health/ready", ready),
         Route("/metrics", metrics),
         Route("/batches/{key}/photos/{index:int}", preview),
-        Route("/batches/{key}/photos/{index:int}/versions/{version:int}", detail),
-        Route("/batches/{key}/photos/{index:int}/before_after.jpg", before_after),
         Route("/batches/{key}/enhanced_photos.zip", archive),
         Route("/batches/{key}/report.csv", report_csv),
         Route("/batches/{key}/report.json", report_json),
     ]
 
 
-def _logged_in(request: Request) -> bool:
-    """Whether the visitor is logged in, or the app needs no login."""
-    app = request.app
-    if app.auth is None:
-        return True
-    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
-    return any(app.tokens.get(request.cookies.get(name)) for name in names)
+def _picks(request: Request) -> dict[int, int]:
+    """Which version of a photo is asked for: `?0=2` for the third one of the first photo."""
+    try:
+        return {int(photo): int(version) for photo, version in request.query_params.items()}
+    except ValueError as error:
+        raise HTTPException(400, "The query must give a version's number by a photo's.") from error
 
 
-def _detail(report: Report) -> tuple[int, int, int, int]:
-    """The square of the result to look at: (left, top, right, bottom)."""
-    (width, height), size = report.source_size, report.output_size
-    scale = size[0] / width
-    centre, face = (width / 2, height / 2), 0.0
-    if report.faces:
-        centre, face = report.faces[0].centre, report.faces[0].size
-    side = min(round(scale * max(_DETAIL_SIDE, 1.5 * face)), *size)
-    left, top = (
-        min(max(0, round(scale * at - side / 2)), most - side)
-        for at, most in zip(centre, size, strict=True)
-    )
-    return left, top, left + side, top + side
+def _expired() -> HTTPException:
+    return HTTPException(404, "These results have expired. Enhance the photos again.")
 
 
 def _attachment(name: str) -> dict[str, str]:

@@ -1,0 +1,280 @@
+"""The pool on Ray: one named actor that owns the replicas and the queue of a whole cluster.
+
+Every front end and every command finds it by its name. The actor passes on only references; photos
+and results travel directly between front ends and replicas, and only once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError
+
+from enhance.engines.queue import PhotoQueue, Turn
+from enhance.engines.ray_replica import Deployment, remote
+from enhance.errors import OptionsError, PoolGone, ReplicaLost
+from enhance.i18n import say
+from enhance.options import Options
+from enhance.records import EngineInfo, Source
+
+log = logging.getLogger(__name__)
+
+TRIES = 3  # a photo whose replica was lost is given to another one, at most twice
+
+_NAME = "enhance"  # of the actor, and of the namespace that it is in
+_HEAD = "node:__internal_head__"  # a resource that the head node of every cluster has
+_PAUSE = 1.0  # seconds between two looks at the load, and before another attempt to reach a replica
+_PATIENCE = 3  # so many looks in a row must find photos waiting and no replica free
+
+
+@dataclass(eq=False)
+class _Member:
+    """A replica of the pool. since: when it was last given a photo, or had finished one."""
+
+    actor: Any
+    state: Literal["starting", "free", "at work"] = "starting"
+    since: float = field(default_factory=time.monotonic)
+
+
+class Pool:
+    """Gives every photo to a free replica, in the order of `PhotoQueue`; grows and shrinks.
+
+    It gains a replica when for three seconds on end photos waited and no replica was free or
+    starting, and loses the newest when that has been idle for long. A replica that dies is
+    restarted by Ray, and so is the pool itself, with the same deployment and an empty queue.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        """Runs, like all methods, in the actor's event loop."""
+        self._deployment = deployment
+        self._members: list[_Member] = []
+        self._queue: PhotoQueue[asyncio.Future[_Member]] = PhotoQueue(deployment.most)
+        self._tasks: set[asyncio.Task[None]] = set()
+        for _ in range(deployment.least):
+            self._add()
+        self._spawn(self._scale())
+
+    async def deployment(self) -> Deployment:
+        """What the pool is made of."""
+        return self._deployment
+
+    async def load(self) -> EngineInfo:
+        """See `Engine.load`. Returns as soon as one replica is free."""
+        info, _ = await self._served(
+            self._queue.turn(first=True), lambda replica: (replica.load.remote(), None)
+        )
+        assert info is not None
+        return info
+
+    async def enhance(
+        self, first: bool, yields: bool, data: list[Any], task: tuple[Source, Options, bool]
+    ) -> tuple[list[Any], EngineInfo | None, int]:
+        """Have a photo enhanced when its turn comes; cancelling it removes it from the queue or
+        stops the replica.
+
+        first, yields: see `PhotoQueue.turn`. data: a list with the reference to the file's bytes.
+
+        Returns a list with the reference to the record, `Engine.info` and `Engine.running`. Raises
+        ReplicaLost.
+        """
+        try:
+            info, record = await self._served(
+                self._queue.turn(first=first, yields=yields),
+                lambda replica: replica.enhance.options(num_returns=2).remote(*data, *task),
+            )
+        except RayError as error:
+            raise lost(task[0].name) from error
+        running = sum(member.state != "starting" for member in self._members)
+        return [record], info, max(1, running)
+
+    async def status(self) -> list[str]:
+        """What people ask about the pool: its settings, its replicas, its queue; a line each."""
+        has, setup = self._deployment, self._deployment.setup
+        waiting = [turn.yields for turn, taken in self._queue.waiting if not taken.done()]
+        people, folders = waiting.count(False), waiting.count(True)
+        return [
+            f"{has.least} to {has.most} replicas of {has.cpus} CPUs and {has.gpus:.2g} GPUs; "
+            f"device {setup.device}, precision {setup.precision}, "
+            f"weights {setup.weights or 'bundled or downloaded'}",
+            f"replicas: {', '.join(member.state for member in self._members)}",
+            f"photos waiting: {people} of people, {folders} of folder runs",
+        ]
+
+    async def _served(
+        self, turn: Turn, ask: Callable[[Any], tuple[Any, Any]]
+    ) -> tuple[EngineInfo | None, Any]:
+        """Give a free replica to `ask`, which calls it and returns two references: the first is
+        waited for. If the replica is lost meanwhile, another one is asked.
+
+        Raises what the replica raises, and RayError if `TRIES` replicas were lost.
+        """
+        for tries in range(1, TRIES + 1):
+            member = await self._free_member(turn)
+            info, record = ask(member.actor)
+            try:
+                return await info, record
+            except RayTaskError as error:
+                raise error.cause from error
+            except RayError as error:
+                log.warning("a replica was lost: %s", error)
+                member.state = "starting"
+                self._spawn(self._start(member))
+                if tries == TRIES:
+                    raise
+            except asyncio.CancelledError:
+                ray.cancel(info)
+                raise
+            finally:
+                if member.state == "at work":
+                    self._free(member)
+        raise AssertionError
+
+    async def _free_member(self, turn: Turn) -> _Member:
+        """Wait for a replica that is free when the turn comes; it is then at work."""
+        taken: asyncio.Future[_Member] = asyncio.get_running_loop().create_future()
+        self._queue.put(turn, taken)
+        self._feed()
+        try:
+            return await taken
+        except asyncio.CancelledError:
+            if not taken.cancelled():  # at the same moment
+                self._free(taken.result())
+            raise
+
+    def _feed(self) -> None:
+        """Give free replicas to waiting photos, the oldest replica first, so that the newest ones
+        fall idle and can be removed."""
+        free = [member for member in self._members if member.state == "free"]
+        while free and self._queue.waiting:
+            taken = self._queue.take()
+            if not taken.done():  # nobody has cancelled it
+                member = free.pop(0)
+                member.state, member.since = "at work", time.monotonic()
+                taken.set_result(member)
+
+    def _free(self, member: _Member) -> None:
+        member.state, member.since = "free", time.monotonic()
+        self._feed()
+
+    def _add(self) -> None:
+        member = _Member(self._deployment.start())
+        self._members.append(member)
+        self._spawn(self._start(member))
+
+    async def _start(self, member: _Member) -> None:
+        """Wait until the replica, which Ray may just be restarting, has its models. One whose
+        models cannot be loaded is given photos all the same: each says why."""
+        while member.state == "starting":
+            try:
+                await member.actor.load.remote()
+            except RayTaskError:
+                pass
+            except RayError:
+                await asyncio.sleep(_PAUSE)
+                continue
+            self._free(member)
+
+    async def _scale(self) -> None:
+        looks = 0
+        while True:
+            await asyncio.sleep(_PAUSE)
+            least, most = self._deployment.least, self._deployment.most
+            waiting = any(not taken.done() for _, taken in self._queue.waiting)
+            full = waiting and all(member.state == "at work" for member in self._members)
+            looks = looks + 1 if full else 0
+            newest = self._members[-1]
+            idle = time.monotonic() - newest.since if newest.state == "free" else 0
+            if looks >= _PATIENCE and len(self._members) < most:
+                self._add()
+            elif idle > self._deployment.idle_seconds and len(self._members) > least:
+                ray.kill(self._members.pop().actor)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # the loop itself keeps only a weak reference
+        task.add_done_callback(self._tasks.discard)
+
+
+def lost(name: str) -> ReplicaLost:
+    """The error for a photo that was lost at each of `TRIES` attempts."""
+    return ReplicaLost(
+        say(
+            "“{name}” could not be enhanced: the process or the Ray node working on it was lost "
+            "{tries} times, perhaps for lack of memory. Choose a smaller upscale or send a smaller "
+            "photo; if other photos fail too, check the cluster's nodes.",
+            name=name,
+            tries=TRIES,
+        )
+    )
+
+
+def connect(address: str | None = None) -> None:
+    """Connect to the cluster that RAY_ADDRESS names, or else to the one on this machine. If there
+    is none, start Ray here, unless the address is "auto".
+
+    Raises OptionsError when Ray cannot be reached or started.
+    """
+    # By default Ray sends usage statistics to its developers.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(address, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise OptionsError(
+            say(
+                "Ray cannot be reached or started ({reason}). Check RAY_ADDRESS.",
+                reason=str(error),
+            )
+        ) from error
+
+
+def find() -> Any:
+    """The pool. Raises PoolGone if there is none."""
+    try:
+        return ray.get_actor(_NAME, namespace=_NAME)
+    except ValueError as error:
+        raise _no_pool() from error
+
+
+def bring_up(deployment: Deployment) -> Any:
+    """Start the pool and return it; if another process was quicker, its pool."""
+    actor = remote(
+        num_cpus=0,
+        resources={_HEAD: 0.001},  # other nodes come and go
+        max_restarts=-1,
+        max_task_retries=-1,
+        max_concurrency=100_000,  # photos that wait, of all front ends
+    )(Pool)
+    named = actor.options(name=_NAME, namespace=_NAME, lifetime="detached", get_if_exists=True)
+    return named.remote(deployment)
+
+
+def take_down() -> None:
+    """End the pool and its replicas. Raises PoolGone if there is none."""
+    ray.kill(find())
+
+
+def result(call: Any) -> Any:
+    """What a method of the pool returns. Raises what the method raises, as it was raised there, and
+    PoolGone if the pool was taken down."""
+    try:
+        return ray.get(call)
+    except RayTaskError as error:
+        raise error.cause from error
+    except RayActorError as error:
+        raise _no_pool() from error
+
+
+def _no_pool() -> PoolGone:
+    return PoolGone(
+        say(
+            "There is no pool on this Ray cluster, or it was taken down. Start one with "
+            "“python -m enhance pool up”."
+        )
+    )

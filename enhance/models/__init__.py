@@ -1,0 +1,1 @@
+"""What can be loaded: the catalogue of models and their weight files, verified before use."""

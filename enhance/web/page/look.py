@@ -1,0 +1,108 @@
+"""What a person looks at in a batch, in one tab of a browser; other tabs look at what they like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import gradio as gr
+
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry, Version
+from enhance.web.batches.store import BatchStore
+from enhance.web.language import Language, language_of, toast
+
+_TABS = 10_000  # that are remembered, a few hundred bytes each
+
+
+@dataclass
+class Look:
+    """Kept between the events of a tab.
+
+    photo: the index of the photo in the viewer; None until there is one to look at.
+    table: the table of details is open.
+    sides: by photo, the versions that were picked for the left (None: the photo itself) and the
+        right of the viewer, by their indices.
+    """
+
+    photo: int | None = None
+    table: bool = False
+    sides: dict[int, tuple[int | None, int]] = field(default_factory=dict)
+
+
+@lru_cache(_TABS)
+def _look_of(session: str, key: str) -> Look:
+    """Made when it is first asked for, and forgotten when many other tabs were asked for since."""
+    return Look()
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A tab of a browser as one event finds it: its batch, what it looks at, its language."""
+
+    batch: Batch
+    look: Look
+    language: Language
+
+    @classmethod
+    def of(cls, batch: Batch, request: gr.Request) -> Tab:
+        """The tab that sent the request; it shows this batch."""
+        return cls(batch, _look_of(str(request.session_hash), batch.key), language_of(request))
+
+    @property
+    def index(self) -> int:
+        """The photo in the viewer: the first one to have a picture, until another is picked."""
+        if self.look.photo is None:
+            seen = (
+                i for i, entry in enumerate(self.batch.entries) if entry.versions or entry.draft
+            )
+            self.look.photo = next(seen, None)
+        return self.look.photo or 0
+
+    @property
+    def entry(self) -> Entry:
+        """The same photo."""
+        return self.batch.entries[self.index]
+
+    @property
+    def sides(self) -> tuple[int | None, int | None]:
+        """The versions on the left and right of the viewer; None: the photo itself, or a preview.
+        Unless others were picked: the newest version, beside the one before it."""
+        if self.index in self.look.sides:
+            return self.look.sides[self.index]
+        newest = len(self.entry.versions) - 1
+        return (newest - 1 if newest > 0 else None), (newest if newest >= 0 else None)
+
+    @property
+    def version(self) -> Version | None:
+        """The version on the right of the viewer."""
+        _, right = self.sides
+        return None if right is None else self.entry.versions[right]
+
+    @property
+    def picks(self) -> dict[int, int]:
+        """The versions that were picked, which count for downloads: see `Batch.versions`."""
+        return {photo: right for photo, (_, right) in self.look.sides.items()}
+
+    def go_to(self, index: object) -> None:
+        """Look at another photo; ignores what is no index."""
+        if isinstance(index, int):
+            self.look.photo = max(0, min(index, len(self.batch.entries) - 1))
+
+    def compare(self, left: int | None, right: int) -> None:
+        """Pick versions of the photo in the viewer."""
+        self.look.sides[self.index] = left, right
+
+    def forget(self, entries: list[Entry]) -> None:
+        """Look at the newest version of these photos."""
+        for entry in entries:
+            self.look.sides.pop(self.batch.index(entry), None)
+
+
+def tab_of(batches: BatchStore, key: str, request: gr.Request) -> Tab:
+    """The tab that sent the request, with the batch of this key; raises gr.Error if that has
+    expired."""
+    batch = batches.get(key)
+    if batch is None:
+        raise toast("These results have expired. Enhance the photos again.", language_of(request))
+    return Tab.of(batch, request)

@@ -1,0 +1,60 @@
+"""Who uploads what, so that nobody's uploads take more than a share of the disk."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from anyio import CapacityLimiter, to_thread
+from starlette._utils import get_route_path
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from enhance.errors import NoRoom
+from enhance.web.batches.store import BatchStore
+from enhance.web.server.clients import client_of
+from enhance.web.server.middleware import UPLOAD
+
+
+class UploadShares:
+    """ASGI middleware, behind `Guard`: refuses an upload that does not fit into its sender's share
+    of the disk, and notes whose the files are that have been uploaded."""
+
+    def __init__(self, app: ASGIApp, batches: BatchStore) -> None:
+        self._app = app
+        self._batches = batches
+        self._one_at_a_time = CapacityLimiter(1)  # a look at the disk may take long
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request. Raises HTTPException before an answer has begun."""
+        upload = scope["type"] == "http" and scope["method"] == "POST"
+        if not upload or get_route_path(scope).rstrip("/") != UPLOAD:
+            await self._app(scope, receive, send)
+            return
+        client, room = client_of(HTTPConnection(scope)), self._batches.room
+        length = int(Headers(scope=scope)["content-length"])  # without one Guard refuses it
+        try:
+            coming = await to_thread.run_sync(
+                room.expect, client, length, limiter=self._one_at_a_time
+            )
+        except NoRoom as error:
+            raise HTTPException(507, error.sentence) from error
+        answer = bytearray()
+
+        async def send_noting(message: Message) -> None:
+            answer.extend(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        finally:
+            room.arrived(coming)
+        with suppress(ValueError):  # Gradio says in plain text why it has refused an upload
+            paths = json.loads(answer)
+            if isinstance(paths, list):
+                self._batches.sent(client, map(Path, paths))
+        for remembered in scope["app"].get_blocks().temp_file_sets:
+            remembered.clear()  # Gradio would never forget them, as it does not delete the files

@@ -1,1 +1,0 @@
-"""Model weight files, bundled or downloaded, verified before they are read."""

@@ -1,0 +1,82 @@
+"""An engine that makes results quickly: the photo's bytes, and how they were asked to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from enhance.engines.base import Run, failure
+from enhance.errors import UnreadablePhoto
+from enhance.options import Options
+from enhance.photos import result_stem
+from enhance.records import Failure, Report, Result, Source
+
+
+def marked(data: bytes, options: Options) -> bytes:
+    """The bytes of a result that differ with the options."""
+    return data + f", x{options.upscale:g}".encode()
+
+
+class Copies:
+    """The engine; see `enhance.engines.base.Engine`."""
+
+    info = None
+    replicas = running = 1
+
+    def __init__(self, make: Callable[[bytes, Options], bytes] = marked) -> None:
+        self._make = make
+
+    def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> Run:
+        return _Copying(self._records(sources, options))
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _records(self, sources: Iterable[Source], options: Options) -> Iterator[Result | Failure]:
+        for index, source in enumerate(sources):
+            try:
+                data = self._make(source.path.read_bytes(), options)
+            except OSError as error:
+                why = UnreadablePhoto.because(source.name, str(error))
+                yield failure(index, source.name, why)
+                continue
+            stem = result_stem(
+                options.name,
+                source.name,
+                number=source.number,
+                upscale=options.upscale,
+                restorer="none",
+                background="lanczos",
+            )
+            extension = "jpg" if options.format == "same" else options.format
+            size = (1, 1)
+            report = Report(
+                source.name, size, size, (), (), "none", "lanczos", "d", "m", 1, "cpu", "fp32"
+            )
+            yield Result(index, source.name, f"{stem}.{extension}", data, report)
+
+
+class _Copying:
+    def __init__(self, records: Iterator[Result | Failure]) -> None:
+        self._records = records
+
+    def __iter__(self) -> Iterator[Result | Failure]:
+        return self._records
+
+    def __next__(self) -> Result | Failure:
+        return next(self._records)
+
+    def close(self) -> None:
+        """It is never stopped."""
+
+
+@pytest.fixture
+def copying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command uses this engine."""
+
+    def engine(*_: Any) -> Copies:
+        return Copies()
+
+    monkeypatch.setattr("enhance.cli._engine", engine)

@@ -1,0 +1,90 @@
+"""The order of service: the rule, and that the engine in this process keeps to it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from enhance.engines.local import LocalEngine
+from enhance.engines.queue import PhotoQueue
+from enhance.errors import Cancelled
+from enhance.limits import Limits
+from enhance.records import Failure, Result
+from tests.conftest import Save
+from tests.enhancers import DEADLINE, QUICK, Telling, begun, begun_in_order, named, until
+
+
+def in_order(queue: PhotoQueue[str]) -> list[str]:
+    return [queue.take() for _ in range(len(queue.waiting))]
+
+
+def test_people_then_first_photos_then_by_arrival() -> None:
+    queue: PhotoQueue[str] = PhotoQueue()
+    for photo in ("folder 1", "folder 2", "a1", "a2", "b1", "a3", "b2", "c1"):
+        turn = queue.turn(first=photo.endswith("1"), yields=photo.startswith("folder"))
+        queue.put(turn, photo)
+    assert in_order(queue) == ["a1", "b1", "c1", "a2", "a3", "b2", "folder 1", "folder 2"]
+    with pytest.raises(IndexError):
+        queue.take()
+
+
+def test_a_photo_that_waits_again_keeps_its_turn() -> None:
+    queue: PhotoQueue[str] = PhotoQueue()
+    lost = queue.turn(first=False)
+    queue.put(queue.turn(first=False), "later")
+    queue.put(lost, "lost")
+    assert in_order(queue) == ["lost", "later"]
+
+
+@pytest.mark.parametrize(("replicas", "before"), [(1, 15), (4, 63)])
+def test_a_stream_of_single_photos_does_not_hold_up_a_batch_for_ever(
+    replicas: int, before: int
+) -> None:
+    queue: PhotoQueue[str] = PhotoQueue(replicas)
+    queue.put(queue.turn(first=False), "of a batch")
+    for _ in range(200):
+        queue.put(queue.turn(first=True), "single")
+    assert in_order(queue).index("of a batch") == before
+
+
+def test_the_first_photo_of_a_run_goes_before_the_others_of_earlier_runs(
+    save: Save, notes: Path
+) -> None:
+    with closing(LocalEngine(lambda: Telling(notes), Limits())) as engine:
+        runs = [named(save, "slow", "a2", "a3", "a4"), named(save, "b1", "b2"), named(save, "c1")]
+        records: list[Result | Failure] = []
+        threads = []
+        for waiting, sources in zip((1, 3, 4), runs, strict=True):
+            run = engine.run(sources, QUICK)
+            threads.append(threading.Thread(target=lambda run=run: records.extend(run)))  # type: ignore[misc]
+            threads[-1].start()
+            (held,) = begun(notes, "slow")
+            until(lambda waiting=waiting: len(engine._model._queue.waiting) == waiting)  # type: ignore[misc]
+        held.unlink()
+        for thread in threads:
+            thread.join(DEADLINE)
+    assert len(records) == 7 and all(isinstance(record, Result) for record in records), records
+    assert begun_in_order(notes)[:5] == ["slow", "b1", "c1", "a2", "b2"]
+
+
+def test_a_closed_engine_leaves_nobody_waiting(save: Save, notes: Path) -> None:
+    engine = LocalEngine(lambda: Telling(notes), Limits())
+    runs = [engine.run(named(save, name, "next"), QUICK) for name in ("slow", "other")]
+    records: list[Result | Failure] = []
+    threads = [threading.Thread(target=lambda run=run: records.extend(run)) for run in runs]  # type: ignore[misc]
+    for thread in threads:
+        thread.start()
+    (held,) = begun(notes, "slow")
+    closing_thread = threading.Thread(target=engine.close)
+    closing_thread.start()
+    until(engine._closed.is_set)
+    held.unlink()
+    for thread in (*threads, closing_thread):
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+    assert not any(
+        isinstance(record, Failure) and record.kind != Cancelled.__name__ for record in records
+    )

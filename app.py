@@ -27,13 +27,13 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
-from enhance.automatic import required_weights
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
 from enhance.i18n import say
 from enhance.limits import Limits, whole_number
 from enhance.models.download import fetch
 from enhance.options import Options, Setup
+from enhance.pipeline.automatic import required_weights
 from enhance.web.api import Api
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import text

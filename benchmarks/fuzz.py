@@ -39,8 +39,8 @@ from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import Decoder, decode
-from enhance.pipeline import Enhancer
-from enhance.protocols import (
+from enhance.pipeline.enhancer import Enhancer
+from enhance.pipeline.protocols import (
     Detector,
     Filler,
     Masker,

@@ -24,8 +24,8 @@ from benchmarks.photos import group, times
 from benchmarks.reference import Setting, seconds
 from benchmarks.serving import portraits
 from benchmarks.tables import Row, Table, arguments, show
-from enhance.build import ResidentModels
 from enhance.options import Options, Setup
+from enhance.pipeline.build import ResidentModels
 from enhance.records import FloatArray
 
 UPSCALERS = ("realesrgan", "compact")

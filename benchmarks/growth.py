@@ -36,10 +36,10 @@ from benchmarks.photos import Rgb, astronaut, group
 from benchmarks.reference import Setting
 from benchmarks.serving import at_the_page, connect, files, finished, idle, portraits, serving
 from benchmarks.tables import Row, Table, arguments, show
-from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
+from enhance.pipeline.build import load_enhancer
 from enhance.records import Result, Source
 from tests.server import Server
 from tests.web.conftest import launch

@@ -23,11 +23,11 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
 from benchmarks.tables import Row, Table, arguments, show
 from benchmarks.upstream import prepare
-from enhance.build import ResidentModels
 from enhance.limits import Limits
 from enhance.models.inventory import inventory
 from enhance.options import Options, Setup
-from enhance.pipeline import Enhancer
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import Enhancer
 from enhance.records import EngineInfo, Face, Photo
 
 UPSCALE = 4

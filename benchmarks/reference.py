@@ -31,7 +31,6 @@ from benchmarks.memory import forget_peak, in_use, peak
 from benchmarks.photos import Rgb, group, times
 from benchmarks.tables import Row, Table, arguments, show
 from benchmarks.upstream import prepare
-from enhance.build import ResidentModels, load_enhancer
 from enhance.files import sha256
 from enhance.limits import Limits
 from enhance.models.catalogue import MODELS, weight_files
@@ -40,7 +39,8 @@ from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Options, Setup, WorkingSize
-from enhance.protocols import Upscaler
+from enhance.pipeline.build import ResidentModels, load_enhancer
+from enhance.pipeline.protocols import Upscaler
 from enhance.records import Face, Photo
 from enhance.web.page.presets import PRESETS
 

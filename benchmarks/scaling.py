@@ -28,12 +28,12 @@ import torch
 from benchmarks.fairness import GOAL, OFFSETS, collect
 from benchmarks.serving import portraits
 from benchmarks.tables import Table, arguments, show
-from enhance.build import load_enhancer
 from enhance.engines.base import Engine, Run
 from enhance.engines.local import LocalEngine
 from enhance.engines.ray import RayEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
+from enhance.pipeline.build import load_enhancer
 from enhance.records import Result, Source
 
 OPTIONS = Options(restorer="bundled", background="lanczos")

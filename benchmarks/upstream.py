@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import types
 
-from enhance import upstream
+from enhance.models import upstream
 
 
 def prepare() -> None:

@@ -18,7 +18,6 @@ from typing import Any
 from tqdm import tqdm
 
 from enhance.arguments import options_of, photos_parser, run_parser
-from enhance.automatic import required_weights
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
@@ -36,6 +35,7 @@ from enhance.models.folder import models_folder, refused
 from enhance.models.inventory import inventory
 from enhance.names import shardable
 from enhance.options import Options, Setup
+from enhance.pipeline.automatic import required_weights
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -192,8 +192,8 @@ class Result:
 
     filename: made by the options' pattern, valid on every system; not unique in a batch.
     views: None unless requested.
-    layers: what `enhance.layers.repaste` needs to switch faces off and on again; None unless
-        requested, for a draft, and if no model changed anything.
+    layers: what `repaste` of `enhance.pipeline.layers` needs to switch faces off and on again; None
+        unless requested, for a draft, and if no model changed anything.
     marks: what was repaired, see `enhance.repair.marks`; None unless requested, for a draft, and if
         nothing was to be repaired.
     """

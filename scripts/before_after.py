@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from enhance.build import load_enhancer
 from enhance.limits import Limits
 from enhance.options import Options, Setup
+from enhance.pipeline.build import load_enhancer
 from enhance.records import Photo, Pixels
 from scripts import ASSETS, DOCS
 

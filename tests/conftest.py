@@ -12,10 +12,10 @@ from hypothesis import settings
 from PIL import Image
 
 from benchmarks.photos import Rgb
-from enhance.build import ResidentModels, load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Setup
+from enhance.pipeline.build import ResidentModels, load_enhancer
 from enhance.records import Source
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.photos import astronaut
-from enhance.build import ResidentModels
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline import Enhanced, Enhancer
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import Enhanced, Enhancer
 from enhance.records import EngineInfo, Photo, Source, StopCheck
 from tests.conftest import Save
 

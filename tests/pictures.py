@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from benchmarks.photos import Rgb, astronaut, times
 from enhance.options import Options, WorkingSize
-from enhance.protocols import Upscaler
+from enhance.pipeline.protocols import Upscaler
 from enhance.records import StopCheck, Upscaled
 from enhance.upscaling.interpolation import resized
 

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from enhance import build
 from enhance.models.catalogue import MODELS, Kind, ModelSpec, models, option_values, weight_files
 from enhance.models.files import WeightFile
 from enhance.options import Options
+from enhance.pipeline import build
 
 ROOT = Path(__file__).parents[1]
 FILES = weight_files()

@@ -17,14 +17,14 @@ import pytest
 
 from benchmarks import fuzz
 from benchmarks.photos import astronaut
-from enhance.build import ResidentModels
 from enhance.engines.local import LocalEngine
 from enhance.errors import PhotoError, UnreadablePhoto
 from enhance.i18n import Sentence
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import Decoder, decode, size_of
-from enhance.pipeline import Enhancer
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import Enhancer
 from enhance.records import EngineInfo, Failure, Photo, Result, Source
 from enhance.web.language import CHINESE
 from tests.conftest import Save

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import astronaut
-from enhance.build import ResidentModels
 from enhance.engines.base import prepare
 from enhance.engines.local import LocalEngine, LocalRun
 from enhance.limits import Limits
 from enhance.models.files import PackagedFile
 from enhance.options import Options
-from enhance.pipeline import Enhanced, Enhancer
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import Enhanced, Enhancer
 from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 from tests.conftest import Save
 from tests.enhancers import until

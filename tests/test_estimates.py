@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from enhance.estimates import Estimator, readable
 from enhance.options import Options
+from enhance.pipeline.estimates import Estimator, readable
 from enhance.records import EngineInfo, Face, Report
 
 INFO = EngineInfo("cpu", "fp32", 1e-4)

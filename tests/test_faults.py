@@ -13,11 +13,11 @@ import pytest
 from gradio_client import Client, handle_file
 
 from benchmarks.photos import hopper
-from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline import Enhanced, Enhancer
+from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import Enhanced, Enhancer
 from enhance.records import Failure, Photo, Result, StopCheck
 from enhance.web.batches.store import BatchStore
 from tests.conftest import Save

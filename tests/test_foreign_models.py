@@ -18,7 +18,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from enhance.build import ResidentModels
 from enhance.cli import main
 from enhance.errors import Cancelled
 from enhance.models.catalogue import option_values
@@ -26,13 +25,14 @@ from enhance.models.folder import models_folder, refused
 from enhance.models.foreign import read_model
 from enhance.models.inventory import inventory
 from enhance.models.ncnn import read_convolutions
+from enhance.models.upstream import prepare
 from enhance.networks.described import rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.options import Options, Setup
+from enhance.pipeline.build import ResidentModels
 from enhance.records import Pixels
 from enhance.upscaling.upscalers import TiledNet
-from enhance.upstream import prepare
 from tests.pictures import enlarged
 
 prepare()

@@ -23,8 +23,8 @@ from enhance.errors import PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.i18n import Sentence
 from enhance.limits import Limits
 from enhance.photos import Decoder, decode, encode, size_of
+from enhance.pipeline.views import picture
 from enhance.records import Source
-from enhance.views import picture
 from enhance.web.language import CHINESE
 from tests.pictures import PHOTO, file_of, png, profile
 

@@ -16,22 +16,15 @@ ROOT = Path(__file__).parents[1]
 
 # From the ground up. A package's name stands for all modules in it, which may import one another.
 FLOORS = (
-    {"enhance.files", "enhance.i18n", "enhance.upstream", "enhance.version"},
+    {"enhance.files", "enhance.i18n", "enhance.version"},
     {"enhance.errors"},
     {"enhance.limits", "enhance.models", "enhance.names"},
     {"enhance.option_spec"},
     {"enhance.options", "enhance.records"},
-    {"enhance.networks", "enhance.notes", "enhance.photos"},
+    {"enhance.networks", "enhance.photos"},
     {"enhance.faces", "enhance.upscaling"},
     {"enhance.repair"},
-    {"enhance.protocols"},
-    {"enhance.automatic", "enhance.pipeline", "enhance.views"},
-    {
-        "enhance.build",
-        "enhance.estimates",
-        "enhance.layers",
-        "enhance.reports",
-    },
+    {"enhance.pipeline"},
     {"enhance.engines"},
     {"enhance.jobs", "enhance.web"},
     {"enhance.arguments"},
@@ -52,11 +45,11 @@ TORCHLESS = (
     "enhance.faces.paste",
     "enhance.faces.geometry",
     "enhance.faces.sharpness",
-    "enhance.layers",
+    "enhance.pipeline.layers",
     "enhance.photos",
-    "enhance.notes",
-    "enhance.pipeline",
-    "enhance.protocols",
+    "enhance.pipeline.notes",
+    "enhance.pipeline.enhancer",
+    "enhance.pipeline.protocols",
     "enhance.limits",
     "enhance.option_spec",
     "enhance.options",
@@ -66,7 +59,7 @@ TORCHLESS = (
     "enhance.upscaling.interpolation",
     "enhance.upscaling.tiles",
     "enhance.upscaling.working_size",
-    "enhance.views",
+    "enhance.pipeline.views",
 )
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, group
 from enhance.engines.local import LocalEngine
 from enhance.errors import LayersDamaged, OptionsError, UnreadablePhoto
-from enhance.layers import repaste, separated
 from enhance.limits import Limits
 from enhance.options import Options
+from enhance.pipeline.layers import repaste, separated
 from enhance.records import Result, Source
 from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, deep_png, file_of, rgb_profile

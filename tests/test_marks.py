@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from benchmarks.photos import hopper
-from enhance.build import ResidentModels
 from enhance.engines.local import LocalEngine
 from enhance.errors import OptionsError
 from enhance.limits import Limits
 from enhance.options import Options
-from enhance.pipeline import Enhancer
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import Enhancer
 from enhance.records import EngineInfo, Photo, Result, Source
 from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
 from enhance.web.page.brush import strokes_of

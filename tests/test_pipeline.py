@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, group, hopper
-from enhance import pipeline
-from enhance.build import ResidentModels
 from enhance.errors import Cancelled, PhotoTooLarge
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline import Enhanced, Enhancer
-from enhance.protocols import Detector, Restorer
+from enhance.pipeline import enhancer as pipeline
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import Enhanced, Enhancer
+from enhance.pipeline.protocols import Detector, Restorer
 from enhance.records import EngineInfo, Face, Photo, StopCheck
 from enhance.upscaling.interpolation import resized, transparency
 from tests.pictures import lanczos

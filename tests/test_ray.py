@@ -20,7 +20,6 @@ import pytest
 import ray
 
 from benchmarks.photos import Damage, astronaut, degrade
-from enhance.build import load_enhancer
 from enhance.engines.choice import open_engine
 from enhance.engines.local import LocalEngine
 from enhance.engines.ray import RayEngine, differs
@@ -30,7 +29,8 @@ from enhance.errors import OptionsError, PoolGone, WeightsMissing
 from enhance.limits import Limits
 from enhance.models.files import PackagedFile
 from enhance.options import Options, Setup
-from enhance.pipeline import Enhancer
+from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import Enhancer
 from enhance.records import Failure, Result, Source
 from tests.conftest import Save
 from tests.enhancers import (

@@ -20,10 +20,10 @@ from benchmarks.reference import (
     trusted,
     upstream_restorer,
 )
-from enhance.build import ResidentModels
 from enhance.faces.geometry import align, face_matrix
 from enhance.faces.paste import Patch, paste
 from enhance.options import Options, Setup
+from enhance.pipeline.build import ResidentModels
 from enhance.records import Face, FloatArray
 from tests.pictures import lanczos
 

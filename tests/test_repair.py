@@ -16,15 +16,15 @@ import torch
 from PIL import Image
 
 from benchmarks.photos import Rgb, astronaut, hopper
-from enhance.build import ResidentModels
 from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled
-from enhance.layers import repaste
 from enhance.limits import Limits
 from enhance.networks.damage import DamageNet
 from enhance.options import Options
 from enhance.photos.colour import colour_space
-from enhance.pipeline import Enhancer
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import Enhancer
+from enhance.pipeline.layers import repaste
 from enhance.records import EngineInfo, Face, Mask, Photo, Result
 from enhance.repair import detect
 from enhance.repair.fill import fill

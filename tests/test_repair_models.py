@@ -21,24 +21,24 @@ from skimage.color import rgb2lab
 from torch import nn
 
 from benchmarks.photos import Rgb, hopper
-from enhance import pipeline
-from enhance.automatic import resolve
-from enhance.build import ResidentModels, load_enhancer
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled, OptionsError
-from enhance.layers import repaste
 from enhance.limits import Limits
 from enhance.models.catalogue import option_values
 from enhance.models.folder import models_folder, refused
 from enhance.models.foreign import read_model
+from enhance.models.upstream import prepare
 from enhance.options import Options, Setup
 from enhance.photos.colour import ColourSpace
+from enhance.pipeline import enhancer as pipeline
+from enhance.pipeline.automatic import resolve
+from enhance.pipeline.build import ResidentModels, load_enhancer
+from enhance.pipeline.layers import repaste
 from enhance.records import Mask, Pixels, Result
 from enhance.repair.colorize import recolored
 from enhance.repair.fill import fill, wide_parts
 from enhance.repair.tone import Fading, judge
-from enhance.upstream import prepare
 from tests.conftest import Save
 from tests.pictures import gamma, grey_profile
 

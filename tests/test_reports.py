@@ -6,8 +6,8 @@ import csv
 import io
 import json
 
+from enhance.pipeline.reports import as_csv, as_json
 from enhance.records import Face, Failure, Report
-from enhance.reports import as_csv, as_json
 
 FACE = Face((1.0, 2.0, 30.0, 40.0), 0.98, ((1.0, 1.0),) * 5)
 DONE = Report(

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
-from enhance.build import ResidentModels
 from enhance.errors import Cancelled, WeightsInvalid
 from enhance.faces import restore
 from enhance.faces.detect import RetinaFaceMobileNet
@@ -19,6 +18,7 @@ from enhance.faces.sharpness import is_sharp, working_edge
 from enhance.files import sha256
 from enhance.models.catalogue import MODELS, weight_files
 from enhance.options import Setup
+from enhance.pipeline.build import ResidentModels
 
 DAMAGE = Damage(blur=3, down=4)
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.photos import astronaut
-from enhance.build import ResidentModels
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
 from enhance.networks.resident import Device, ResidentNet
 from enhance.options import Setup
+from enhance.pipeline.build import ResidentModels
 from tests.pictures import enlarged
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.photos import Rgb, astronaut
-from enhance.build import ResidentModels
 from enhance.errors import Cancelled, OutOfMemory
 from enhance.networks.resident import Device, ResidentNet
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Setup
+from enhance.pipeline.build import ResidentModels
 from enhance.upscaling import upscalers
 from enhance.upscaling.tiles import tiles
 from enhance.upscaling.upscalers import TiledNet, interpolated

@@ -13,8 +13,8 @@ from benchmarks.photos import astronaut
 from enhance.engines.local import LocalEngine
 from enhance.options import Options
 from enhance.photos.orientation import ORIENTATION
+from enhance.pipeline.views import picture, views_of
 from enhance.records import Face, Photo, Pixels, Report, Result, Source, Views
-from enhance.views import picture, views_of
 from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, rgb_profile
 

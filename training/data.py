@@ -16,9 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.photos import times
-from enhance.build import ResidentModels
 from enhance.options import Options, Setup
-from enhance.protocols import Upscaler
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.protocols import Upscaler
 from training.degrade import degrade
 from training.photos import Image, training_photos
 

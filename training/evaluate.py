@@ -23,10 +23,10 @@ from benchmarks.photos import Damage, times
 from benchmarks.photos import degrade as damage
 from benchmarks.tables import Row, Table, show
 from benchmarks.upstream import prepare
-from enhance.build import ResidentModels, srvgg_upscaler
 from enhance.networks.resident import Device
 from enhance.options import Options, Setup
-from enhance.protocols import Upscaler
+from enhance.pipeline.build import ResidentModels, srvgg_upscaler
+from enhance.pipeline.protocols import Upscaler
 from enhance.upscaling.interpolation import resized
 from training.data import taught, teacher
 from training.photos import Image, held_out_photos

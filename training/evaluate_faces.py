@@ -29,9 +29,9 @@ from benchmarks.tables import Row, Table, arguments, show
 from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
 from enhance.models.ncnn import load_convolutions, read_convolutions
+from enhance.models.upstream import prepare
 from enhance.networks.face import FaceRestorationNet
 from enhance.networks.rrdbnet import RRDBNet
-from enhance.upstream import prepare
 from training.face_damage import EDGE, damage, vary
 from training.face_data import load
 from training.likeness import Recognizer, landmark_error

@@ -24,8 +24,8 @@ from skimage.color import rgb2lab
 
 from benchmarks.photos import Rgb, astronaut, hopper
 from benchmarks.tables import Row, Table, arguments, show
-from enhance.build import ResidentModels
 from enhance.options import Setup
+from enhance.pipeline.build import ResidentModels
 from enhance.records import Mask
 from enhance.repair.fill import fill
 from enhance.repair.marks import damage_mask, spare_faces

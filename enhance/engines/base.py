@@ -13,11 +13,11 @@ from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
 from enhance.i18n import say
-from enhance.layers import assemble, has_layers, pack
 from enhance.limits import Limits
 from enhance.options import OPTIONS, Options
 from enhance.photos import DECODER, Decoder, result_stem
-from enhance.pipeline import Enhanced
+from enhance.pipeline.enhancer import Enhanced
+from enhance.pipeline.layers import assemble, has_layers, pack
 from enhance.records import EngineInfo, Failure, Photo, Result, Source
 from enhance.repair.marks import as_picture, from_picture
 from enhance.upscaling.interpolation import resized
@@ -49,7 +49,7 @@ class Engine(Protocol):
 
         Lazy: only a few photos are in memory at a time, however long the batch.
         viewed: the results are for a page, so they carry views and the layers that let faces be
-            switched off later (see `enhance.layers`).
+            switched off later (see `enhance.pipeline.layers`).
         """
         ...
 

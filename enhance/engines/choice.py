@@ -13,7 +13,7 @@ from enhance.errors import OptionsError
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Setup
-from enhance.pipeline import Enhancer
+from enhance.pipeline.enhancer import Enhancer
 
 
 def open_engine(
@@ -74,6 +74,6 @@ def replica_range(environment: Mapping[str, str] = os.environ) -> tuple[int, int
 
 def load_resident(setup: Setup, limits: Limits) -> Enhancer:
     """See `load_enhancer`. The models' libraries are imported only now, where they are needed."""
-    from enhance.build import load_enhancer
+    from enhance.pipeline.build import load_enhancer
 
     return load_enhancer(setup, limits)

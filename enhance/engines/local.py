@@ -18,7 +18,7 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER, Decoder
-from enhance.pipeline import Enhanced
+from enhance.pipeline.enhancer import Enhanced
 from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.photos import read
-from enhance.pipeline import Enhancer
+from enhance.pipeline.enhancer import Enhancer
 from enhance.records import EngineInfo, Failure, Result, Source
 
 

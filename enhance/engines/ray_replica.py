@@ -17,7 +17,7 @@ from enhance.errors import OptionsError
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline import Enhancer
+from enhance.pipeline.enhancer import Enhancer
 from enhance.records import EngineInfo, Failure, Result, Source
 
 _THREADS = 4  # per replica on CPUs: enough for one photo, few enough for many replicas

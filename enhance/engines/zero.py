@@ -12,7 +12,7 @@ import spaces
 
 from enhance.errors import EnhanceError
 from enhance.options import Options
-from enhance.pipeline import Enhanced, Enhancer
+from enhance.pipeline.enhancer import Enhanced, Enhancer
 from enhance.records import EngineInfo, Photo, StopCheck
 
 # Nothing can be timed before a GPU is lent; estimates based on this guess improve with every photo.

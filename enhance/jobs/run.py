@@ -22,8 +22,8 @@ from enhance.jobs.console import Counts, Show
 from enhance.jobs.manifest_lines import Job, PathOrUrl, Results
 from enhance.jobs.sources import Entry, Photos
 from enhance.limits import Limits
-from enhance.notes import name_taken
 from enhance.options import Options
+from enhance.pipeline.notes import name_taken
 from enhance.records import Failure, Result, Source
 
 log = logging.getLogger(__name__)

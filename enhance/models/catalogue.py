@@ -1,7 +1,7 @@
 """Every model as data: what it is called, what it costs, which weights it has.
 
 To add a model, add its weight file to `files` and a row to the table; a new architecture also needs
-a loader in `enhance.build`.
+a loader in `enhance.pipeline.build`.
 Files in the models folder become rows whenever models are listed.
 """
 
@@ -28,7 +28,7 @@ class ModelSpec:
     """A model: a row of the table.
 
     name: the option's value, unique among all models. label: what the page calls it.
-    architecture: which loader of `enhance.build` makes it. weights: None if it has none.
+    architecture: which loader of `enhance.pipeline.build` makes it. weights: None if it has none.
     about: when to use it. licence: of the weights, or of the code if there are none.
     noncommercial: the licence forbids commercial use, or does not clearly allow it.
     cost: time per face (restorers) or per pixel of the photo (backgrounds), measured on a CPU, in

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from enhance.errors import WeightsInvalid
 from enhance.i18n import say
 from enhance.models.checkpoints import read_checkpoint, tensors
-from enhance.upstream import prepare
+from enhance.models.upstream import prepare
 
 if TYPE_CHECKING:
     from spandrel import ArchRegistry, ImageModelDescriptor, MaskedImageModelDescriptor

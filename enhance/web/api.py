@@ -17,8 +17,8 @@ from gradio.events import api
 from enhance.errors import EnhanceError
 from enhance.models.inventory import Model, inventory
 from enhance.options import OLD_NAMES, Options
+from enhance.pipeline.reports import record
 from enhance.records import Source
-from enhance.reports import record
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
 from enhance.web.log import REQUEST_HEADER

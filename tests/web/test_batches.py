@@ -20,14 +20,14 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from benchmarks.photos import hopper
-from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
-from enhance.estimates import Estimator
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.photos import Decoder, output_stem, size_of
-from enhance.pipeline import Enhancer
+from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import Enhancer
+from enhance.pipeline.estimates import Estimator
 from enhance.records import Photo, Source
 from enhance.web.batches.entries import BatchFiles
 from enhance.web.batches.sizes import known_size

@@ -18,11 +18,11 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from app import accounts
-from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import NoRoom, OptionsError, TooManyPhotos
 from enhance.limits import Limits, whole_number
 from enhance.options import Options, Setup
+from enhance.pipeline.build import load_enhancer
 from enhance.records import Failure, Result, Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk import files_in

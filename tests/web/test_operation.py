@@ -21,10 +21,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import enhance
-from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Setup
+from enhance.pipeline.build import load_enhancer
 from enhance.web.api import Api
 from enhance.web.batches.store import BatchStore
 from enhance.web.log import Private, about

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from enhance.estimates import Estimator
+from enhance.pipeline.estimates import Estimator
 from enhance.web.page.presets import PRESETS
 from enhance.web.page.settings_panel import SettingsPanel
 

@@ -23,11 +23,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from app import build_page
-from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.errors import NoRoom, OptionsError
 from enhance.limits import Limits
 from enhance.options import Options, Setup
+from enhance.pipeline.build import load_enhancer
 from enhance.records import Source
 from enhance.web.batches.disk import own_folder
 from enhance.web.batches.entries import BatchFiles

@@ -15,10 +15,10 @@ import gradio as gr
 import pytest
 
 from benchmarks.soak import soak
-from enhance.build import load_enhancer
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
+from enhance.pipeline.build import load_enhancer
 from enhance.web.api import Api
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from enhance.engines.base import Engine, Run, failure
 from enhance.errors import NotSaved
-from enhance.estimates import Estimator
 from enhance.files import linked, numbered
-from enhance.layers import repaste, separated
 from enhance.limits import Limits
 from enhance.options import Options
+from enhance.pipeline.estimates import Estimator
+from enhance.pipeline.layers import repaste, separated
+from enhance.pipeline.reports import Outcome
 from enhance.records import Failure, Result
 from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
-from enhance.reports import Outcome
 from enhance.web.batches.entries import BatchFiles, Entry, Version
 from enhance.web.log import about
 from enhance.web.metrics import Metrics

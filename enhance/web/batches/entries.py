@@ -14,9 +14,9 @@ from enhance.files import write_bytes
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER
+from enhance.pipeline.reports import Outcome
+from enhance.pipeline.views import preview
 from enhance.records import Failure, Report, Result, Source, Views
-from enhance.reports import Outcome
-from enhance.views import preview
 
 log = logging.getLogger(__name__)
 

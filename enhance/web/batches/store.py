@@ -17,11 +17,11 @@ from pathlib import Path
 
 from enhance.engines.base import Engine
 from enhance.errors import NoRoom, TooManyPhotos
-from enhance.estimates import Estimator
 from enhance.files import linked
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
+from enhance.pipeline.estimates import Estimator
 from enhance.records import Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk import (

@@ -13,9 +13,7 @@ from typing import Any
 import gradio as gr
 from anyio import CapacityLimiter, to_thread
 
-from enhance.automatic import required_weights
 from enhance.errors import EnhanceError
-from enhance.estimates import Estimator, readable
 from enhance.i18n import say
 from enhance.models.catalogue import MODELS
 from enhance.models.download import fetch
@@ -23,6 +21,8 @@ from enhance.models.files import WeightFile
 from enhance.models.verified import locate
 from enhance.options import Options, renamed
 from enhance.photos import expected_extension, result_stem
+from enhance.pipeline.automatic import required_weights
+from enhance.pipeline.estimates import Estimator, readable
 from enhance.web.batches.sizes import known_size
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.address import from_query, query_of

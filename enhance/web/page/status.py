@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from enhance.estimates import readable
 from enhance.i18n import say
+from enhance.pipeline.estimates import readable
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore

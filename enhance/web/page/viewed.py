@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from enhance.estimates import readable
 from enhance.i18n import say
 from enhance.photos import browser_shows, output_stem
+from enhance.pipeline.estimates import readable
 from enhance.records import Report
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry, State, Version

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from enhance.automatic import resolve
 from enhance.options import Options
+from enhance.pipeline.automatic import resolve
 from enhance.version import VERSION
 from enhance.web.batches.store import BatchStore
 

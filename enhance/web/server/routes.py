@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import BaseRoute, Route
 from zipstream import ZipStream
 
-from enhance.reports import as_csv, as_json
+from enhance.pipeline.reports import as_csv, as_json
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore

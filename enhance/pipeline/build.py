@@ -15,7 +15,6 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from enhance.automatic import resolve
 from enhance.errors import OptionsError, WeightsInvalid
 from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.faces.mask import ParseNetMasker, feathered
@@ -29,6 +28,7 @@ from enhance.models.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, ModelFile, Pa
 from enhance.models.foreign import read_model, read_state
 from enhance.models.inventory import weights_path
 from enhance.models.ncnn import load_convolutions, read_convolutions
+from enhance.models.upstream import prepare
 from enhance.networks.damage import DamageNet
 from enhance.networks.described import Described, First, Masking, device_for, rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
@@ -37,14 +37,14 @@ from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.options import Options, Setup
 from enhance.photos.colour import SRGB
-from enhance.pipeline import Enhancer
-from enhance.protocols import Detector, Filler, Masker, Restorer, Upscaler
+from enhance.pipeline.automatic import resolve
+from enhance.pipeline.enhancer import Enhancer
+from enhance.pipeline.protocols import Detector, Filler, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo
 from enhance.repair.colorize import Colorizer
 from enhance.repair.detect import DamageDetector
 from enhance.repair.fill import Inpainter, fill
 from enhance.upscaling.upscalers import TiledNet, interpolated, seconds_per_pixel
-from enhance.upstream import prepare
 
 if TYPE_CHECKING:
     from enhance.models.foreign import Descriptor

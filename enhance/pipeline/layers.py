@@ -27,10 +27,10 @@ from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER, encode
 from enhance.photos.deep import to_8_bit
-from enhance.pipeline import Enhanced
+from enhance.pipeline.enhancer import Enhanced
+from enhance.pipeline.views import picture, views_of
 from enhance.records import Photo, Pixels, Report, Source, Views
 from enhance.upscaling.interpolation import clean_edges, resized, transparency
-from enhance.views import picture, views_of
 
 # A quarter smaller than with OpenCV's defaults, in the same time.
 _FAST = (

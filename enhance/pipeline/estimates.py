@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Iterable
 from math import prod
 
-from enhance.automatic import resolve
 from enhance.i18n import Sentence, say
 from enhance.models.catalogue import MODELS
 from enhance.options import Options
+from enhance.pipeline.automatic import resolve
 from enhance.records import EngineInfo, Report
 
 # Costs of the steps before the models, as in the catalogue.

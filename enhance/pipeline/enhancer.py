@@ -20,10 +20,10 @@ from enhance.faces.paste import Patch, match_colors, paste
 from enhance.faces.sharpness import is_sharp
 from enhance.i18n import say
 from enhance.limits import Limits
-from enhance.notes import notes_on
 from enhance.options import FaceChoice, Options
 from enhance.photos.colour import ColourSpace, colour_space, srgb_view, with_colours
-from enhance.protocols import Models
+from enhance.pipeline.notes import notes_on
+from enhance.pipeline.protocols import Models
 from enhance.records import EngineInfo, Face, Mask, Photo, Pixels, Report, StopCheck
 from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import Fading, judge, tone
@@ -40,7 +40,7 @@ class Enhanced:
 
     canvas: the resized photo with its original faces. alpha: resized in the same way, or None.
     patches: the restored faces, by their index in `report.faces`. Canvas and patches are at full
-    strength: how much of them shows is decided when they are put together (`enhance.layers`).
+    strength: how much of them shows is decided when they are put together, in `layers`.
     mended: the photo's pixels after repair, toning and colourising, from which all this was made;
     None if none of them changed anything. marks: which pixels of the photo were repaired, (h, w);
     None if that was not asked for.

@@ -1,4 +1,4 @@
-"""What the pipeline expects of the models; `enhance.build` makes what fulfils it."""
+"""What the pipeline expects of the models; `enhance.pipeline.build` makes what fulfils it."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from fsspec.registry import known_implementations
 
 from enhance.files import real
 from enhance.jobs.manifest import Manifest
-from enhance.jobs.manifest_lines import Results
 from enhance.jobs.object_store import Store
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.sources import Photos, Shard, below, stored
+from enhance.jobs.targets import Results
 from enhance.limits import Limits
 
 

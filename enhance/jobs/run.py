@@ -19,8 +19,9 @@ from enhance.engines.base import Engine, Run, ahead, failure
 from enhance.errors import NotSaved, UnreadablePhoto
 from enhance.files import sha256
 from enhance.jobs.console import Counts, Show
-from enhance.jobs.manifest_lines import Job, PathOrUrl, Results
+from enhance.jobs.manifest_lines import Job, PathOrUrl
 from enhance.jobs.sources import Entry, Photos
+from enhance.jobs.targets import Results
 from enhance.limits import Limits
 from enhance.notes import name_taken
 from enhance.options import Options

@@ -32,7 +32,7 @@ LOCK = ".enhance.lock"
 _CHUNK = 1 << 20  # bytes of the manifest that are read at once
 
 
-class Manifest(Results):
+class Manifest(Results[Path]):
     """The results in a local folder and its subfolders; see `Results` for the methods.
 
     Not thread-safe, but any number of processes may use the same folder.

@@ -32,7 +32,7 @@ _PART = 4000  # lines per part
 _IS_PART = re.compile(rf"{re.escape(FOLDER)}/\d{{20}}-[0-9a-f]{{32}}\.jsonl")
 
 
-class Bucket(Results):
+class Bucket(Results[str]):
     """The results in a folder of a store; see `Results` for the methods.
 
     What other processes do at the same time is not seen, so each must have its own shard.

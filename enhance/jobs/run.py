@@ -46,7 +46,7 @@ class _Task:
 def work(
     engine: Engine,
     photos: Photos,
-    results: Results,
+    results: Results[PathOrUrl],
     options: Options,
     wanted: str,
     limits: Limits,
@@ -111,7 +111,7 @@ def work(
 
 
 @contextmanager
-def _signals(run: Run, results: Results) -> Iterator[list[int]]:
+def _signals(run: Run, results: Results[PathOrUrl]) -> Iterator[list[int]]:
     """Within the block, SIGTERM and SIGINT end the run after a few seconds' grace.
 
     Yields a list to which the signal's number is added. A second signal kills the process at once.
@@ -168,7 +168,7 @@ def _unread(task: _Task, error: OSError) -> Failure:
 
 
 def _save(
-    results: Results, task: _Task, job: Job, record: Result | Failure
+    results: Results[PathOrUrl], task: _Task, job: Job, record: Result | Failure
 ) -> tuple[Result, PathOrUrl, bool] | Failure:
     """Save a record. Returns the result with its final file name, the location of the file, and
     whether the name has got a number, which the last note then says; or the failure."""

@@ -18,13 +18,16 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from contextlib import AbstractContextManager
+from typing import Generic, TypeVar
 
 from enhance.files import numbered, safe
 from enhance.jobs.manifest_lines import Job, Ledger, PathOrUrl, line
 from enhance.records import Failure, Result
 
+Location = TypeVar("Location", bound=PathOrUrl, covariant=True)
 
-class Results(ABC):
+
+class Results(ABC, Generic[Location]):
     """The folder that results are saved in, with a record of those it already holds.
 
     Below are first what every such folder does, then what differs between those of this machine and
@@ -34,13 +37,13 @@ class Results(ABC):
     def __init__(self) -> None:
         self._ledger = Ledger()
 
-    def find(self, job: Job) -> PathOrUrl | None:
+    def find(self, job: Job) -> Location | None:
         """The result of a job, if there is one and its file still has the size it was given."""
         self.catch_up()
         done = self._ledger.find(job)
         return self.place(done.file) if done and self.size(done.file) == done.bytes else None
 
-    def save(self, job: Job, result: Result) -> PathOrUrl:
+    def save(self, job: Job, result: Result) -> Location:
         """Write a result under its `filename`, a relative path, and record it.
 
         Adds a number to the name where that is taken, see above.
@@ -105,7 +108,7 @@ class Results(ABC):
         """Add a line to the manifest and the ledger."""
 
     @abstractmethod
-    def place(self, name: str) -> PathOrUrl:
+    def place(self, name: str) -> Location:
         """The location of a file."""
 
     @abstractmethod

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from enhance.errors import EnhanceError
-from enhance.files import write_bytes
+from enhance.files import safe, write_bytes
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER
@@ -33,7 +33,7 @@ class BatchFiles:
         """Save a file in a folder of its own, so that it keeps its name."""
         folder = self.folder / str(next(self._serial))
         folder.mkdir()
-        return write_bytes(folder / name, data)
+        return write_bytes(folder / safe(name), data)
 
     def version(self, options: Options, result: Result, name: str) -> Version:
         """Save a result under this name, and its pictures."""

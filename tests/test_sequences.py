@@ -90,7 +90,7 @@ def killed_at(step: int | None, root: Path) -> Iterator[None]:
     from enhance.jobs.remote_manifest import Bucket
 
     changes = [(os, name, below) for name in ("link", "unlink", "rename", "replace", "mkdir")]
-    methods = [(Store, "create"), (Store, "write"), (Manifest, "_append"), (Bucket, "_put")]
+    methods = [(Store, "create"), (Store, "write"), (Manifest, "record"), (Bucket, "_upload")]
     patches = [
         patch.object(where, name, stopping(getattr(where, name), ours))
         for where, name, ours in changes

@@ -23,6 +23,7 @@ from enhance.jobs.manifest_lines import Job
 from enhance.jobs.object_store import Store
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.sources import Shard, named
+from enhance.web.batches.batch_files import BatchFiles
 from tests.copying import copying
 from tests.test_manifest import job_of, result
 
@@ -364,6 +365,14 @@ def test_no_name_leads_a_manifest_out_of_its_folder(out: Path) -> None:
                     results.save(job, result(name))
     assert visible(out) == set() and visible(out.parent) == {"out"}
     assert all("/.enhance/" in path for path in store.files.find("/safe"))
+
+
+def test_no_name_leads_a_batch_out_of_its_folder(tmp_path: Path) -> None:
+    batch = BatchFiles(tmp_path)
+    for name in ("../a.jpg", str(tmp_path / "a.jpg"), "a\n.jpg"):
+        with pytest.raises(UnsafeName):
+            batch.save(name, b"x")
+    assert not list(tmp_path.rglob("*.jpg"))
 
 
 def test_explicit_photos_may_be_called_anything(photos: Path) -> None:

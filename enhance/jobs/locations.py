@@ -11,10 +11,11 @@ from fsspec.registry import known_implementations
 
 from enhance.files import real
 from enhance.jobs.manifest import Manifest
-from enhance.jobs.manifest_lines import Results
+from enhance.jobs.manifest_lines import PathOrUrl
 from enhance.jobs.object_store import Store
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.sources import Photos, Shard, below, stored
+from enhance.jobs.targets import Results
 from enhance.limits import Limits
 
 
@@ -62,6 +63,6 @@ def open_photos(
     return stored(source, shard, url, tick, limits)
 
 
-def open_results(folder: Path | Store) -> Results:
+def open_results(folder: Path | Store) -> Results[PathOrUrl]:
     """Open the folder for results. Raises OSError."""
     return Manifest(folder) if isinstance(folder, Path) else Bucket(folder)

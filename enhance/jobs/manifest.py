@@ -23,10 +23,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from enhance.files import create, real, safe, sha256
-from enhance.jobs.manifest_lines import Job, Ledger, Made, line
-from enhance.jobs.targets import put
-from enhance.records import Failure, Result
+from enhance.files import create, real, sha256
+from enhance.jobs.targets import Results
 
 NAME = ".enhance.jsonl"
 LOCK = ".enhance.lock"
@@ -34,14 +32,15 @@ LOCK = ".enhance.lock"
 _CHUNK = 1 << 20  # bytes of the manifest that are read at once
 
 
-class Manifest:
-    """The results in a local folder and its subfolders; see `Results`.
+class Manifest(Results[Path]):
+    """The results in a local folder and its subfolders; see `Results` for the methods.
 
     Not thread-safe, but any number of processes may use the same folder.
     """
 
     def __init__(self, folder: Path) -> None:
         """Open the folder's manifest; creates what does not exist. Raises OSError."""
+        super().__init__()
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._file = _open(folder / NAME)
@@ -50,27 +49,55 @@ class Manifest:
         # No fallback: raise OSError on a file system without locks.
         self._lock = FileLock(folder / LOCK, fallback_to_soft=False)
         self._read = 0  # bytes of the file that have been read
-        self._ledger = Ledger()
         self._ready: Path | None = None  # the folder that was last written to
-        with self._locked():
+        with self.locked():
             pass  # read the manifest, and find out whether there can be a lock
 
-    def find(self, job: Job) -> Path | None:
-        """See `Results.find`."""
-        self._catch_up()
-        done = self._ledger.find(job)
-        return self._folder / done.file if done and self._is_there(done) else None
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with self._lock:
+            self.catch_up()
+            yield
 
-    def save(self, job: Job, result: Result) -> Path:
-        """See `Results.save`."""
-        with self._locked():
-            self._make_ready((self._folder / safe(result.filename)).parent)
-            name, digest = put(self, self._ledger, job.source, result.filename, result.data)
-            self._append(line(job, file=name, bytes=len(result.data), result_sha256=digest))
+    def record(self, added: bytes) -> None:
+        self._file.seek(0, os.SEEK_END)
+        if self._file.tell() > self._read:  # the file ends with a torn line
+            added = b"\n" + added
+        while added:  # a disk that is nearly full takes a part, and refuses the next
+            added = added[self._file.write(added) :]
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        if os.fstat(self._file.fileno()).st_size <= self._read:
+            return
+        self._file.seek(self._read)
+        rest = b""
+        while chunk := self._file.read(_CHUNK):
+            rest += chunk
+            whole = rest[: rest.rfind(b"\n") + 1]
+            self._ledger.read(whole.splitlines())
+            self._read += len(whole)
+            rest = rest[len(whole) :]
+
+    def place(self, name: str) -> Path:
         return self._folder / name
 
+    def prepare(self, name: str) -> None:
+        folder = (self._folder / name).parent
+        if folder == self._ready:
+            return
+        if not real(folder).is_relative_to(real(self._folder)):
+            raise OSError(f"{folder} is reached by a link that leads out of {self._folder}")
+        folder.mkdir(parents=True, exist_ok=True)
+        self._ready = folder
+
+    def size(self, name: str) -> int | None:
+        try:
+            return (self._folder / name).stat().st_size
+        except OSError:
+            return None
+
     def made(self, source: str) -> bool:
-        """See `Results.made`."""
         path = Path(source)
         try:
             there = real(path) if path.is_symlink() else _real(path.parent) / path.name
@@ -80,23 +107,16 @@ class Manifest:
             return (
                 done is not None
                 and done.sha256 != ""
-                and self._is_there(done)
+                and self.size(done.file) == done.bytes
                 and there.samefile(self._folder / done.file)
             )
         except (OSError, ValueError):  # it is gone, or outside the folder
             return False
 
-    def fail(self, job: Job, failure: Failure) -> None:
-        """See `Results.fail`."""
-        with self._locked():
-            self._append(line(job, failed=failure.kind, reason=failure.reason))
-
     def exists(self, name: str) -> bool:
-        """See `Place.exists`."""
         return os.path.lexists(self._folder / name)
 
     def digest(self, name: str, sizes: Collection[int], source: str) -> str | None:
-        """See `Place.digest`."""
         path = self._folder / name
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or status.st_size not in sizes:
@@ -106,33 +126,18 @@ class Manifest:
         return sha256(path)
 
     def create(self, name: str, data: bytes) -> None:
-        """See `Place.create`."""
         path = self._folder / name
         with self._written(path, data) as partial:
             create(path, partial)
 
     def replace(self, name: str, data: bytes) -> None:
-        """See `Place.replace`."""
         path = self._folder / name
         with self._written(path, data) as partial:
             partial.replace(path)
 
     def close(self) -> None:
-        """See `Results.close`."""
         self._file.close()
         self._ledger.close()
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self._lock:
-            self._catch_up()
-            yield
-
-    def _is_there(self, done: Made) -> bool:
-        try:
-            return (self._folder / done.file).stat().st_size == done.bytes
-        except OSError:
-            return False
 
     @contextmanager
     def _written(self, path: Path, data: bytes) -> Iterator[Path]:
@@ -146,36 +151,6 @@ class Manifest:
             yield partial
         finally:
             partial.unlink(missing_ok=True)
-
-    def _make_ready(self, folder: Path) -> None:
-        """Create the folder. Raises OSError, also if a link leads out of the folder of results."""
-        if folder == self._ready:
-            return
-        if not real(folder).is_relative_to(real(self._folder)):
-            raise OSError(f"{folder} is reached by a link that leads out of {self._folder}")
-        folder.mkdir(parents=True, exist_ok=True)
-        self._ready = folder
-
-    def _append(self, added: bytes) -> None:
-        self._file.seek(0, os.SEEK_END)
-        if self._file.tell() > self._read:  # the file ends with a torn line
-            added = b"\n" + added
-        while added:  # a disk that is nearly full takes a part, and refuses the next
-            added = added[self._file.write(added) :]
-        self._catch_up()
-
-    def _catch_up(self) -> None:
-        """Read the complete lines that were added since the last call."""
-        if os.fstat(self._file.fileno()).st_size <= self._read:
-            return
-        self._file.seek(self._read)
-        rest = b""
-        while chunk := self._file.read(_CHUNK):
-            rest += chunk
-            whole = rest[: rest.rfind(b"\n") + 1]
-            self._ledger.read(whole.splitlines())
-            self._read += len(whole)
-            rest = rest[len(whole) :]
 
 
 def _open(path: Path) -> FileIO:

@@ -8,11 +8,10 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from enhance.files import UnsafeName, safe
 from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
-from enhance.records import Failure, Result
 
 PathOrUrl: TypeAlias = Path | str
 """The location of a result."""
@@ -62,32 +61,6 @@ class Made:
     source: str
     bytes: int
     sha256: str | None
-
-
-class Results(Protocol):
-    """The folder that results are saved in, with a record of those it already holds."""
-
-    def find(self, job: Job) -> PathOrUrl | None:
-        """The result of a job, if there is one and its file still has the size it was given."""
-
-    def save(self, job: Job, result: Result) -> PathOrUrl:
-        """Write a result under its `filename`, a relative path, and record it.
-
-        Adds a number to the name where that is taken; `enhance.jobs.targets` says when it is.
-        Raises OSError.
-        """
-        ...
-
-    def made(self, source: str) -> bool:
-        """Whether the photo at this absolute path is one of these results, whatever path leads to
-        it, and still has its size."""
-        ...
-
-    def fail(self, job: Job, failure: Failure) -> None:
-        """Record why there is no result; a later run tries the photo again. Raises OSError."""
-
-    def close(self) -> None:
-        """Write what is still pending and close. May be called repeatedly. Raises OSError."""
 
 
 def line(job: Job, **outcome: object) -> bytes:

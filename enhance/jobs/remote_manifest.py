@@ -14,15 +14,13 @@ import re
 import time
 import uuid
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from threading import Lock
 
-from enhance.jobs.manifest_lines import Job, Ledger, line
 from enhance.jobs.object_store import Store
-from enhance.jobs.targets import put
+from enhance.jobs.targets import Results
 from enhance.jobs.temporary_tables import as_bytes, scratch
 from enhance.jobs.walk import walk
-from enhance.records import Failure, Result
 
 FOLDER = ".enhance"
 
@@ -34,16 +32,16 @@ _PART = 4000  # lines per part
 _IS_PART = re.compile(rf"{re.escape(FOLDER)}/\d{{20}}-[0-9a-f]{{32}}\.jsonl")
 
 
-class Bucket:
-    """The results in a folder of a store; see `Results`.
+class Bucket(Results[str]):
+    """The results in a folder of a store; see `Results` for the methods.
 
     What other processes do at the same time is not seen, so each must have its own shard.
     """
 
     def __init__(self, store: Store) -> None:
         """Read the manifest. Raises OSError, also if the store is not writable."""
+        super().__init__()
         self._store = store
-        self._ledger = Ledger()
         self._sizes = scratch("CREATE TABLE sizes (name BLOB PRIMARY KEY, size) WITHOUT ROWID")
         self._lock = Lock()  # guards the attributes below
         self._open = True
@@ -61,58 +59,61 @@ class Bucket:
         for part in sorted(parts):  # by time
             self._ledger.read(store.read(part).splitlines())
 
-    def find(self, job: Job) -> str | None:
-        """See `Results.find`."""
-        done = self._ledger.find(job)
-        there = done and self._size(done.file) == done.bytes
-        return f"{self._store.url}/{done.file}" if done and there else None
+    def catch_up(self) -> None:
+        pass
 
-    def save(self, job: Job, result: Result) -> str:
-        """See `Results.save`."""
-        name, digest = put(self, self._ledger, job.source, result.filename, result.data)
-        self._remember(name, len(result.data))
-        self._append(line(job, file=name, bytes=len(result.data), result_sha256=digest))
+    def locked(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def record(self, added: bytes) -> None:
+        with self._lock:
+            self._ledger.read([added])
+            self._lines.append(added)
+            waiting = len(self._lines) - self._put_lines
+            if waiting < _LINES and time.monotonic() < self._put_at + _SECONDS:
+                return
+            try:
+                self._upload()
+            except OSError:  # the lines are not lost, but uploaded with the next ones
+                log.exception("a part of the manifest could not be written")
+
+    def place(self, name: str) -> str:
         return f"{self._store.url}/{name}"
 
-    def made(self, source: str) -> bool:
-        """See `Results.made`: what is in a store has no path."""
-        return False
+    def prepare(self, name: str) -> None:
+        pass
 
-    def fail(self, job: Job, failure: Failure) -> None:
-        """See `Results.fail`."""
-        self._append(line(job, failed=failure.kind, reason=failure.reason))
+    def size(self, name: str) -> int | None:
+        row = self._sizes.execute("SELECT size FROM sizes WHERE name = ?", (as_bytes(name),))
+        size = row.fetchone()
+        return None if size is None else int(size[0])
+
+    def made(self, source: str) -> bool:
+        return False  # what is in a store has no path
 
     def exists(self, name: str) -> bool:
-        """See `Place.exists`."""
-        return self._size(name) is not None
+        return self.size(name) is not None
 
     def digest(self, name: str, sizes: Collection[int], source: str) -> str | None:
-        """See `Place.digest`."""
-        if source == f"{self._store.url}/{name}" or self._store.size(name) not in sizes:
+        if source == self.place(name) or self._store.size(name) not in sizes:
             return None
         return hashlib.sha256(self._store.read(name)).hexdigest()
 
     def create(self, name: str, data: bytes) -> None:
-        """See `Place.create`."""
         self._store.create(name, data)
+        self._remember(name, len(data))
 
     def replace(self, name: str, data: bytes) -> None:
-        """See `Place.replace`."""
         self._store.write(name, data)
+        self._remember(name, len(data))
 
     def close(self) -> None:
-        """See `Results.close`. Thread-safe."""
-        with self._lock:
+        with self._lock:  # a signal's timer may call this
             if self._open:
                 self._open = False
-                self._put()
+                self._upload()
                 self._ledger.close()
                 self._sizes.close()
-
-    def _size(self, name: str) -> int | None:
-        row = self._sizes.execute("SELECT size FROM sizes WHERE name = ?", (as_bytes(name),))
-        size = row.fetchone()
-        return None if size is None else int(size[0])
 
     def _remember(self, name: str, size: int) -> None:
         self._sizes.execute("REPLACE INTO sizes VALUES (?, ?)", (as_bytes(name), size))
@@ -122,19 +123,7 @@ class Bucket:
         self._lines: list[bytes] = []
         self._put_lines, self._put_at = 0, time.monotonic()
 
-    def _append(self, added: bytes) -> None:
-        with self._lock:
-            self._ledger.read([added])
-            self._lines.append(added)
-            waiting = len(self._lines) - self._put_lines
-            if waiting < _LINES and time.monotonic() < self._put_at + _SECONDS:
-                return
-            try:
-                self._put()
-            except OSError:  # the lines are not lost, but uploaded with the next ones
-                log.exception("a part of the manifest could not be written")
-
-    def _put(self) -> None:
+    def _upload(self) -> None:
         if len(self._lines) > self._put_lines:
             self._store.write(self._part, b"".join(self._lines))
             self._put_lines, self._put_at = len(self._lines), time.monotonic()

@@ -19,8 +19,9 @@ from enhance.engines.base import Engine, Run, ahead, failure
 from enhance.errors import NotSaved, UnreadablePhoto
 from enhance.files import sha256
 from enhance.jobs.console import Counts, Show
-from enhance.jobs.manifest_lines import Job, PathOrUrl, Results
+from enhance.jobs.manifest_lines import Job, PathOrUrl
 from enhance.jobs.sources import Entry, Photos
+from enhance.jobs.targets import Results
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.pipeline.notes import name_taken
@@ -45,7 +46,7 @@ class _Task:
 def work(
     engine: Engine,
     photos: Photos,
-    results: Results,
+    results: Results[PathOrUrl],
     options: Options,
     wanted: str,
     limits: Limits,
@@ -110,7 +111,7 @@ def work(
 
 
 @contextmanager
-def _signals(run: Run, results: Results) -> Iterator[list[int]]:
+def _signals(run: Run, results: Results[PathOrUrl]) -> Iterator[list[int]]:
     """Within the block, SIGTERM and SIGINT end the run after a few seconds' grace.
 
     Yields a list to which the signal's number is added. A second signal kills the process at once.
@@ -167,7 +168,7 @@ def _unread(task: _Task, error: OSError) -> Failure:
 
 
 def _save(
-    results: Results, task: _Task, job: Job, record: Result | Failure
+    results: Results[PathOrUrl], task: _Task, job: Job, record: Result | Failure
 ) -> tuple[Result, PathOrUrl, bool] | Failure:
     """Save a record. Returns the result with its final file name, the location of the file, and
     whether the name has got a number, which the last note then says; or the failure."""

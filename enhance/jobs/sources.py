@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from enhance.files import UnsafeName, real, safe
 from enhance.jobs.manifest_lines import alike
@@ -21,6 +20,8 @@ from enhance.limits import Limits
 from enhance.photos import EXTENSIONS, output_stem
 
 log = logging.getLogger(__name__)
+
+_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -111,50 +112,21 @@ class Listing:
             yield Entry(as_text(source), as_text(name), size, version, bool(is_link))
 
 
-class Photos(Protocol):
-    """The photos of a listing, each fetched when its turn comes."""
+class Photos:
+    """The photos of a listing, each fetched when its turn comes: one in an object store to a
+    temporary file, while it is needed."""
 
-    listing: Listing
-
-    def fetch(self, entry: Entry) -> Path:
-        """The photo's file on this machine. Raises OSError. Thread-safe."""
-        ...
-
-    def release(self, path: Path) -> None:
-        """Discard a file that `fetch` returned."""
-
-    def close(self) -> None:
-        """Discard all files that `fetch` returned."""
-
-
-class LocalPhotos:
-    """Photos on this machine; see `Photos`."""
-
-    def __init__(self, listing: Listing) -> None:
-        self.listing = listing
-
-    def fetch(self, entry: Entry) -> Path:
-        """See `Photos.fetch`."""
-        return Path(entry.source)
-
-    def release(self, path: Path) -> None:
-        """See `Photos.release`."""
-
-    def close(self) -> None:
-        """See `Photos.close`."""
-
-
-class RemotePhotos:
-    """Photos in an object store, each in a temporary file while it is needed; see `Photos`."""
-
-    def __init__(self, store: Store, listing: Listing, limits: Limits) -> None:
+    def __init__(self, listing: Listing, store: Store | None = None, limits: Limits = _LIMITS):
+        """store: where the photos are, unless they are on this machine."""
         self.listing = listing
         self._limits = limits
         self._store = store
-        self._folder = tempfile.TemporaryDirectory(prefix="enhance-")
+        self._folder = tempfile.TemporaryDirectory(prefix="enhance-") if store else None
 
     def fetch(self, entry: Entry) -> Path:
-        """See `Photos.fetch`."""
+        """The photo's file on this machine. Raises OSError. Thread-safe."""
+        if not self._store or not self._folder:
+            return Path(entry.source)
         handle, name = tempfile.mkstemp(dir=self._folder.name)
         os.close(handle)
         if entry.size > self._limits.max_bytes:
@@ -168,15 +140,17 @@ class RemotePhotos:
         return Path(name)
 
     def release(self, path: Path) -> None:
-        """See `Photos.release`."""
-        path.unlink(missing_ok=True)
+        """Discard a file that `fetch` returned."""
+        if self._store:
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """See `Photos.close`."""
-        self._folder.cleanup()
+        """Discard all files that `fetch` returned."""
+        if self._folder:
+            self._folder.cleanup()
 
 
-def named(paths: Iterable[Path]) -> LocalPhotos:
+def named(paths: Iterable[Path]) -> Photos:
     """The given files, and the photos directly in the given folders; their names have no folder."""
     listing = Listing()
     for rank, path in enumerate(paths):
@@ -188,10 +162,10 @@ def named(paths: Iterable[Path]) -> LocalPhotos:
                 source = str((folder / found.name).absolute())
                 listing.add(_entry(source, found), rank)
                 listing.found += 1
-    return LocalPhotos(listing)
+    return Photos(listing)
 
 
-def below(root: Path, shard: Shard, skip: Path | None, tick: Callable[[], object]) -> LocalPhotos:
+def below(root: Path, shard: Shard, skip: Path | None, tick: Callable[[], object]) -> Photos:
     """A shard of the photos in a local folder and all its subfolders, except the folder `skip`.
 
     tick: called for each photo. Raises OSError if the folder itself cannot be read.
@@ -204,13 +178,12 @@ def below(root: Path, shard: Shard, skip: Path | None, tick: Callable[[], object
     def inside(folder: str) -> Iterator[Listed]:
         return (found for found in list_local(root, folder) if found.name != left_out)
 
-    listing = _listed(inside, str(root), shard, tick)
-    return LocalPhotos(listing)
+    return Photos(_listed(inside, str(root), shard, tick))
 
 
 def stored(
     store: Store, shard: Shard, skip: str, tick: Callable[[], object], limits: Limits
-) -> RemotePhotos:
+) -> Photos:
     """The same for a folder in a store. skip: the URL of a folder to leave out."""
     left_out = f"{skip[len(store.url) + 1 :]}/" if skip.startswith(f"{store.url}/") else "\0"
 
@@ -218,7 +191,7 @@ def stored(
         found = store.list(folder)
         return (one for one in found if not f"{one.name}/".startswith(left_out))
 
-    return RemotePhotos(store, _listed(inside, store.url, shard, tick), limits)
+    return Photos(_listed(inside, store.url, shard, tick), store, limits)
 
 
 def _listed(

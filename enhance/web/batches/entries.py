@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from enhance.errors import EnhanceError
-from enhance.files import write_bytes
+from enhance.files import safe, write_bytes
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER
@@ -98,7 +98,7 @@ class BatchFiles:
         self.take(len(data))
         folder = self.folder / str(next(self._serial))
         folder.mkdir()
-        return write_bytes(folder / name, data)
+        return write_bytes(folder / safe(name), data)
 
     def version(self, options: Options, result: Result, name: str) -> Version:
         """Save a result under this name, and its pictures."""

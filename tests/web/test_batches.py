@@ -213,7 +213,7 @@ def test_a_full_disk_is_told_as_it_is(batches: BatchStore, tmp_path: Path) -> No
     (upload / "photo.png").write_bytes(bytes(9000))
     crowded.sweep()
     with pytest.raises(NoRoom, match="no room for more photos"):
-        crowded.start(photos(tmp_path, 1), FAST, "one")
+        crowded.start(photos(tmp_path, 1), FAST, "one", client="one")
     assert (crowded.metrics.registry.get_sample_value("enhance_files_bytes") or 0) >= 9000
 
 

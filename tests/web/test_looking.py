@@ -152,12 +152,12 @@ def test_two_tabs_look_at_one_batch_each_as_it_likes(page: Page, server: Server)
     finish(page, 2)
     choose(page, "Quick look")
     page.click("#again")
-    expect(page.locator("#viewer .caption")).to_contain_text("→ 340 × 400")
+    expect(page.locator("#viewer .caption")).to_contain_text("→ 170 × 200")
     finish(page, 2)
     other = page.context.new_page()
     other.goto(server.url)
     other.click("#reopen")
-    expect(other.locator("#viewer .caption")).to_contain_text("→ 340 × 400")
+    expect(other.locator("#viewer .caption")).to_contain_text("→ 170 × 200")
     other.locator("#gallery button.thumbnail-lg").nth(1).click()
     expect(other.locator("#viewer .name")).to_have_text("old_print.jpg")
     other.locator("#details > button").click()
@@ -165,7 +165,7 @@ def test_two_tabs_look_at_one_batch_each_as_it_likes(page: Page, server: Server)
 
     page.locator("#viewer select").nth(1).select_option("0")
     expect(page.locator("#viewer .name")).to_have_text("small_portrait.jpg")
-    expect(page.locator("#viewer .caption")).to_contain_text("→ 680 × 800")
+    expect(page.locator("#viewer .caption")).to_contain_text("→ 340 × 400")
     expect(page.locator("#table")).to_be_hidden()
     page.click("#viewer button.outlines")
     outline = page.locator("#viewer .faces button").first
@@ -175,7 +175,7 @@ def test_two_tabs_look_at_one_batch_each_as_it_likes(page: Page, server: Server)
 
     expect(other.locator("#viewer .name")).to_have_text("old_print.jpg")
     other.click("#viewer button.previous")
-    expect(other.locator("#viewer .caption")).to_contain_text("→ 340 × 400")
+    expect(other.locator("#viewer .caption")).to_contain_text("→ 170 × 200")
     # Downloads have the version that was picked in their own tab.
     assert [photo["upscale"] for photo in report(page)] == [2, 2]
     assert [photo["upscale"] for photo in report(other)] == [1, 2]

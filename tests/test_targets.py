@@ -23,7 +23,7 @@ from enhance.jobs.manifest_lines import Job
 from enhance.jobs.object_store import Store
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.sources import Shard, named
-from enhance.web.batches.batch_files import BatchFiles
+from enhance.web.batches.entries import BatchFiles
 from tests.copying import copying
 from tests.test_manifest import job_of, result
 

@@ -9,10 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 import gradio as gr
-from fastapi import HTTPException, Request
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event, Queue
 from gradio.route_utils import get_fn
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from enhance.i18n import say
 from enhance.web.language import preferred, translated

@@ -166,7 +166,12 @@ class Options:
             "center": text("Closest to the center"),
         },
     )
-    only_restore_blurred: bool = option(False, FACES, text("Skip faces that are already sharp"))
+    only_restore_blurred: bool = option(
+        True,
+        FACES,
+        text("Leave sharp faces alone"),
+        text("Sharp faces stay as they are; the less sharp a face is, the more of it is restored."),
+    )
     detector: str = option(
         "retinaface-mobilenet",
         FACES,

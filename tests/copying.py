@@ -28,7 +28,9 @@ class Copies:
     def __init__(self, make: Callable[[bytes, Options], bytes] = marked) -> None:
         self._make = make
 
-    def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> Run:
+    def run(
+        self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
+    ) -> Run:
         return _Copying(self._records(sources, options))
 
     def close(self) -> None:

@@ -233,7 +233,7 @@ def test_faces_left_alone_have_no_layer(engine: LocalEngine, save: Save) -> None
     blurred = sharp.copy()
     blurred[:, :450] = cv2.GaussianBlur(sharp[:, :450], (0, 0), 8)
     source = save("half.png", blurred)
-    done = enhance(engine, source, replace(OPTIONS, upscale=1, only_restore_blurred=True))
+    done = enhance(engine, source, replace(OPTIONS, upscale=1))
     report = done.result.report
     assert len(report.faces) == 2
     (index,) = report.restored

@@ -5,11 +5,16 @@ from __future__ import annotations
 import random
 
 import pytest
+import safetensors.torch
 import torch
+from torch.nn import functional as F
 
 from benchmarks.upstream import prepare
+from enhance.models.files import COMPACT
+from enhance.networks.face import FaceRestorationNet
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
+from training.faces import new_net
 
 prepare()
 
@@ -61,3 +66,22 @@ def test_the_state_of_another_network_is_refused(net: SRVGGNetCompact) -> None:
     del state[next(reversed(state))]
     with pytest.raises((LookupError, ValueError, RuntimeError)):
         SRVGGNetCompact.from_state(state)
+
+
+@torch.inference_mode()
+def test_a_state_says_how_the_face_network_is_built() -> None:
+    net = FaceRestorationNet(features=8, convolutions=4, coarse=16, blocks=2)
+    items = list(net.state_dict().items())
+    x = torch.rand(1, 3, 512, 512)
+    again = FaceRestorationNet.from_state(dict(random.Random(1).sample(items, len(items))))
+    assert torch.equal(again(x), net(x))
+    with pytest.raises((LookupError, ValueError, RuntimeError)):
+        FaceRestorationNet.from_state(SRVGGNetCompact(8, 3, 2).state_dict())
+
+
+@torch.inference_mode()
+def test_the_face_network_begins_as_the_compact_network_on_a_quarter_of_the_size() -> None:
+    state = safetensors.torch.load(COMPACT.read())
+    compact = SRVGGNetCompact.from_state({name: value.float() for name, value in state.items()})
+    x = torch.rand(1, 3, 512, 512)
+    assert torch.allclose(new_net()(x), compact(F.avg_pool2d(x, 4)), atol=1e-5)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,8 +13,8 @@ from enhance.options import Options, Setup
 from enhance.pipeline import enhancer as pipeline
 from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import Enhanced, Enhancer
-from enhance.pipeline.protocols import Detector, Restorer
-from enhance.records import EngineInfo, Face, Photo, StopCheck
+from enhance.pipeline.protocols import Detector
+from enhance.records import EngineInfo, Face, Photo
 from enhance.upscaling.interpolation import resized, transparency
 from tests.pictures import lanczos
 
@@ -129,29 +130,25 @@ def test_a_face_that_cannot_be_placed_is_not_restored(models: ResidentModels) ->
 
 
 def test_sharp_faces_are_not_among_the_restored(enhancer: Enhancer) -> None:
-    options = replace(FACES, only_restore_blurred=True)
-    done = enhancer(photo(hopper()), options, go)
+    done = enhancer(photo(hopper()), FACES, go)
     assert len(done.report.faces) == 1
     assert done.report.restored == ()
     assert done.patches == {}
     assert [note for note in done.report.notes if "sharp" in note]
 
 
-def test_a_draft_is_restored_quickly(models: ResidentModels) -> None:
-    asked: list[bool] = []
+def test_between_sharp_and_soft_the_strength_follows(enhancer: Enhancer) -> None:
+    def changed(sigma: float, only_restore_blurred: bool) -> float:
+        soft = np.asarray(cv2.GaussianBlur(hopper(), (0, 0), sigma))
+        options = replace(FACES, only_restore_blurred=only_restore_blurred)
+        done = enhancer(photo(soft), options, go)
+        return float(np.abs(done.pasted().astype(int) - soft).mean())
 
-    class Watched(ResidentModels):
-        def restorer(self, name: str) -> Restorer:
-            def restore(crops: Rgb, stop_check: StopCheck, quick: bool = False) -> Rgb:
-                asked.append(quick)
-                return crops
-
-            return restore
-
-    enhancer = Enhancer(Watched(Setup(device="cpu")), Limits(), EngineInfo("cpu", "fp32", 1e-4))
-    enhancer(replace(photo(hopper()), draft=True), FACES, go)
-    enhancer(photo(hopper()), FACES, go)
-    assert asked == [True, False]
+    shares = [changed(sigma, True) / changed(sigma, False) for sigma in (0.4, 1.1, 3)]
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert 0.1 < shares[1] < 0.9
+    assert shares[2] == 1
 
 
 def test_no_restorer_means_no_detection(enhancer: Enhancer) -> None:

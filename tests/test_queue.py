@@ -17,37 +17,69 @@ from tests.conftest import Save
 from tests.enhancers import DEADLINE, QUICK, Telling, begun, begun_in_order, named, until
 
 
+def put(queue: PhotoQueue[str], *photos: str) -> None:
+    """Photos are called by their client and, from 1, their number in a run."""
+    for photo in photos:
+        client, first = photo[:-1], photo.endswith("1")
+        queue.put(queue.turn(client, first=first, yields=client == "folder"), photo)
+
+
 def in_order(queue: PhotoQueue[str]) -> list[str]:
     return [queue.take() for _ in range(len(queue.waiting))]
 
 
-def test_people_then_first_photos_then_by_arrival() -> None:
+def test_people_first_and_clients_in_turn() -> None:
     queue: PhotoQueue[str] = PhotoQueue()
-    for photo in ("folder 1", "folder 2", "a1", "a2", "b1", "a3", "b2", "c1"):
-        turn = queue.turn(first=photo.endswith("1"), yields=photo.startswith("folder"))
-        queue.put(turn, photo)
-    assert in_order(queue) == ["a1", "b1", "c1", "a2", "a3", "b2", "folder 1", "folder 2"]
+    put(queue, "folder1", "folder2", "a1", "a2", "b1", "a3", "b2", "c1")
+    assert in_order(queue) == ["a1", "b1", "c1", "a2", "b2", "a3", "folder1", "folder2"]
     with pytest.raises(IndexError):
         queue.take()
 
 
+def test_whoever_comes_new_waits_for_the_photo_in_progress_only() -> None:
+    queue: PhotoQueue[str] = PhotoQueue()
+    put(queue, *("flood1" for _ in range(50)))
+    for _ in range(5):
+        assert queue.take() == "flood1"
+    put(queue, "new1", "flood1", "new2")
+    assert in_order(queue)[:4] == ["new1", "flood1", "new2", "flood1"]
+
+
+def test_a_new_run_does_not_wait_for_the_batches_of_its_client() -> None:
+    queue: PhotoQueue[str] = PhotoQueue()
+    put(queue, "a1", "a2", "a3")
+    assert [queue.take(), queue.take()] == ["a1", "a2"]
+    put(queue, "a4", "a1")
+    assert in_order(queue) == ["a1", "a3", "a4"]
+
+
 def test_a_photo_that_waits_again_keeps_its_turn() -> None:
     queue: PhotoQueue[str] = PhotoQueue()
-    lost = queue.turn(first=False)
-    queue.put(queue.turn(first=False), "later")
+    lost = queue.turn("a", first=False)
+    queue.put(queue.turn("a", first=False), "later")
     queue.put(lost, "lost")
     assert in_order(queue) == ["lost", "later"]
 
 
-@pytest.mark.parametrize(("replicas", "before"), [(1, 15), (4, 63)])
-def test_a_stream_of_single_photos_does_not_hold_up_a_batch_for_ever(
+@pytest.mark.parametrize(("replicas", "before"), [(1, 16), (4, 64)])
+def test_a_stream_of_new_clients_does_not_hold_up_a_batch_for_ever(
     replicas: int, before: int
 ) -> None:
     queue: PhotoQueue[str] = PhotoQueue(replicas)
-    queue.put(queue.turn(first=False), "of a batch")
-    for _ in range(200):
-        queue.put(queue.turn(first=True), "single")
-    assert in_order(queue).index("of a batch") == before
+    put(queue, "batch1", "batch2")
+    taken = [queue.take()]
+    for number in range(200):
+        put(queue, f"new{number}-1")
+        taken.append(queue.take())
+    assert taken.index("batch2") == before
+
+
+def test_clients_are_not_remembered_for_ever() -> None:
+    queue: PhotoQueue[str] = PhotoQueue()
+    for number in range(5000):
+        put(queue, f"client{number}-1")
+        queue.take()
+    assert len(queue._last) <= 1001
 
 
 def test_the_first_photo_of_a_run_goes_before_the_others_of_earlier_runs(

@@ -14,7 +14,7 @@ from enhance.faces import restore
 from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.faces.geometry import CROP, align, face_matrix
 from enhance.faces.paste import match_colors
-from enhance.faces.sharpness import is_sharp, working_edge
+from enhance.faces.sharpness import sharpness
 from enhance.files import sha256
 from enhance.models.catalogue import MODELS, weight_files
 from enhance.options import Setup
@@ -51,25 +51,28 @@ def means(crop: Rgb, block: int = 64) -> Rgb:
     return crop.reshape(n, block, n, block, 3).mean(axis=(1, 3)) * 255
 
 
-def test_the_working_size_grows_with_sharpness() -> None:
+def blurred(face: Rgb, sigma: float) -> Rgb:
+    return np.asarray(cv2.GaussianBlur(face, (0, 0), sigma))
+
+
+def test_a_blurred_face_is_less_sharp() -> None:
     face = aligned(hopper())
-    edges = [
-        working_edge(np.asarray(cv2.GaussianBlur(face, (0, 0), sigma))) for sigma in (10, 5, 3, 1)
-    ]
-    assert edges == sorted(edges)
-    assert edges[0] == 128
-    assert edges[-1] > 128
-    assert not is_sharp(np.asarray(cv2.GaussianBlur(face, (0, 0), 10)))
+    found = [sharpness(blurred(face, sigma)) for sigma in (10, 4, 3, 2, 1)]
+    assert found == sorted(found)
+    assert found[0] == 0
+    assert sharpness(face) == 1
 
 
-def test_the_working_size_is_not_fooled_by_noise() -> None:
-    face = np.asarray(cv2.GaussianBlur(aligned(hopper()), (0, 0), 8))
-    noisy = face + np.random.default_rng(0).normal(0, 0.01, face.shape).astype(np.float32)
-    assert working_edge(noisy) == working_edge(face)
+def test_noise_is_not_taken_for_sharpness() -> None:
+    face = blurred(aligned(hopper()), 8)
+    for sigma in (0.01, 0.05, 0.15):
+        noise = np.random.default_rng(0).normal(0, sigma, face.shape).astype(np.float32)
+        assert sharpness(face + noise) == 0
+        assert sharpness(face + blurred(noise, 1.5)) == 0
 
 
-def test_a_flat_crop_has_a_working_size() -> None:
-    assert working_edge(np.full((CROP, CROP, 3), 0.5, np.float32)) in (128, 160, 192, 256)
+def test_a_flat_crop_is_not_sharp() -> None:
+    assert sharpness(np.full((CROP, CROP, 3), 0.5, np.float32)) == 0
 
 
 def test_a_restored_face_keeps_its_colours(crops: Rgb, restored: Rgb) -> None:
@@ -96,17 +99,6 @@ def test_a_restored_face_is_still_the_same_face(crops: Rgb, restored: Rgb) -> No
         near, far = (np.corrcoef(before.ravel(), c.ravel())[0, 1] for c in (after, after[:, ::-1]))
         assert near > 0.9
         assert near > far + 0.1, "or any picture would do"
-
-
-def test_when_it_must_be_quick_every_crop_is_shrunk_as_far_as_it_goes(
-    models: ResidentModels, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sharp = aligned(hopper())[None]
-    assert is_sharp(sharp[0])
-    restorer = models.restorer("bundled")
-    quick = restorer(sharp, go, quick=True)
-    monkeypatch.setattr(restore, "working_edge", lambda crop: 128)
-    assert np.array_equal(quick, restorer(sharp, go))
 
 
 def test_faces_together_are_restored_as_alone(

@@ -44,7 +44,9 @@ class Run(Iterator[Result | Failure], Protocol):
 class Engine(Protocol):
     """One or more resident enhancers behind one method."""
 
-    def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> Run:
+    def run(
+        self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
+    ) -> Run:
         """Enhance the photos: one record per source; a failed photo never affects the others.
 
         Lazy: only a few photos are in memory at a time, however long the batch.

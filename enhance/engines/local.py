@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from threading import Event
 from typing import Any, Protocol, TypeVar
+from uuid import uuid4
 
 from enhance.engines.base import Run, ahead, failure, finish, prepare
 from enhance.engines.queue import PhotoQueue
@@ -61,9 +62,11 @@ class LocalEngine:
         self._closed = Event()
         decoder.start()  # its workers start while the models are being loaded
 
-    def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> LocalRun:
+    def run(
+        self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
+    ) -> LocalRun:
         """See `Engine.run`."""
-        return LocalRun(self, sources, options, viewed=viewed)
+        return LocalRun(self, sources, options, viewed=viewed, client=client or uuid4().hex)
 
     @property
     def info(self) -> EngineInfo | None:
@@ -73,7 +76,7 @@ class LocalEngine:
 
     def load(self) -> EngineInfo:
         """See `Engine.load`."""
-        return self.info or self._model.submit(self._resident, first=True).result().info
+        return self.info or self._model.submit(self._resident, client="", first=True).result().info
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -93,11 +96,18 @@ class LocalRun(Run):
     """One batch on a LocalEngine; see `Run`."""
 
     def __init__(
-        self, engine: LocalEngine, sources: Iterable[Source], options: Options, *, viewed: bool
+        self,
+        engine: LocalEngine,
+        sources: Iterable[Source],
+        options: Options,
+        *,
+        viewed: bool,
+        client: str,
     ) -> None:
         self._engine = engine
         self._options = options
         self._viewed = viewed
+        self._client = client
         self._stop = Event()
         self._records = self._work(enumerate(sources))
 
@@ -109,7 +119,8 @@ class LocalRun(Run):
         self._stop.set()
 
     def _work(self, sources: Iterator[tuple[int, Source]]) -> Iterator[Result | Failure]:
-        decode, model = self._engine._decoding.submit, self._engine._model.submit
+        decode = partial(self._engine._decoding.submit, client=self._client)
+        model = partial(self._engine._model.submit, client=self._client)
         decoding = ahead(((i, s, decode(self._decode, s, first=i == 0)) for i, s in sources), 1)
         enhancing = ahead(
             ((i, s, model(self._enhance, photo, first=i == 0)) for i, s, photo in decoding), 1
@@ -177,12 +188,14 @@ class QueueThread:
         self._queue: PhotoQueue[tuple[Future[Any], Callable[[], Any]]] = PhotoQueue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
 
-    def submit(self, work: Callable[..., T], *arguments: object, first: bool) -> Future[T]:
+    def submit(
+        self, work: Callable[..., T], *arguments: object, client: str, first: bool
+    ) -> Future[T]:
         """Do `work` in the caller's context, so that log lines name the request, when its turn
-        comes; first: see `PhotoQueue.turn`. Raises RuntimeError after `shutdown`."""
+        comes; client, first: see `PhotoQueue.turn`. Raises RuntimeError after `shutdown`."""
         future: Future[T] = Future()
         task = partial(copy_context().run, work, *arguments)
-        self._queue.put(self._queue.turn(first=first), (future, task))
+        self._queue.put(self._queue.turn(client, first=first), (future, task))
         self._thread.submit(self._next)
         return future
 

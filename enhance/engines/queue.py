@@ -1,7 +1,8 @@
 """The order of service: whose photo is enhanced next. This is the one place that decides it.
 
-The rule (`PhotoQueue.turn`): people's photos before those of folder runs, then the first photo of
-a run before the others, then by arrival. How the order comes about, from the outside in:
+The rule (`PhotoQueue.turn`): people's photos before those of folder runs; then clients take turns,
+photo by photo, and who has not been served for a while comes first; then by arrival. How the order
+comes about, from the outside in:
 
 - Page: Gradio's queue lets as many batches work at once as there are models (`MODEL_QUEUE` in
   web/page/actions). A batch ends its turn when another one waits (web/batches/waiting_list) and
@@ -13,7 +14,7 @@ a run before the others, then by arrival. How the order comes about, from the ou
 - With Ray (engines/ray_pool) one actor has the queue of the whole cluster, for all pages, APIs and
   commands; each free replica takes the next photo.
 
-So a single photo waits for the photo in progress and for other runs' first photos that came before.
+So a single photo waits for the photo in progress, and for those of other clients that came as new.
 """
 
 from __future__ import annotations
@@ -25,36 +26,50 @@ from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-_OVERTAKING = 16
-"""Fewer than so many first photos, for each replica, may go before a photo that came earlier.
-Otherwise a stream of single photos could hold up a batch for ever."""
+_NEWCOMERS = 16
+"""So many clients, for each replica, who have not been served for a while may go before one who
+has. Otherwise a stream of new clients could hold up a batch for ever."""
+_REMEMBERED = 1000  # clients, before those are forgotten who have not been served for a while
 
 
 class Turn(NamedTuple):
     """A photo's place in a queue: the smallest is next. No two are equal."""
 
     yields: bool
-    place: int
+    place: float
     arrival: int
 
 
 class PhotoQueue(Generic[T]):
-    """Whatever stands for the waiting photos, in the order of their turns. Thread-safe."""
+    """Whatever stands for the waiting photos, in the order of their turns. Thread-safe.
+
+    A client's photos get places one apart, beginning at the place that is served just now
+    (start-time fair queueing: Goyal et al. 1996, with photos of equal length).
+    """
 
     def __init__(self, replicas: int = 1) -> None:
         """replicas: how many photos may be taken at a time, at most."""
-        self._overtaking = _OVERTAKING * replicas
+        self._step = 1 / (_NEWCOMERS * replicas)
+        self._now = 0.0  # the place that is served
+        self._last: dict[tuple[str, bool], float] = {}  # places of clients' first and other photos
         self._arrivals = count()
         self._waiting: list[tuple[Turn, T]] = []
         self._lock = Lock()
 
-    def turn(self, *, first: bool, yields: bool = False) -> Turn:
+    def turn(self, client: str, *, first: bool, yields: bool = False) -> Turn:
         """The turn of a photo that arrives now.
 
-        first: it is the first one of its run. yields: it is of a folder run.
+        client: whose it is. first: it is the first one of its run, which need not wait for the
+        other photos of the client's earlier runs. yields: it is of a folder run.
         """
-        arrival = next(self._arrivals)
-        return Turn(yields, arrival if first else arrival + self._overtaking, arrival)
+        with self._lock:
+            if len(self._last) > _REMEMBERED:
+                self._last = {key: at for key, at in self._last.items() if at + 1 > self._now}
+            kinds = (True,) if first else (True, False)
+            earlier = (self._last.get((client, kind), -1.0) for kind in kinds)
+            place = max(self._now, max(earlier) + 1)
+            self._last[client, first] = place
+            return Turn(yields, place, next(self._arrivals))
 
     def put(self, turn: Turn, photo: T) -> None:
         """Add a photo; one that has to wait again keeps its turn."""
@@ -64,7 +79,9 @@ class PhotoQueue(Generic[T]):
     def take(self) -> T:
         """Remove and return the photo whose turn is next. Raises IndexError if none waits."""
         with self._lock:
-            return heappop(self._waiting)[1]
+            turn, photo = heappop(self._waiting)
+            self._now = max(self._now + self._step, turn.place)
+            return photo
 
     @property
     def waiting(self) -> list[tuple[Turn, T]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Any
+from uuid import uuid4
 
 import ray
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
@@ -69,9 +70,11 @@ class RayEngine:
         self.info: EngineInfo | None = None
         self._runs: set[RayRun] = set()
 
-    def run(self, sources: Iterable[Source], options: Options, *, viewed: bool = False) -> Run:
+    def run(
+        self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
+    ) -> Run:
         """See `Engine.run`. The records come in the order in which they are finished."""
-        run = RayRun(self, sources, options, viewed=viewed)
+        run = RayRun(self, sources, options, viewed=viewed, client=client or uuid4().hex)
         self._runs.add(run)
         return run
 
@@ -105,12 +108,19 @@ class RayRun(Run):
     """One batch on the pool; see `Run`. at_work: held while a caller waits for a record."""
 
     def __init__(
-        self, engine: RayEngine, sources: Iterable[Source], options: Options, *, viewed: bool
+        self,
+        engine: RayEngine,
+        sources: Iterable[Source],
+        options: Options,
+        *,
+        viewed: bool,
+        client: str,
     ) -> None:
         self._engine = engine
         self._sources = enumerate(sources)
         self._options = options
         self._viewed = viewed
+        self._client = client
         self._asked: dict[Any, _Asked] = {}  # by the reference to the pool's answer
         self._closed = False
         self._closing = RLock()  # reentrant: `close` is also called by signal handlers
@@ -155,7 +165,7 @@ class RayRun(Run):
         with self._closing:  # or it could miss this photo
             if not self._closed:
                 reference = engine._pool.enhance.remote(
-                    asked.index == 0, engine._yields, [asked.data], task
+                    self._client, asked.index == 0, engine._yields, [asked.data], task
                 )
                 self._asked[reference] = asked
 

@@ -68,25 +68,31 @@ class Pool:
     async def load(self) -> EngineInfo:
         """See `Engine.load`. Returns as soon as one replica is free."""
         info, _ = await self._served(
-            self._queue.turn(first=True), lambda replica: (replica.load.remote(), None)
+            self._queue.turn("", first=True), lambda replica: (replica.load.remote(), None)
         )
         assert info is not None
         return info
 
     async def enhance(
-        self, first: bool, yields: bool, data: list[Any], task: tuple[Source, Options, bool]
+        self,
+        client: str,
+        first: bool,
+        yields: bool,
+        data: list[Any],
+        task: tuple[Source, Options, bool],
     ) -> tuple[list[Any], EngineInfo | None, int]:
         """Have a photo enhanced when its turn comes; cancelling it removes it from the queue or
         stops the replica.
 
-        first, yields: see `PhotoQueue.turn`. data: a list with the reference to the file's bytes.
+        client, first, yields: see `PhotoQueue.turn`. data: a list with the reference to the file's
+        bytes.
 
         Returns a list with the reference to the record, `Engine.info` and `Engine.running`. Raises
         ReplicaLost.
         """
         try:
             info, record = await self._served(
-                self._queue.turn(first=first, yields=yields),
+                self._queue.turn(client, first=first, yields=yields),
                 lambda replica: replica.enhance.options(num_returns=2).remote(*data, *task),
             )
         except RayError as error:

@@ -205,6 +205,13 @@ COMPACT = PackagedFile(
     "c5c285ed129d10ecd882a40d62e3e2e855863ce0c4a3bc11a9681bc973c4e041",
     "BSD-3-Clause",  # it began as Real-ESRGAN's animevideo-v3
 )
+FACE = PackagedFile(
+    None,
+    "face.safetensors",
+    8759240,
+    "88d1867e76c59ce4ef2665ee6f2fba453eb3082195be731162549eca7ae498b5",
+    "BSD-3-Clause",  # it began as the compact network
+)
 DAMAGE = PackagedFile(
     None,
     "damage.safetensors",

@@ -18,7 +18,7 @@ from torch import Tensor
 from enhance.errors import OptionsError, WeightsInvalid
 from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.faces.mask import ParseNetMasker, feathered
-from enhance.faces.restore import FaceNet, RealESRGANFaces
+from enhance.faces.restore import FaceNet
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.models.catalogue import Kind, ModelSpec
@@ -31,6 +31,7 @@ from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.models.upstream import prepare
 from enhance.networks.damage import DamageNet
 from enhance.networks.described import Described, First, Masking, device_for, rrdbnet_of
+from enhance.networks.face import FaceRestorationNet
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release
 from enhance.networks.rrdbnet import RRDBNet
@@ -129,7 +130,7 @@ class ResidentModels:
 
     @cached_property
     def x4plus(self) -> ResidentNet:
-        """The bundled ×4 network, which enlarges photos and restores faces."""
+        """The bundled ×4 network."""
         net = RRDBNet()
         load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
         return ResidentNet(net, self.runs_on)
@@ -162,6 +163,12 @@ class ResidentModels:
             raise WeightsInvalid(
                 say("The weights of {name} belong to a different network.", name=model.name)
             ) from error
+
+
+def _face(models: ResidentModels, model: ModelSpec) -> Restorer:
+    with models.state(model) as state:
+        net = FaceRestorationNet.from_state(state)
+    return FaceNet(ResidentNet(net, models.runs_on), low=0.0)
 
 
 def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
@@ -263,7 +270,7 @@ Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]
 _RESTORERS: dict[str, Loader[Restorer]] = {
     "gfpgan": _gfpgan,
     "spandrel": _face_net,
-    "rrdbnet": lambda models, _: RealESRGANFaces(models.x4plus),
+    "face": _face,
 }
 _UPSCALERS: dict[str, Loader[Upscaler]] = {
     "interpolation": lambda *_: interpolated,

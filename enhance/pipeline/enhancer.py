@@ -17,7 +17,7 @@ import numpy as np
 from enhance.errors import PhotoTooLarge
 from enhance.faces.geometry import CROP, Matrix, align, face_matrix
 from enhance.faces.paste import Patch, match_colors, paste
-from enhance.faces.sharpness import is_sharp
+from enhance.faces.sharpness import sharpness
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import FaceChoice, Options
@@ -209,16 +209,19 @@ class Enhancer:
             crop[:] = align(photo.rgb, matrix)
         crops /= np.iinfo(photo.rgb.dtype).max
         seen = space.to_srgb(crops)
-        members = list(matrices)
+        members, strength = list(matrices), np.ones(len(matrices), np.float32)
         if options.only_restore_blurred:
-            blurred = [i for i, crop in enumerate(seen) if not is_sharp(crop)]
-            members, crops, seen = [members[i] for i in blurred], crops[blurred], seen[blurred]
+            strength -= np.array([sharpness(crop) for crop in seen], np.float32)
+            soft = np.flatnonzero(strength)
+            members, strength = [members[i] for i in soft], strength[soft]
+            crops, seen = crops[soft], seen[soft]
         if not members:
             return {}
-        restored = self._models.restorer(options.restorer)(seen, stop_check, photo.draft)
+        restored = self._models.restorer(options.restorer)(seen, stop_check)
         if options.face_colors == "photo":
             pairs = zip(restored, seen, strict=True)
             restored = np.stack([match_colors(crop, original) for crop, original in pairs])
+        restored = seen + strength[:, None, None, None] * (restored - seen)
         masks = self._models.masker(options.masker)(restored)
         restored = space.from_srgb(restored)
         if (beyond := space.beyond(crops)) is not None:

@@ -20,14 +20,9 @@ class Detector(Protocol):
 
 
 class Restorer(Protocol):
-    """Crops (n, 512, 512, 3) float32 RGB in 0..1 → restored crops of the same shape.
+    """Crops (n, 512, 512, 3) float32 RGB in 0..1 → restored crops of the same shape."""
 
-    quick: prefer speed to quality, where there is a choice.
-    """
-
-    def __call__(
-        self, crops: FloatArray, stop_check: StopCheck, quick: bool = False
-    ) -> FloatArray: ...
+    def __call__(self, crops: FloatArray, stop_check: StopCheck) -> FloatArray: ...
 
 
 class Masker(Protocol):

@@ -110,7 +110,7 @@ class Batch:
             self._mark_running()
             if self._run:
                 self._run.close()
-            self._run = self.engine.run(sources, options, viewed=self.viewed)
+            self._run = self.engine.run(sources, options, viewed=self.viewed, client=self.client)
             self._begun = time.monotonic()
 
     def records(self) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from enhance.web.language import text
 PRESETS: dict[str, Options] = {
     "portrait": Options(),
     "old": Options(background="compact", repair="auto", tone="auto"),
-    "group": Options(face_threshold=0.6, min_face=12, only_restore_blurred=True),
+    "group": Options(face_threshold=0.6, min_face=12),
     "large": Options(upscale=4),
     "fast": Options(upscale=1, background="lanczos", faces="largest"),
 }

@@ -1,6 +1,6 @@
 """Judge the face network on portraits that it never saw.
 
-    python -m training.evaluate_faces FACES [--weights FILE] [--sheet FILE] [--faces N]
+    python -m training.evaluate_faces FACES [--weights FILE] [--sheet FILE] [--card FILE]
 
 FACES is the folder that training.face_data made. Each held-out face is damaged at three strengths
 and restored by the network and by Real-ESRGAN ×4 plus, which works on the crop at the size that
@@ -25,20 +25,23 @@ from safetensors.torch import load_file
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from tqdm import tqdm
 
+from benchmarks.photos import astronaut, hopper
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.faces.detect import RetinaFaceMobileNet
+from enhance.models import files
 from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
 from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.models.upstream import prepare
 from enhance.networks.face import FaceRestorationNet
 from enhance.networks.rrdbnet import RRDBNet
 from training.face_damage import EDGE, damage, vary
-from training.face_data import load
+from training.face_data import aligned_face, load
 from training.likeness import Recognizer, landmark_error
 from training.photos import Image
 
 Restore = Callable[[Image], Image]
 
+SHIPPED = Path(files.__file__).with_name(files.FACE.path)
 STRENGTHS = {"light": 0.2, "medium": 0.55, "heavy": 0.95}
 _FACE = slice(80, 464), slice(112, 400)  # rows and columns
 
@@ -158,6 +161,19 @@ def judge(faces: Path, weights: Path, most: int | None) -> tuple[list[Table], Im
     return [*tables, Table("faces seconds", rows)], np.vstack(sheet)
 
 
+def card(weights: Path) -> Image:
+    """The model card's picture: two photos that packages ship, a row for each damage. From left to
+    right: damaged, by ×4 plus, by the face network, as it was."""
+    ways, detector, rows = (x4plus(), network(weights)), RetinaFaceMobileNet(), []
+    for number, photo in enumerate((hopper(), astronaut())):
+        true = aligned_face(photo, detector)
+        for amount in STRENGTHS.values():
+            seen = _damaged(true, np.random.default_rng(number + 20), amount)
+            made = [seen, *(restore(seen) for restore in ways), true]
+            rows.append(np.hstack([face[_FACE] for face in made]))
+    return np.vstack(rows)
+
+
 def _damaged(true: Image, rng: np.random.Generator, amount: float) -> Image:
     return damage(true.astype(np.float32), rng, amount).round().astype(np.uint8)
 
@@ -170,10 +186,14 @@ def main() -> None:
     """The command."""
     parser = arguments(__doc__)
     parser.add_argument("faces", type=Path, help="folder of faces, from training.face_data")
-    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, default=SHIPPED, help="the package's by default")
+    parser.add_argument("--card", type=Path, help="JPEG: the picture of the model card; no tables")
     parser.add_argument("--sheet", type=Path, help="PNG: input, ×4 plus, network, portrait")
     parser.add_argument("--faces", dest="most", type=int, help="how many; all by default")
     args = parser.parse_args()
+    if args.card:
+        Pillow.fromarray(card(args.weights)).save(args.card, quality=88)
+        return
     tables, sheet = judge(args.faces, args.weights, 2 if args.quick else args.most)
     show(tables, args)
     if args.sheet:

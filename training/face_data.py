@@ -48,13 +48,12 @@ def load(file: Path) -> Image:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
-def aligned(file: Path, detector: RetinaFaceMobileNet) -> Image:
-    """The portrait's largest face, (512, 512, 3) RGB. Raises ValueError if it has none."""
-    rgb = load(file)
+def aligned_face(rgb: Image, detector: RetinaFaceMobileNet) -> Image:
+    """A photo's largest face, (512, 512, 3) RGB. Raises ValueError if it has none."""
     found = detector(rgb, 0.8)
     matrix = face_matrix(max(found, key=lambda face: face.size))
     if matrix is None:
-        raise ValueError(f"{file} has no usable face")
+        raise ValueError("the photo has no usable face")
     return cv2.warpAffine(  # type: ignore[return-value]
         rgb, matrix, (CROP, CROP), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT
     )
@@ -99,15 +98,17 @@ def main() -> None:
     detector, sharpen = RetinaFaceMobileNet(), Sharpener()
     train, held = portraits(args.portraits)
     for file in held:
-        _save(args.out / "held" / f"{file.stem}.png", aligned(file, detector))
+        _save(args.out / "held" / f"{file.stem}.png", aligned_face(load(file), detector))
     for file in train:
-        small = cv2.resize(aligned(file, detector), (256, 256), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            aligned_face(load(file), detector), (256, 256), interpolation=cv2.INTER_AREA
+        )
         _save(args.out / "256" / f"{file.stem}.png", np.asarray(small, np.uint8))
     np.random.default_rng(0).shuffle(train)
     for file in tqdm(train[: args.sharp], unit="face"):
         target = args.out / "512" / f"{file.stem}.png"
         if not target.exists():
-            _save(target, sharpen(aligned(file, detector)))
+            _save(target, sharpen(aligned_face(load(file), detector)))
 
 
 def _save(target: Path, face: Image) -> None:

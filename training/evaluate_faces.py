@@ -27,11 +27,11 @@ from tqdm import tqdm
 
 from benchmarks.photos import astronaut, hopper
 from benchmarks.tables import Row, Table, arguments, show
+from benchmarks.upstream import prepare
 from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.models import files
 from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
 from enhance.models.ncnn import load_convolutions, read_convolutions
-from enhance.models.upstream import prepare
 from enhance.networks.face import FaceRestorationNet
 from enhance.networks.rrdbnet import RRDBNet
 from training.face_damage import EDGE, damage, vary

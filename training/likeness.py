@@ -6,6 +6,7 @@ less than 0.6 apart.
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,15 @@ class Recognizer:
 
     def __init__(self) -> None:
         import dlib
-        import face_recognition_models as files
+
+        models = metadata.distribution("face_recognition_models")
+
+        def located(name: str) -> str:  # importing the package needs an old setuptools
+            return str(models.locate_file(f"face_recognition_models/models/{name}.dat"))
 
         self._dlib: Any = dlib
-        self._landmarks = dlib.shape_predictor(files.pose_predictor_five_point_model_location())
-        self._net = dlib.face_recognition_model_v1(files.face_recognition_model_location())
+        self._landmarks = dlib.shape_predictor(located("shape_predictor_5_face_landmarks"))
+        self._net = dlib.face_recognition_model_v1(located("dlib_face_recognition_resnet_model_v1"))
 
     def __call__(self, face: Image) -> Descriptor:
         """The face's 128 numbers."""

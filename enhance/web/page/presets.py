@@ -23,10 +23,10 @@ LABELS = {
     "custom": text("Custom"),
 }
 ABOUT = {
-    "portrait": text("Restores every face and doubles the resolution."),
+    "portrait": text("Restores faces and doubles the resolution."),
     "old": text("Repairs scratches and faded colors, and removes noise and compression artifacts."),
-    "group": text("Also finds small faces, and leaves faces that are already sharp unchanged."),
-    "large": text("Restores every face and makes the photo four times as wide and high."),
+    "group": text("Also finds faces that are small or hard to see."),
+    "large": text("Restores faces and makes the photo four times as wide and high."),
     "fast": text("Restores the largest face only and keeps the photo's size."),
     "custom": text("Uses the settings below."),
 }

@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,6 +39,7 @@ from tests.server import SAMPLES, Server, running
 
 TENTHS = 10
 CLIENTS = 4
+_PHOTO = {"enhance": "photo", "enhance_batch": "photos"}  # the parameter of each endpoint
 OPTIONS = Options(restorer="none", background="lanczos", upscale=2)
 
 _KINDS = {"single": 4, "batch": 6, "cancels": 2, "hangs up": 2, "never comes": 1}  # with shares
@@ -134,7 +135,7 @@ class Clients:
 
     def waiting(self) -> int:
         """Photos that the server has not finished."""
-        (health,) = next(self._answers("health", self._post("health", [])))[1]
+        (health,) = next(self._answers("health", self._post("health", {})))[1]
         return int(health["waiting"])
 
     def _submit(self, endpoint: str, visit: Visit) -> str:
@@ -142,10 +143,10 @@ class Clients:
         answer = self._http.post("/upload", files=files).raise_for_status()
         photos = [{"path": path, "meta": {"_type": "gradio.FileData"}} for path in answer.json()]
         sent = photos[0] if visit.kind == "single" else photos
-        return self._post(endpoint, [sent, *astuple(OPTIONS)])
+        return self._post(endpoint, {_PHOTO[endpoint]: sent, **asdict(OPTIONS)})
 
-    def _post(self, endpoint: str, data: list[Any]) -> str:
-        answer = self._http.post(f"/call/{endpoint}", json={"data": data}).raise_for_status()
+    def _post(self, endpoint: str, data: dict[str, Any]) -> str:
+        answer = self._http.post(f"/call/v2/{endpoint}", json=data).raise_for_status()
         return str(answer.json()["event_id"])
 
     def _answers(self, endpoint: str, event: str) -> Generator[tuple[str, Any], None, None]:

@@ -73,6 +73,8 @@ class OptionSpec:
             raise OptionsError(
                 say("{name} must be one of {allowed}, not {value}.", allowed=allowed, **said)
             )
+        if isinstance(self.default, bool):
+            return bool(value)
         if self.most is None:
             return value
         if not (isinstance(value, int | float) and self.least <= value <= self.most):

@@ -338,7 +338,7 @@ def test_fetch_downloads_verifies_and_says_where(
         monkeypatch.setitem(MODELS, "gfpgan-1.4", wrong)
         assert main(["fetch", "gfpgan-1.4"]) == 1
         server.shutdown()
-    assert "an incorrect file is never used" in capsys.readouterr().err
+    assert "its SHA-256 does not match" in capsys.readouterr().err
 
 
 def test_a_name_may_not_replace_a_photo(folder: Path) -> None:

@@ -140,6 +140,7 @@ def test_options_can_travel_and_be_keys() -> None:
     assert (type(options.upscale), type(options.tile), type(options.weight)) == (int, int, float)
     assert pickle.loads(pickle.dumps(options)) == options
     assert {options: 1}[replace(options)] == 1
+    assert Options(only_restore_blurred=1).only_restore_blurred is True  # type: ignore[arg-type]
 
 
 def test_a_refusal_is_short_whatever_was_sent() -> None:

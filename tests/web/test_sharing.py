@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -59,14 +60,21 @@ def test_a_closed_page_frees_the_model(browser: Browser, server: Server, page: P
 
 @pytest.fixture(scope="module")
 def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("small"), ENHANCE_MAX_WAITING="1") as one:
+    with running(
+        tmp_path_factory.mktemp("small"), ENHANCE_MAX_WAITING="1", ENHANCE_TRUSTED_PROXY="1"
+    ) as one:
         yield one
 
 
 def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_path: Path) -> None:
     photos = copies(tmp_path, 9)
-    with browser.new_context() as context:
-        first, second, third = (context.new_page() for _ in range(3))
+    with ExitStack() as stack:
+        first, second, third = (
+            stack.enter_context(
+                browser.new_context(extra_http_headers={"X-Forwarded-For": f"10.0.0.{client}"})
+            ).new_page()
+            for client in range(3)
+        )
         for one in (first, second, third):
             one.goto(small_server.url)
         drop(first, *photos)
@@ -81,6 +89,7 @@ def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_
         expect(third.locator("#enhance")).to_be_visible()
         first.click("#stop")
         expect(first.locator("#resume")).to_be_visible()
+        expect(second.locator(HEADLINE)).not_to_contain_text("ahead of you")  # its place is free
         third.click("#enhance")
         finish(third, 1)
         finish(second, 9)  # the refusal harmed nobody

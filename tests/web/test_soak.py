@@ -61,7 +61,9 @@ def test_who_leaves_while_the_batch_starts_leaves_nothing_waiting(
     async def leave() -> None:
         photos = [str(SAMPLES / "group.jpg")] * 2
         options = asdict(Options())
-        request: Any = SimpleNamespace(session_hash="one", headers={REQUEST_HEADER: "-"})
+        request: Any = SimpleNamespace(
+            session_hash="one", headers={REQUEST_HEADER: "-"}, client=None, scope={}
+        )
         events = api.enhance_batch(photos, request, **options)
         first = asyncio.ensure_future(events.__anext__())
         assert await asyncio.to_thread(starting.wait, 60)

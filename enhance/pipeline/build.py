@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -165,16 +165,12 @@ class ResidentModels:
             ) from error
 
 
-def _face(models: ResidentModels, model: ModelSpec) -> Restorer:
+def _own_face_net(
+    net: type[GFPGAN | FaceRestorationNet], low: float, models: ResidentModels, model: ModelSpec
+) -> Restorer:
     with models.state(model) as state:
-        net = FaceRestorationNet.from_state(state)
-    return FaceNet(ResidentNet(net, models.runs_on), low=0.0)
-
-
-def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
-    with models.state(model) as state:
-        net = GFPGAN.from_state(state)
-    return FaceNet(ResidentNet(net, models.runs_on))
+        loaded = net.from_state(state)
+    return FaceNet(ResidentNet(loaded, models.runs_on), low)
 
 
 def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
@@ -268,9 +264,9 @@ Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]
 
 # The loaders of each kind by `ModelSpec.architecture`.
 _RESTORERS: dict[str, Loader[Restorer]] = {
-    "gfpgan": _gfpgan,
+    "gfpgan": partial(_own_face_net, GFPGAN, -1.0),
     "spandrel": _face_net,
-    "face": _face,
+    "face": partial(_own_face_net, FaceRestorationNet, 0.0),
 }
 _UPSCALERS: dict[str, Loader[Upscaler]] = {
     "interpolation": lambda *_: interpolated,

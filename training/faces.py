@@ -121,13 +121,24 @@ def new_net() -> FaceRestorationNet:
     return net
 
 
+def started(file: Path) -> FaceRestorationNet:
+    """The face network with weights that an earlier training has saved."""
+    state = safetensors.torch.load_file(file)
+    return FaceRestorationNet.from_state({name: value.float() for name, value in state.items()})
+
+
 class Training:
     """Everything that a checkpoint must hold."""
 
-    def __init__(self, steps: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, steps: int, seed: int, device: torch.device, start: Path | None = None
+    ) -> None:
+        """start: weights to begin with, in place of the compact network's."""
         torch.manual_seed(seed)
         self.steps, self.device, self.step = steps, device, 0
-        self.net = new_net().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = (started(start) if start else new_net()).to(
+            device, memory_format=torch.channels_last
+        )  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.net).requires_grad_(False)
         self.critics = new_critics().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.rng = np.random.default_rng(seed)
@@ -259,10 +270,11 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="weights to begin with, such as the package's")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    training = Training(args.steps, args.seed, device)
+    training = Training(args.steps, args.seed, device, args.start)
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         training.load(checkpoint)

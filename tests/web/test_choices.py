@@ -55,18 +55,18 @@ def test_settings_are_remembered(page: Page, server: Server) -> None:
 
 
 def test_a_link_opens_the_page_with_its_settings(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}?upscale=3&only_restore_blurred=True&quality=abc&files=x&tile=7")
+    page.goto(f"{server.url}?upscale=3&only_restore_blurred=False&quality=abc&files=x&tile=7")
     drop(page, SMALL)
     settings = open_settings(page, "Size and file")
     expect(settings.locator("input[type=number]").first).to_have_value("2")
-    page.goto(f"{server.url}?upscale=3&only_restore_blurred=True&quality=abc&files=x")
+    page.goto(f"{server.url}?upscale=3&only_restore_blurred=False&quality=abc&files=x")
     drop(page, SMALL)
     settings = open_settings(page, "Size and file")
     expect(settings.locator("input[type=number]").first).to_have_value("3")
     open_settings(page, "Faces")
-    expect(settings.get_by_label("Skip faces that are already sharp")).to_be_checked()
+    expect(settings.get_by_label("Leave sharp faces alone")).not_to_be_checked()
     expect(page.locator("#preset input:checked")).to_have_value("custom")
-    page.wait_for_url(re.compile(r"\?upscale=3&only_restore_blurred=True$"))
+    page.wait_for_url(re.compile(r"\?upscale=3&only_restore_blurred=False$"))
 
 
 def test_results_are_named_by_a_pattern(page: Page) -> None:

@@ -10,7 +10,17 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.server import Server, running
-from tests.web.hands import HEADLINE, PORTRAIT, SMALL, THUMBNAILS, copies, drop, finish, states
+from tests.web.hands import (
+    GROUP,
+    HEADLINE,
+    PORTRAIT,
+    SMALL,
+    THUMBNAILS,
+    copies,
+    drop,
+    finish,
+    states,
+)
 
 
 def test_a_late_photo_waits_for_two_of_anothers_batch_at_most(
@@ -67,7 +77,7 @@ def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_path: Path) -> None:
-    photos = copies(tmp_path, 9)
+    photos = copies(tmp_path, 9, GROUP)
     with ExitStack() as stack:
         first, second, third = (
             stack.enter_context(

@@ -26,7 +26,7 @@ from tests.web.hands import (
 def test_a_late_photo_waits_for_two_of_anothers_batch_at_most(
     page: Page, browser: Browser, server: Server, tmp_path: Path
 ) -> None:
-    drop(page, *copies(tmp_path, 10))
+    drop(page, *copies(tmp_path, 10, GROUP))
     page.click("#enhance")
     expect(page.locator(THUMBNAILS).first).to_be_visible()
     with browser.new_context() as context:

@@ -55,7 +55,7 @@ def test_a_page_that_nothing_happens_on_draws_nothing(page: Page, server: Server
     drop(page, SMALL)
     page.click("#enhance")
     finish(page, 1)
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(5000)
     drawn = page.evaluate("window.frames_drawn")
     page.wait_for_timeout(1000)
     assert page.evaluate("window.frames_drawn") - drawn < 5  # Gradio alone draws 60 or 120

@@ -209,7 +209,7 @@ FACE = PackagedFile(
     None,
     "face.safetensors",
     8759240,
-    "88d1867e76c59ce4ef2665ee6f2fba453eb3082195be731162549eca7ae498b5",
+    "25bcaf09bca6c7ef29982716e0777eb418a12309a459cbdec998e49d17cdaeaf",
     "BSD-3-Clause",  # it began as the compact network
 )
 DAMAGE = PackagedFile(

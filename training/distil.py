@@ -13,10 +13,8 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from training.state import export, follow, load_checkpoint, save_checkpoint
+from training.state import StagedTraining, export, follow
 from training.student import Critic, new_student
 
 _CROP = 56  # pixels of the patch that one step sees
@@ -78,47 +76,22 @@ def tensor(pixels: NDArray[np.uint8]) -> Tensor:
     return batch.contiguous(memory_format=torch.channels_last)
 
 
-class Training:
+class Training(StagedTraining):
     """Everything that a checkpoint must hold."""
 
+    stages, rates = _STAGES, _RATES
+    kept = ("student", "mean", "critic", "optimizer", "critic_optimizer")
+
     def __init__(self, steps: int, seed: int, device: torch.device) -> None:
-        torch.manual_seed(seed)
-        self.steps, self.device, self.step = steps, device, 0
+        super().__init__(steps, seed)
+        self.device = device
         self.student = new_student().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.student).requires_grad_(False)
         self.critic = Critic().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.rng = np.random.default_rng(seed)
         self.optimizer = torch.optim.Adam(self.student.parameters(), betas=(0.9, 0.99))
         self.critic_optimizer = torch.optim.Adam(
             self.critic.parameters(), lr=4e-4, betas=(0.5, 0.99)
         )
-
-    @property
-    def stage(self) -> str:
-        """The name of the present stage."""
-        done = self.step / self.steps
-        return [name for name, start in _STAGES.items() if done >= start][-1]
-
-    @property
-    def rate(self) -> float:
-        """The learning rate: a cosine before the critic comes, and one from then on."""
-        done, turn = self.step / self.steps, _STAGES["adversarial"]
-        top = _RATES[0] if done < turn else _RATES[1]
-        share = done / turn if done < turn else (done - turn) / (1 - turn)
-        return _RATES[2] + (top - _RATES[2]) * 0.5 * (1 + math.cos(math.pi * share))
-
-    def parts(self) -> dict[str, Any]:
-        """What has a state_dict."""
-        names = ("student", "mean", "critic", "optimizer", "critic_optimizer")
-        return {name: getattr(self, name) for name in names}
-
-    def save(self, file: Path) -> None:
-        """Write a checkpoint, all or nothing."""
-        save_checkpoint(file, self.parts(), self.step, self.rng)
-
-    def load(self, file: Path) -> None:
-        """Go on from a checkpoint."""
-        self.step = load_checkpoint(file, self.parts(), self.rng)
 
     def advance(self, data: Patches) -> None:
         """One step."""

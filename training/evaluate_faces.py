@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from safetensors.torch import load_file
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from tqdm import tqdm
 
@@ -30,12 +29,9 @@ from benchmarks.tables import Row, Table, arguments, show
 from benchmarks.upstream import prepare
 from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.models import files
-from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
-from enhance.models.ncnn import load_convolutions, read_convolutions
-from enhance.networks.face import FaceRestorationNet
-from enhance.networks.rrdbnet import RRDBNet
 from training.face_damage import EDGE, damage, vary
-from training.face_data import aligned_face, load
+from training.face_data import aligned_face, load, x4plus_net
+from training.faces import started
 from training.likeness import Recognizer, landmark_error
 from training.photos import Image
 
@@ -48,15 +44,13 @@ _FACE = slice(80, 464), slice(112, 400)  # rows and columns
 
 def network(weights: Path) -> Restore:
     """The face network, as the product runs it in fp32."""
-    state = {name: value.float() for name, value in load_file(weights).items()}
-    net = FaceRestorationNet.from_state(state).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = started(weights).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return lambda face: _run(net, face)
 
 
 def x4plus() -> Restore:
     """Real-ESRGAN ×4 plus on a crop that is shrunk until its blur is gone."""
-    net = RRDBNet().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
+    net = x4plus_net()
 
     def restore(face: Image) -> Image:
         edge = _working_edge(face)

@@ -59,14 +59,18 @@ def aligned_face(rgb: Image, detector: RetinaFaceMobileNet) -> Image:
     )
 
 
+def x4plus_net() -> RRDBNet:
+    """Real-ESRGAN ×4 plus in fp32, as plain torch runs it."""
+    net = RRDBNet().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
+    return net
+
+
 class Sharpener:
     """Adds Real-ESRGAN's detail to faces where the portraits hold none."""
 
     def __init__(self) -> None:
-        self._net = RRDBNet().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        load_convolutions(
-            self._net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read())
-        )
+        self._net = x4plus_net()
 
     @torch.inference_mode()
     def __call__(self, face: Image) -> Image:

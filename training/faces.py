@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -38,7 +37,7 @@ from training.degrade import Float
 from training.distil import contrast_loss, gradients, pixel_loss
 from training.face_damage import EDGE, damage, vary
 from training.face_data import load
-from training.state import export, follow, load_checkpoint, save_checkpoint
+from training.state import StagedTraining, export, follow
 
 _BATCH = 4
 _VALIDATION = 8  # faces held out that are looked at with every checkpoint
@@ -52,6 +51,7 @@ _CONTRAST = 3.0
 _AGAIN = 0.15  # share of the steps in which the network restores its own result
 _MEAN = 0.998  # weight of the past in the running mean of the weights
 _RATES = 4e-4, 2e-4, 1e-5  # learning rate: at first, when the critics come, at last
+_WARM = 50  # steps in which the learning rate rises
 _EVERY = 200  # steps between checkpoints
 
 
@@ -127,57 +127,32 @@ def started(file: Path) -> FaceRestorationNet:
     return FaceRestorationNet.from_state({name: value.float() for name, value in state.items()})
 
 
-class Training:
+class Training(StagedTraining):
     """Everything that a checkpoint must hold."""
+
+    stages, rates = _STAGES, _RATES
+    kept = ("net", "mean", "critics", "optimizer", "critics_optimizer")
 
     def __init__(
         self, steps: int, seed: int, device: torch.device, start: Path | None = None
     ) -> None:
         """start: weights to begin with, in place of the compact network's."""
-        torch.manual_seed(seed)
-        self.steps, self.device, self.step = steps, device, 0
+        super().__init__(steps, seed)
+        self.device = device
         self.net = (started(start) if start else new_net()).to(
             device, memory_format=torch.channels_last
         )  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.net).requires_grad_(False)
         self.critics = new_critics().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.rng = np.random.default_rng(seed)
         self.optimizer = torch.optim.Adam(self.net.parameters(), betas=(0.9, 0.99))
         self.critics_optimizer = torch.optim.Adam(
             self.critics.parameters(), lr=3e-4, betas=(0.5, 0.99)
         )
 
-    @property
-    def stage(self) -> str:
-        """The name of the present stage."""
-        done = self.step / self.steps
-        return [name for name, start in _STAGES.items() if done >= start][-1]
-
-    @property
-    def rate(self) -> float:
-        """The learning rate: a cosine before the critics come, and one from then on."""
-        done, turn = self.step / self.steps, _STAGES["adversarial"]
-        top = _RATES[0] if done < turn else _RATES[1]
-        share = done / turn if done < turn else (done - turn) / (1 - turn)
-        warm = min(1.0, (self.step + 1) / 50)
-        return warm * (_RATES[2] + (top - _RATES[2]) * 0.5 * (1 + math.cos(math.pi * share)))
-
-    def parts(self) -> dict[str, Any]:
-        """What has a state_dict."""
-        names = ("net", "mean", "critics", "optimizer", "critics_optimizer")
-        return {name: getattr(self, name) for name in names}
-
-    def save(self, file: Path) -> None:
-        """Write a checkpoint, all or nothing."""
-        save_checkpoint(file, self.parts(), self.step, self.rng)
-
-    def load(self, file: Path) -> None:
-        """Go on from a checkpoint."""
-        self.step = load_checkpoint(file, self.parts(), self.rng)
-
     def advance(self, low: Tensor, high: Tensor, edge: int) -> None:
         """One step. edge: the size at which `high` is true."""
-        self.optimizer.param_groups[0]["lr"] = self.rate
+        warm = min(1.0, (self.step + 1) / _WARM)
+        self.optimizer.param_groups[0]["lr"] = warm * self.rate
         low, high = low.to(self.device), high.to(self.device)
         if self.rng.random() < _AGAIN:
             half = len(low) // 2

@@ -1,11 +1,12 @@
-"""What both trainings keep: checkpoints, running means, and the weights of the package."""
+"""What the trainings keep: stages, checkpoints, running means, and the weights of the package."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -44,3 +45,45 @@ def export(net: nn.Module, file: Path) -> Path:
     """Write the weights in fp16, as the package holds them."""
     save_file({name: value.half().contiguous() for name, value in net.state_dict().items()}, file)
     return file
+
+
+class StagedTraining:
+    """A training in stages, of which the last, "adversarial", has a learning rate of its own.
+
+    A subclass says at which share of the steps its `stages` begin, which `kept` attributes have a
+    state_dict, and its `rates`: at first, when the critics come, at last.
+    """
+
+    stages: ClassVar[Mapping[str, float]]
+    kept: ClassVar[tuple[str, ...]]
+    rates: ClassVar[tuple[float, float, float]]
+
+    def __init__(self, steps: int, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.steps, self.step = steps, 0
+        self.rng = np.random.default_rng(seed)
+
+    @property
+    def stage(self) -> str:
+        """The name of the present stage."""
+        done = self.step / self.steps
+        return [name for name, start in self.stages.items() if done >= start][-1]
+
+    @property
+    def rate(self) -> float:
+        """The learning rate: a cosine before the critics come, and one from then on."""
+        done, turn = self.step / self.steps, self.stages["adversarial"]
+        top = self.rates[0] if done < turn else self.rates[1]
+        share = done / turn if done < turn else (done - turn) / (1 - turn)
+        return self.rates[2] + (top - self.rates[2]) * 0.5 * (1 + math.cos(math.pi * share))
+
+    def save(self, file: Path) -> None:
+        """Write a checkpoint, all or nothing."""
+        save_checkpoint(file, self._parts(), self.step, self.rng)
+
+    def load(self, file: Path) -> None:
+        """Go on from a checkpoint."""
+        self.step = load_checkpoint(file, self._parts(), self.rng)
+
+    def _parts(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.kept}

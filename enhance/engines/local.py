@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
@@ -200,10 +201,11 @@ class QueueThread:
         return future
 
     def shutdown(self, *, wait: bool) -> None:
-        """Cancel all work that has not begun. wait: until what has begun is done."""
+        """Cancel and forget all work that has not begun. wait: until what has begun is done."""
         self._thread.shutdown(wait, cancel_futures=True)
-        for _, (future, _) in self._queue.waiting:
-            future.cancel()
+        with suppress(IndexError):  # none is left
+            while True:
+                self._queue.take()[0].cancel()
 
     def _next(self) -> None:
         future, work = self._queue.take()

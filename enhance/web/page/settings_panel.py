@@ -6,6 +6,7 @@ The browser remembers the settings.
 from __future__ import annotations
 
 import html
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,11 @@ class SettingsPanel:
             **QUICK,
         ).then(**changed)
         self.address.change(None, self.address, None, js=_TO_ADDRESS, **QUICK)
-        self.preset.input(self._take_preset, self.preset, self.settings.widgets, **QUICK).then(
-            **changed
-        )
+        # In the browser, so that a click on Enhance right after it finds the preset's values.
+        widgets = self.settings.widgets
+        self.preset.input(
+            None, [self.preset, *widgets], widgets, js=self._take_preset(), **QUICK
+        ).then(**changed)
         # Only a person's input, because a preset changes many widgets, not all at the same moment.
         # A text's input event misses what is pasted or deleted, so leaving the field counts, too.
         left = [widget.blur for widget in remembered if isinstance(widget, gr.Textbox)]
@@ -125,11 +128,15 @@ class SettingsPanel:
             return [gr.skip(), *self.settings.updates(None, language)]
         return [drafts, *self.settings.updates(options, language)]
 
-    def _take_preset(self, name: str) -> list[Any]:
-        if name not in PRESETS:
-            return [gr.skip() for _ in self.settings.widgets]
-        values = zip(self.settings.names, self.settings.values(PRESETS[name]), strict=True)
-        return [gr.skip() if option == "name" else value for option, value in values]
+    def _take_preset(self) -> str:
+        """A function in JavaScript from a preset's name and the widgets' values to those of the
+        preset, which leaves the results' names as they are."""
+        values = {name: self.settings.values(options) for name, options in PRESETS.items()}
+        kept = self.settings.names.index("name")
+        return (
+            f"(name, ...now) => (({json.dumps(values)})[name] || now)"
+            f".map((value, i) => i === {kept} ? now[i] : value)"
+        )
 
     async def _changed(self, request: gr.Request, files: Sent, drafts: bool, *values: Any) -> Shown:
         """Show the cost and the missing models of the current settings, and remember them."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError, TaskCancelledError
 
 from enhance.engines.queue import PhotoQueue, Turn
 from enhance.engines.ray_replica import Deployment, remote
@@ -95,6 +95,8 @@ class Pool:
                 self._queue.turn(client, first=first, yields=yields),
                 lambda replica: replica.enhance.options(num_returns=2).remote(*data, *task),
             )
+        except TaskCancelledError:
+            raise
         except RayError as error:
             raise lost(task[0].name) from error
         running = sum(member.state != "starting" for member in self._members)
@@ -126,6 +128,9 @@ class Pool:
             info, record = ask(member.actor)
             try:
                 return await info, record
+            except (asyncio.CancelledError, TaskCancelledError):  # Ray may cancel the replica first
+                ray.cancel(info)
+                raise
             except RayTaskError as error:
                 raise error.cause from error
             except RayError as error:
@@ -134,9 +139,6 @@ class Pool:
                 self._spawn(self._start(member))
                 if tries == TRIES:
                     raise
-            except asyncio.CancelledError:
-                ray.cancel(info)
-                raise
             finally:
                 if member.state == "at work":
                     self._free(member)

@@ -37,7 +37,7 @@ WEB = (
     {"enhance.web.batches"},
     {"enhance.web.server"},
     {"enhance.web.page"},
-    {"enhance.web.api"},
+    {"enhance.web.api", "enhance.web.http"},
 )
 TORCHLESS = (
     "enhance.engines",

@@ -726,11 +726,13 @@ def test_without_logging_in_nothing_is_served(private: Server) -> None:
         "/gradio_api/heartbeat/x",
         *(f"/batches/{KEY}/{name}" for name in ("report.csv", "report.json")),
         f"/batches/{KEY}/enhanced_photos.zip",
+        *(f"/v1/{name}" for name in ("options", "models", "openapi.json", "docs", "batches/x/0")),
     )
+    sent = ("/gradio_api/upload", "/gradio_api/call/enhance", "/gradio_api/queue/join")
     for cookies in ({}, {"access-token": "x"}, {"access-token-unsecure-": ""}):
         for path in paths:
             assert httpx.get(private.url + path, cookies=cookies).status_code == 401, path
-        for path in ("/gradio_api/upload", "/gradio_api/call/enhance", "/gradio_api/queue/join"):
+        for path in (*sent, "/v1/enhance", "/v1/batches"):
             answer = httpx.post(private.url + path, json={"data": []}, cookies=cookies)
             assert answer.status_code == 401, path
 

@@ -120,7 +120,7 @@ def test_what_runs_at_once_is_shared_too() -> None:
     with gr.Blocks() as page:
         gr.Button().click(lambda: None, concurrency_limit=8, concurrency_id="api")
     page.queue()
-    page._queue = queue = SharedQueue(page, 64, begun="model")
+    page._queue = queue = SharedQueue(page, 64, "model", "api", 8)
     queue.active_jobs = [None] * 40
 
     def ask(address: str) -> Any:
@@ -146,8 +146,7 @@ def test_what_runs_at_once_is_shared_too() -> None:
 def test_gradio_remembers_nothing_for_ever(tmp_path: Path) -> None:
     limits = Limits()
     with closing(LocalEngine(lambda: load_enhancer(Setup(), limits), limits)) as engine:
-        page = build_page(BatchStore(engine, tmp_path / "files", limits), may_download=False)
-    queue = page._queue
+        page, queue = build_page(BatchStore(engine, tmp_path / "files", limits), False)
     (number,) = (number for number, fn in page.fns.items() if fn.api_name == "models")
 
     async def push(address: str) -> str:

@@ -37,6 +37,7 @@ WEB = (
     {"enhance.web.batches"},
     {"enhance.web.server"},
     {"enhance.web.page"},
+    {"enhance.web.http_contract"},
     {"enhance.web.api", "enhance.web.http"},
 )
 TORCHLESS = (

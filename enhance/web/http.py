@@ -9,25 +9,22 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PureWindowsPath
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar
 
 import fastapi_offline
 from fastapi import APIRouter, Form, Request, UploadFile
 from fastapi import Path as PathParameter
-from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from gradio.route_utils import get_root_url
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
+from pydantic import BaseModel, TypeAdapter
 from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
 from starlette.responses import (
@@ -35,27 +32,41 @@ from starlette.responses import (
     HTMLResponse,
     JSONResponse,
     Response,
-    StreamingResponse,
 )
 from starlette.routing import BaseRoute, Mount
 
-from enhance.errors import Cancelled, EnhanceError, NoRoom
+from enhance.errors import Cancelled, NoRoom
 from enhance.i18n import say
 from enhance.models.inventory import Model, inventory
-from enhance.option_spec import OptionSpec
 from enhance.options import OPTIONS, Options
 from enhance.pipeline.reports import record
-from enhance.records import Failure, Report, Source
+from enhance.records import Source
 from enhance.version import VERSION
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.room import NO_ROOM
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.work import work
+from enhance.web.http_contract import (
+    HEADERS,
+    IMAGE,
+    MODEL,
+    REPORT_HEADER,
+    WORK_REFUSALS,
+    Enhanced,
+    Failed,
+    JsonLines,
+    Option,
+    PhotoForm,
+    PhotosForm,
+    PlainRoute,
+    failed,
+    refusals,
+)
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.server.clients import client_of, may_enter
-from enhance.web.server.problems import MEDIA_TYPE, Problem, problem
+from enhance.web.server.clients import client_of
+from enhance.web.server.problems import Problem
 from enhance.web.server.shared_queue import SharedQueue
 
 T = TypeVar("T")
@@ -63,140 +74,7 @@ Done = tuple[Batch, Entry]
 
 log = logging.getLogger(__name__)
 
-REPORT_HEADER = "Enhance-Report"
-_HEADERS = {REPORT_HEADER: {"description": "The report as JSON.", "schema": {"type": "string"}}}
 _DOCS_FILES = Path(fastapi_offline.__file__).with_name("static")
-_FIELD_BYTES = 16 * 1024  # the longest value of an option
-# Errors that a request can cause, by class; any other is the server's own.
-_STATUS = {
-    "OptionsError": 422,
-    "UnreadablePhoto": 422,
-    "UnsupportedPhoto": 422,
-    "WeightsMissing": 422,
-    "PhotoTooLarge": 413,
-    "TooManyPhotos": 413,
-    "NoRoom": 507,
-    "NotSaved": 507,
-}
-_MEANINGS = {
-    400: "The form cannot be read, or too much was uploaded within a minute",
-    401: "Not logged in",
-    403: "Sent by a page of another website",
-    404: "There is no such result, or it has expired",
-    408: "The request took too long to arrive",
-    411: "The request does not say its length",
-    413: "The request or the photo is too large, or there are too many photos",
-    422: "The photo cannot be enhanced, or an option is out of its range",
-    429: "Your share of the queue, of uploads or of open requests is used up",
-    500: "Enhancing the photo failed",
-    507: "Your share of the disk is used up, or the disk is full",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Enhanced(Report):
-    """The report of an enhanced photo. index: its place in the request, from 0. file: where the
-    enhanced file can be fetched for some hours."""
-
-    ok: Literal[True]
-    index: int
-    file: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failed(Failure):
-    """Why a photo could not be enhanced. index: its place in the request, from 0."""
-
-    ok: Literal[False]
-
-
-@dataclass(frozen=True)
-class Option:
-    """What may be chosen: the fields of JSON schema, with words for people."""
-
-    name: str
-    group: str
-    label: str
-    help: str
-    unit: str
-    type: str
-    default: Any
-    enum: list[str] | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-
-
-class JsonLines(StreamingResponse):
-    """One JSON object per line."""
-
-    media_type = "application/jsonl"
-
-
-def _form(name: str, **photos: Any) -> Any:
-    """A form of photos and of all options, as texts that `Options` reads and checks."""
-    options = {each: (str, _field(spec)) for each, spec in OPTIONS.items()}
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **photos, **options)
-
-
-def _field(spec: OptionSpec) -> Any:
-    def describe(schema: dict[str, Any]) -> None:  # when it is asked for: models may be added
-        schema |= spec.schema
-
-    return Field("", title=spec.label, description=spec.description, json_schema_extra=describe)
-
-
-_Photo = _form("Photo", photo=(UploadFile, ...))
-_Photos = _form("Photos", photos=(list[UploadFile], Field(min_length=1)))
-_Model = create_model("Model", **get_type_hints(Model))  # type: ignore[call-overload]
-
-
-class _Route(APIRoute):
-    """Needs a login where there is one, before it reads anything; refuses with a `problem`."""
-
-    def get_route_handler(self) -> Callable[[Request], Any]:
-        """See `APIRoute`."""
-        handle = super().get_route_handler()
-
-        async def answer(request: Request) -> Response:
-            try:
-                if not may_enter(request):
-                    raise HTTPException(401, say("Log in first."))
-                if self.body_field:  # read here, with limits; FastAPI finds it read
-                    await request.form(max_fields=2 * len(OPTIONS), max_part_size=_FIELD_BYTES)
-                return await handle(request)
-            except HTTPException as error:
-                return problem(error.status_code, error.detail, request.headers)
-            except RequestValidationError as error:
-                return problem(422, _invalid(error), request.headers)
-            except EnhanceError as error:
-                return _failed(error.sentence, type(error).__name__, request)
-
-        return answer
-
-
-def _invalid(error: RequestValidationError) -> str:
-    """A sentence about the first field that is not as the description says."""
-    first = error.errors()[0]
-    name = str(first["loc"][-1 if isinstance(first["loc"][-1], str) else -2])[:100]
-    if first["type"] == "extra_forbidden":
-        return say("There is no option “{name}”. GET /v1/options lists all.", name=name)
-    if name.startswith("photo"):
-        return say("Send photos as files, in the field “{name}” of a form.", name=name)
-    return say("“{name}” is not what this server expects there.", name=name)
-
-
-def _failed(sentence: str, kind: str, request: Request) -> Response:
-    return problem(_STATUS.get(kind, 500), sentence, request.headers, kind=kind)
-
-
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How the description words what an endpoint may answer beside what was asked for."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {each: {"description": _MEANINGS[each], "content": content} for each in statuses}
-
-
-_IMAGE = {"image/*": {"schema": {"type": "string", "contentMediaType": "image/*"}}}
-_WORK_REFUSALS = _refusals(*_MEANINGS.keys() - {404})
 
 
 class Http:
@@ -205,14 +83,14 @@ class Http:
     def __init__(self, batches: BatchStore, queue: SharedQueue) -> None:
         self._batches = batches
         self._queue = queue
-        self._router = APIRouter(prefix="/v1", route_class=_Route)
+        self._router = APIRouter(prefix="/v1", route_class=PlainRoute)
         add = self._router.add_api_route
         add(
             "/enhance",
             self.enhance,
             methods=["POST"],
             response_model=Enhanced,
-            responses=_WORK_REFUSALS | {200: {"content": _IMAGE, "headers": _HEADERS}},
+            responses=WORK_REFUSALS | {200: {"content": IMAGE, "headers": HEADERS}},
         )
         add(
             "/batches",
@@ -220,21 +98,21 @@ class Http:
             methods=["POST"],
             response_class=JsonLines,
             response_model=Enhanced | Failed,
-            responses=_WORK_REFUSALS,
+            responses=WORK_REFUSALS,
         )
         add(
             "/batches/{key}/{index}",
             self.result,
             response_class=FileResponse,
-            responses=_refusals(401, 404, 422, 429) | {200: {"content": _IMAGE}},
+            responses=refusals(401, 404, 422, 429) | {200: {"content": IMAGE}},
         )
         add(
             "/options",
             self.options,
             response_model_exclude_none=True,
-            responses=_refusals(401, 429),
+            responses=refusals(401, 429),
         )
-        add("/models", self.models, response_model=list[_Model], responses=_refusals(401, 429))
+        add("/models", self.models, response_model=list[MODEL], responses=refusals(401, 429))
         add("/openapi.json", self.openapi, include_in_schema=False)
         add("/docs", self.docs, include_in_schema=False)
 
@@ -245,7 +123,7 @@ class Http:
 
     async def enhance(
         self,
-        sent: Annotated[_Photo, Form(media_type="multipart/form-data")],
+        sent: Annotated[PhotoForm, Form(media_type="multipart/form-data")],
         request: Request,
     ) -> Response:
         """Enhance one photo. The answer is the enhanced file; the header `Enhance-Report` has its
@@ -255,7 +133,7 @@ class Http:
             batch, entry = await _unless_gone(request, anext(done))
         told = _told(batch, entry, request)
         if entry.version is None:
-            return _failed(told["reason"], told["kind"], request)
+            return failed(told["reason"], told["kind"], request)
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse(told)
         del told["faces"]
@@ -263,7 +141,7 @@ class Http:
 
     async def enhance_batch(
         self,
-        sent: Annotated[_Photos, Form(media_type="multipart/form-data")],
+        sent: Annotated[PhotosForm, Form(media_type="multipart/form-data")],
         request: Request,
     ) -> Response:
         """Enhance photos. The answer has one JSON object per line for each photo, sent as soon as
@@ -357,7 +235,7 @@ def _source(photo: UploadFile, path: Path) -> Source:
     """Move what was sent to the path."""
     with photo.file, path.open("wb") as file:
         shutil.copyfileobj(photo.file, file)
-    return Source(path, PureWindowsPath(photo.filename or "photo").name[:255])
+    return Source(path, PureWindowsPath(photo.filename or "").name[:255] or "photo")
 
 
 def _told(batch: Batch, entry: Entry, request: Request) -> dict[str, Any]:

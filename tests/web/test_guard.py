@@ -758,6 +758,9 @@ def test_after_logging_in_everything_is_served(private: Server, tmp_path: Path) 
     # The secure one of the two cookies is not sent over plain HTTP.
     cookies = dict(login.cookies)
     assert httpx.get(url, cookies=cookies).status_code == 200
+    sent = {"photo": SMALL.read_bytes()}
+    answer = httpx.post(f"{private.url}/v1/enhance", files=sent, cookies=cookies, timeout=60)
+    assert answer.status_code == 200
     heartbeat = f"{private.url}/gradio_api/heartbeat/x"
     with httpx.stream("GET", heartbeat, cookies=cookies) as answer:
         assert answer.status_code == 200

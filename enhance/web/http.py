@@ -27,12 +27,7 @@ from PIL import Image
 from pydantic import BaseModel, TypeAdapter
 from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
-from starlette.responses import (
-    FileResponse,
-    HTMLResponse,
-    JSONResponse,
-    Response,
-)
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount
 
 from enhance.errors import Cancelled, NoRoom
@@ -173,7 +168,10 @@ class Http:
         return [
             Option(
                 name,
-                *(translated(said, language) for said in (o.group, o.label, o.help, o.unit)),
+                group=translated(o.group, language),
+                label=translated(o.label, language),
+                help=translated(o.help, language),
+                unit=translated(o.unit, language),
                 **o.schema,
             )
             for name, o in OPTIONS.items()

@@ -94,8 +94,8 @@ class JsonLines(StreamingResponse):
 
 def _form(name: str, **photos: Any) -> Any:
     """A form of photos and of all options, as texts that `Options` reads and checks."""
-    options = {each: (str, _field(spec)) for each, spec in OPTIONS.items()}
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **photos, **options)
+    fields: Any = photos | {each: (str, _field(spec)) for each, spec in OPTIONS.items()}
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def _field(spec: OptionSpec) -> Any:

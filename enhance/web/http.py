@@ -51,7 +51,6 @@ from enhance.web.http_contract import (
     Enhanced,
     Failed,
     JsonLines,
-    Option,
     PhotoForm,
     PhotosForm,
     PlainRoute,
@@ -101,12 +100,7 @@ class Http:
             response_class=FileResponse,
             responses=refusals(401, 404, 422, 429) | {200: {"content": IMAGE}},
         )
-        add(
-            "/options",
-            self.options,
-            response_model_exclude_none=True,
-            responses=refusals(401, 429),
-        )
+        add("/options", self.options, responses=refusals(401, 429))
         add("/models", self.models, response_model=list[MODEL], responses=refusals(401, 429))
         add("/openapi.json", self.openapi, include_in_schema=False)
         add("/docs", self.docs, include_in_schema=False)
@@ -162,19 +156,15 @@ class Http:
         batch.touched = time.monotonic()
         return _file(entry.version.file, {})
 
-    def options(self, request: Request) -> list[Option]:
-        """Every option, with its default and what it may be."""
+    def options(self, request: Request) -> list[dict[str, Any]]:
+        """Every option: its name, its JSON schema, and in the language of the request its `group`,
+        `label`, `help` and `unit`."""
         language = preferred(request.headers.get("accept-language", ""))
+        words = ("group", "label", "help", "unit")
         return [
-            Option(
-                name,
-                group=translated(o.group, language),
-                label=translated(o.label, language),
-                help=translated(o.help, language),
-                unit=translated(o.unit, language),
-                **o.schema,
-            )
-            for name, o in OPTIONS.items()
+            {word: translated(getattr(option, word), language) for word in words}
+            | {"name": name, **option.schema}
+            for name, option in OPTIONS.items()
         ]
 
     def models(self) -> list[Model]:

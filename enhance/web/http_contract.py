@@ -70,22 +70,6 @@ class Failed(Failure):
     ok: Literal[False]
 
 
-@dataclass(frozen=True)
-class Option:
-    """What may be chosen: the fields of JSON schema, with words for people."""
-
-    name: str
-    group: str
-    label: str
-    help: str
-    unit: str
-    type: str
-    default: Any
-    enum: list[str] | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-
-
 class JsonLines(StreamingResponse):
     """One JSON object per line."""
 

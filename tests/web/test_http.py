@@ -189,6 +189,7 @@ def test_work_stops_when_its_client_goes(web: Server, tmp_path: Path) -> None:
     while httpx.get(f"{web.url}/health").json()["waiting"]:
         pass
     assert not list(web.files.glob("tmp*"))
+    assert "Traceback" not in web.log.read_text()  # it is no error
 
 
 def test_clients_take_turns(web: Server, tmp_path: Path) -> None:

@@ -180,7 +180,9 @@ def test_work_stops_when_its_client_goes(web: Server, tmp_path: Path) -> None:
         next(lines(answer))
     impatient = client(web, 4)
     with pytest.raises(httpx.ReadTimeout):
-        impatient.post("/enhance", files=one(alone), data=IN_STEPS, timeout=1)
+        impatient.post(
+            "/enhance", files=one(alone), data=IN_STEPS, timeout=httpx.Timeout(60, read=0.5)
+        )
     impatient.close()
     other = square(tmp_path / "gone_other.png", QUICK)
     assert client(web, 5).post("/enhance", files=one(other), data=IN_STEPS).status_code == 200

@@ -25,6 +25,7 @@ os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 
 from enhance.engines.choice import open_engine
@@ -34,8 +35,9 @@ from enhance.limits import Limits, whole_number
 from enhance.models.download import fetch
 from enhance.options import Options, Setup
 from enhance.pipeline.automatic import required_weights
-from enhance.web.api import Api
+from enhance.web.api import MOST_AT_ONCE, QUEUE, Api
 from enhance.web.batches.store import BatchStore
+from enhance.web.http import Http
 from enhance.web.language import text
 from enhance.web.log import start_log
 from enhance.web.page.actions import MODEL_QUEUE
@@ -101,8 +103,9 @@ def framed_by(environment: Mapping[str, str] = os.environ) -> str:
     return "'self' https://huggingface.co https://*.hf.space" if on_space else "'self'"
 
 
-def build_page(batches: BatchStore, may_download: bool) -> gr.Blocks:
-    """The page and the API, which share the batches. may_download: see `may_download`."""
+def build_page(batches: BatchStore, may_download: bool) -> tuple[gr.Blocks, SharedQueue]:
+    """The page with the API, which share the batches, and their queue. may_download: see
+    `may_download`."""
 
     def leave(request: gr.Request) -> None:
         batches.leave(str(request.session_hash))
@@ -112,8 +115,9 @@ def build_page(batches: BatchStore, may_download: bool) -> gr.Blocks:
         Api(batches, Page(page, batches, samples, may_download).settings)
         page.unload(leave)
     page.queue(api_open=False)
-    page._queue = SharedQueue(page, batches.limits.max_waiting, begun=MODEL_QUEUE)
-    return page
+    queue = SharedQueue(page, batches.limits.max_waiting, MODEL_QUEUE, QUEUE, MOST_AT_ONCE)
+    page._queue = queue
+    return page, queue
 
 
 def share_memory_between_threads() -> None:
@@ -156,7 +160,9 @@ def main() -> None:
         finally:
             batches.estimator.loading_ended()
 
-    page = build_page(batches, may_download())
+    # Photos sent by plain HTTP lie beside the other uploads from their first byte.
+    tempfile.tempdir, MultiPartParser.spool_max_size = get_upload_folder(), 1
+    page, queue = build_page(batches, may_download())
     guard = Middleware(Guard, limits=allowed, behind_proxy=behind_proxy(), framed_by=framed_by())
     shares = Middleware(UploadShares, batches)
     page.launch(
@@ -174,7 +180,10 @@ def main() -> None:
         ssr_mode=False,
         pwa=True,  # installable
         favicon_path=ASSETS / "icon.png",
-        app_kwargs={"routes": routes(batches), "middleware": [guard, shares, *MIDDLEWARE]},
+        app_kwargs={
+            "routes": [*routes(batches), *Http(batches, queue).routes],
+            "middleware": [guard, shares, *MIDDLEWARE],
+        },
     )
     samples = {Path(file).parent for block in page.blocks.values() for file in block.keep_in_cache}
     batches.sweep_every(SWEEP_SECONDS, samples)

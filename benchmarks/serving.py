@@ -87,6 +87,12 @@ def over_http(browser: httpx.Client, photo: Path) -> tuple[float, dict[str, Any]
     return time.perf_counter() - start, report
 
 
+def plain(browser: httpx.Client, photo: Path) -> None:
+    """Send one photo by plain HTTP, and read the enhanced file. browser: as for `over_http`."""
+    with photo.open("rb") as file:
+        assert browser.post("/v1/enhance", files={"photo": file}).raise_for_status().content
+
+
 def at_the_page(page: Page, server: Server, photos: list[Path]) -> None:
     """Open the page anew and drop photos."""
     page.goto(server.url)

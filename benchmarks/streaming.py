@@ -2,32 +2,40 @@
 
     python -m benchmarks.streaming [--json FILE] [--plot FILE] [--quick]
 
-The real server in its own process, the real Python client, one photo per request. Times are given
-as multiples of one photo's service time: what a photo takes when nobody else is there, measured
-before and after each row, in the same run.
+The real server in its own process, one photo per request, by the real Python client and by plain
+HTTP. Times are given as multiples of one photo's service time: what a photo takes when nobody else
+is there, measured before and after each row, in the same run.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from statistics import median
 
+import httpx
 from gradio_client import Client
 
-from benchmarks.serving import alone, connect, files, portraits, serving
+from benchmarks.serving import alone, connect, files, plain, portraits, serving
 from benchmarks.tables import Row, Table, arguments, show
 
+_BATCH = ("python", 0)  # all photos in one request
 
-def together(clients: list[Client], photos: list[Path]) -> list[float]:
+Send = Callable[[Path], object]
+"""Sends a photo and receives the result."""
+
+
+def together(clients: list[Send], photos: list[Path]) -> list[float]:
     """Send photos with as many requests at a time as there are clients.
 
     Returns when each result was there, in seconds, ascending; failed ones are left out.
     """
-    free: SimpleQueue[Client] = SimpleQueue()
+    free: SimpleQueue[Send] = SimpleQueue()
     for client in clients:
         free.put(client)
     start = time.perf_counter()
@@ -35,7 +43,7 @@ def together(clients: list[Client], photos: list[Path]) -> list[float]:
     def send(photo: Path) -> float | None:
         client = free.get()
         try:
-            alone(client, photo)
+            client(photo)
             return time.perf_counter() - start
         except Exception as error:
             print(f"{photo.name}: {error}")
@@ -58,26 +66,35 @@ def one_request(client: Client, photos: list[Path]) -> list[float]:
 
 def measure(quick: bool) -> list[Table]:
     rounds, most, count = (1, 2, 2) if quick else (3, 5, 5)
-    runs: dict[int, list[tuple[float, list[float]]]] = {c: [] for c in range(most + 1)}
+    singly = [("python", c) for c in range(1, most + 1)]
+    plainly = [("plain", c) for c in sorted({1, 2, most})]
+    ways = [_BATCH, *singly, *plainly]
+    runs: dict[tuple[str, int], list[tuple[float, list[float]]]] = {way: [] for way in ways}
     with tempfile.TemporaryDirectory() as folder, serving() as server:
         photos = portraits(Path(folder), count, tiny=quick)
         # For each of its requests a client reads all certificates anew, on the processors that the
         # model needs: five people would do that on five computers, and none is needed here.
         clients = [connect(server, ssl_verify=False) for _ in range(most)]
+        browser = httpx.Client(base_url=server.url, timeout=600)
+        senders: dict[str, list[Send]] = {
+            "python": [partial(alone, client) for client in clients],
+            "plain": [partial(plain, browser)] * most,
+        }
         alone(clients[0], photos[0])
         for _ in range(rounds):
             before, _ = alone(clients[0], photos[0])
-            for concurrency in runs:  # 0: all in one request
-                if concurrency:
-                    arrivals = together(clients[:concurrency], photos)
-                else:
+            for way in ways:
+                client, concurrency = way
+                if way == _BATCH:
                     arrivals = one_request(clients[0], photos)
+                else:
+                    arrivals = together(senders[client][:concurrency], photos)
                 after, _ = alone(clients[0], photos[0])
-                runs[concurrency].append(((before + after) / 2, arrivals))
+                runs[way].append(((before + after) / 2, arrivals))
                 before = after
 
-    def row(concurrency: int) -> Row:
-        service, arrivals = zip(*runs[concurrency], strict=True)
+    def row(way: tuple[str, int]) -> Row:
+        service, arrivals = zip(*runs[way], strict=True)
         firsts = [times[0] for times in arrivals]
         totals = [times[-1] for times in arrivals]
         return {
@@ -88,8 +105,8 @@ def measure(quick: bool) -> list[Table]:
             "total ÷ service": _ratio(totals, service),
         }
 
-    single: list[Row] = [{"concurrency": c, **row(c)} for c in range(1, most + 1)]
-    batch = row(0)
+    single: list[Row] = [{"concurrency": way[1], **row(way)} for way in singly]
+    batch = row(_BATCH)
     collected = {"first picture, s": batch["total, s"], "÷ service": batch["total ÷ service"]}
     streamed = {"first picture, s": batch["first, s"], "÷ service": batch["first ÷ service"]}
     return [
@@ -103,6 +120,10 @@ def measure(quick: bool) -> list[Table]:
         Table(
             f"{count} photos in one request",
             [{"way": "streamed", **streamed}, {"way": "collected, then shown", **collected}],
+        ),
+        Table(
+            f"{count} photos, one per request, by plain HTTP",
+            [{"concurrency": way[1], **row(way)} for way in plainly],
         ),
     ]
 

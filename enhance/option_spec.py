@@ -61,6 +61,31 @@ class OptionSpec:
         parts = (self.label, self.help.removesuffix("."), words, within)
         return ". ".join(filter(None, parts)) + "."
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of its values, with the models that there are now."""
+        if isinstance(self.default, bool):
+            return {"type": "boolean", "default": self.default}
+        if self.most is None:
+            values = {"enum": self.values} if self.values else {}
+            return {"type": "string", "default": self.default, **values}
+        whole = isinstance(self.step, int) and isinstance(self.default, int)
+        kind = "integer" if whole else "number"
+        within = {"minimum": self.least, "maximum": self.most}
+        return {"type": kind, "default": self.default, **within}
+
+    def read(self, text: str) -> Any:
+        """The value that a text says, of the right type. Raises OptionsError if it says none."""
+        if isinstance(self.default, bool):
+            known = {"true": True, "false": False}
+            return known[text.lower()] if text.lower() in known else self.checked(text)
+        if self.most is None:
+            return text
+        try:
+            return number(text)
+        except ValueError:
+            return self.checked(text)
+
     def checked(self, value: Any) -> Any:
         """The value; of a number, 1 and 1.0 become the same, for keys that are made of them.
 

@@ -1,7 +1,8 @@
 """What can be chosen: which models to load (`Setup`) and how to enhance a photo (`Options`).
 
 Each option is declared once, as a field of `Options`. The command's arguments, the page's widgets
-and address, the API's parameters and the tables of the docs all follow from `OPTIONS`.
+and address, the API's parameters, the fields of plain HTTP and the tables of the docs all follow
+from `OPTIONS`.
 """
 
 from __future__ import annotations

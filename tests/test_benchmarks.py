@@ -29,9 +29,9 @@ def measured(name: str, folder: Path, *more: str) -> list[list[dict[str, Any]]]:
 
 
 def test_streaming(tmp_path: Path) -> None:
-    single, batch = measured("benchmarks.streaming", tmp_path)
-    assert [row["concurrency"] for row in single] == [1, 2]
-    assert {row["success"] for row in single} == {"100%"}
+    single, batch, plain = measured("benchmarks.streaming", tmp_path)
+    assert [row["concurrency"] for row in single + plain] == [1, 2, 1, 2]
+    assert {row["success"] for row in single + plain} == {"100%"}
     assert [row["way"] for row in batch] == ["streamed", "collected, then shown"]
     assert "| concurrency | first, s |" in (tmp_path / "printed").read_text("utf-8")
 

@@ -37,7 +37,8 @@ WEB = (
     {"enhance.web.batches"},
     {"enhance.web.server"},
     {"enhance.web.page"},
-    {"enhance.web.api"},
+    {"enhance.web.http_contract"},
+    {"enhance.web.api", "enhance.web.http"},
 )
 TORCHLESS = (
     "enhance.engines",

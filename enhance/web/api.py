@@ -3,7 +3,6 @@
 This module does without `from __future__ import annotations`, because Gradio reads the types.
 """
 
-import asyncio
 import inspect
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -11,16 +10,15 @@ from functools import partial
 from typing import Any
 
 import gradio as gr
-from anyio import to_thread
 from gradio.events import api
 
 from enhance.errors import EnhanceError
 from enhance.models.inventory import Model, inventory
-from enhance.options import OLD_NAMES, Options
+from enhance.options import OLD_NAMES
 from enhance.pipeline.reports import record
 from enhance.records import Source
-from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
+from enhance.web.batches.work import work
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.settings import Settings, options_from
 from enhance.web.server.clients import client_of
@@ -87,37 +85,22 @@ class Api:
         others go on. `index` in the report is the photo's place in the request."""
         if not photos or photos == [None]:
             raise _refusal("Send at least one photo.")
-        sources = [Source.of(path) for path in photos]
         try:
-            batch = await self._start(sources, options_from(options), request)
+            start = partial(
+                self._batches.start,
+                [Source.of(path) for path in photos],
+                options_from(options),
+                str(request.session_hash),
+                request.headers[REQUEST_HEADER],
+                client=client_of(request),
+            )
+            async with aclosing(work(start)) as done:
+                async for batch, entry in done:
+                    assert entry.outcome is not None
+                    file = str(entry.version.file) if entry.version else None
+                    yield file, {"index": batch.index(entry), **record(entry.outcome)}
         except EnhanceError as error:
             raise _refusal(str(error)) from error
-        entries = batch.records()
-        # Asynchronous, so that a client's cancel arrives here while a photo is in progress: the
-        # thread is abandoned, and the photo stops before its next tile.
-        try:
-            while True:
-                entry = await to_thread.run_sync(next, entries, None, abandon_on_cancel=True)
-                if entry is None:
-                    return
-                assert entry.outcome is not None
-                file = str(entry.version.file) if entry.version else None
-                yield file, {"index": batch.index(entry), **record(entry.outcome)}
-        finally:
-            batch.abandon()
-
-    async def _start(self, sources: list[Source], options: Options, request: gr.Request) -> Batch:
-        """Start a batch; abandon it if its client cancels while it is being started."""
-        session, number = str(request.session_hash), request.headers[REQUEST_HEADER]
-        start = partial(self._batches.start, client=client_of(request))
-        starting = asyncio.ensure_future(
-            to_thread.run_sync(start, sources, options, session, number)
-        )
-        try:
-            return await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            starting.add_done_callback(_abandon)
-            raise
 
     def models(self) -> list[Model]:
         """Every model that the options can name: what it is, its licence, the size of its weights
@@ -129,11 +112,6 @@ class Api:
         """Whether the server is ready, where its models run, and how much is waiting. A request
         that comes while the models are loading is not refused: it waits for them."""
         return health(self._batches)
-
-
-def _abandon(started: asyncio.Future[Batch]) -> None:
-    if not started.cancelled() and started.exception() is None:
-        started.result().abandon()
 
 
 def _refusal(sentence: str) -> gr.Error:

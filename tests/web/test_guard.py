@@ -726,11 +726,13 @@ def test_without_logging_in_nothing_is_served(private: Server) -> None:
         "/gradio_api/heartbeat/x",
         *(f"/batches/{KEY}/{name}" for name in ("report.csv", "report.json")),
         f"/batches/{KEY}/enhanced_photos.zip",
+        *(f"/v1/{name}" for name in ("options", "models", "openapi.json", "docs", "batches/x/0")),
     )
+    sent = ("/gradio_api/upload", "/gradio_api/call/enhance", "/gradio_api/queue/join")
     for cookies in ({}, {"access-token": "x"}, {"access-token-unsecure-": ""}):
         for path in paths:
             assert httpx.get(private.url + path, cookies=cookies).status_code == 401, path
-        for path in ("/gradio_api/upload", "/gradio_api/call/enhance", "/gradio_api/queue/join"):
+        for path in (*sent, "/v1/enhance", "/v1/batches"):
             answer = httpx.post(private.url + path, json={"data": []}, cookies=cookies)
             assert answer.status_code == 401, path
 
@@ -756,6 +758,9 @@ def test_after_logging_in_everything_is_served(private: Server, tmp_path: Path) 
     # The secure one of the two cookies is not sent over plain HTTP.
     cookies = dict(login.cookies)
     assert httpx.get(url, cookies=cookies).status_code == 200
+    sent = {"photo": SMALL.read_bytes()}
+    answer = httpx.post(f"{private.url}/v1/enhance", files=sent, cookies=cookies, timeout=60)
+    assert answer.status_code == 200
     heartbeat = f"{private.url}/gradio_api/heartbeat/x"
     with httpx.stream("GET", heartbeat, cookies=cookies) as answer:
         assert answer.status_code == 200

@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 import httpx
 import pytest
+from anyio import move_on_after
 from anyio.from_thread import start_blocking_portal
 from fastapi import Request
 from gradio.data_classes import PredictBodyInternal
@@ -120,7 +121,7 @@ def test_what_runs_at_once_is_shared_too() -> None:
     with gr.Blocks() as page:
         gr.Button().click(lambda: None, concurrency_limit=8, concurrency_id="api")
     page.queue()
-    page._queue = queue = SharedQueue(page, 64, begun="model")
+    page._queue = queue = SharedQueue(page, 64, "model", "api", 8)
     queue.active_jobs = [None] * 40
 
     def ask(address: str) -> Any:
@@ -146,8 +147,7 @@ def test_what_runs_at_once_is_shared_too() -> None:
 def test_gradio_remembers_nothing_for_ever(tmp_path: Path) -> None:
     limits = Limits()
     with closing(LocalEngine(lambda: load_enhancer(Setup(), limits), limits)) as engine:
-        page = build_page(BatchStore(engine, tmp_path / "files", limits), may_download=False)
-    queue = page._queue
+        page, queue = build_page(BatchStore(engine, tmp_path / "files", limits), False)
     (number,) = (number for number, fn in page.fns.items() if fn.api_name == "models")
 
     async def push(address: str) -> str:
@@ -161,6 +161,10 @@ def test_gradio_remembers_nothing_for_ever(tmp_path: Path) -> None:
         others = await push("10.0.0.2")
         for _ in range(5000):
             await push("10.0.0.1")
+        request = Request({"type": "http", "client": ("10.0.0.3", 1), "headers": []})
+        with move_on_after(0.01):  # the client of plain HTTP goes before its turn
+            async with queue.turn(request):
+                raise AssertionError("nobody serves this queue")
         return others
 
     with start_blocking_portal() as elsewhere:  # Playwright has a loop in this thread
@@ -169,6 +173,7 @@ def test_gradio_remembers_nothing_for_ever(tmp_path: Path) -> None:
     assert len(queue.pending_messages_per_session) <= 502
     assert len(queue.pending_event_ids_session) <= 502
     assert len(queue.event_analytics) == 1
+    assert not queue._turns and not len(queue)
 
 
 # the disk

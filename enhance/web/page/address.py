@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from enhance.option_spec import number
+from enhance.errors import OptionsError
 from enhance.options import OPTIONS, Options, renamed
 
 _HELD = {name: spec for name, spec in OPTIONS.items() if name != "metadata"}
@@ -27,13 +27,7 @@ def from_query(query: object) -> dict[str, Any]:
     found: dict[str, Any] = {}
     said = dict(parse_qsl(query.removeprefix("?")[:2000])) if isinstance(query, str) else {}
     for name, value in renamed(said).items():
-        if name not in _HELD:
-            continue
-        if isinstance(_HELD[name].default, bool):
-            found[name] = value == "True"
-        elif _HELD[name].most is None:
-            found[name] = value
-        else:
-            with suppress(ValueError):
-                found[name] = number(value)
+        if name in _HELD:
+            with suppress(OptionsError):
+                found[name] = _HELD[name].read(value)
     return found

@@ -35,11 +35,13 @@ def counted(receive: Receive, headers: Headers, allow: Callable[[int], bool]) ->
     they begin. It raises MultiPartException, for which Gradio deletes what it has read."""
     options = parse_options_header(headers.get("content-type"))[1]
     start = b"--" + options.get(b"boundary", b"") + b"\r"  # the last boundary ends in "--"
-    tail, free = b"", 1
+    tail, free, arriving = b"", 1, True
 
     async def receive_counted() -> Message:
-        nonlocal tail, free
+        nonlocal tail, free, arriving
         message = await receive()
+        if not arriving:
+            return message
         if message["type"] == "http.disconnect":
             raise MultiPartException("The upload was interrupted.")
         text = tail + message.get("body", b"")
@@ -49,6 +51,7 @@ def counted(receive: Receive, headers: Headers, allow: Callable[[int], bool]) ->
             language = preferred(headers.get("accept-language", ""))
             raise MultiPartException(translated(TOO_OFTEN, language))
         free = max(0, free - files)
+        arriving = message.get("more_body", False)
         return message
 
     return receive_counted

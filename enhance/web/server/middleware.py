@@ -16,19 +16,20 @@ from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.i18n import say
 from enhance.limits import Limits
-from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.server.bodies import TOO_LARGE, TOO_OFTEN, counted, largest_body, read
 from enhance.web.server.clients import client_of, may_enter
+from enhance.web.server.problems import problem
 from enhance.web.server.rate_limit import Rate
 from enhance.web.server.shares import Share
 
 UPLOAD = "/gradio_api/upload"
+UPLOADS = (UPLOAD, "/v1/enhance", "/v1/batches")
+"""What photos are sent to."""
 MAX_LOGINS_PER_MINUTE = 20
 MAX_AT_ONCE = 100
 """Requests of one client. A page makes two that last as long as it is open."""
@@ -98,10 +99,9 @@ class Guard:
                 receive = await self._checked(scope, receive, client)
                 await self._app(scope, receive, send_safely)
             except HTTPException as refusal:
-                detail = translated(refusal.detail, preferred(headers.get("accept-language", "")))
                 # The connection ends because the rest of the body is not read.
                 closing = {"Connection": "close"}
-                answer = JSONResponse({"detail": detail}, refusal.status_code, closing)
+                answer = problem(refusal.status_code, refusal.detail, headers, closing)
                 await answer(scope, receive, send_safely)
 
     async def _checked(self, scope: Scope, receive: Receive, client: str) -> Receive:
@@ -119,7 +119,7 @@ class Guard:
         if "transfer-encoding" in headers or "content-length" not in headers:
             raise HTTPException(411, say("A request must say its length (Content-Length)."))
         length = int(headers["content-length"])
-        if path != UPLOAD:
+        if path not in UPLOADS:
             if length > largest_body(self._limits.max_photos):
                 raise HTTPException(413, TOO_LARGE)
             if path == "/login" and not self._logins.take(client):

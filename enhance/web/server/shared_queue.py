@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import gradio as gr
+from anyio import CancelScope
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event, Queue
-from gradio.route_utils import get_fn
+from gradio.route_utils import API_PREFIX, get_fn
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from enhance.i18n import say
 from enhance.web.language import preferred, translated
-from enhance.web.server.clients import client_key
+from enhance.web.server.clients import account, client_key
 
 # Not 503: Gradio's page would replace the sentence by one of its own.
 _REFUSED = 429
@@ -30,13 +35,22 @@ def quarter(most: int) -> int:
     return max(1, most // 4)
 
 
+@dataclass
+class _Turn:
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class SharedQueue(Queue):
     """A client may have a quarter of the places, and of what runs at once; its further events are
     refused, or wait until its others are done, while those of other clients overtake them."""
 
-    def __init__(self, page: gr.Blocks, most: int, begun: str) -> None:
+    def __init__(
+        self, page: gr.Blocks, most: int, begun: str, served: str, served_at_once: int
+    ) -> None:
         """most: how many events may wait. begun: concurrency id of the events that go on with what
-        has begun; twice as many of them may wait, so that hardly any is refused."""
+        has begun; twice as many of them may wait, so that hardly any is refused. served: that of
+        `turn`, of which so many are served at once."""
         super().__init__(
             live_updates=True,
             concurrency_count=page.max_threads,
@@ -48,6 +62,43 @@ class SharedQueue(Queue):
         self._most = most
         self._begun = begun
         self._owners: dict[str, str] = {}  # of the sessions for which Gradio keeps messages
+        self._turns: dict[str, _Turn] = {}
+        with page:
+            waiting = gr.Button(visible=False).click(
+                self._take_turn,
+                concurrency_id=served,
+                concurrency_limit=served_at_once,
+                api_visibility="private",
+            )
+        self._waiting: int = waiting["id"]
+
+    @asynccontextmanager
+    async def turn(self, request: Request) -> AsyncIterator[None]:
+        """Wait for the turn of a request that is not Gradio's, and hold its place for the block.
+
+        It stands in Gradio's queue as an event that does nothing. Raises HTTPException as `push`.
+        """
+        name = uuid.uuid4().hex
+        turn = self._turns[name] = _Turn()
+        # Gradio reads the path, and knows only its own.
+        event = Request({**request.scope, "path": f"{API_PREFIX}/queue/join"})
+        body = PredictBodyInternal(data=[], fn_index=self._waiting, session_hash=name)
+        try:
+            await self.push(body, event, account(request))
+            await turn.begun.wait()
+            yield
+        finally:
+            del self._turns[name]
+            turn.ended.set()
+            with CancelScope(shield=True):
+                await self.clean_events(session_hash=name)
+            for kept in (self.pending_messages_per_session, self.pending_event_ids_session):
+                kept.pop(name, None)
+
+    async def _take_turn(self, request: gr.Request) -> None:
+        if turn := self._turns.get(str(request.session_hash)):
+            turn.begun.set()
+            await turn.ended.wait()
 
     async def push(
         self, body: PredictBodyInternal, request: Request, username: str | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from enhance.errors import NoRoom
 from enhance.web.batches.store import BatchStore
 from enhance.web.server.clients import client_of
-from enhance.web.server.middleware import UPLOAD
+from enhance.web.server.middleware import UPLOAD, UPLOADS
 
 
 class UploadShares:
@@ -31,7 +32,8 @@ class UploadShares:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request. Raises HTTPException before an answer has begun."""
         upload = scope["type"] == "http" and scope["method"] == "POST"
-        if not upload or get_route_path(scope).rstrip("/") != UPLOAD:
+        path = get_route_path(scope).rstrip("/")
+        if not upload or path not in UPLOADS:
             await self._app(scope, receive, send)
             return
         client, room = client_of(HTTPConnection(scope)), self._batches.room
@@ -42,6 +44,8 @@ class UploadShares:
             )
         except NoRoom as error:
             raise HTTPException(507, error.sentence) from error
+        # For a handler that has saved the photos elsewhere long before its answer ends.
+        scope.setdefault("state", {})["saved"] = partial(room.arrived, coming)
         answer = bytearray()
 
         async def send_noting(message: Message) -> None:
@@ -49,7 +53,7 @@ class UploadShares:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_noting)
+            await self._app(scope, receive, send_noting if path == UPLOAD else send)
         finally:
             room.arrived(coming)
         with suppress(ValueError):  # Gradio says in plain text why it has refused an upload

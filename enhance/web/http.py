@@ -1,0 +1,272 @@
+"""Plain HTTP beside Gradio's API: one request in, the enhanced file out.
+
+This module does without `from __future__ import annotations`, because FastAPI reads the types.
+"""
+
+import asyncio
+import json
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path, PureWindowsPath
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, TypeVar
+
+import fastapi_offline
+from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi import Path as PathParameter
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+from fastapi.staticfiles import StaticFiles
+from gradio.route_utils import get_root_url
+from PIL import Image
+from pydantic import BaseModel, TypeAdapter
+from starlette._utils import get_route_path
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount
+
+from enhance.errors import Cancelled, NoRoom
+from enhance.i18n import say
+from enhance.models.inventory import Model, inventory
+from enhance.options import OPTIONS, Options
+from enhance.pipeline.reports import record
+from enhance.records import Source
+from enhance.version import VERSION
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry
+from enhance.web.batches.room import NO_ROOM
+from enhance.web.batches.store import BatchStore
+from enhance.web.batches.work import work
+from enhance.web.http_contract import (
+    HEADERS,
+    IMAGE,
+    MODEL,
+    REPORT_HEADER,
+    WORK_REFUSALS,
+    Enhanced,
+    Failed,
+    JsonLines,
+    PhotoForm,
+    PhotosForm,
+    PlainRoute,
+    failed,
+    refusals,
+)
+from enhance.web.language import preferred, translated
+from enhance.web.log import REQUEST_HEADER
+from enhance.web.server.clients import client_of
+from enhance.web.server.problems import Problem
+from enhance.web.server.shared_queue import SharedQueue
+
+T = TypeVar("T")
+Done = tuple[Batch, Entry]
+
+log = logging.getLogger(__name__)
+
+_DOCS_FILES = Path(fastapi_offline.__file__).with_name("static")
+
+
+class Http:
+    """The endpoints under /v1, which share the batches and the queue with the page."""
+
+    def __init__(self, batches: BatchStore, queue: SharedQueue) -> None:
+        self._batches = batches
+        self._queue = queue
+        self._router = APIRouter(prefix="/v1", route_class=PlainRoute)
+        add = self._router.add_api_route
+        add(
+            "/enhance",
+            self.enhance,
+            methods=["POST"],
+            response_model=Enhanced,
+            responses=WORK_REFUSALS | {200: {"content": IMAGE, "headers": HEADERS}},
+        )
+        add(
+            "/batches",
+            self.enhance_batch,
+            methods=["POST"],
+            response_class=JsonLines,
+            response_model=Enhanced | Failed,
+            responses=WORK_REFUSALS,
+        )
+        add(
+            "/batches/{key}/{index}",
+            self.result,
+            response_class=FileResponse,
+            responses=refusals(401, 404, 422, 429) | {200: {"content": IMAGE}},
+        )
+        add("/options", self.options, responses=refusals(401, 429))
+        add("/models", self.models, response_model=list[MODEL], responses=refusals(401, 429))
+        add("/openapi.json", self.openapi, include_in_schema=False)
+        add("/docs", self.docs, include_in_schema=False)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """For the app."""
+        return [*self._router.routes, Mount("/v1/static", StaticFiles(directory=_DOCS_FILES))]
+
+    async def enhance(
+        self,
+        sent: Annotated[PhotoForm, Form(media_type="multipart/form-data")],
+        request: Request,
+    ) -> Response:
+        """Enhance one photo. The answer is the enhanced file; the header `Enhance-Report` has its
+        report without the faces. With `Accept: application/json` the answer is the report, in which
+        `file` is a link to the file."""
+        async with aclosing(self._work([sent.photo], sent, request)) as done:
+            batch, entry = await _unless_gone(request, anext(done))
+        told = _told(batch, entry, request)
+        if entry.version is None:
+            return failed(told["reason"], told["kind"], request)
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse(told)
+        del told["faces"]
+        return _file(entry.version.file, {REPORT_HEADER: json.dumps(told)})
+
+    async def enhance_batch(
+        self,
+        sent: Annotated[PhotosForm, Form(media_type="multipart/form-data")],
+        request: Request,
+    ) -> Response:
+        """Enhance photos. The answer has one JSON object per line for each photo, sent as soon as
+        it is done: the report with a link to the file; or why the photo failed, while the others go
+        on. `index` is the photo's place in the request."""
+        done = self._work(sent.photos, sent, request)
+        first = await _unless_gone(request, anext(done))
+
+        async def lines() -> AsyncGenerator[str, None]:
+            async with aclosing(done):
+                yield _line(_told(*first, request))
+                async for each in done:
+                    yield _line(_told(*each, request))
+
+        return JsonLines(lines(), headers={"X-Accel-Buffering": "no"})
+
+    def result(self, key: str, index: Annotated[int, PathParameter(ge=0)]) -> FileResponse:
+        """The enhanced file of a photo, under the link that its report has."""
+        batch = self._batches.get(key)
+        entry = batch.entries[index] if batch and index < len(batch.entries) else None
+        if batch is None or entry is None or entry.version is None:
+            raise HTTPException(404, say("There is no such result, or it has expired."))
+        batch.touched = time.monotonic()
+        return _file(entry.version.file, {})
+
+    def options(self, request: Request) -> list[dict[str, Any]]:
+        """Every option: its name, its JSON schema, and in the language of the request its `group`,
+        `label`, `help` and `unit`."""
+        language = preferred(request.headers.get("accept-language", ""))
+        words = ("group", "label", "help", "unit")
+        return [
+            {word: translated(getattr(option, word), language) for word in words}
+            | {"name": name, **option.schema}
+            for name, option in OPTIONS.items()
+        ]
+
+    def models(self) -> list[Model]:
+        """Every model that the options can name, and whether it is present on the server."""
+        return list(inventory())
+
+    def openapi(self, request: Request) -> JSONResponse:
+        """The description of all this, as OpenAPI 3.1."""
+        schema = get_openapi(
+            title="Photo enhancer",
+            version=VERSION,
+            routes=self._router.routes,
+            servers=[{"url": _root(request)}],
+        )
+        schema["components"]["schemas"]["Problem"] = TypeAdapter(Problem).json_schema()
+        return JSONResponse(schema)
+
+    def docs(self) -> HTMLResponse:
+        """A page to read the description and to try it out."""
+        return get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title="Photo enhancer",
+            swagger_js_url="static/swagger-ui-bundle.js",
+            swagger_css_url="static/swagger-ui.css",
+            swagger_favicon_url="../favicon.ico",
+            swagger_ui_parameters={"validatorUrl": None},  # it is elsewhere
+        )
+
+    async def _work(
+        self, photos: list[UploadFile], sent: BaseModel, request: Request
+    ) -> AsyncGenerator[Done, None]:
+        """The photos, each as soon as it is done. Raises HTTPException or EnhanceError."""
+        values = {name: getattr(sent, name) for name in OPTIONS}
+        options = Options(**{n: OPTIONS[n].read(text) for n, text in values.items() if text})
+        start = partial(self._start, photos, options, request)
+        async with self._queue.turn(request), aclosing(work(start)) as done:
+            async for each in done:
+                yield each
+
+    def _start(self, photos: list[UploadFile], options: Options, request: Request) -> Batch:
+        session, number = uuid.uuid4().hex, request.headers[REQUEST_HEADER]
+        try:
+            with TemporaryDirectory() as folder:
+                sources = [_source(photo, Path(folder, str(i))) for i, photo in enumerate(photos)]
+                return self._batches.start(
+                    sources, options, session, number, client=client_of(request)
+                )
+        except OSError as error:
+            log.exception("photos could not be saved")
+            raise NoRoom(NO_ROOM) from error
+        finally:
+            request.state.saved()
+
+
+def _source(photo: UploadFile, path: Path) -> Source:
+    """Move what was sent to the path."""
+    with photo.file, path.open("wb") as file:
+        shutil.copyfileobj(photo.file, file)
+    return Source(path, PureWindowsPath(photo.filename or "").name[:255] or "photo")
+
+
+def _told(batch: Batch, entry: Entry, request: Request) -> dict[str, Any]:
+    """What the client is told of a photo that is done."""
+    assert entry.outcome is not None
+    told = record(entry.outcome) | {"index": batch.index(entry)}
+    if entry.version:
+        told["file"] = f"{_root(request)}/v1/batches/{batch.key}/{told['index']}"
+    return told
+
+
+def _line(told: dict[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False) + "\n"
+
+
+def _file(file: Path, headers: dict[str, str]) -> FileResponse:
+    kind = Image.MIME[Image.registered_extensions()[file.suffix]]
+    return FileResponse(file, headers=headers, media_type=kind, filename=file.name)
+
+
+def _root(request: Request) -> str:
+    """The address of the app, as its client sees it."""
+    return get_root_url(request, get_route_path(request.scope), request.app.root_path)
+
+
+async def _unless_gone(request: Request, item: Awaitable[T]) -> T:
+    """Wait for it; cancel it when the client disconnects. Raises what it raises."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    waiting, leaving = asyncio.ensure_future(item), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended = waiting.done()
+        waiting.cancel()
+        leaving.cancel()
+        await asyncio.wait((waiting,))
+    if not ended:
+        raise HTTPException(400, "The client has gone.")
+    try:
+        return waiting.result()
+    except StopAsyncIteration:
+        raise Cancelled(say("The work was stopped.")) from None

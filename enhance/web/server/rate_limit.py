@@ -1,7 +1,7 @@
-"""Rate limits per client and minute.
+"""Rate limits per client.
 
 The `limits` library counts exactly only with an entry for each unit, here each byte; its sliding
-window counter lets almost twice the limit through within a minute.
+window counter lets almost twice the limit through within its window.
 """
 
 from __future__ import annotations
@@ -10,24 +10,23 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_MINUTE = 60
-
 
 @dataclass
 class Rate:
-    """At most `most` units within any minute, for each client. What was taken is counted by whole
-    seconds of the clock, so that it is forgotten after up to a second more."""
+    """At most `most` units within so many seconds, for each client. What was taken is counted by
+    whole seconds of the clock, so that it is forgotten after up to a second more."""
 
     most: int
     clock: Callable[[], float]
-    _seconds: dict[int, Counter[str]] = field(default_factory=dict, init=False)
+    seconds: int = 60
+    _taken: dict[int, Counter[str]] = field(default_factory=dict, init=False)
 
     def take(self, client: str, amount: int = 1) -> bool:
         """Count `amount` if the client's limit allows it. Returns whether it does."""
         now = int(self.clock())
-        for second in [second for second in self._seconds if second < now - _MINUTE]:
-            del self._seconds[second]
-        if sum(taken[client] for taken in self._seconds.values()) + amount > self.most:
+        for second in [second for second in self._taken if second < now - self.seconds]:
+            del self._taken[second]
+        if sum(taken[client] for taken in self._taken.values()) + amount > self.most:
             return False
-        self._seconds.setdefault(now, Counter())[client] += amount
+        self._taken.setdefault(now, Counter())[client] += amount
         return True

@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
-from enhance.engines.base import Run, ahead, failure, finish, prepare
+from enhance.engines.base import Run, ahead, failure, finish
 from enhance.engines.queue import PhotoQueue
 from enhance.errors import Cancelled, TookTooLong
 from enhance.i18n import say
@@ -22,6 +22,7 @@ from enhance.options import Options
 from enhance.photos import DECODER, Decoder
 from enhance.pipeline.enhancer import Enhanced
 from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
+from enhance.repair.marks import from_picture
 
 T = TypeVar("T")
 
@@ -129,7 +130,10 @@ class LocalRun(Run):
         try:
             for index, source, future in enhancing:
                 try:
-                    yield finish(index, source.number, *future.result(), viewed=self._viewed)
+                    photo, enhanced = future.result()
+                    yield finish(
+                        index, source.number, photo, self._options, enhanced, viewed=self._viewed
+                    )
                 except (Cancelled, CancelledError):
                     return
                 except (Exception, SystemExit) as error:  # fails this photo, not the whole run
@@ -140,22 +144,20 @@ class LocalRun(Run):
         finally:
             self._stop.set()
 
-    def _decode(self, source: Source) -> tuple[Photo, Options, float]:
+    def _decode(self, source: Source) -> tuple[Photo, float]:
         self._checkpoint()
         start = time.perf_counter()
-        engine = self._engine
-        photo, options = prepare(source, self._options, engine._limits, engine._decoder)
-        return photo, options, time.perf_counter() - start
+        photo = self._engine._decoder(source, self._engine._limits)
+        marks = from_picture(source.marks) if source.marks else None
+        return replace(photo, marks=marks), time.perf_counter() - start
 
-    def _enhance(
-        self, decoded: Future[tuple[Photo, Options, float]]
-    ) -> tuple[Photo, Options, Enhanced]:
+    def _enhance(self, decoded: Future[tuple[Photo, float]]) -> tuple[Photo, Enhanced]:
         self._checkpoint()
-        photo, options, seconds = decoded.result()
+        photo, seconds = decoded.result()
         enhancer = self._engine._resident()
-        enhanced = enhancer(photo, options, self._deadline(photo.name))
+        enhanced = enhancer(photo, self._options, self._deadline(photo.name))
         stages = {"decode": round(seconds, 4)} | enhanced.report.seconds
-        return photo, options, replace(enhanced, report=replace(enhanced.report, seconds=stages))
+        return photo, replace(enhanced, report=replace(enhanced.report, seconds=stages))
 
     def _deadline(self, name: str) -> StopCheck:
         """A stop check that also stops a photo that has kept the model busy for too long."""

@@ -1,4 +1,4 @@
-"""Looking at results: faces, versions, quick previews, coming back."""
+"""Looking at results: faces, versions, coming back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tests.server import Server
 from tests.web.hands import (
     GROUP,
     HEADLINE,
-    PORTRAIT,
     PRINT,
     SMALL,
     THUMBNAILS,
@@ -26,8 +25,6 @@ from tests.web.hands import (
     copies,
     drop,
     finish,
-    open_settings,
-    states,
 )
 
 
@@ -193,20 +190,6 @@ def test_a_second_tab_that_is_closed_ends_nothing(
     expect(other.locator(THUMBNAILS).first).to_be_visible()
     other.close(run_before_unload=True)
     finish(page, 6)
-
-
-def test_a_slow_photo_is_shown_as_a_quick_preview_first(page: Page) -> None:
-    drop(page, PORTRAIT)
-    open_settings(page, "Background").get_by_label("Background", exact=True).click()
-    page.get_by_role("option", name="×4 plus").click()
-    page.click("#enhance")
-    expect(page.locator("#viewer .note.draft")).to_be_visible()
-    expect(page.locator(HEADLINE)).to_contain_text("Enhancing photo 1 of 1")
-    assert states(page) == ["quick preview"]
-    finish(page, 1)
-    expect(page.locator("#viewer .note.draft")).to_be_hidden()
-    expect(page.locator(THUMBNAILS).first).to_be_visible()
-    assert report(page)[0]["background"] == "realesrgan"
 
 
 def test_the_last_batch_is_offered_on_coming_back(page: Page, tmp_path: Path) -> None:

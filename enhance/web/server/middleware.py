@@ -26,8 +26,7 @@ from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.server.bodies import TOO_LARGE, TOO_OFTEN, counted, largest_body, read
 from enhance.web.server.clients import client_of, may_enter
-from enhance.web.server.rate_limit import Rate
-from enhance.web.server.shares import Share
+from enhance.web.server.shares import Rate, Share
 
 UPLOAD = "/gradio_api/upload"
 MAX_LOGINS_PER_MINUTE = 20

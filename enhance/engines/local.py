@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
 from typing import Any, Protocol, TypeVar
@@ -68,7 +68,7 @@ class LocalEngine:
         self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
     ) -> LocalRun:
         """See `Engine.run`."""
-        return LocalRun(self, sources, options, viewed=viewed, client=client or uuid4().hex)
+        return LocalRun(self, sources, options, viewed, client or uuid4().hex)
 
     @property
     def info(self) -> EngineInfo | None:
@@ -94,24 +94,19 @@ class LocalEngine:
         return self._enhancer
 
 
+@dataclass(eq=False)
 class LocalRun(Run):
     """One batch on a LocalEngine; see `Run`."""
 
-    def __init__(
-        self,
-        engine: LocalEngine,
-        sources: Iterable[Source],
-        options: Options,
-        *,
-        viewed: bool,
-        client: str,
-    ) -> None:
-        self._engine = engine
-        self._options = options
-        self._viewed = viewed
-        self._client = client
-        self._stop = Event()
-        self._records = self._work(enumerate(sources))
+    _engine: LocalEngine
+    _sources: Iterable[Source]
+    _options: Options
+    _viewed: bool
+    _client: str
+    _stop: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        self._records = self._work(enumerate(self._sources))
 
     def __next__(self) -> Result | Failure:
         return next(self._records)

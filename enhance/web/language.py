@@ -15,7 +15,7 @@ import html
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import gradio as gr
 from babel.messages.pofile import read_po
@@ -59,7 +59,10 @@ def translated(said: str, language: Language) -> str:
         return str(said)
     if not isinstance(said, Sentence):
         return CHINESE.get(said, said)
-    values = {name: _translated_value(value, language) for name, value in said.values.items()}
+    values = {
+        name: translated(value, language) if isinstance(value, Sentence) else value
+        for name, value in said.values.items()
+    }
     return CHINESE.get(said.template, said.template).format(**values)
 
 
@@ -72,10 +75,6 @@ def toast(said: str, language: Language, duration: float | None = 10) -> gr.Erro
     # No traceback in the log, because this is an answer and not a server fault.
     sentence = html.escape(translated(said, language))
     return gr.Error(sentence, duration, print_exception=False)
-
-
-def _translated_value(value: Any, language: Language) -> Any:
-    return translated(value, language) if isinstance(value, Sentence) else value
 
 
 def chinese_script() -> str:

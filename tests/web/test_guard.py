@@ -698,7 +698,7 @@ def test_who_sends_too_much_is_answered_later(monkeypatch: pytest.MonkeyPatch) -
         waits.append(seconds)
 
     monkeypatch.setattr(middleware, "SLOWED_SECONDS", 7)
-    monkeypatch.setattr(middleware.anyio, "sleep", sleep)
+    monkeypatch.setattr(anyio, "sleep", sleep)
     web = guarded()
     assert [upload(web) for _ in range(4)] == [200, 200, 200, 429]
     assert web.post("/other", content=bytes(BODY + 1)).status_code == 413

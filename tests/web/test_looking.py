@@ -227,7 +227,8 @@ def test_a_page_lives_on_when_gradio_has_forgotten_its_session(page: Page, serve
     finish(page, 1)
     with httpx.Client(base_url=f"{server.url}/gradio_api/call") as client:
         for _ in range(SESSIONS + 1):  # each call is a session of its own
-            client.post("/health", json={"data": []}).raise_for_status()
+            asked = client.post("/health", json={"data": []}).raise_for_status()
+            client.get(f"/health/{asked.json()['event_id']}").raise_for_status()
     page.click("#viewer button.outlines")
     outline = page.locator("#viewer .faces button").first
     outline.click()

@@ -43,7 +43,7 @@ from enhance.web.log import start_log
 from enhance.web.page.actions import MODEL_QUEUE
 from enhance.web.page.page import CSS, THEME, Page
 from enhance.web.server.middleware import Guard
-from enhance.web.server.page_scripts import MIDDLEWARE
+from enhance.web.server.page_scripts import PageScripts
 from enhance.web.server.routes import routes
 from enhance.web.server.shared_queue import SharedQueue
 from enhance.web.server.uploads import UploadShares
@@ -182,7 +182,7 @@ def main() -> None:
         favicon_path=ASSETS / "icon.png",
         app_kwargs={
             "routes": [*routes(batches), *Http(batches, queue).routes],
-            "middleware": [guard, shares, *MIDDLEWARE],
+            "middleware": [guard, shares, Middleware(PageScripts)],
         },
     )
     samples = {Path(file).parent for block in page.blocks.values() for file in block.keep_in_cache}

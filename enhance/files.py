@@ -8,7 +8,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import count
 from pathlib import Path, PurePosixPath
 
@@ -38,21 +38,14 @@ def safe(name: str) -> str:
     return name
 
 
-@contextmanager
-def appearing(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target`, renamed to it if the block ends without an error."""
+def write_bytes(target: Path, data: bytes) -> Path:
+    """Write `data` to `target` atomically; returns `target`."""
     partial = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        yield partial
+        partial.write_bytes(data)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def write_bytes(target: Path, data: bytes) -> Path:
-    """Write `data` to `target` atomically; returns `target`."""
-    with appearing(target) as partial:
-        partial.write_bytes(data)
     return target
 
 

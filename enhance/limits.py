@@ -51,6 +51,11 @@ class Limits:
         )
 
 
+def quarter(most: int) -> int:
+    """How much one client may have of what is finite, of which there is `most`."""
+    return max(1, most // 4)
+
+
 def whole_number(
     variable: str,
     usual: int,

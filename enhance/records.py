@@ -38,14 +38,12 @@ class EngineInfo:
 class Source:
     """A photo that has not been decoded yet: the file at `path`, which its owner calls `name`.
 
-    draft: make a small, quick version, to be shown until the full one is ready.
     number: its position in the batch, from 1, in case the result is named by it.
     marks: what to repair (see `enhance.repair.marks`), where a person has said so.
     """
 
     path: Path
     name: str
-    draft: bool = False
     number: int = 1
     marks: bytes | None = None
 
@@ -68,7 +66,6 @@ class Photo:
     lossless: the file is a lossless WebP, and so will be the output.
     turned: the file stores its pixels turned or mirrored, and says so.
     notes: sentences about what decoding had to change.
-    draft: the photo was shrunk, to be enhanced quickly rather than well.
     marks: which pixels to repair, (height, width), where a person has said so.
     """
 
@@ -85,7 +82,6 @@ class Photo:
     lossless: bool = False
     turned: bool = False
     notes: tuple[str, ...] = ()
-    draft: bool = False
     marks: Mask | None = None
 
     @property
@@ -144,8 +140,6 @@ class Report:
     toned: how much of the fading was undone, 0..1; 0 if the photo had not faded.
     colorized: how strong the colours are that it was given, 0..1; 0 if none.
     seconds: one entry per stage.
-
-    The sizes and face boxes of a draft refer to the shrunk photo.
     """
 
     name: str
@@ -193,9 +187,9 @@ class Result:
     filename: made by the options' pattern, valid on every system; not unique in a batch.
     views: None unless requested.
     layers: what `repaste` of `enhance.pipeline.layers` needs to switch faces off and on again; None
-        unless requested, for a draft, and if no model changed anything.
-    marks: what was repaired, see `enhance.repair.marks`; None unless requested, for a draft, and if
-        nothing was to be repaired.
+        unless requested, and if no model changed anything.
+    marks: what was repaired, see `enhance.repair.marks`; None unless requested, and if nothing was
+        to be repaired.
     """
 
     index: int

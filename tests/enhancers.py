@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 from benchmarks.photos import astronaut
 from enhance.limits import Limits
@@ -71,6 +72,6 @@ def pid(note: Path) -> int:
 
 
 def named(save: Save, *names: str) -> list[Source]:
-    """As many small photos, all alike."""
-    source = save("photo.png", astronaut()[::8, ::8])
+    """As many small photos, all alike, in a new file: an earlier one may be read just now."""
+    source = save(f"{uuid4().hex}.png", astronaut()[::8, ::8])
     return [replace(source, name=name) for name in names]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.photos import Damage, astronaut, degrade, group
+from benchmarks.photos import Damage, astronaut, degrade
 from enhance.engines.base import Engine
 from enhance.engines.local import LocalEngine
 from enhance.engines.ray import RayEngine
@@ -24,7 +24,6 @@ from enhance.pipeline.build import load_enhancer
 from enhance.records import Failure, Result, Source
 from enhance.repair.marks import as_picture
 from tests.conftest import Save
-from tests.pictures import deep_png
 
 QUICK = Options(restorer="none", background="lanczos", upscale=2)
 FACE = Options(restorer="bundled", background="lanczos")
@@ -178,68 +177,6 @@ def test_runs_take_turns(engine: Engine, save: Save) -> None:
     assert isinstance(next(long), Result)
     assert len(results(engine.run([source], QUICK))) == 1
     assert len(results(long)) == 49, "the short one did not wait for these"
-
-
-def test_a_draft_is_small_and_comes_before_the_full_version(engine: Engine, save: Save) -> None:
-    large = degrade(group(2, 2400, 1800), Damage(down=2, blur=4))
-    full = save("two.png", large)
-    options = replace(FACE, upscale=1, format="png", background="auto")
-    draft, whole = results(engine.run([replace(full, draft=True), full], options, viewed=True))
-    assert (draft.filename, whole.filename) == ("two_draft.jpg", "two_enhanced.png")
-    assert draft.report.source_size == draft.report.output_size == (640, 480)
-    assert len(draft.report.restored) == 1 < len(whole.report.restored)
-    assert draft.report.background == "lanczos"
-    assert draft.report.notes == ()
-    assert draft.layers is None
-    assert whole.layers is not None
-    assert draft.report.seconds["decode"] > 0
-    with Image.open(io.BytesIO(draft.data)) as image:
-        assert image.format == "JPEG"
-        seen = np.asarray(image).astype(int)
-    with Image.open(io.BytesIO(whole.data)) as image:
-        shrunk = np.asarray(image.resize((640, 480), Image.Resampling.BOX)).astype(int)
-    assert np.abs(seen - shrunk).mean() < 6, "it shows what will come"
-
-
-@pytest.mark.parametrize(
-    ("size", "upscale", "expected"),
-    [
-        ((1280, 320), 4, (1280, 320)),
-        ((64, 80), 4, (128, 160)),
-        ((64, 80), 1, (64, 80)),
-        ((1280, 320), 0.5, (320, 80)),
-    ],
-)
-def test_a_draft_is_never_larger_than_the_full_version(
-    engine: Engine,
-    save: Save,
-    size: tuple[int, int],
-    upscale: float,
-    expected: tuple[int, int],
-) -> None:
-    picture = np.asarray(Image.fromarray(astronaut()).resize(size))
-    source = replace(save("a.png", picture), draft=True)
-    options = Options(restorer="none", background="realesrgan", upscale=upscale)
-    (draft,) = results(engine.run([source], options))
-    assert draft.report.output_size == expected
-    with Image.open(io.BytesIO(draft.data)) as image:
-        assert image.size == expected
-
-
-def test_a_draft_of_any_kind_of_photo(engine: Engine, tmp_path: Path) -> None:
-    deep = np.random.default_rng(0).integers(0, 65536, (900, 700, 4)).astype(np.uint16)
-    (tmp_path / "deep.png").write_bytes(deep_png(deep))
-    Image.fromarray(astronaut()).convert("L").save(tmp_path / "grey.tiff")
-    (tmp_path / "bad.jpg").write_bytes(b"no photo")
-    sources = [Source(path, path.name, draft=True) for path in sorted(tmp_path.iterdir())]
-    bad, deep_draft, grey = sort(engine.run(sources, QUICK))
-    assert isinstance(bad, Failure)
-    assert bad.kind == "UnreadablePhoto"
-    for draft, mode in ((deep_draft, "RGB"), (grey, "L")):
-        assert isinstance(draft, Result)
-        assert draft.report.notes == ()
-        with Image.open(io.BytesIO(draft.data)) as image:
-            assert (image.format, image.mode) == ("JPEG", mode)
 
 
 def test_closing_one_run_leaves_the_others(engine: Engine, save: Save) -> None:

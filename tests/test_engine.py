@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import astronaut
-from enhance.engines.base import prepare
 from enhance.engines.local import LocalEngine, LocalRun
 from enhance.limits import Limits
 from enhance.models.files import PackagedFile
@@ -198,19 +197,6 @@ def test_a_run_that_comes_later_waits_for_the_photo_in_progress(
     assert [record.name for record in others] == ["short"]
     assert len(records) == served + 5
     assert enhancer.begun.index("short") == begun
-
-
-# Drafts
-
-
-def test_a_draft_finds_the_faces_that_the_full_version_finds(save: Save) -> None:
-    source = save("a.png", np.zeros((100, 2560, 3), np.uint8))
-    options = Options(min_face=40, faces="all", metadata="keep")
-    assert prepare(source, options, Limits())[1] == options
-    photo, changed = prepare(replace(source, draft=True), options, Limits())
-    assert photo.size == (640, 25)
-    assert changed.min_face == 10
-    assert changed.faces == "largest"
 
 
 # Stopping

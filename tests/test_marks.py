@@ -146,5 +146,3 @@ def test_marks_travel_with_the_photo_and_come_back(engine: LocalEngine, save: Sa
     assert again.report.repaired > found.report.repaired
     (unseen,) = engine.run([sent], OLD)
     assert isinstance(unseen, Result) and unseen.marks is None
-    (draft,) = engine.run([replace(sent, draft=True)], OLD, viewed=True)
-    assert isinstance(draft, Result) and draft.marks is None

@@ -8,26 +8,20 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
 from enhance.i18n import say
-from enhance.limits import Limits
-from enhance.options import OPTIONS, Options
-from enhance.photos import DECODER, Decoder, result_stem
+from enhance.options import Options
+from enhance.photos import result_stem
 from enhance.pipeline.enhancer import Enhanced
 from enhance.pipeline.layers import assemble, has_layers, pack
 from enhance.records import EngineInfo, Failure, Photo, Result, Source
-from enhance.repair.marks import as_picture, from_picture
-from enhance.upscaling.interpolation import resized
+from enhance.repair.marks import as_picture
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-_DRAFT_SIDE = 640  # pixels, the longer side of the photo that a draft is made from
-_DRAFT_QUALITY = 85
 
 
 class Run(Iterator[Result | Failure], Protocol):
@@ -96,40 +90,6 @@ def failure(index: int, name: str, error: BaseException) -> Failure:
     return Failure(index, name, reason, type(error).__name__)
 
 
-def prepare(
-    source: Source, options: Options, limits: Limits, decoder: Decoder = DECODER
-) -> tuple[Photo, Options]:
-    """Decode a photo and say how to enhance it; a draft is shrunk and given cheap options.
-
-    Raises what decoding raises.
-    """
-    photo = decoder(source, limits)
-    if not source.draft:
-        marks = from_picture(source.marks) if source.marks else None
-        return replace(photo, marks=marks), options
-    upscale = max(options.output_size(photo.size)) / max(photo.size)
-    scale = min(1, _DRAFT_SIDE / max(photo.size))
-    width, height = (max(1, round(side * scale)) for side in photo.size)
-    photo = replace(
-        photo,
-        rgb=resized(photo.rgb, (width, height)),
-        alpha=None if photo.alpha is None else resized(photo.alpha, (width, height)),
-        draft=True,
-    )
-    return photo, replace(
-        options,
-        upscale=min(max(upscale, OPTIONS["upscale"].least), 2),
-        longer_side=0,
-        background="lanczos",
-        faces="largest",
-        min_face=max(1, round(options.min_face * scale)),
-        format="jpeg",
-        quality=_DRAFT_QUALITY,
-        metadata="strip",
-        name="{stem}_draft",
-    )
-
-
 def ahead(items: Iterable[T], count: int) -> Iterator[T]:
     """Prefetch: yield the same items, each only after the next `count` have been taken."""
     waiting: deque[T] = deque()
@@ -147,13 +107,10 @@ def finish(
 
     Raises what encoding raises.
     """
-    kept = viewed and not photo.draft
-    layers = pack(enhanced) if kept and has_layers(enhanced) else None
-    marks = as_picture(enhanced.marks) if kept and enhanced.marks is not None else None
+    layers = pack(enhanced) if viewed and has_layers(enhanced) else None
+    marks = as_picture(enhanced.marks) if viewed and enhanced.marks is not None else None
     done = assemble(photo, enhanced, options, viewed=viewed)
     report = done.report
-    if photo.draft:
-        report = replace(report, notes=())  # the full version will report them
     stem = result_stem(
         options.name,
         photo.name,

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
-from enhance.engines.base import Run, ahead, failure, finish, prepare
+from enhance.engines.base import Run, ahead, failure, finish
 from enhance.engines.queue import PhotoQueue
 from enhance.errors import Cancelled, TookTooLong
 from enhance.i18n import say
@@ -22,6 +22,7 @@ from enhance.options import Options
 from enhance.photos import DECODER, Decoder
 from enhance.pipeline.enhancer import Enhanced
 from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
+from enhance.repair.marks import from_picture
 
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ class LocalEngine:
         self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
     ) -> LocalRun:
         """See `Engine.run`."""
-        return LocalRun(self, sources, options, viewed=viewed, client=client or uuid4().hex)
+        return LocalRun(self, sources, options, viewed, client or uuid4().hex)
 
     @property
     def info(self) -> EngineInfo | None:
@@ -93,24 +94,19 @@ class LocalEngine:
         return self._enhancer
 
 
+@dataclass(eq=False)
 class LocalRun(Run):
     """One batch on a LocalEngine; see `Run`."""
 
-    def __init__(
-        self,
-        engine: LocalEngine,
-        sources: Iterable[Source],
-        options: Options,
-        *,
-        viewed: bool,
-        client: str,
-    ) -> None:
-        self._engine = engine
-        self._options = options
-        self._viewed = viewed
-        self._client = client
-        self._stop = Event()
-        self._records = self._work(enumerate(sources))
+    _engine: LocalEngine
+    _sources: Iterable[Source]
+    _options: Options
+    _viewed: bool
+    _client: str
+    _stop: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        self._records = self._work(enumerate(self._sources))
 
     def __next__(self) -> Result | Failure:
         return next(self._records)
@@ -129,7 +125,10 @@ class LocalRun(Run):
         try:
             for index, source, future in enhancing:
                 try:
-                    yield finish(index, source.number, *future.result(), viewed=self._viewed)
+                    photo, enhanced = future.result()
+                    yield finish(
+                        index, source.number, photo, self._options, enhanced, viewed=self._viewed
+                    )
                 except (Cancelled, CancelledError):
                     return
                 except (Exception, SystemExit) as error:  # fails this photo, not the whole run
@@ -140,22 +139,20 @@ class LocalRun(Run):
         finally:
             self._stop.set()
 
-    def _decode(self, source: Source) -> tuple[Photo, Options, float]:
+    def _decode(self, source: Source) -> tuple[Photo, float]:
         self._checkpoint()
         start = time.perf_counter()
-        engine = self._engine
-        photo, options = prepare(source, self._options, engine._limits, engine._decoder)
-        return photo, options, time.perf_counter() - start
+        photo = self._engine._decoder(source, self._engine._limits)
+        marks = from_picture(source.marks) if source.marks else None
+        return replace(photo, marks=marks), time.perf_counter() - start
 
-    def _enhance(
-        self, decoded: Future[tuple[Photo, Options, float]]
-    ) -> tuple[Photo, Options, Enhanced]:
+    def _enhance(self, decoded: Future[tuple[Photo, float]]) -> tuple[Photo, Enhanced]:
         self._checkpoint()
-        photo, options, seconds = decoded.result()
+        photo, seconds = decoded.result()
         enhancer = self._engine._resident()
-        enhanced = enhancer(photo, options, self._deadline(photo.name))
+        enhanced = enhancer(photo, self._options, self._deadline(photo.name))
         stages = {"decode": round(seconds, 4)} | enhanced.report.seconds
-        return photo, options, replace(enhanced, report=replace(enhanced.report, seconds=stages))
+        return photo, replace(enhanced, report=replace(enhanced.report, seconds=stages))
 
     def _deadline(self, name: str) -> StopCheck:
         """A stop check that also stops a photo that has kept the model busy for too long."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Any
@@ -74,7 +74,7 @@ class RayEngine:
         self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
     ) -> Run:
         """See `Engine.run`. The records come in the order in which they are finished."""
-        run = RayRun(self, sources, options, viewed=viewed, client=client or uuid4().hex)
+        run = RayRun(self, enumerate(sources), options, viewed, client or uuid4().hex)
         self._runs.add(run)
         return run
 
@@ -104,27 +104,19 @@ class _Asked:
     tries: int = 1
 
 
+@dataclass(eq=False)
 class RayRun(Run):
     """One batch on the pool; see `Run`. at_work: held while a caller waits for a record."""
 
-    def __init__(
-        self,
-        engine: RayEngine,
-        sources: Iterable[Source],
-        options: Options,
-        *,
-        viewed: bool,
-        client: str,
-    ) -> None:
-        self._engine = engine
-        self._sources = enumerate(sources)
-        self._options = options
-        self._viewed = viewed
-        self._client = client
-        self._asked: dict[Any, _Asked] = {}  # by the reference to the pool's answer
-        self._closed = False
-        self._closing = RLock()  # reentrant: `close` is also called by signal handlers
-        self.at_work = Lock()
+    _engine: RayEngine
+    _sources: Iterator[tuple[int, Source]]
+    _options: Options
+    _viewed: bool
+    _client: str
+    _asked: dict[Any, _Asked] = field(default_factory=dict)  # by the reference to the answer
+    _closed: bool = False
+    _closing: Any = field(default_factory=RLock)  # reentrant: signal handlers call `close`, too
+    at_work: Lock = field(default_factory=Lock)
 
     def __next__(self) -> Result | Failure:
         with self.at_work:

@@ -14,7 +14,7 @@ import re
 import time
 import uuid
 from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from threading import Lock
 
 from enhance.jobs.object_store import Store
@@ -59,12 +59,6 @@ class Bucket(Results[str]):
         for part in sorted(parts):  # by time
             self._ledger.read(store.read(part).splitlines())
 
-    def catch_up(self) -> None:
-        pass
-
-    def locked(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
     def record(self, added: bytes) -> None:
         with self._lock:
             self._ledger.read([added])
@@ -80,16 +74,10 @@ class Bucket(Results[str]):
     def place(self, name: str) -> str:
         return f"{self._store.url}/{name}"
 
-    def prepare(self, name: str) -> None:
-        pass
-
     def size(self, name: str) -> int | None:
         row = self._sizes.execute("SELECT size FROM sizes WHERE name = ?", (as_bytes(name),))
         size = row.fetchone()
         return None if size is None else int(size[0])
-
-    def made(self, source: str) -> bool:
-        return False  # what is in a store has no path
 
     def exists(self, name: str) -> bool:
         return self.size(name) is not None

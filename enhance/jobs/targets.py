@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
 from enhance.files import numbered, safe
@@ -86,22 +86,21 @@ class Results(ABC, Generic[Location]):
                 return name, digest
         raise AssertionError("there is always another number")
 
-    @abstractmethod
     def made(self, source: str) -> bool:
         """Whether the photo at this absolute path is one of these results, whatever path leads to
-        it, and still has its size."""
+        it, and still has its size. What is in a store has no path."""
+        return False
 
     @abstractmethod
     def close(self) -> None:
         """Write what is still pending and close. May be called repeatedly."""
 
-    @abstractmethod
     def catch_up(self) -> None:
-        """Read into the ledger what others have recorded since."""
+        """Read into the ledger what others have recorded since, where that is possible."""
 
-    @abstractmethod
     def locked(self) -> AbstractContextManager[None]:
         """Keeps others from writing meanwhile, where that is possible."""
+        return nullcontext()
 
     @abstractmethod
     def record(self, added: bytes) -> None:
@@ -111,7 +110,6 @@ class Results(ABC, Generic[Location]):
     def place(self, name: str) -> Location:
         """The location of a file."""
 
-    @abstractmethod
     def prepare(self, name: str) -> None:
         """Make sure that the folder of a file exists, and is in this one."""
 

@@ -197,10 +197,6 @@ def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
     )
 
 
-def _spandrel(models: ResidentModels, model: ModelSpec) -> Upscaler:
-    return _tiled(models, model, models.described(model))
-
-
 def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upscaler:
     """spandrel's network over tiles."""
     return TiledNet(
@@ -272,7 +268,7 @@ _UPSCALERS: dict[str, Loader[Upscaler]] = {
     "interpolation": lambda *_: interpolated,
     "rrdbnet": _rrdbnet,
     "srvgg": _srvgg,
-    "spandrel": _spandrel,
+    "spandrel": lambda models, model: _tiled(models, model, models.described(model)),
 }
 _FILLERS: dict[str, Loader[Filler]] = {
     "telea": lambda *_: lambda rgb, mask, stop_check, space=SRGB: fill(rgb, mask),

@@ -77,8 +77,7 @@ def picture(
 def _file_shows(photo: Photo) -> bool:
     """Whether all browsers show a photo's own file, upright. Its extension may lie."""
     formats = _TURNED_FORMATS if photo.turned else _SHOWN_FORMATS
-    # The pixels of a draft's photo are a small copy, not those of its file.
-    return photo.format in formats and _showable(photo.name, photo.rgb) and not photo.draft
+    return photo.format in formats and _showable(photo.name, photo.rgb)
 
 
 def _showable(name: str, pixels: Pixels) -> bool:

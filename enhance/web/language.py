@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import gradio as gr
 from babel.messages.pofile import read_po
@@ -43,26 +44,13 @@ def language_of(request: gr.Request | None) -> Language:
 
 
 def preferred(accepted: str) -> Language:
-    """Chinese if an Accept-Language header ranks any kind of Chinese before English."""
-    best: dict[str, float] = {}
-    for place, item in enumerate(accepted.lower().split(",")):
-        tag, _, parameters = item.partition(";")
-        language = tag.strip().partition("-")[0]
-        # Among equal qualities, the first one wins.
-        rank = _quality(parameters) - place * 1e-6
-        if rank > 0:
-            best[language] = max(rank, best.get(language, 0))
-    return "zh" if best.get("zh", 0) > max(best.get("en", 0), best.get("*", 0)) else "en"
-
-
-def _quality(parameters: str) -> float:
-    name, _, value = parameters.partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0
+    """Chinese if an Accept-Language header names any kind of Chinese before English; browsers put
+    the language that is preferred first."""
+    for item in accepted.lower().split(","):
+        language = re.split("[-;]", item.strip())[0]
+        if language in ("zh", "en"):
+            return "zh" if language == "zh" else "en"
+    return "en"
 
 
 def translated(said: str, language: Language) -> str:
@@ -71,7 +59,10 @@ def translated(said: str, language: Language) -> str:
         return str(said)
     if not isinstance(said, Sentence):
         return CHINESE.get(said, said)
-    values = {name: _translated_value(value, language) for name, value in said.values.items()}
+    values = {
+        name: translated(value, language) if isinstance(value, Sentence) else value
+        for name, value in said.values.items()
+    }
     return CHINESE.get(said.template, said.template).format(**values)
 
 
@@ -84,10 +75,6 @@ def toast(said: str, language: Language, duration: float | None = 10) -> gr.Erro
     # No traceback in the log, because this is an answer and not a server fault.
     sentence = html.escape(translated(said, language))
     return gr.Error(sentence, duration, print_exception=False)
-
-
-def _translated_value(value: Any, language: Language) -> Any:
-    return translated(value, language) if isinstance(value, Sentence) else value
 
 
 def chinese_script() -> str:

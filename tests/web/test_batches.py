@@ -60,7 +60,7 @@ def folder(inside: Path) -> Path:
     return inside / "archive"
 
 
-def test_a_batch_that_goes_on_keeps_previews(batches: BatchStore, tmp_path: Path) -> None:
+def test_a_batch_that_goes_on_keeps_its_pictures(batches: BatchStore, tmp_path: Path) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 3), FAST, "one", viewed=True)
         next(batch.records())

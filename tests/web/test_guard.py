@@ -36,7 +36,13 @@ import app
 from enhance.limits import Limits
 from enhance.web.batches.room import NO_ROOM
 from enhance.web.server import bodies, middleware
-from enhance.web.server.middleware import MAX_AT_ONCE, MAX_LOGINS_PER_MINUTE, Guard
+from enhance.web.server.middleware import (
+    MAX_AT_ONCE,
+    MAX_LOGINS_PER_MINUTE,
+    MAX_POSTS,
+    POST_SECONDS,
+    Guard,
+)
 from tests.server import SAMPLES, Server, running
 from tests.web.api_photos import QUICK, results, square
 from tests.web.hands import HEADLINE, PICTURES, SMALL, states
@@ -470,6 +476,12 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(autouse=True)
+def unslowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals in this process come at once."""
+    monkeypatch.setattr(middleware, "SLOWED_SECONDS", 0)
+
+
 def guarded(clock: Clock | None = None, *, proxy: bool = False, root: str = "") -> TestClient:
     """A small app that reads what it is sent, behind a guard with small limits."""
 
@@ -660,6 +672,37 @@ def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("what has not come was served")
 
     assert served(Guard(app, Limits()), "/other", iter([b"[", b"1,"]))[0]["status"] == 408
+
+
+def test_posts_in_a_few_seconds() -> None:
+    """A flood of requests for work is refused before anybody reads them; others do not notice."""
+    clock = Clock()
+    web = guarded(clock, proxy=True)
+
+    def ask(address: str) -> int:
+        headers = {"X-Forwarded-For": address}
+        return web.post("/other", content=b"{}", headers=headers).status_code
+
+    assert [ask("10.0.0.1") for _ in range(MAX_POSTS + 1)] == [200] * MAX_POSTS + [429]
+    assert ask("10.0.0.2") == 200
+    assert upload(web, forwarded="10.0.0.1") == 200  # uploads have limits of their own
+    clock.now += POST_SECONDS + 1
+    assert ask("10.0.0.1") == 200
+
+
+def test_who_sends_too_much_is_answered_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a client that asks again at once would keep the server busy with refusals."""
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(middleware, "SLOWED_SECONDS", 7)
+    monkeypatch.setattr(anyio, "sleep", sleep)
+    web = guarded()
+    assert [upload(web) for _ in range(4)] == [200, 200, 200, 429]
+    assert web.post("/other", content=bytes(BODY + 1)).status_code == 413
+    assert waits == [7]
 
 
 @pytest.mark.parametrize("root", ["", "/photos"])

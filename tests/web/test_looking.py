@@ -1,4 +1,4 @@
-"""Looking at results: faces, versions, quick previews, coming back."""
+"""Looking at results: faces, versions, coming back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tests.server import Server
 from tests.web.hands import (
     GROUP,
     HEADLINE,
-    PORTRAIT,
     PRINT,
     SMALL,
     THUMBNAILS,
@@ -26,8 +25,6 @@ from tests.web.hands import (
     copies,
     drop,
     finish,
-    open_settings,
-    states,
 )
 
 
@@ -195,20 +192,6 @@ def test_a_second_tab_that_is_closed_ends_nothing(
     finish(page, 6)
 
 
-def test_a_slow_photo_is_shown_as_a_quick_preview_first(page: Page) -> None:
-    drop(page, PORTRAIT)
-    open_settings(page, "Background").get_by_label("Background", exact=True).click()
-    page.get_by_role("option", name="×4 plus").click()
-    page.click("#enhance")
-    expect(page.locator("#viewer .note.draft")).to_be_visible()
-    expect(page.locator(HEADLINE)).to_contain_text("Enhancing photo 1 of 1")
-    assert states(page) == ["quick preview"]
-    finish(page, 1)
-    expect(page.locator("#viewer .note.draft")).to_be_hidden()
-    expect(page.locator(THUMBNAILS).first).to_be_visible()
-    assert report(page)[0]["background"] == "realesrgan"
-
-
 def test_the_last_batch_is_offered_on_coming_back(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#reopen")).to_be_hidden()
     drop(page, *copies(tmp_path, 4))
@@ -244,7 +227,8 @@ def test_a_page_lives_on_when_gradio_has_forgotten_its_session(page: Page, serve
     finish(page, 1)
     with httpx.Client(base_url=f"{server.url}/gradio_api/call") as client:
         for _ in range(SESSIONS + 1):  # each call is a session of its own
-            client.post("/health", json={"data": []}).raise_for_status()
+            asked = client.post("/health", json={"data": []}).raise_for_status()
+            client.get(f"/health/{asked.json()['event_id']}").raise_for_status()
     page.click("#viewer button.outlines")
     outline = page.locator("#viewer .faces button").first
     outline.click()

@@ -44,11 +44,11 @@ from tests.web.hands import drop
 
 def test_a_client_takes_its_share_and_no_more() -> None:
     share = Share(2)
-    taken = [share.take(client) for client in ("a", "a", "a", "b")]
-    assert taken == [True, True, False, True]
-    share.give("a")
     with share.taken("a") as first, share.taken("a") as second:
-        assert first and not second
+        with share.taken("a") as third, share.taken("b") as other:
+            assert (first, second, third, other) == (True, True, False, True)
+        with share.taken("a") as fourth:
+            assert not fourth
     with share.taken("a") as again:
         assert again
 

@@ -48,12 +48,12 @@ class App:
         return view(self.views[self.now])
 
     def edit(self, event: gr.EventData) -> dict[str, Any]:
-        """A face was switched: the full picture with that face instead of the draft."""
+        """A face was switched: the full picture with or without that face."""
         self.events.append(("edit", dict(event._data)))
         old = self.views[self.now]
         faces = list(old.faces)
         faces[event.face] = replace(faces[event.face], on=event.on)
-        changed = replace(old, after=f"{old.after}&edited", faces=tuple(faces), draft=False)
+        changed = replace(old, after=f"{old.after}&edited", faces=tuple(faces))
         self.views[self.now] = changed
         return view(changed)
 
@@ -107,7 +107,7 @@ def photos(folder: Path) -> list[View]:
         Outline((0.70, 0.20, 0.72, 0.23), HOSTILE, can=False),
     )
     return [
-        one(0, "group", 4, faces=faces, draft=True, weight=1.0),
+        one(0, "group", 4, faces=faces, weight=1.0),
         one(1, "old_print", 3, choices=VERSIONS, right="b"),
         one(2, "small_portrait", 4, name=HOSTILE),
     ]
@@ -426,7 +426,6 @@ def test_two_fingers_zoom_and_one_drags_the_line(open_viewer: Open) -> None:
 
 def test_zoom_and_line_survive_a_new_picture_of_the_same_photo(app: App, viewer: Viewer) -> None:
     viewer.start()
-    expect(viewer.at(".draft")).to_be_visible()
     viewer.drag(viewer.middle(".knob"), (50, 0))
     viewer.at(".outlines").click()
     viewer.at(".actual").click()
@@ -436,7 +435,6 @@ def test_zoom_and_line_survive_a_new_picture_of_the_same_photo(app: App, viewer:
     viewer.page.keyboard.press("Enter")
     expect(viewer.at("img.after")).to_have_attribute("src", re.compile("&edited$"))
     expect(viewer.at("img.after")).to_have_count(1)
-    expect(viewer.at(".draft")).to_be_hidden()
     assert viewer.box("img.after") == seen
     assert viewer.split == split
     expect(viewer.at(".face").nth(0)).to_be_focused()

@@ -30,17 +30,8 @@ from enhance.web.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-_SLOW = 8  # seconds; a photo that takes longer gets a quick preview first
-
 Picks = Mapping[int, int]
 """By photo, the version that counts, both by their indices; for other photos it is the newest."""
-
-
-@dataclass(frozen=True)
-class _Job:
-    entry: Entry
-    options: Options
-    draft: bool = False
 
 
 @dataclass
@@ -59,13 +50,12 @@ class Batch:
     client: str
     take: Callable[[int], None]  # raises OSError if there is no room for so many more bytes
     viewed: bool  # on the page, which needs previews and layers
-    drafts: bool = False  # slow photos get a quick preview first
     touched: float = field(default_factory=time.monotonic)
     files: BatchFiles = field(init=False)
     options_at_work: Options = field(init=False)
     _begun: float = 0.0
     _run: Run | None = None
-    _jobs: list[_Job] = field(default_factory=list)
+    _at_work: list[Entry] = field(default_factory=list)
     _taking: threading.Lock = field(default_factory=threading.Lock)
     _later: tuple[Options, ...] = ()
     _names: dict[str, Entry] = field(default_factory=dict)
@@ -95,14 +85,9 @@ class Batch:
             `records` ends after each, so that others get their turn.
         """
         options, *later = several
-        jobs = []
-        for entry in entries:
-            if self._slow(entry, options):
-                jobs.append(_Job(entry, options, draft=True))
-            jobs.append(_Job(entry, options))
-        sources = [replace(j.entry.source, draft=j.draft, marks=j.entry.marks) for j in jobs]
+        sources = [replace(entry.source, marks=entry.marks) for entry in entries]
         with self._taking:
-            self._jobs = jobs
+            self._at_work = [*entries]
             self._later = tuple(later)
             self.options_at_work = options
             for entry in entries:
@@ -114,30 +99,27 @@ class Batch:
             self._begun = time.monotonic()
 
     def records(self) -> Iterator[Entry]:
-        """Yield each entry when its preview, if any, is ready, and again when it is finished.
+        """Yield each entry when it is finished.
 
         The generator may be dropped; calling this again goes on with the rest.
         """
         return about(self.request, self._work())
 
     def _work(self) -> Iterator[Entry]:
-        jobs = self._jobs
+        entries = self._at_work
         for record in self._run or ():
-            if self._jobs is not jobs:
+            if self._at_work is not entries:
                 return  # `begin` was called again while this photo was in progress
             self.touched = time.monotonic()
-            job = jobs[record.index]
-            if job is jobs[0]:
+            entry = entries[record.index]
+            if record.index == 0:
                 own = sum(record.report.seconds.values()) if isinstance(record, Result) else 0.0
                 self.metrics.waited(self.touched - self._begun - own)
-            if job.draft:
-                self._take_draft(job.entry, record)
-            else:
-                self._take(job, record, jobs)
+            self._take(entry, record, entries)
             if self._later and not self.remaining:
-                self.begin([each.entry for each in jobs if not each.draft], *self._later)
-            yield job.entry
-        if self._jobs is jobs:
+                self.begin(entries, *self._later)
+            yield entry
+        if self._at_work is entries:
             self.abandon()
 
     def stop(self) -> None:
@@ -254,34 +236,19 @@ class Batch:
         for entry in self.remaining[: self.engine.running]:
             entry.state = "running"
 
-    def _slow(self, entry: Entry, options: Options) -> bool:
-        if not self.drafts or entry.size is None or entry.versions:
-            return False
-        return (self.estimator.seconds([entry.size], options) or 0) > _SLOW
-
-    def _take_draft(self, entry: Entry, record: Result | Failure) -> None:
-        try:
-            if isinstance(record, Failure):
-                log.info("no quick preview: %s", record.kind)
-            else:
-                entry.draft = self.files.save(record.filename, record.data)
-                self.files.show_source(entry, record.views)
-        except OSError:
-            log.exception("a quick preview could not be saved")
-
-    def _take(self, job: _Job, record: Result | Failure, jobs: list[_Job]) -> None:
+    def _take(self, entry: Entry, record: Result | Failure, entries: list[Entry]) -> None:
         version = None
         if isinstance(record, Result):
             try:
-                name = self._unique(job.entry, record.filename)
-                version = self.files.version(job.options, record, name)
-                self.files.show_source(job.entry, record.views)
+                name = self._unique(entry, record.filename)
+                version = self.files.version(self.options_at_work, record, name)
+                self.files.show_source(entry, record.views)
             except OSError as error:
                 log.exception("a result could not be saved")
                 record = failure(record.index, record.name, NotSaved.because(record.name, error))
         with self._taking:
-            if self._jobs is jobs:  # else `begin` was called while this was saved; it is made anew
-                self._finish(job.entry, record, version)
+            if self._at_work is entries:  # else `begin` was called meanwhile; it is made anew
+                self._finish(entry, record, version)
                 self._mark_running()
 
     def _unique(self, entry: Entry, filename: str) -> str:

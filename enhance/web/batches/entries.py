@@ -51,7 +51,7 @@ class Version:
 @dataclass
 class Entry:
     """One photo of a batch. `before` is the photo itself until there is a picture of it that
-    browsers can show; `preview` and `draft` are such pictures.
+    browsers can show; `preview` is such a picture.
 
     preview: a small picture of the photo as it was sent, or of a photo that cannot be read.
     failure: why the last attempt failed. Versions from earlier attempts are kept.
@@ -64,7 +64,6 @@ class Entry:
     before: Path
     state: State = "waiting"
     preview: Path | None = None
-    draft: Path | None = None
     versions: list[Version] = field(default_factory=list)
     failure: Failure | None = None
     marks: bytes | None = None

@@ -16,9 +16,9 @@ from typing import Literal
 
 from enhance.errors import NoRoom
 from enhance.i18n import say
+from enhance.limits import quarter
 from enhance.web.batches.disk import Files
 
-_SHARE = 4  # one client may have a quarter of the disk
 # An upload that no batch uses is kept for so many seconds: its batch may be about to start.
 _GRACE = 60
 # After a look at the disk that found no room for a client, the next one is so many times as long
@@ -91,14 +91,14 @@ class Room:
         if not self._fits(client, more) and self._refused.get(client, 0) < time.monotonic():
             self._make_room(client, more)
         if not self._fits(client, more):
-            own = self._taken[client] + more > self._most // _SHARE
+            own = self._taken[client] + more > quarter(self._most)
             raise NoRoom(_SHARE_USED if own else NO_ROOM)
         self._taken[client] += more
         self.used += more
 
     def _fits(self, client: str, more: int) -> bool:
-        share = self._most // _SHARE
-        return self.used + more <= self._most and self._taken[client] + more <= share
+        own = self._taken[client] + more
+        return self.used + more <= self._most and own <= quarter(self._most)
 
     def _make_room(self, client: str, more: int) -> None:
         start = time.monotonic()
@@ -128,7 +128,7 @@ def superfluous(folders: list[Kept], most: int, client: str, more: int) -> tuple
         return everything.bytes + more > most
 
     def share_used() -> bool:
-        return own.bytes + more > most // _SHARE
+        return own.bytes + more > quarter(most)
 
     def unused(upload: Kept) -> bool:
         return upload.idle > _GRACE and all(everything.links[file] == 1 for file in upload.files)

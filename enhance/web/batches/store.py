@@ -88,13 +88,11 @@ class BatchStore:
         *,
         client: str = "",
         viewed: bool = False,
-        drafts: bool = False,
     ) -> Batch:
         """Start a batch for a browser session; work begins when its records are consumed.
 
         request: id of the HTTP request, for the log. client: whose share of the disk the batch
-        takes from. drafts: show a quick preview of slow photos first. Raises TooManyPhotos or
-        NoRoom if the limits or the disk do not allow the batch.
+        takes from. Raises TooManyPhotos or NoRoom if the limits or the disk do not allow the batch.
         """
         if len(sources) > self.limits.max_photos:
             raise TooManyPhotos(
@@ -128,7 +126,6 @@ class BatchStore:
             client=client,
             take=partial(self._take, client),
             viewed=viewed,
-            drafts=drafts,
         )
         batch.begin(entries, options)
         with self._lock:

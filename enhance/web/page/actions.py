@@ -84,7 +84,7 @@ class Actions:
         }
         self.enhance.click(
             self._begin,
-            [files, self.ticket, self.choices.drafts, *self.settings.widgets],
+            [files, self.ticket, *self.settings.widgets],
             [self.key, self.last_key, *everything],
             **starts,
         )
@@ -116,9 +116,7 @@ class Actions:
         self.clock.tick(self._wait, self.key, self.results.status, postprocess=False, **QUICK)
         self.stop.click(self._stop, self.key, everything, postprocess=False, **QUICK)
 
-    def _begin(
-        self, request: gr.Request, files: Sent, ticket: int, drafts: bool, *values: Any
-    ) -> Shown:
+    def _begin(self, request: gr.Request, files: Sent, ticket: int, *values: Any) -> Shown:
         """Make the batch and draw its first ticket."""
         language = language_of(request)
         if not files:
@@ -133,7 +131,6 @@ class Actions:
                 request.headers[REQUEST_HEADER],
                 client=client_of(request),
                 viewed=True,
-                drafts=bool(drafts),
             )
         except EnhanceError as error:
             raise toast(error.sentence, language) from error
@@ -201,10 +198,10 @@ class Actions:
         with queue.turn(key):
             yield self._shown(tab)
             due = 0.0
-            for entry in batch.records():
+            for _ in batch.records():
                 if not batch.remaining:
                     continue  # the last photo is shown at the end
-                if queue.someone_waits and entry.state != "running":
+                if queue.someone_waits:
                     break
                 if time.monotonic() >= due:
                     yield self._shown(tab)

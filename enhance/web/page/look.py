@@ -53,9 +53,7 @@ class Tab:
     def index(self) -> int:
         """The photo in the viewer: the first one to have a picture, until another is picked."""
         if self.look.photo is None:
-            seen = (
-                i for i, entry in enumerate(self.batch.entries) if entry.versions or entry.draft
-            )
+            seen = (i for i, entry in enumerate(self.batch.entries) if entry.versions)
             self.look.photo = next(seen, None)
         return self.look.photo or 0
 

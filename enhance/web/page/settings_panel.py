@@ -57,22 +57,16 @@ class SettingsPanel:
         self.models = gr.Markdown(elem_id="models")
         self.fetch = gr.Button(text("Download"), visible=False, size="sm", elem_id="fetch")
         self.settings = Settings()
-        self.drafts = gr.Checkbox(
-            value=True,
-            label=text("Quick preview first"),
-            info=text("Show a quick low-resolution preview of slow photos first."),
-            elem_id="drafts",
-        )
         self.remembered = browser_state("settings", None)
         self.address = gr.Textbox(visible=False)  # the query of the page's address
 
     def connect(self, page: gr.Blocks, files: gr.File, estimate: gr.Markdown) -> None:
         """Wire the handlers. estimate: where the cost of enhancing `files` is shown."""
         self._estimate = estimate
-        remembered = [self.drafts, *self.settings.widgets]
+        widgets = self.settings.widgets
         changed = {
             "fn": self._changed,
-            "inputs": [files, *remembered],
+            "inputs": [files, *widgets],
             "outputs": [
                 self.preset,
                 estimate,
@@ -87,21 +81,20 @@ class SettingsPanel:
         page.load(
             self._restore,
             [self.remembered, self.address],
-            remembered,
+            widgets,
             js="(remembered) => [remembered, location.search]",
             **QUICK,
         ).then(**changed)
         self.address.change(None, self.address, None, js=_TO_ADDRESS, **QUICK)
         # In the browser, so that a click on Enhance right after it finds the preset's values.
-        widgets = self.settings.widgets
         self.preset.input(
             None, [self.preset, *widgets], widgets, js=self._take_preset(), **QUICK
         ).then(**changed)
         # Only a person's input, because a preset changes many widgets, not all at the same moment.
         # A text's input event misses what is pasted or deleted, so leaving the field counts, too.
-        left = [widget.blur for widget in remembered if isinstance(widget, gr.Textbox)]
+        left = [widget.blur for widget in widgets if isinstance(widget, gr.Textbox)]
         gr.on(
-            [files.change, *(widget.input for widget in remembered), *left],
+            [files.change, *(widget.input for widget in widgets), *left],
             trigger_mode="always_last",
             **changed,
         )
@@ -119,14 +112,13 @@ class SettingsPanel:
         version, and the models that are in the models folder now."""
         language = language_of(request)
         known = renamed(remembered) if isinstance(remembered, dict) else {}
-        drafts = bool(known.get("drafts", True))
         if linked := from_query(query):
             known = {"metadata": known.get("metadata")} | linked
         try:
             options = self.settings.options(*map(known.get, self.settings.names))
         except EnhanceError:
-            return [gr.skip(), *self.settings.updates(None, language)]
-        return [drafts, *self.settings.updates(options, language)]
+            return self.settings.updates(None, language)
+        return self.settings.updates(options, language)
 
     def _take_preset(self) -> str:
         """A function in JavaScript from a preset's name and the widgets' values to those of the
@@ -138,7 +130,7 @@ class SettingsPanel:
             f".map((value, i) => i === {kept} ? now[i] : value)"
         )
 
-    async def _changed(self, request: gr.Request, files: Sent, drafts: bool, *values: Any) -> Shown:
+    async def _changed(self, request: gr.Request, files: Sent, *values: Any) -> Shown:
         """Show the cost and the missing models of the current settings, and remember them."""
         session = str(request.session_hash)
         asked = self._asked.pop(session, 0) + 1
@@ -147,9 +139,8 @@ class SettingsPanel:
             del self._asked[next(iter(self._asked))]
         paths = paths_of(files)
         sizes = await to_thread.run_sync(_sizes, paths, limiter=self._readers)
-        shown = await to_thread.run_sync(
-            self._chosen, language_of(request), paths, sizes, drafts, values
-        )
+        language = language_of(request)
+        shown = await to_thread.run_sync(self._chosen, language, paths, sizes, values)
         # An answer that waited for the models must not replace that to a later question.
         return shown if self._asked.get(session) == asked else {self._estimate: gr.skip()}
 
@@ -158,7 +149,6 @@ class SettingsPanel:
         language: Language,
         paths: list[Path],
         sizes: list[tuple[int, int]],
-        drafts: bool,
         values: tuple[Any, ...],
     ) -> Shown:
         try:
@@ -166,13 +156,12 @@ class SettingsPanel:
         except EnhanceError as error:
             sentence = translated(error.sentence, language)
             return {self._estimate: sentence, self.settings.example: html.escape(sentence)}
-        kept = zip(self.settings.names, self.settings.values(options), strict=True)
-        remembered = {"drafts": bool(drafts)} | dict(kept)
+        remembered = zip(self.settings.names, self.settings.values(options), strict=True)
         cost = translated(self._cost(len(paths), sizes, options), language)
         return {
             self.preset: self._presets(sizes, options, language),
             self._estimate: cost,
-            self.remembered: remembered,
+            self.remembered: dict(remembered),
             self.address: query_of(options),
             self.settings.example: html.escape(self._example(paths, sizes, options)),
             **self._missing_models(options, language),

@@ -42,9 +42,7 @@ def pictures(tab: Tab) -> list[dict[str, Any]]:
     shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=True)
     return [
         {
-            "image": _image(
-                _url(version.thumbnail if version else entry.draft) or _preview(tab.batch, index)
-            ),
+            "image": _image(_url(version.thumbnail) if version else _preview(tab.batch, index)),
             "caption": caption(entry, tab.language),
         }
         for index, (entry, version) in enumerate(shown)
@@ -74,7 +72,7 @@ def view_of(tab: Tab) -> dict[str, Any]:
         index=index,
         count=len(batch.entries),
         before=_url(before) if can_show and browser_shows(before) else _preview(batch, index),
-        after=_url(version.shown if version else entry.draft),
+        after=_url(version.shown) if version else "",
         width=width,
         height=height,
         faces=_outlines(version, language) if version else (),
@@ -89,7 +87,6 @@ def view_of(tab: Tab) -> dict[str, Any]:
         share=f"{output_stem(entry.source.name)}_before_after.jpg" if version else "",
         marks=_url(version.marks) if version else "",
         sensitivity=version.options.repair_sensitivity if version else 0.5,
-        draft=version is None and entry.draft is not None,
         **(_strengths(entry, version) if version and version.layers else {}),
     )
     return view(photo, _words(language))
@@ -157,9 +154,8 @@ def _url(path: Path | None) -> str:
 
 def caption(entry: Entry, language: Language) -> str:
     """A photo's state, then its name on a line of its own."""
-    quick = entry.draft and not entry.version and entry.state in ("waiting", "running")
-    state = text("quick preview") if quick else _STATES[entry.state]
-    return f"{_SIGNS[entry.state]} {translated(state, language)}\n{entry.source.name}"
+    state = translated(_STATES[entry.state], language)
+    return f"{_SIGNS[entry.state]} {state}\n{entry.source.name}"
 
 
 def common_notes(tab: Tab) -> list[str]:

@@ -379,7 +379,6 @@ function describe() {
   part("photos").hidden = value.count < 2;
   part("previous").disabled = value.index === 0;
   part("next").disabled = value.index === value.count - 1;
-  part("draft").hidden = !value.draft;
 
   part("versions").hidden = !several;
   fill(part("older"), [["before", words.before], ...choices], left);

@@ -67,7 +67,6 @@ WORDS = {
     "key_faces": text("Show or hide the faces"),
     "key_strength": text("Show or hide the strengths"),
     "key_marks": text("Show or hide what was repaired"),
-    "preview": text("Preview"),
     "loading": text("Loading …"),
     "failed": text("This picture cannot be loaded. Enhance the photo again."),
     "empty": text(
@@ -130,8 +129,6 @@ class View:
     """URL of a picture of what was repaired; empty if that was not asked for"""
     sensitivity: float = 0.5
     """with which the marks were found, 0..1"""
-    draft: bool = False
-    """`after` is a quick preview"""
 
 
 def viewer_widget() -> gr.HTML:

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable
 
+import anyio
 from gradio.route_utils import get_hostname
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,8 +25,7 @@ from enhance.web.log import REQUEST_HEADER
 from enhance.web.server.bodies import TOO_LARGE, TOO_OFTEN, counted, largest_body, read
 from enhance.web.server.clients import client_of, may_enter
 from enhance.web.server.problems import problem
-from enhance.web.server.rate_limit import Rate
-from enhance.web.server.shares import Share
+from enhance.web.server.shares import Rate, Share
 
 UPLOAD = "/gradio_api/upload"
 UPLOADS = (UPLOAD, "/v1/enhance", "/v1/batches")
@@ -33,6 +33,13 @@ UPLOADS = (UPLOAD, "/v1/enhance", "/v1/batches")
 MAX_LOGINS_PER_MINUTE = 20
 MAX_AT_ONCE = 100
 """Requests of one client. A page makes two that last as long as it is open."""
+MAX_POSTS, POST_SECONDS = 200, 5
+"""So many requests of one client within so many seconds, uploads excepted. Each takes Gradio a few
+milliseconds, even one that its queue refuses. A page sends one at a time, at most ten a second."""
+SLOWED_SECONDS = 1
+"""Who sends too much is answered so much later. A client that asks again at once would otherwise
+cost the server as much as the work it is refused."""
+TOO_MANY = say("Too many requests at once. Close some pages, or wait.")
 
 # Parts of Gradio that this app does not use and that accept, fetch or print something for anyone;
 # icons in any size but those in the app's manifest; and what is longer than the path of any file,
@@ -67,6 +74,7 @@ class Guard:
         self._uploads = Rate(limits.max_uploads_per_minute, clock)
         self._bytes = Rate(limits.max_upload_bytes_per_minute, clock)
         self._logins = Rate(MAX_LOGINS_PER_MINUTE, clock)
+        self._posts = Rate(MAX_POSTS, clock, POST_SECONDS)
         self._at_once = Share(MAX_AT_ONCE)
         self._headers = {
             "X-Content-Type-Options": "nosniff",
@@ -93,12 +101,12 @@ class Guard:
         with self._at_once.taken(client) as allowed:
             try:
                 if not allowed:
-                    raise HTTPException(
-                        429, say("Too many requests at once. Close some pages, or wait.")
-                    )
+                    raise HTTPException(429, TOO_MANY)
                 receive = await self._checked(scope, receive, client)
                 await self._app(scope, receive, send_safely)
             except HTTPException as refusal:
+                if allowed and refusal.status_code == 429:
+                    await anyio.sleep(SLOWED_SECONDS)
                 # The connection ends because the rest of the body is not read.
                 closing = {"Connection": "close"}
                 answer = problem(refusal.status_code, refusal.detail, headers, closing)
@@ -124,6 +132,8 @@ class Guard:
                 raise HTTPException(413, TOO_LARGE)
             if path == "/login" and not self._logins.take(client):
                 raise HTTPException(429, say("Too many login attempts. Try again in a minute."))
+            if not self._posts.take(client):
+                raise HTTPException(429, TOO_MANY)
             return await read(scope, receive, self._limits.max_photos)
         if length > self._limits.max_request_bytes:
             raise HTTPException(413, TOO_LARGE)

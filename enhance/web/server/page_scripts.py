@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.web.language import chinese_script, preferred
@@ -54,7 +53,3 @@ class PageScripts:
 
 def _tag(script: str) -> bytes:
     return f"<script>\n{script}\n</script>".encode()
-
-
-MIDDLEWARE = [Middleware(PageScripts)]
-"""For `launch(app_kwargs={"middleware": MIDDLEWARE})`."""

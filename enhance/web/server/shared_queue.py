@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from enhance.i18n import say
+from enhance.limits import quarter
 from enhance.web.language import preferred, translated
 from enhance.web.server.clients import account, client_key
 
@@ -28,11 +29,6 @@ from enhance.web.server.clients import account, client_key
 _REFUSED = 429
 
 _key = lru_cache(1024)(client_key)
-
-
-def quarter(most: int) -> int:
-    """How much of `most` one client may have."""
-    return max(1, most // 4)
 
 
 @dataclass

@@ -1,46 +1,54 @@
-"""A share for each client of what is finite: so many of it at a time."""
+"""What one client may have, or do, of what is finite: so much at a time, or within some seconds."""
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 
+@dataclass
 class Share:
-    """At most `most` of something at a time for each client. Thread-safe."""
+    """At most `most` of something at a time, for each client. For one thread."""
 
-    def __init__(self, most: int) -> None:
-        """most: from 1."""
-        self.most = most
-        self._taken: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def take(self, client: str) -> bool:
-        """Take one if the client's share allows it. Returns whether it does; if so, `give` it back.
-
-        client: a `client_key`.
-        """
-        with self._lock:
-            if self._taken[client] >= self.most:
-                return False
-            self._taken[client] += 1
-            return True
-
-    def give(self, client: str) -> None:
-        """Give back what was taken."""
-        with self._lock:
-            self._taken[client] -= 1
-            if not self._taken[client]:  # so that nothing grows for ever
-                del self._taken[client]
+    most: int
+    _taken: Counter[str] = field(default_factory=Counter, init=False)
 
     @contextmanager
     def taken(self, client: str) -> Iterator[bool]:
         """Take one for the block, if the share allows it; the value says whether it does."""
-        took = self.take(client)
+        if self._taken[client] >= self.most:
+            yield False
+            return
+        self._taken[client] += 1
         try:
-            yield took
+            yield True
         finally:
-            if took:
-                self.give(client)
+            self._taken[client] -= 1
+            self._taken = +self._taken  # so that nothing grows for ever
+
+
+@dataclass
+class Rate:
+    """At most `most` units within so many seconds, for each client. What was taken is counted by
+    whole seconds of the clock, so that it is forgotten after up to a second more.
+
+    The `limits` library counts exactly only with an entry for each unit, here each byte; its
+    sliding window counter lets almost twice the limit through.
+    """
+
+    most: int
+    clock: Callable[[], float]
+    seconds: int = 60
+    _taken: dict[int, Counter[str]] = field(default_factory=dict, init=False)
+
+    def take(self, client: str, amount: int = 1) -> bool:
+        """Count `amount` if the client's limit allows it. Returns whether it does."""
+        now = int(self.clock())
+        for second in [second for second in self._taken if second < now - self.seconds]:
+            del self._taken[second]
+        if sum(taken[client] for taken in self._taken.values()) + amount > self.most:
+            return False
+        self._taken.setdefault(now, Counter())[client] += amount
+        return True

@@ -13,6 +13,7 @@ from enhance.upscaling.tiles import tiles
 
 _TILE = 768  # pixels; larger ones save little of the overlap
 _SMALLEST_TILE = 64
+_MIRRORED = 8  # pixels around the photo; scratches along its very edge would be missed
 
 
 class DamageDetector:
@@ -28,6 +29,7 @@ class DamageDetector:
         `stop_check` is called often and may raise to stop. Raises OutOfMemory when even the
         smallest tile does not fit, ModelFailed when the network gives no valid numbers.
         """
+        rgb = np.pad(rgb, [(_MIRRORED, _MIRRORED), (_MIRRORED, _MIRRORED), (0, 0)], "reflect")
         height, width = rgb.shape[:2]
         likelihood = np.empty((height, width), np.uint8)
 
@@ -40,4 +42,4 @@ class DamageDetector:
 
         with self._net.interruptible(stop_check):
             self._net.shrinking(_TILE, _SMALLEST_TILE, run)
-        return likelihood
+        return likelihood[_MIRRORED:-_MIRRORED, _MIRRORED:-_MIRRORED]

@@ -139,8 +139,8 @@ class Findings:
     detail: how much of the contrast at a scale of two pixels there is at that of one: below 0.2 in
         blurry photos, up to 1.7 in sharp ones.
     damage: share of the pixels that certainly belong to scratches, creases, dust or specks.
-    faded: how certain it is that nothing is black any more, or that a gray print has turned yellow,
-        0..1.
+    faded: how certain it is that nothing is black any more, or that it has yellowed, 0..1.
+    yellowed: how certain it is that it has no colours but a yellow or brown tint, 0..1.
     black, white: the darkest and the lightest value in any channel, 0..1.
     gray: there are no colours, except for a tint.
     faces: everything that may be a face, largest first.
@@ -151,6 +151,7 @@ class Findings:
     detail: float
     damage: float
     faded: float
+    yellowed: float
     black: float
     white: float
     gray: bool

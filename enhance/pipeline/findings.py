@@ -56,6 +56,7 @@ def look(photo: Photo, models: Models, stop_check: StopCheck) -> Findings:
         detail=round(energy_slope(grey, 2), 3) if min(grey.shape) >= _SMALLEST else 1.0,
         damage=round(float((marks & (likelihood >= _CERTAIN)).mean()), 6),
         faded=round(fading.amount, 3),
+        yellowed=round(fading.yellowed, 3),
         black=round(fading.ends[0], 3),
         white=round(fading.ends[1], 3),
         gray=fading.grey,

@@ -77,7 +77,7 @@ def _repair(seen: Findings) -> tuple[bool, Sentence]:
 
 def _tone(seen: Findings) -> tuple[bool, Sentence]:
     pale = seen.black >= _BLACK and seen.faded >= _FADED
-    yellowed = seen.gray and seen.faded >= _YELLOWED
+    yellowed = min(seen.faded, seen.yellowed) >= _YELLOWED
     if seen.white <= _WHITE and (pale or yellowed):
         return True, say("The colors have faded.")
     return False, say("The colors have not faded.")

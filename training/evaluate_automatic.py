@@ -164,14 +164,14 @@ def _faded(photo: Rgb, rng: np.random.Generator) -> Rgb:
     return np.asarray(low + x / 255 * (high - low), np.float32)
 
 
-def _scratched(photo: Rgb, rng: np.random.Generator) -> tuple[Rgb, bool]:
-    """The photo with damage over it, and whether there is enough of it to be seen."""
+def _scratched(photo: Rgb, rng: np.random.Generator) -> tuple[Rgb, bool | None]:
+    """The photo with damage over it, and whether it needs repair: None if there is hardly any."""
     clean = marked = photo.astype(np.float32)
     covered = np.zeros(photo.shape[:2], np.float32)
     for _ in range(max(1, photo.shape[0] * photo.shape[1] // 300**2 // 2)):
         marked, alpha = draw(marked, rng.uniform(0.2, 0.9), rng)
         covered = np.maximum(covered, alpha)
-    return marked, bool(labels(clean, marked, covered)[0].mean() > _VISIBLE)
+    return marked, True if labels(clean, marked, covered)[0].mean() > _VISIBLE else None
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from enhance.photos.colour import ColourSpace, colour_space, srgb_view
 from enhance.photos.pixels import unit
 from enhance.pipeline.protocols import Models
 from enhance.records import Face, Findings, FloatArray, Photo, StopCheck
-from enhance.repair.marks import damage_mask, spare_faces
+from enhance.repair.marks import CERTAIN, damage_mask, spare_faces
 from enhance.repair.tone import judge
 from enhance.upscaling.interpolation import resized
 from enhance.upscaling.working_size import energy_slope
@@ -30,7 +30,7 @@ _OCTAVES = 2  # noise of single pixels, and grain twice as coarse
 _NORMAL = 0.6745  # median of the absolute values of a normal distribution of sigma 1
 _SMALLEST = 48  # pixels: in smaller pictures nothing can be said about detail
 _GRID = 8  # pixels: the side of JPEG's squares
-_CERTAIN, _SENSITIVITY = 254, 0.5  # of the likelihood; see `damage_mask`
+_SENSITIVITY = 0.5  # with which damage is looked for
 _FILL = "opencv"  # what fills damage in before the colours are judged
 
 
@@ -54,7 +54,7 @@ def look(photo: Photo, models: Models, stop_check: StopCheck) -> Findings:
         noise=round(noise(255 * grey), 2),
         blocks=round(blocks(255 * grey), 2),
         detail=round(energy_slope(grey, 2), 3) if min(grey.shape) >= _SMALLEST else 1.0,
-        damage=round(float((marks & (likelihood >= _CERTAIN)).mean()), 6),
+        damage=round(float((marks & (likelihood >= CERTAIN)).mean()), 6),
         faded=round(fading.amount, 3),
         yellowed=round(fading.yellowed, 3),
         black=round(fading.ends[0], 3),

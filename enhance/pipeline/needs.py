@@ -16,16 +16,17 @@ from enhance.records import Findings
 
 Flaw = Literal["noise", "blocks", "blur"]
 
-# Share of a photo that must be damaged for certain: a faded one, a soft one, any other.
-_DAMAGED_FADED, _DAMAGED_SOFT, _DAMAGED = 0.0005, 0.00125, 0.004
+# Share that must be damaged for certain: of what may be a print, as it has faded or is soft, and of
+# any other photo.
+_DAMAGED_PRINT, _DAMAGED = 0.0006, 0.0015
 _SOFT = 0.25  # detail; most scans have less
 _CLEAR = 3.0  # noise, above which detail says nothing
 # Prints whose blacks are lighter and whose whites are darker than these have faded; photos of fog
 # have whites, and photos of the night have blacks.
-_BLACK, _WHITE = 0.125, 0.965
+_BLACK, _WHITE = 0.12, 0.975
 _FADED, _YELLOWED = 0.4, 0.9  # how certain that must be, also if the print has only turned yellow
 # (from, to): what needs no cleaning, and what needs all of it.
-_NOISE, _BLOCKS, _BLUR = (1.5, 5.0), (0.9, 1.8), (0.15, 0.08)
+_NOISE, _BLOCKS, _BLUR = (2.0, 6.0), (1.0, 1.9), (0.14, 0.08)
 _LEAST = 0.1  # cleaning that is not worth its time
 
 
@@ -67,8 +68,7 @@ def decide(options: Options, seen: Findings | None, *, marked: bool = False) -> 
 
 def _repair(seen: Findings) -> tuple[bool, Sentence]:
     soft = seen.detail < _SOFT and seen.noise < _CLEAR
-    bound = _DAMAGED_FADED if _tone(seen)[0] else _DAMAGED_SOFT if soft else _DAMAGED
-    if seen.damage > bound:
+    if seen.damage > (_DAMAGED_PRINT if soft or _tone(seen)[0] else _DAMAGED):
         return True, say("Damage: {share:.2%} of the photo.", share=seen.damage)
     if seen.damage > 0:
         return False, say("What looks like damage is probably none.")

@@ -47,6 +47,9 @@ _DRAWN = {"analogpattern_by_Peter_Nerlich"}  # no photo
 _VISIBLE = 0.001  # share of a photo that must be damaged for it to need repair
 _STEPS = ("repair", "tone", "cleaning")
 
+Looked = tuple[str, tuple[bool | None, ...], tuple[bool, ...]]
+"""A kind of photo, which of `_STEPS` one of it needs, and which would run."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -114,7 +117,7 @@ class Looking:
         return seen, (options.repair == "on", options.tone == "on", needs.cleaning > 0)
 
 
-def confusion(looked: list[tuple[str, tuple[bool | None, ...], tuple[bool, ...]]]) -> Table:
+def confusion(looked: list[Looked]) -> Table:
     """For each kind of photo how often each step runs, and how often all are right."""
     rows: list[Row] = []
     for kind in (*dict.fromkeys(kind for kind, _, _ in looked), "all damaged"):
@@ -180,7 +183,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1000, metavar="N", help="of the damage")
     parser.add_argument("--list", action="store_true", help="print each photo judged wrongly")
     wanted = parser.parse_args(argv)
-    looking, looked = Looking(), []
+    looking = Looking()
+    looked: list[Looked] = []
     for number, photo in enumerate(photos(wanted.photos)):
         for case in cases(photo, np.random.default_rng(wanted.seed + number)):
             seen, ran = looking(case.rgb)

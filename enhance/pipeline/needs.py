@@ -16,14 +16,14 @@ from enhance.records import Findings
 
 Flaw = Literal["noise", "blocks", "blur"]
 
-# Share that must be damaged for certain: of what may be a print, as it has faded or is soft, and of
-# any other photo.
-_DAMAGED_PRINT, _DAMAGED = 0.0006, 0.0015
+# Share that must be damaged for certain: of a faded photo, of a soft one, and of any other. Modern
+# photos rarely seem to have faded, and scans are soft.
+_DAMAGED_FADED, _DAMAGED_SOFT, _DAMAGED = 0.0006, 0.0011, 0.0025
 _SOFT = 0.25  # detail; most scans have less
 _CLEAR = 3.0  # noise, above which detail says nothing
 # Prints whose blacks are lighter and whose whites are darker than these have faded; photos of fog
 # have whites, and photos of the night have blacks.
-_BLACK, _WHITE = 0.12, 0.975
+_BLACK, _WHITE = 0.15, 0.965
 _FADED, _YELLOWED = 0.4, 0.9  # how certain that must be, also if the print has only turned yellow
 # (from, to): what needs no cleaning, and what needs all of it.
 _NOISE, _BLOCKS, _BLUR = (2.0, 6.0), (1.0, 1.9), (0.14, 0.08)
@@ -53,22 +53,29 @@ def decide(options: Options, seen: Findings | None, *, marked: bool = False) -> 
     chosen: dict[str, str] = {}
     reasons: dict[str, str] = {}
     cleaning = 1.0
+    damaged, repairing = _repair(seen)
     if options.repair == "auto":
-        needed, reasons["repair"] = _repair(seen)
-        chosen["repair"] = "on" if needed or marked else "off"
+        reasons["repair"] = repairing
+        chosen["repair"] = "on" if damaged or marked else "off"
     if options.tone == "auto":
-        needed, reasons["tone"] = _tone(seen)
-        chosen["tone"] = "on" if needed else "off"
+        faded, reasons["tone"] = _tone(seen)
+        chosen["tone"] = "on" if faded else "off"
     if options.background == "auto":
         cleaning, reasons["background"] = _cleaning(seen)
-        if cleaning < _LEAST:
+        if damaged and chosen.get("repair") == "on":
+            cleaning = 1.0
+            reasons["background"] = say(
+                "Where damage was filled in there is no grain, so none is left."
+            )
+        if cleaning == 0:
             chosen["background"] = "lanczos"
     return Needs(replace(options, **chosen), cleaning, reasons)  # type: ignore[arg-type]
 
 
 def _repair(seen: Findings) -> tuple[bool, Sentence]:
     soft = seen.detail < _SOFT and seen.noise < _CLEAR
-    if seen.damage > (_DAMAGED_PRINT if soft or _tone(seen)[0] else _DAMAGED):
+    faded, _ = _tone(seen)
+    if seen.damage > (_DAMAGED_FADED if faded else _DAMAGED_SOFT if soft else _DAMAGED):
         return True, say("Damage: {share:.2%} of the photo.", share=seen.damage)
     if seen.damage > 0:
         return False, say("What looks like damage is probably none.")

@@ -48,6 +48,8 @@ def methods(models: ResidentModels) -> dict[str, Method]:
             upscale=UPSCALE,
             restorer=restorer,  # type: ignore[arg-type]
             background=background,  # type: ignore[arg-type]
+            repair="off",
+            tone="off",
         )
         return lambda rgb: enhancer(Photo("photo", rgb, "PNG"), options, lambda: None).pasted()
 

@@ -36,7 +36,7 @@ from enhance.options import Options, Setup
 from enhance.pipeline.build import load_enhancer
 from enhance.records import Result, Source
 
-OPTIONS = Options(restorer="bundled", background="lanczos")
+OPTIONS = Options(restorer="bundled", background="lanczos", repair="off", tone="off")
 LOAD = partial(load_enhancer, Setup(device="cpu"), Limits())
 
 

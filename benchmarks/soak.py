@@ -40,7 +40,7 @@ from tests.server import SAMPLES, Server, running
 TENTHS = 10
 CLIENTS = 4
 _PHOTO = {"enhance": "photo", "enhance_batch": "photos"}  # the parameter of each endpoint
-OPTIONS = Options(restorer="none", background="lanczos", upscale=2)
+OPTIONS = Options(restorer="none", background="lanczos", repair="off", tone="off", upscale=2)
 
 _KINDS = {"single": 4, "batch": 6, "cancels": 2, "hangs up": 2, "never comes": 1}  # with shares
 _MEMORY_GROWTH = 1.05

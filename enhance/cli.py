@@ -1,5 +1,6 @@
 """The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`, `... run SRC -o OUT` for folder
-trees and object stores, `... fetch MODEL...`, `... models` and `... pool up|status|down`."""
+trees and object stores, `... look PHOTO...`, `... fetch MODEL...`, `... models` and `... pool
+up|status|down`."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from enhance.arguments import options_of, photos_parser, run_parser
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
-from enhance.jobs import pool
+from enhance.jobs import look, pool
 from enhance.jobs.console import Show, left_out
 from enhance.jobs.locations import find_folder, open_photos, open_results
 from enhance.jobs.object_store import Store
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fetch(arguments[1:])
     if arguments[:1] == ["models"]:
         return _models(arguments[1:])
+    if arguments[:1] == ["look"]:
+        return look.main(arguments[1:])
     if arguments[:1] == ["pool"]:
         return pool.main(arguments[1:])
     if arguments[:1] == ["run"]:

@@ -24,7 +24,7 @@ OutputFormat = Literal["same", "jpeg", "png", "webp"]
 Metadata = Literal["keep", "no-location", "strip"]
 WorkingSize = Literal["auto", "full"]
 FaceColors = Literal["photo", "model"]
-Switch = Literal["off", "auto"]
+Switch = Literal["auto", "on", "off"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -34,7 +34,7 @@ GROUPS = (FACES, BACKGROUND, OLD_PHOTOS, FILE)
 """The groups of options, in the order of the page."""
 _SHARE = {"most": 1, "step": 0.05}
 _AUTO = {"auto": text("Automatic")}
-_SWITCH = {"off": text("Off"), **_AUTO}
+_SWITCH = {"auto": text("If the photo needs it"), "on": text("Always"), "off": text("Never")}
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class Options:
         "auto",
         BACKGROUND,
         text("Background"),
-        text("How everything around the faces is enlarged."),
+        text("How everything around the faces is cleaned and enlarged."),
         kind="background",
-        words=_AUTO,
+        words={"auto": text("As the photo needs")},
     )
     background_weight: float = option(
         1.0,
@@ -115,7 +115,7 @@ class Options:
         was="face_colours",
     )
     repair: Switch = option(
-        "off",
+        "auto",
         OLD_PHOTOS,
         text("Repair damage"),
         text("Finds scratches, creases, dust and specks, and fills them in."),
@@ -137,7 +137,7 @@ class Options:
         words=_AUTO,
     )
     tone: Switch = option(
-        "off",
+        "auto",
         OLD_PHOTOS,
         text("Restore faded colors"),
         text("Undoes the fading and the color cast of old prints."),

@@ -127,6 +127,34 @@ class Face:
 
 
 @dataclass(frozen=True)
+class Findings:
+    """What was seen of a photo before anything was done to it; see `enhance.pipeline.findings`.
+
+    noise: its standard deviation, in grey levels of 0..255.
+    blocks: by how many grey levels the borders of JPEG's squares stand out.
+    detail: how much of the contrast at a scale of two pixels there is at that of one: below 0.2 in
+        blurry photos, up to 1.7 in sharp ones.
+    damage: share of the pixels that certainly belong to scratches, creases, dust or specks.
+    faded: how certain it is that nothing is black any more, or that it has yellowed, 0..1.
+    yellowed: how certain it is that it has no colours but a yellow or brown tint, 0..1.
+    black, white: the darkest and the lightest value in any channel, 0..1.
+    gray: there are no colours, except for a tint.
+    faces: everything that may be a face, largest first.
+    """
+
+    noise: float
+    blocks: float
+    detail: float
+    damage: float
+    faded: float
+    yellowed: float
+    black: float
+    white: float
+    gray: bool
+    faces: tuple[Face, ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """What was done to one photo. Sizes are (width, height).
 
@@ -139,6 +167,9 @@ class Report:
     fill: what filled them in; None if there were none.
     toned: how much of the fading was undone, 0..1; 0 if the photo had not faded.
     colorized: how strong the colours are that it was given, 0..1; 0 if none.
+    cleaned: how much of the background network's result was taken, 0..1.
+    findings: what was seen of the photo; None if no option asked what it needs.
+    reasons: why steps were taken or not, by the options that left it to the findings.
     seconds: one entry per stage.
     """
 
@@ -162,6 +193,9 @@ class Report:
     fill: str | None = None
     toned: float = 0.0
     colorized: float = 0.0
+    cleaned: float = 0.0
+    findings: Findings | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def main() -> None:
     for name, (left, top, edge) in CUTS.items():
         with Image.open(ASSETS / "samples" / f"{name}.jpg") as sample:
             before = np.asarray(sample.crop((left, top, left + edge, top + edge)))
-        options = Options(upscale=2, background="compact")
+        options = Options()
         after = enhancer(Photo(name, before, "PNG"), options, lambda: None).pasted()
         pair = [_fit(before), _fit(after)]
         columns.append(np.vstack(pair))

@@ -26,7 +26,8 @@ from tests.pictures import lanczos
 
 ROOT = Path(__file__).parents[1]
 SMALL = np.ascontiguousarray(astronaut()[::8, ::8])
-PLAIN = "--restorer", "none", "--background", "lanczos"  # enlarges, and runs no model
+AS_IT_IS = "--restorer", "none", "--repair", "off", "--tone", "off"
+PLAIN = *AS_IT_IS, "--background", "lanczos"  # enlarges, and runs no model
 
 
 def visible(out: Path) -> list[str]:

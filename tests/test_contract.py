@@ -25,8 +25,8 @@ from enhance.records import Failure, Result, Source
 from enhance.repair.marks import as_picture
 from tests.conftest import Save
 
-QUICK = Options(restorer="none", background="lanczos", upscale=2)
-FACE = Options(restorer="bundled", background="lanczos")
+QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", upscale=2)
+FACE = Options(restorer="bundled", background="lanczos", repair="off", tone="off")
 DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
 
 
@@ -87,8 +87,16 @@ def test_no_photos_give_no_records(engine: Engine) -> None:
 
 def test_a_face_is_restored(engine: Engine, save: Save) -> None:
     source = save("face.jpg", degrade(astronaut(), Damage(down=2)), quality=95)
-    (one,) = results(engine.run([source], Options(restorer="bundled", background="lanczos")))
-    (two,) = results(engine.run([source], Options(restorer="bundled", background="lanczos")))
+    (one,) = results(
+        engine.run(
+            [source], Options(restorer="bundled", background="lanczos", repair="off", tone="off")
+        )
+    )
+    (two,) = results(
+        engine.run(
+            [source], Options(restorer="bundled", background="lanczos", repair="off", tone="off")
+        )
+    )
     assert len(one.report.faces) == 1
     assert one.report.seconds["restore"] > 0
     assert one.filename == "face_enhanced.jpg"
@@ -99,7 +107,7 @@ def test_what_a_person_has_marked_is_repaired(engine: Engine, save: Save) -> Non
     (source,) = photos(save, 1)
     marks = np.zeros((64, 64), bool)
     marks[10:13, 5:60] = True
-    options = replace(QUICK, upscale=1, repair="auto")
+    options = replace(QUICK, upscale=1, repair="on")
     (one,) = results(engine.run([replace(source, marks=as_picture(marks))], options, viewed=True))
     assert one.report.repaired == pytest.approx(marks.mean(), abs=1e-6)
     assert one.marks == as_picture(marks)

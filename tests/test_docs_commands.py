@@ -73,6 +73,7 @@ def test_commands_enhance(command: str, folder: Path, address: str, s3: s3fs.S3F
         )
         assert done.returncode == 0, done.stderr
         made = [*folder.rglob("*_enhanced.jpg"), *s3.find("bucket/enhanced")]
-        assert made or "--shard" in command, "a shard may be empty"
+        # A shard may be empty, and looking makes nothing.
+        assert made or "--shard" in command or " look " in command
     finally:
         s3.rm("bucket", recursive=True)

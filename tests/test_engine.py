@@ -19,9 +19,11 @@ from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopChec
 from tests.conftest import Save
 from tests.enhancers import until
 
-QUICK = Options(restorer="none", background="lanczos", upscale=2)
-SLOW = Options(restorer="none", background="realesrgan", working_size="full", tile=64)
-FACE = Options(restorer="bundled", background="lanczos")
+QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", upscale=2)
+SLOW = Options(
+    restorer="none", background="realesrgan", repair="off", tone="off", working_size="full", tile=64
+)
+FACE = Options(restorer="bundled", background="lanczos", repair="off", tone="off")
 INFO = EngineInfo("cpu", "fp32", 1e-4)
 DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
 

@@ -28,7 +28,7 @@ from tests.pictures import (
     rgb_profile,
 )
 
-AS_IT_IS = Options(restorer="none", upscale=1, background="lanczos")
+AS_IT_IS = Options(restorer="none", upscale=1, background="lanczos", repair="off", tone="off")
 P3 = rgb_profile("p3", SRGB_CURVE)
 PROPHOTO = rgb_profile("prophoto", gamma(1.8))
 GREY = grey_profile(gamma(1.8))
@@ -141,7 +141,7 @@ def test_photos_of_any_shape(
     engine: LocalEngine, tmp_path: Path, width: int, height: int, upscale: float
 ) -> None:
     colours = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    options = Options(upscale=upscale, background="lanczos")
+    options = Options(upscale=upscale, background="lanczos", repair="off", tone="off")
     after, _ = through(engine, tmp_path, file_of(colours, "PNG"), options)
     assert after.size == tuple(max(1, round(side * upscale)) for side in (width, height))
     if upscale == 1:
@@ -214,7 +214,7 @@ def test_a_face_looks_the_same_whatever_the_space_of_its_photo(
     engine: LocalEngine, tmp_path: Path, icc: bytes, levels: float
 ) -> None:
     portrait = degrade(hopper(), Damage(down=3))
-    options = Options(restorer="bundled", background="lanczos", upscale=1)
+    options = Options(restorer="bundled", background="lanczos", repair="off", tone="off", upscale=1)
     plain, first = through(engine, tmp_path, file_of(portrait, "PNG"), options)
     other = Photo("a", in_space(portrait, icc), "PNG", icc=icc)
     wide, second = through(engine, tmp_path, written(other), options)
@@ -236,7 +236,9 @@ def test_the_background_model_sees_srgb_too(
     engine: LocalEngine, tmp_path: Path, icc: bytes
 ) -> None:
     picture = np.ascontiguousarray(astronaut()[40:80, 150:198])
-    options = Options(restorer="none", background="realesrgan", upscale=2, tile=32)
+    options = Options(
+        restorer="none", background="realesrgan", repair="off", tone="off", upscale=2, tile=32
+    )
     plain, _ = through(engine, tmp_path, file_of(picture, "PNG"), options)
     wide, _ = through(
         engine, tmp_path, written(Photo("a", in_space(picture, icc), "PNG", icc=icc)), options
@@ -248,7 +250,9 @@ def test_colours_beyond_srgb_go_round_the_model(engine: LocalEngine, tmp_path: P
     green = np.zeros((40, 40, 3), np.uint8)
     green[..., 1] = 255
     data = written(Photo("a", green, "PNG", icc=P3))
-    options = Options(restorer="none", background="realesrgan", upscale=2, tile=32)
+    options = Options(
+        restorer="none", background="realesrgan", repair="off", tone="off", upscale=2, tile=32
+    )
     after, _ = through(engine, tmp_path, data, options)
     assert after.icc == P3
     middle = after.rgb[20:60, 20:60].astype(int)
@@ -258,7 +262,9 @@ def test_colours_beyond_srgb_go_round_the_model(engine: LocalEngine, tmp_path: P
 def test_a_grey_photo_keeps_its_tones(engine: LocalEngine, tmp_path: Path) -> None:
     ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (40, 1))
     made = Photo("a", ramp[..., None].repeat(3, 2), "PNG", grey=True, icc=GREY)
-    options = Options(restorer="none", background="realesrgan", upscale=1, tile=64)
+    options = Options(
+        restorer="none", background="realesrgan", repair="off", tone="off", upscale=1, tile=64
+    )
     after, _ = through(engine, tmp_path, written(made), options)
     assert after.grey
     assert after.icc == GREY

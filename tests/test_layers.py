@@ -20,7 +20,7 @@ from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, deep_png, file_of, rgb_profile
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "samples" / "small_portrait.jpg"
-OPTIONS = Options(restorer="bundled", background="lanczos")
+OPTIONS = Options(restorer="bundled", background="lanczos", repair="off", tone="off")
 
 
 def sample() -> Rgb:

@@ -20,8 +20,8 @@ from tests.pictures import lanczos
 
 PORTRAIT = degrade(hopper(), Damage(down=3))
 LANDSCAPE = np.ascontiguousarray(astronaut()[380:, :200])
-QUICK = Options(restorer="none", background="lanczos")
-FACES = Options(restorer="bundled", background="lanczos", upscale=1)
+QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off")
+FACES = Options(restorer="bundled", background="lanczos", repair="off", tone="off", upscale=1)
 
 
 def go() -> None:

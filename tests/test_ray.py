@@ -49,7 +49,9 @@ from tests.server import ROOT
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
-SLOW = Options(restorer="none", background="realesrgan", working_size="full", tile=64)
+SLOW = Options(
+    restorer="none", background="realesrgan", repair="off", tone="off", working_size="full", tile=64
+)
 
 
 @pytest.fixture
@@ -114,7 +116,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 def test_the_same_bytes_as_without_ray(pool: Cluster, save: Save) -> None:
     face = save("face.jpg", degrade(astronaut(), Damage(down=2)), quality=95)
-    options = Options(restorer="bundled", background="lanczos")
+    options = Options(restorer="bundled", background="lanczos", repair="off", tone="off")
     load = partial(load_enhancer, SETUP, Limits())
     with closing(RayEngine(load, Limits())) as far, closing(LocalEngine(load, Limits())) as near:
         assert far.info is None

@@ -258,7 +258,7 @@ def test_a_photo_is_judged_once(
         return judged[-1]
 
     monkeypatch.setattr(pipeline, "judge", judge_and_count)
-    result = colourised(old, save("old.png", grey(hopper())), tone="auto", colorize=1)
+    result = colourised(old, save("old.png", grey(hopper())), tone="on", colorize=1)
     assert result.report.colorized == 1
     assert len(judged) == 1
 

@@ -105,21 +105,22 @@ def held_out_photos(folder: Path) -> Iterator[tuple[str, Image]]:
 def unseen_photos(folder: Path) -> Iterator[tuple[str, Image]]:
     """Further photos of the same packages, which belong to no collection."""
     for name in _UNSEEN:
-        yield name, _read(folder / _PLASMA.format(name, "2560x1600.jpg"))
+        yield name, read(folder / _PLASMA.format(name, "2560x1600.jpg"))
 
 
 def _load(collection: Collection, name: str, folder: Path) -> Image:
     if name == "grace_hopper":
-        return _read(Path(str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))))
+        return read(Path(str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))))
     if collection.path is None:
         photo = getattr(skimage.data, name)()
         return photo if photo.ndim == 3 else np.repeat(photo[..., None], 3, 2)
     # Wallpapers come in many sizes; the largest file is the original.
     found = folder.glob(collection.path.format(name, "*"))
-    return _read(max(found, key=lambda path: (path.stat().st_size, path.name)))
+    return read(max(found, key=lambda path: (path.stat().st_size, path.name)))
 
 
-def _read(path: Path) -> Image:
+def read(path: Path) -> Image:
+    """A photo of at most 2600 pixels, RGB."""
     photo = np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB))
     scale = _LONGEST / max(photo.shape)
     if scale < 1:

@@ -18,6 +18,11 @@ from enhance.records import Failure, Result
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
+def printable(text: str) -> str:
+    """The text with escapes for what a terminal would obey."""
+    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def left_out(counts: Mapping[str, int]) -> str:
     """A sentence, after a space, that says what was left out how often; "" if nothing was."""
     left = ", ".join(f"{kind}s: {n}" for kind, n in sorted(counts.items()) if n)
@@ -100,4 +105,4 @@ class Show:
 
     def _say(self, told: dict[str, Any] | str, file: TextIO | None = None) -> None:
         text = told if isinstance(told, str) else json.dumps(told)
-        tqdm.write(_OBEYED.sub(lambda found: ascii(found[0])[1:-1], text), file=file or sys.stdout)
+        tqdm.write(printable(text), file=file or sys.stdout)

@@ -292,6 +292,7 @@ def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
     models = ResidentModels(setup)
     usual, _ = models.resolve(Options())
     models.detector(usual.detector)(np.zeros((48, 48, 3), np.uint8), 0.5)
+    _ = models.damage_detector
     models.restorer(usual.restorer)
     models.upscaler(usual.background)
     speed = seconds_per_pixel(models.upscaler("realesrgan"))

@@ -22,15 +22,15 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import FaceChoice, Options
 from enhance.photos.colour import ColourSpace, colour_space, srgb_view, with_colours
+from enhance.pipeline.findings import FACE_DETECTOR, LIKELY, likely_faces, look
+from enhance.pipeline.needs import asks, decide
 from enhance.pipeline.notes import notes_on
 from enhance.pipeline.protocols import Models
-from enhance.records import EngineInfo, Face, Mask, Photo, Pixels, Report, StopCheck
+from enhance.records import EngineInfo, Face, Findings, Mask, Photo, Pixels, Report, StopCheck
 from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import Fading, judge, tone
-from enhance.upscaling.interpolation import clean_edges, transparency
+from enhance.upscaling.interpolation import clean_edges, fade, resized, transparency
 
-# What finds the faces in which little is repaired, and its threshold.
-_SPARES, _SPARED = "retinaface-mobilenet", 0.5
 _TOGETHER = 16  # faces restored at once, so that a crowd's crops are not all in memory together
 
 
@@ -68,25 +68,32 @@ class Enhancer:
         self.info = info
 
     def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
-        """Repair, tone, colourise, detect, restore, upscale.
+        """Look, repair, tone, colourise, detect, restore, upscale.
 
         Raises PhotoTooLarge when the output would exceed the limits, Cancelled from `stop_check`,
         and whatever the models raise.
         """
         size = self._output_size(photo, options)
         clock = _Clock()
-        options, choices = self._models.resolve(options)
         space = colour_space(photo.icc, photo.grey)
-        marks: Mask | None = None
+        original: Pixels = photo.rgb
+        seen: Findings | None = None
+        if asks(options):
+            with clock("look"):
+                seen = look(photo, self._models, stop_check)
+        needs = decide(options, seen, marked=photo.marks is not None)
+        # Also where nothing needs repair: a person may think otherwise.
+        marks = np.zeros(original.shape[:2], bool) if options.repair == "auto" else None
+        options, choices = self._models.resolve(needs.options)
         fading: Fading | None = None
         repaired = toned = colorized = 0.0
-        if options.repair == "auto":
+        if options.repair == "on":
             with clock("repair"):
-                marks = self._marks(photo, options, stop_check, space)
+                marks = self._marks(photo, options, stop_check, space, seen)
                 filler = self._models.filler(options.fill)
                 photo = replace(photo, rgb=filler(photo.rgb, marks, stop_check, space))
                 repaired = float(marks.mean())
-        if options.tone == "auto":
+        if options.tone == "on":
             with clock("tone"):
                 fading = judge(photo.rgb, space)
                 toned = fading.amount * options.tone_strength
@@ -100,7 +107,8 @@ class Enhancer:
         patches: dict[int, Patch] = {}
         if options.restorer != "none":
             with clock("detect"):
-                faces = self._find(photo, options, space)
+                known = seen if photo.rgb is original else None
+                faces = self._find(photo, options, space, known)
             if faces and options.weight > 0:
                 with clock("restore"):
                     patches = self._restore(photo, faces, options, stop_check, space)
@@ -108,6 +116,9 @@ class Enhancer:
             upscaler = self._models.upscaler(options.background)
             rgb = clean_edges(photo.rgb, photo.alpha, size)
             upscaled = upscaler(rgb, size, options, stop_check, space)
+            cleaned = 0.0 if options.background == "lanczos" else needs.cleaning
+            if 0 < cleaned < 1:
+                fade(upscaled.rgb, resized(rgb, size), cleaned)
             # Transparency is not part of the picture, so it is only ever interpolated.
             alpha = None if photo.alpha is None else transparency(photo.alpha, size)
         report = Report(
@@ -130,7 +141,6 @@ class Enhancer:
                 *notes_on(
                     options,
                     repaired,
-                    toned,
                     colorized,
                     len(faces),
                     len(patches),
@@ -143,6 +153,9 @@ class Enhancer:
             fill=options.fill if repaired else None,
             toned=round(toned, 3),
             colorized=colorized,
+            cleaned=cleaned,
+            findings=seen,
+            reasons=needs.reasons,
         )
         mended = photo.rgb if repaired or toned or colorized else None
         return Enhanced(upscaled.rgb, alpha, patches, report, mended, marks)
@@ -163,20 +176,32 @@ class Enhancer:
         return size
 
     def _marks(
-        self, photo: Photo, options: Options, stop_check: StopCheck, space: ColourSpace
+        self,
+        photo: Photo,
+        options: Options,
+        stop_check: StopCheck,
+        space: ColourSpace,
+        seen: Findings | None,
     ) -> Mask:
         """Which pixels are damaged: those that a person has marked, or else those found."""
         if photo.marks is not None:
             return photo.marks
         likelihood = self._models.damage_detector(photo.rgb, stop_check, space)
         marks = damage_mask(likelihood, options.repair_sensitivity)
-        faces = self._models.detector(_SPARES)(srgb_view(photo.rgb, space), _SPARED)
+        faces = seen.faces if seen else likely_faces(photo, self._models, space)
         return spare_faces(marks, likelihood, faces)
 
-    def _find(self, photo: Photo, options: Options, space: ColourSpace) -> list[Face]:
-        """The faces that should be restored, largest first."""
-        detector = self._models.detector(options.detector)
-        found = detector(srgb_view(photo.rgb, space), options.face_threshold)
+    def _find(
+        self, photo: Photo, options: Options, space: ColourSpace, seen: Findings | None
+    ) -> list[Face]:
+        """The faces that should be restored, largest first. seen: what was found in the photo as it
+        is now, if that is known."""
+        threshold = options.face_threshold
+        if seen and options.detector == FACE_DETECTOR and threshold >= LIKELY:
+            found = [face for face in seen.faces if face.score >= threshold]
+        else:
+            detector = self._models.detector(options.detector)
+            found = detector(srgb_view(photo.rgb, space), threshold)
         found = [face for face in found if face.size >= options.min_face]
         return choose_faces(found, options.faces, photo.size)
 

@@ -61,7 +61,8 @@ class Estimator:
             return None
         options = self.resolved(options)
         background = self._cost(options.background)
-        steps = sum(self._cost(step) for step in _STEPS if getattr(options, step) not in ("off", 0))
+        certain = (step for step in _STEPS if getattr(options, step) not in ("off", "auto", 0))
+        steps = sum(map(self._cost, certain))
         restorer = self._cost(options.restorer) * faces
         seconds = 0.0
         for size in sizes:

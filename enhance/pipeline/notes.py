@@ -11,7 +11,6 @@ from enhance.options import Options
 def notes_on(
     options: Options,
     repaired: float,
-    toned: float,
     colorized: float,
     faces: int,
     restored: int,
@@ -20,18 +19,16 @@ def notes_on(
 ) -> Iterator[Sentence]:
     """What a user should know about a photo that was enhanced with these options.
 
-    repaired, toned, colorized: see `Report`. faces: how many were selected; restored: how many of
+    repaired, colorized: see `Report`. faces: how many were selected; restored: how many of
     them were. marked: a person said what to repair, so nothing was looked for.
     """
-    if options.repair == "auto":
+    if options.repair == "on":
         if repaired:
             yield say("Damage repaired on {share:.2%} of the photo.", share=repaired)
         elif marked:
             yield say("Nothing was repaired, because all marks were removed.")
         else:
             yield say("No damage found.")
-    if options.tone == "auto" and options.tone_strength > 0 and not toned:
-        yield say("The colours have not faded and were left as they are.")
     if options.colorize and not colorized:
         yield say("The photo has colours of its own: they were left as they are.")
     if options.restorer != "none" and not faces:

@@ -30,6 +30,13 @@ _COLUMNS: dict[str, Callable[[Report], object]] = {
     "upscale": lambda report: report.upscale,
     "device": lambda report: report.device,
     "precision": lambda report: report.precision,
+    "cleaned": lambda report: report.cleaned,
+    "noise": lambda report: report.findings.noise if report.findings else "",
+    "blocks": lambda report: report.findings.blocks if report.findings else "",
+    "detail": lambda report: report.findings.detail if report.findings else "",
+    "damage": lambda report: report.findings.damage if report.findings else "",
+    "faded": lambda report: report.findings.faded if report.findings else "",
+    "reasons": lambda report: " ".join(report.reasons.values()),
     "seconds": lambda report: round(sum(report.seconds.values()), 3),
     "notes": lambda report: " ".join(report.notes),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from enhance.networks.damage import DamageNet
@@ -9,10 +10,13 @@ from enhance.networks.resident import ResidentNet
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.photos.pixels import padded, unit
 from enhance.records import Pixels, StopCheck
-from enhance.upscaling.tiles import tiles
+from enhance.repair.marks import CERTAIN
+from enhance.upscaling.tiles import Tile, tiles
 
 _TILE = 768  # pixels; larger ones save little of the overlap
 _SMALLEST_TILE = 64
+_MIRRORED = 8  # pixels around the photo; scratches along its very edge would be missed
+_SOFTER = 0.7  # sigma, in pixels, with which certain damage must still be certain
 
 
 class DamageDetector:
@@ -23,21 +27,34 @@ class DamageDetector:
         self._net = net
 
     def __call__(self, rgb: Pixels, stop_check: StopCheck, space: ColourSpace = SRGB) -> Pixels:
-        """rgb: (h, w, 3), in `space`. Returns (h, w) uint8: 255 is certain damage.
+        """rgb: (h, w, 3), in `space`. Returns (h, w) uint8: from `CERTAIN`, damage is certain.
+
+        Cords, whiskers and lit rims, which the network takes for scratches, are often something
+        else to it as soon as the photo is slightly softer; scratches are not. So only what is
+        certain both ways is.
 
         `stop_check` is called often and may raise to stop. Raises OutOfMemory when even the
         smallest tile does not fit, ModelFailed when the network gives no valid numbers.
         """
+        rgb = np.pad(rgb, [(_MIRRORED, _MIRRORED), (_MIRRORED, _MIRRORED), (0, 0)], "reflect")
+        softer = cv2.GaussianBlur(rgb, (0, 0), _SOFTER)
         height, width = rgb.shape[:2]
         likelihood = np.empty((height, width), np.uint8)
 
         def run(size: int) -> None:
             multiple = DamageNet.MULTIPLE
             for part in tiles(height, width, size, DamageNet.REACH, multiple=multiple):
-                window = padded(space.to_srgb(unit(rgb[part.window])), multiple)
-                logits = self._net(window[None])[0, ..., 0][part.core_in_window(1)]
-                likelihood[part.core] = np.rint(255 / (1 + np.exp(-logits.clip(-30, 30))))
+                found = self._likelihood(rgb, part, space)
+                if (found >= CERTAIN).any():
+                    still = self._likelihood(softer, part, space)
+                    found = np.minimum(found, np.maximum(still, CERTAIN - 1))
+                likelihood[part.core] = found
 
         with self._net.interruptible(stop_check):
             self._net.shrinking(_TILE, _SMALLEST_TILE, run)
-        return likelihood
+        return likelihood[_MIRRORED:-_MIRRORED, _MIRRORED:-_MIRRORED]
+
+    def _likelihood(self, rgb: Pixels, part: Tile, space: ColourSpace) -> Pixels:
+        window = padded(space.to_srgb(unit(rgb[part.window])), DamageNet.MULTIPLE)
+        logits = self._net(window[None])[0, ..., 0][part.core_in_window(1)]
+        return np.rint(255 / (1 + np.exp(-logits.clip(-30, 30)))).astype(np.uint8)

@@ -12,6 +12,9 @@ from PIL import Image
 
 from enhance.records import Face, Mask, Pixels
 
+CERTAIN = 254
+"""The likelihood from which damage is certain, of 255."""
+
 # What the likelihood of one pixel of a mark, and of all of them, must reach at sensitivity 0 and 1.
 _CERTAIN = 1.0, 0.99
 _LIKELY = 0.15, 0.05

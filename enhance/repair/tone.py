@@ -50,15 +50,18 @@ _TO_LAB = np.array(
 class Fading:
     """How a photo's colours have faded.
 
-    black, white: (3,) its darkest and lightest colours now, in sRGB, 0..1. amount: how certain it
+    black, white: (3,) what is to become black and white, in sRGB, 0..1. amount: how certain it
     is that the photo has faded, 0..1. monochrome: how certain it is that it has no colours except
-    for a tint, 0..1.
+    for a tint, 0..1; yellowed: and that it has one. ends: its darkest and lightest value now in
+    any channel, 0..1.
     """
 
     black: FloatArray
     white: FloatArray
     amount: float
     monochrome: float
+    yellowed: float
+    ends: tuple[float, float]
 
     @property
     def grey(self) -> bool:
@@ -105,9 +108,11 @@ def judge(rgb: Pixels, space: ColourSpace = SRGB) -> Fading:
     white = black + own * spans + (1 - own) * widest
     tint, spread = _colours(seen)
     monochrome = 1 - _rise(spread, _SPREAD)
-    amount = max(_rise(low.min(), _FADED), monochrome * _rise(tint, _TINT))
-    amount *= _rise(widest, _RANGE)
-    return Fading(black, white.astype(np.float32), float(amount), float(monochrome))
+    yellowed = float(monochrome * _rise(tint, _TINT))
+    amount = max(_rise(low.min(), _FADED), yellowed) * _rise(widest, _RANGE)
+    ends = float(low.min()), float(high.max())
+    white = white.astype(np.float32)
+    return Fading(black, white, float(amount), float(monochrome), yellowed, ends)
 
 
 def _colours(seen: FloatArray) -> tuple[float, float]:

@@ -27,13 +27,16 @@ def working_scale(rgb: FloatArray) -> int:
     if min(grey.shape) < _SMALLEST_SIDE:
         return 1
     for scale, limit in _WORKING_SCALES:
-        if _energy_slope(grey, scale) <= limit:
+        if energy_slope(grey, scale) <= limit:
             return scale
     return 1
 
 
-def _energy_slope(grey: FloatArray, scale: int) -> float:
-    """The slope of the energy lost by shrinking by `scale` over the energy of the octave below."""
+def energy_slope(grey: FloatArray, scale: int) -> float:
+    """The slope of the energy lost by shrinking by `scale` over the energy of the octave below.
+
+    grey: (h, w), each at least four times `scale`.
+    """
     height, width = (side // (2 * scale) * 2 * scale for side in grey.shape)
     small = _shrunk(grey[:height, :width], scale)
     smaller = _shrunk(small, 2)

@@ -39,7 +39,7 @@ from enhance.web.page.viewed import details
 from enhance.web.server.routes import routes
 from tests.server import SAMPLES
 
-FAST = Options(upscale=1, restorer="none", background="lanczos")
+FAST = Options(upscale=1, restorer="none", background="lanczos", repair="off", tone="off")
 
 
 @pytest.fixture

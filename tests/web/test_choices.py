@@ -31,7 +31,7 @@ def test_presets_are_different_and_known_again() -> None:
 def test_a_preset_sets_the_options_and_shows_its_cost(page: Page) -> None:
     drop(page, SMALL)
     seconds = re.compile(r"\d s$")
-    for preset in ("Portrait", "Old photo", "Group photo", "Quick look"):
+    for preset in ("Automatic", "Old photo", "Group photo", "Quick look"):
         expect(page.locator("#preset label").filter(has_text=preset)).to_contain_text(seconds)
     background = open_settings(page, "Background").get_by_label("Background", exact=True)
     open_settings(page, "Size and file")

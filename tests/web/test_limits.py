@@ -32,7 +32,7 @@ from tests.server import Server, running
 from tests.web.api_photos import QUICK, SLOW, square
 from tests.web.hands import copies, drop, finish
 
-FAST = Options(upscale=1, restorer="none", background="lanczos")
+FAST = Options(upscale=1, restorer="none", background="lanczos", repair="off", tone="off")
 NAMES = [field.name for field in fields(Limits)]
 
 
@@ -115,7 +115,14 @@ def test_too_many_photos(engine: LocalEngine, tmp_path: Path) -> None:
 def test_a_photo_that_takes_too_long(tmp_path: Path) -> None:
     """It is stopped at the model; the time in which others are there does not count."""
     few = Limits(max_seconds=1)
-    slow = Options(restorer="none", background="realesrgan", working_size="full", tile=32)
+    slow = Options(
+        restorer="none",
+        background="realesrgan",
+        repair="off",
+        tone="off",
+        working_size="full",
+        tile=32,
+    )
     sources = [
         Source.of(square(tmp_path / f"{name}.png", edge))
         for name, edge in (("a", 8), ("b", 2 * SLOW), ("c", 8))

@@ -107,7 +107,7 @@ def test_two_settings_can_be_compared(page: Page) -> None:
     expect(versions.first).to_be_visible()
     finish(page, 1)
     expect(versions.nth(1).locator("option:checked")).to_contain_text("2: Quick look · ×1")
-    expect(versions.nth(0).locator("option:checked")).to_contain_text("1: Portrait · ×2")
+    expect(versions.nth(0).locator("option:checked")).to_contain_text("1: Automatic · ×2")
     assert report(page)[0]["upscale"] == 1
     versions.nth(1).select_option("0")
     expect(page.locator("#viewer a.download")).to_be_visible()
@@ -129,7 +129,7 @@ def test_all_presets_are_tried_and_the_best_one_is_picked(page: Page) -> None:
     assert [caption.partition(" · ")[0] for caption in captions] == [
         f"{number}: {name}"
         for number, name in enumerate(
-            ("Portrait", "Old photo", "Group photo", "Large print", "Quick look"), 1
+            ("Automatic", "Old photo", "Group photo", "Large print", "Quick look"), 1
         )
     ]
     # The same part of each, at its own 100 %: the face is 1.5 times as wide as its box.

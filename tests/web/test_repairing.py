@@ -18,7 +18,7 @@ def marks(page: Page) -> Locator:
     """The page with a repaired photo; its layer of marks."""
     drop(page, PRINT)
     choose(page, "Old photo")
-    page.wait_for_url(re.compile("repair=auto"))  # the settings are those of the preset
+    page.wait_for_url(re.compile("repair=on"))  # the settings are those of the preset
     page.click("#enhance")
     finish(page, 1)
     return page.locator("#viewer img.marks")
@@ -146,8 +146,16 @@ def test_two_fingers_zoom_while_the_brush_is_in_hand(page: Page, marks: Locator)
     expect(page.locator("#viewer .strokes polyline")).to_have_count(1)
 
 
-def test_a_photo_that_was_not_to_be_repaired_has_no_marks(page: Page) -> None:
+def test_a_photo_that_needed_no_repair_can_be_marked_by_hand(page: Page) -> None:
     drop(page, SMALL)
     page.click("#enhance")
     finish(page, 1)
-    expect(page.locator("#viewer button.reveal")).to_be_hidden()
+    assert repaired(page) == 0
+    page.click("#viewer button.reveal")
+    page.click("#viewer button.paint")
+    draw(page, (0.2, 0.9), (0.8, 0.9))
+    page.click("#viewer button.repair")
+    expect(page.locator("#viewer select").nth(1).locator("option")).to_have_count(2)
+    finish(page, 1)
+    assert repaired(page) > 0
+    expect(page.locator("#viewer .caption")).to_contain_text("Damage repaired")

@@ -30,7 +30,7 @@ def test_a_late_answer_does_not_replace_that_to_a_later_question() -> None:
 
     async def answers() -> list[Any]:
         asked = []
-        for session, preset in (("one", "portrait"), ("one", "old"), ("two", "fast")):
+        for session, preset in (("one", "automatic"), ("one", "old"), ("two", "fast")):
             asked.append(ask(session, preset))
             await asyncio.sleep(0)  # they begin in this order
         estimator.loading_ended()

@@ -32,7 +32,8 @@ def remarked(batch: Batch, entry: Entry, version: Version, sent: dict[str, Any])
         batch.mark(entry, version, strokes_of(sent["strokes"], scale))
         return version.options
     wanted = share_of(sent.get("sensitivity"))
-    options = replace(version.options, repair_sensitivity=-1.0 if wanted is None else wanted)
+    sensitivity = -1.0 if wanted is None else wanted
+    options = replace(version.options, repair="on", repair_sensitivity=sensitivity)
     entry.marks = None
     return options
 

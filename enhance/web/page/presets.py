@@ -8,14 +8,14 @@ from enhance.options import Options
 from enhance.web.language import text
 
 PRESETS: dict[str, Options] = {
-    "portrait": Options(),
-    "old": Options(background="compact", repair="auto", tone="auto"),
+    "automatic": Options(),
+    "old": Options(background="compact", repair="on", tone="on"),
     "group": Options(face_threshold=0.6, min_face=12),
     "large": Options(upscale=4),
     "fast": Options(upscale=1, background="lanczos", faces="largest"),
 }
 LABELS = {
-    "portrait": text("Portrait"),
+    "automatic": text("Automatic"),
     "old": text("Old photo"),
     "group": text("Group photo"),
     "large": text("Large print"),
@@ -23,10 +23,10 @@ LABELS = {
     "custom": text("Custom"),
 }
 ABOUT = {
-    "portrait": text("Restores faces and doubles the resolution."),
-    "old": text("Repairs scratches and faded colors, and removes noise and compression artifacts."),
+    "automatic": text("Looks at each photo, and does what it needs and nothing else."),
+    "old": text("Always repairs scratches and faded colors, and removes noise."),
     "group": text("Also finds faces that are small or hard to see."),
-    "large": text("Restores faces and makes the photo four times as wide and high."),
+    "large": text("Does what each photo needs, and makes it four times as wide and high."),
     "fast": text("Restores the largest face only and keeps the photo's size."),
     "custom": text("Uses the settings below."),
 }

@@ -50,8 +50,8 @@ class SettingsPanel:
         self._asked: dict[str, int] = {}  # how often each session's settings have changed
         self.preset = gr.Radio(
             [(f"{label}\n{ABOUT[name]}", name) for name, label in LABELS.items()],
-            value="portrait",
-            label=text("What kind of photos?"),
+            value="automatic",
+            label=text("What to do"),
             elem_id="preset",
         )
         self.models = gr.Markdown(elem_id="models")

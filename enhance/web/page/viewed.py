@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from urllib.parse import quote
 from enhance.i18n import say
 from enhance.photos import browser_shows, output_stem
 from enhance.pipeline.estimates import readable
+from enhance.pipeline.needs import Flaw, main_flaw
 from enhance.records import Report
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry, State, Version
@@ -34,6 +36,12 @@ _STATES: dict[State, str] = {
     "done": text("done"),
     "failed": text("failed"),
     "stopped": text("stopped"),
+}
+
+_CLEANED: dict[Flaw, str] = {
+    "noise": text("Noise removed"),
+    "blocks": text("Compression artifacts removed"),
+    "blur": text("Sharpened"),
 }
 
 
@@ -171,7 +179,7 @@ def rows(tab: Tab, common: list[str]) -> list[list[str]]:
 
 
 def _row(entry: Entry, version: Version | None, common: list[str], language: Language) -> list[str]:
-    notes = version.report.notes if version else ()
+    notes = (*version.report.reasons.values(), *version.report.notes) if version else ()
     own = [translated(note, language) for note in notes if note not in common]
     state = translated(_STATES[entry.state], language)
     return [entry.source.name, state, " · ".join([details(entry, version, language), *own])]
@@ -188,14 +196,27 @@ def details(entry: Entry, version: Version | None, language: Language) -> str:
 
 
 def _done(report: Report, language: Language) -> str:
-    """What was done to a photo: number of faces, sizes, seconds."""
+    """What was done to a photo: steps, number of faces, sizes, seconds."""
     count = len(report.faces)
     faces = say("1 face") if count == 1 else say("{count} faces", count=count)
     (width, height), (new_width, new_height) = report.source_size, report.output_size
     seconds = readable(sum(report.seconds.values()), tenths=True)
     parts = (
+        *(translated(step, language) for step in _steps(report)),
         translated(faces, language),
         f"{width} × {height} → {new_width} × {new_height}",
         translated(seconds, language),
     )
     return " · ".join(parts)
+
+
+def _steps(report: Report) -> Iterator[str]:
+    """Labels of what was done besides restoring faces and enlarging."""
+    if report.repaired:
+        yield text("Damage repaired")
+    if report.toned:
+        yield text("Colors restored")
+    if report.colorized:
+        yield text("Colorized")
+    if report.cleaned and report.findings:
+        yield _CLEANED[main_flaw(report.findings)[0]]

@@ -1,0 +1,68 @@
+"""The command `look`: what photos need, without enhancing them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+
+from enhance.errors import EnhanceError
+from enhance.jobs.console import printable
+from enhance.jobs.sources import named
+from enhance.limits import Limits
+from enhance.options import Options, Setup
+from enhance.photos import DECODER
+from enhance.pipeline.findings import look
+from enhance.pipeline.needs import decide
+from enhance.records import Findings, Source
+
+_COLUMNS = ("noise", "blocks", "detail", "damage", "faded", "faces")
+_ROW = "{:>6.1f} {:>6.1f} {:>6.2f} {:>8.2%} {:>6.0%} {:>5}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`look PHOTO_OR_FOLDER...`. Returns the exit code: 0, or 1 if a photo cannot be read."""
+    from enhance.pipeline.build import ResidentModels
+
+    wanted = _parser().parse_args(arguments)
+    models, limits, failed = ResidentModels(Setup(device="cpu")), Limits(), False
+    photos = named(wanted.photos)
+    if not wanted.json:
+        print("{:>6} {:>6} {:>6} {:>8} {:>6} {:>5}".format(*_COLUMNS), " photo: what it needs")
+    with closing(photos):
+        for entry in photos.listing:
+            try:
+                photo = DECODER(Source(photos.fetch(entry), entry.name), limits)
+                seen = look(photo, models, lambda: None)
+            except (EnhanceError, OSError) as error:
+                print(printable(f"failed: {error}"), file=sys.stderr)
+                failed = True
+                continue
+            _show(entry.name, seen, as_json=wanted.json)
+    return int(failed)
+
+
+def _show(name: str, seen: Findings, *, as_json: bool) -> None:
+    reasons = decide(Options(), seen).reasons
+    if as_json:
+        print(json.dumps({"name": name, "findings": asdict(seen), "reasons": reasons}))
+        return
+    values = [getattr(seen, column) for column in _COLUMNS[:-1]]
+    row = _ROW.format(*values, len(seen.faces))
+    print(row, "", printable(f"{name}: {' '.join(reasons.values())}"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="enhance look",
+        description="Say what is found in photos and what they need, without enhancing them. "
+        "noise, blocks: of noise and of compression, in gray levels; detail: below 0.2 in blurry "
+        "photos; damage: share of the photo; faded: how certain that is.",
+    )
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per photo")
+    return parser

@@ -1,0 +1,112 @@
+"""Looks at a photo before anything is done to it: noise, compression, detail, damage, fading.
+
+Everything is measured in the middle of the photo or in a reduced copy, so that a large photo takes
+little longer than a small one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from enhance.photos.colour import ColourSpace, colour_space, srgb_view
+from enhance.photos.pixels import unit
+from enhance.pipeline.protocols import Models
+from enhance.records import Face, Findings, FloatArray, Photo, StopCheck
+from enhance.repair.marks import CERTAIN, damage_mask, spare_faces
+from enhance.repair.tone import judge
+from enhance.upscaling.interpolation import resized
+from enhance.upscaling.working_size import energy_slope
+
+FACE_DETECTOR, LIKELY = "retinaface-mobilenet", 0.5
+"""What finds everything that may be a face, and its threshold."""
+
+_LONGEST = 1024  # pixels: the side of the middle part, and of the copy, that are looked at
+_BLOCK = 8  # coefficients: the side of the squares within which noise is measured
+_CALM = 10  # percentile of the squares that are taken to show nothing but noise
+_OCTAVES = 2  # noise of single pixels, and grain twice as coarse
+_NORMAL = 0.6745  # median of the absolute values of a normal distribution of sigma 1
+_SMALLEST = 48  # pixels: in smaller pictures nothing can be said about detail
+_GRID = 8  # pixels: the side of JPEG's squares
+_SENSITIVITY = 0.5  # with which damage is looked for
+_FILL = "opencv"  # what fills damage in before the colours are judged
+
+
+def look(photo: Photo, models: Models, stop_check: StopCheck) -> Findings:
+    """What is found in a photo. Raises what the models raise."""
+    rgb, space = photo.rgb, colour_space(photo.icc, photo.grey)
+    faces = likely_faces(photo, models, space)
+    rows, columns = (
+        slice(max(0, side - _LONGEST) // 2, (side + _LONGEST) // 2) for side in rgb.shape[:2]
+    )
+    grey = cv2.cvtColor(space.to_srgb(unit(rgb[rows, columns])), cv2.COLOR_RGB2GRAY)
+    scale = min(1.0, _LONGEST / max(rgb.shape[:2]))
+    width, height = (max(1, round(side * scale)) for side in rgb.shape[1::-1])
+    small = resized(rgb, (width, height))
+    likelihood = models.damage_detector(small, stop_check, space)
+    marks = damage_mask(likelihood, _SENSITIVITY)
+    marks = spare_faces(marks, likelihood, [_scaled(face, scale) for face in faces])
+    filler = models.filler(_FILL)
+    fading = judge(filler(small, marks, stop_check, space), space)
+    return Findings(
+        noise=round(noise(255 * grey), 2),
+        blocks=round(blocks(255 * grey), 2),
+        detail=round(energy_slope(grey, 2), 3) if min(grey.shape) >= _SMALLEST else 1.0,
+        damage=round(float((marks & (likelihood >= CERTAIN)).mean()), 6),
+        faded=round(fading.amount, 3),
+        yellowed=round(fading.yellowed, 3),
+        black=round(fading.ends[0], 3),
+        white=round(fading.ends[1], 3),
+        gray=fading.grey,
+        faces=tuple(faces),
+    )
+
+
+def likely_faces(photo: Photo, models: Models, space: ColourSpace) -> list[Face]:
+    """Everything in the photo that may be a face, largest first."""
+    return models.detector(FACE_DETECTOR)(srgb_view(photo.rgb, space), LIKELY)
+
+
+def noise(grey: FloatArray) -> float:
+    """The standard deviation of the noise in a picture (h, w; 0..255), in grey levels.
+
+    Donoho and Johnstone (1994) take the median of the finest diagonal wavelet coefficients: few of
+    them belong to edges. Grass has many edges, so here that is done in squares, of which the
+    calmest count. A copy of half the size shows the grain of film in the same way.
+    """
+    found = 0.0
+    for _ in range(_OCTAVES):
+        height, width = (side // (2 * _BLOCK) * 2 * _BLOCK for side in grey.shape)
+        if not height or not width:
+            break
+        a, b, c, d = (grey[i:height:2, j:width:2] for i in (0, 1) for j in (0, 1))
+        diagonal = np.abs(a - b - c + d) / 2
+        squares = diagonal.reshape(height // 2 // _BLOCK, _BLOCK, width // 2 // _BLOCK, _BLOCK)
+        medians = np.median(squares, axis=(1, 3))
+        found = max(found, float(np.percentile(medians, _CALM)) / _NORMAL)
+        grey = (a + b + c + d) / 4
+    return found
+
+
+def blocks(grey: FloatArray) -> float:
+    """By how many grey levels neighbouring pixels (h, w; 0..255) differ more at the borders of
+    JPEG's squares than elsewhere.
+
+    After Wang, Bovik and Evans (2000). The squares may begin anywhere, because photos are cropped.
+    """
+    excess = []
+    for picture in (grey, grey.T):
+        jumps = np.abs(np.diff(picture, axis=1)).mean(0)
+        count = len(jumps) // _GRID
+        if count < 2:
+            return 0.0
+        *others, most = np.sort(np.median(jumps[: count * _GRID].reshape(count, _GRID), axis=0))
+        excess.append(float(most - np.mean(others)))
+    return min(excess)
+
+
+def _scaled(face: Face, scale: float) -> Face:
+    left, top, right, bottom = (side * scale for side in face.box)
+    return replace(face, box=(left, top, right, bottom))

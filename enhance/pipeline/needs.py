@@ -1,0 +1,117 @@
+"""What a photo needs, from what was found in it: the one table behind the options' "auto".
+
+The bounds lie between what `training.evaluate_automatic` finds in clean photos and in damaged ones.
+Where the two overlap, a photo is left alone: a scratch that stays does less harm than a cord that
+is smoothed away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from enhance.i18n import Sentence, say
+from enhance.options import Options
+from enhance.records import Findings
+
+Flaw = Literal["noise", "blocks", "blur"]
+
+# Share that must be damaged for certain: of a faded photo, of a soft one, and of any other. Modern
+# photos rarely seem to have faded, and scans are soft.
+_DAMAGED_FADED, _DAMAGED_SOFT, _DAMAGED = 0.0006, 0.0011, 0.0025
+_SOFT = 0.25  # detail; most scans have less
+_CLEAR = 3.0  # noise, above which detail says nothing
+# Prints whose blacks are lighter and whose whites are darker than these have faded; photos of fog
+# have whites, and photos of the night have blacks.
+_BLACK, _WHITE = 0.15, 0.965
+_FADED, _YELLOWED = 0.4, 0.9  # how certain that must be, also if the print has only turned yellow
+# (from, to): what needs no cleaning, and what needs all of it.
+_NOISE, _BLOCKS, _BLUR = (2.0, 6.0), (1.0, 1.9), (0.14, 0.08)
+_LEAST = 0.1  # cleaning that is not worth its time
+
+
+@dataclass(frozen=True)
+class Needs:
+    """options: without what a photo decides. cleaning: how much of the background network's result
+    is taken, 0..1. reasons: see `Report`."""
+
+    options: Options
+    cleaning: float
+    reasons: dict[str, str]
+
+
+def asks(options: Options) -> bool:
+    """Whether any of the options depends on the photo."""
+    return "auto" in (options.repair, options.tone, options.background)
+
+
+def decide(options: Options, seen: Findings | None, *, marked: bool = False) -> Needs:
+    """What to do with a photo. seen: None unless the options ask for it. marked: a person has said
+    what to repair."""
+    if seen is None:
+        return Needs(options, 1.0, {})
+    chosen: dict[str, str] = {}
+    reasons: dict[str, str] = {}
+    cleaning = 1.0
+    damaged, repairing = _repair(seen)
+    if options.repair == "auto":
+        reasons["repair"] = repairing
+        chosen["repair"] = "on" if damaged or marked else "off"
+    if options.tone == "auto":
+        faded, reasons["tone"] = _tone(seen)
+        chosen["tone"] = "on" if faded else "off"
+    if options.background == "auto":
+        cleaning, reasons["background"] = _cleaning(seen)
+        if damaged and chosen.get("repair") == "on":
+            cleaning = 1.0
+            reasons["background"] = say(
+                "Where damage was filled in there is no grain, so none is left."
+            )
+        if cleaning == 0:
+            chosen["background"] = "lanczos"
+    return Needs(replace(options, **chosen), cleaning, reasons)  # type: ignore[arg-type]
+
+
+def _repair(seen: Findings) -> tuple[bool, Sentence]:
+    soft = seen.detail < _SOFT and seen.noise < _CLEAR
+    faded, _ = _tone(seen)
+    if seen.damage > (_DAMAGED_FADED if faded else _DAMAGED_SOFT if soft else _DAMAGED):
+        return True, say("Damage: {share:.2%} of the photo.", share=seen.damage)
+    if seen.damage > 0:
+        return False, say("What looks like damage is probably none.")
+    return False, say("No damage found.")
+
+
+def _tone(seen: Findings) -> tuple[bool, Sentence]:
+    pale = seen.black >= _BLACK and seen.faded >= _FADED
+    yellowed = min(seen.faded, seen.yellowed) >= _YELLOWED
+    if seen.white <= _WHITE and (pale or yellowed):
+        return True, say("The colors have faded.")
+    return False, say("The colors have not faded.")
+
+
+def main_flaw(seen: Findings) -> tuple[Flaw, float]:
+    """What the background most needs to be cleaned of, and how much, 0..1."""
+    flaws: dict[Flaw, float] = {
+        "noise": _rise(seen.noise, _NOISE),
+        "blocks": _rise(seen.blocks, _BLOCKS),
+        "blur": _rise(seen.detail, _BLUR),
+    }
+    return max(flaws.items(), key=lambda flaw: flaw[1])
+
+
+def _cleaning(seen: Findings) -> tuple[float, Sentence]:
+    flaw, cleaning = main_flaw(seen)
+    if cleaning < _LEAST:
+        return 0.0, say("Sharp and clean, so it is only enlarged.")
+    said = {
+        "noise": say("Noise: {levels:.0f} gray levels.", levels=seen.noise),
+        "blocks": say("Compression artifacts."),
+        "blur": say("The photo is blurry."),
+    }
+    return round(cleaning, 2), said[flaw]
+
+
+def _rise(value: float, between: tuple[float, float]) -> float:
+    """0 at the first bound, 1 at the second."""
+    return min(1.0, max(0.0, (value - between[0]) / (between[1] - between[0])))

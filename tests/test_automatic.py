@@ -1,0 +1,198 @@
+"""What is found in photos, what they need, and that they get nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.photos import Damage, Rgb, astronaut, degrade, hopper
+from enhance.cli import main
+from enhance.engines.local import LocalEngine
+from enhance.limits import Limits
+from enhance.options import Options
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import Enhancer
+from enhance.pipeline.findings import blocks, look, noise
+from enhance.pipeline.needs import asks, decide
+from enhance.records import EngineInfo, Findings, Photo, Result, Source
+from enhance.repair.marks import damage_mask
+from tests.conftest import Save
+
+SAMPLES = Path(__file__).parents[1] / "assets" / "samples"
+CLEAN = Findings(
+    noise=0.5,
+    blocks=0.2,
+    detail=0.6,
+    damage=0.0,
+    faded=0.0,
+    yellowed=0.0,
+    black=0.0,
+    white=1.0,
+    gray=False,
+    faces=(),
+)
+FADED = replace(CLEAN, faded=1.0, black=0.2, white=0.8)
+
+
+def gray(rgb: Rgb) -> Rgb:
+    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def seen(models: ResidentModels, rgb: Rgb) -> Findings:
+    return look(Photo("photo", rgb, "PNG"), models, lambda: None)
+
+
+def steps(findings: Findings, options: Options = Options()) -> tuple[str, str, str]:  # noqa: B008
+    chosen = decide(options, findings).options
+    return chosen.repair, chosen.tone, chosen.background
+
+
+# --- Finding --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("photo", [astronaut(), hopper()], ids=["astronaut", "hopper"])
+@pytest.mark.parametrize("sigma", [4, 10, 20])
+def test_noise_is_measured_in_gray_levels(photo: Rgb, sigma: int) -> None:
+    grain = np.random.default_rng(0).normal(0, sigma, photo.shape[:2])
+    assert noise(gray(photo)) < 2.5
+    assert noise(gray(photo) + grain.astype(np.float32)) == pytest.approx(sigma, rel=0.25)
+
+
+def test_blocks_are_seen_wherever_they_begin() -> None:
+    compressed = degrade(astronaut(), Damage(blur=0, down=1, noise=0, jpeg=20))
+    assert blocks(gray(astronaut())) < 0.5
+    assert blocks(gray(compressed)) > 1.5
+    assert blocks(gray(compressed)[3:, 5:]) > 1.5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 9), (33, 30), (200, 20)])
+def test_tiny_photos_can_be_looked_at(models: ResidentModels, size: tuple[int, int]) -> None:
+    for dtype in (np.uint8, np.uint16):
+        found = seen(models, np.full((*size, 3), 100, dtype))
+        assert found.noise == found.blocks == found.damage == 0
+
+
+def test_a_scratch_along_the_very_edge_is_found(models: ResidentModels) -> None:
+    photo = hopper().copy()
+    photo[:200, -2:] = 240
+    found = damage_mask(models.damage_detector(photo, lambda: None), 0.5)
+    assert found.shape == photo.shape[:2]
+    assert found[:200, -2:].mean() > 0.9
+
+
+# --- Deciding -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        (CLEAN, ("off", "off", "lanczos")),
+        (replace(CLEAN, damage=0.002), ("off", "off", "lanczos")),
+        (replace(CLEAN, damage=0.02), ("on", "off", "auto")),
+        (replace(CLEAN, damage=0.002, detail=0.2), ("on", "off", "auto")),
+        (replace(FADED, damage=0.001), ("on", "on", "auto")),
+        (FADED, ("off", "on", "lanczos")),
+        (replace(FADED, white=1.0), ("off", "off", "lanczos")),
+        (replace(FADED, black=0.05), ("off", "off", "lanczos")),
+        (replace(FADED, black=0.05, yellowed=1.0), ("off", "on", "lanczos")),
+        (replace(CLEAN, noise=4), ("off", "off", "auto")),
+        (replace(CLEAN, blocks=2), ("off", "off", "auto")),
+        (replace(CLEAN, detail=0.05), ("off", "off", "auto")),
+    ],
+)
+def test_a_photo_gets_what_it_needs(findings: Findings, expected: tuple[str, str, str]) -> None:
+    assert steps(findings) == expected
+
+
+def test_cleaning_is_as_strong_as_the_noise() -> None:
+    strengths = [decide(Options(), replace(CLEAN, noise=n)).cleaning for n in (1, 2, 3, 4, 9)]
+    assert strengths == sorted(strengths)
+    assert (strengths[0], strengths[-1]) == (0, 1)
+    assert 0 < strengths[2] < 1
+
+
+def test_what_a_person_chose_counts() -> None:
+    damaged = replace(FADED, damage=0.02, noise=9)
+    assert steps(damaged, Options(repair="off")) == ("off", "on", "auto")
+    assert steps(damaged, Options(tone="off")) == ("on", "off", "auto")
+    assert steps(CLEAN, Options(repair="on", tone="on")) == ("on", "on", "lanczos")
+    named = decide(Options(background="compact"), CLEAN)
+    assert (named.options.background, named.cleaning) == ("compact", 1)
+    assert set(named.reasons) == {"repair", "tone"}
+    assert not asks(Options(repair="on", tone="off", background="lanczos"))
+    assert decide(Options(), CLEAN, marked=True).options.repair == "on"
+
+
+# --- Doing ----------------------------------------------------------------------------------------
+
+
+def test_the_samples_get_what_they_need(engine: LocalEngine) -> None:
+    names = ("old_print", "blurred_portrait", "small_portrait")
+    sources = [Source.of(SAMPLES / f"{name}.jpg") for name in names]
+    old, blurred, small = (done.report for done in engine.run(sources, Options()))  # type: ignore[union-attr]
+    assert old.repaired > 0.02
+    assert old.toned == 1
+    assert old.findings and old.findings.gray
+    assert set(old.reasons) == {"repair", "tone", "background"}
+    for clean in (blurred, small):
+        assert clean.repaired == clean.toned == 0
+        assert len(clean.restored) == 1
+    assert blurred.cleaned > 0.5 > small.cleaned
+
+
+def test_a_clean_photo_stays_as_it_is(models: ResidentModels) -> None:
+    enhancer = Enhancer(models, Limits(), EngineInfo("cpu", "fp32", 0))
+    photo = Photo("clean", astronaut(), "PNG")
+    done = enhancer(photo, Options(upscale=1, restorer="none"), lambda: None)
+    assert (done.pasted() == photo.rgb).all()
+    assert done.report.background == "lanczos"
+    assert done.marks is not None and not done.marks.any()
+
+
+def test_part_of_the_cleaning(models: ResidentModels) -> None:
+    enhancer = Enhancer(models, Limits(), EngineInfo("cpu", "fp32", 0))
+    grain = np.random.default_rng(0).normal(0, 6, astronaut().shape)
+    photo = Photo("noisy", (astronaut() + grain).clip(0, 255).astype(np.uint8)[:160, :160], "PNG")
+    options = Options(restorer="none", repair="off", tone="off", upscale=1)
+    partly = enhancer(photo, options, lambda: None)
+    wholly = enhancer(photo, replace(options, background=partly.report.background), lambda: None)
+    assert 0 < partly.report.cleaned < 1 == wholly.report.cleaned
+    cleaned = partly.report.cleaned
+    expected = cleaned * wholly.canvas + (1 - cleaned) * photo.rgb.astype(np.float32)
+    assert np.abs(partly.canvas - expected).max() <= 0.51
+
+
+# --- Saying ---------------------------------------------------------------------------------------
+
+
+def test_the_command_says_what_photos_need(
+    save: Save, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    save("clean.png", astronaut())
+    (tmp_path / "broken.png").write_bytes(b"no photo")
+    assert main(["look", str(tmp_path), str(SAMPLES / "old_print.jpg")]) == 1
+    said, failures = capsys.readouterr()
+    header, clean, old = said.splitlines()
+    assert "damage" in header
+    assert "clean.png: No damage found. The colors have not faded. Sharp and clean" in clean
+    assert "old_print.jpg: Damage: " in old
+    assert "The colors have faded." in old
+    assert "broken.png" in failures
+    assert main(["look", "--json", str(tmp_path / "clean.png")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["name"] == "clean.png"
+    assert told["findings"]["noise"] < 1.5
+    assert len(told["findings"]["faces"]) == 1
+    assert told["reasons"]["repair"] == "No damage found."
+
+
+def test_a_report_has_the_findings(engine: LocalEngine, save: Save) -> None:
+    (done,) = engine.run([save("clean.png", astronaut()[:96, :96])], Options(restorer="none"))
+    assert isinstance(done, Result)
+    assert done.report.findings is not None
+    assert "look" in done.report.seconds

@@ -17,10 +17,11 @@ from enhance.limits import Limits
 from enhance.options import Options
 from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import Enhancer
-from enhance.pipeline.findings import blocks, look, noise
+from enhance.pipeline.findings import look, noise
 from enhance.pipeline.needs import asks, decide
 from enhance.records import EngineInfo, Findings, Photo, Result, Source
 from enhance.repair.marks import damage_mask
+from enhance.upscaling.fine_detail import blockiness
 from tests.conftest import Save
 
 SAMPLES = Path(__file__).parents[1] / "assets" / "samples"
@@ -65,9 +66,9 @@ def test_noise_is_measured_in_gray_levels(photo: Rgb, sigma: int) -> None:
 
 def test_blocks_are_seen_wherever_they_begin() -> None:
     compressed = degrade(astronaut(), Damage(blur=0, down=1, noise=0, jpeg=20))
-    assert blocks(gray(astronaut())) < 0.5
-    assert blocks(gray(compressed)) > 1.5
-    assert blocks(gray(compressed)[3:, 5:]) > 1.5
+    assert blockiness(gray(astronaut())) < 0.5
+    assert blockiness(gray(compressed)) > 1.5
+    assert blockiness(gray(compressed)[3:, 5:]) > 1.5
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 9), (33, 30), (200, 20)])

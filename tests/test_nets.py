@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 
 import pytest
-import safetensors.torch
 import torch
 from torch.nn import functional as F
 
 from benchmarks.upstream import prepare
-from enhance.models.files import COMPACT
+from enhance.networks.compact import CompactNet
 from enhance.networks.face import FaceRestorationNet
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
 from training.faces import new_net
+from training.student import animevideo, new_student
 
 prepare()
 
@@ -44,28 +44,29 @@ def test_rrdbnet_at_scale_2_equals_basicsrs() -> None:
 NETS = [
     SRVGGNetCompact(features=8, convolutions=3, scale=2),
     SRVGGNetCompact(features=4, convolutions=12, scale=4),
+    CompactNet(features=8, convolutions=3),
 ]
 
 
 @pytest.mark.parametrize("net", NETS)
 @torch.inference_mode()
-def test_a_state_says_how_its_network_is_built(net: SRVGGNetCompact) -> None:
+def test_a_state_says_how_its_network_is_built(net: SRVGGNetCompact | CompactNet) -> None:
     items = list(net.state_dict().items())
     x = torch.rand(1, 3, 8, 12)
     for seed in range(20):  # safetensors gives them in another order every time
-        again = SRVGGNetCompact.from_state(dict(random.Random(seed).sample(items, len(items))))
+        again = type(net).from_state(dict(random.Random(seed).sample(items, len(items))))
         assert again.scale == net.scale
         assert torch.equal(again(x), net(x))
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_the_state_of_another_network_is_refused(net: SRVGGNetCompact) -> None:
+def test_the_state_of_another_network_is_refused(net: SRVGGNetCompact | CompactNet) -> None:
     with pytest.raises((LookupError, ValueError, RuntimeError)):
-        SRVGGNetCompact.from_state(RRDBNet(features=8, blocks=1, growth=4).state_dict())
+        type(net).from_state(RRDBNet(features=8, blocks=1, growth=4).state_dict())
     state = net.state_dict()
     del state[next(reversed(state))]
     with pytest.raises((LookupError, ValueError, RuntimeError)):
-        SRVGGNetCompact.from_state(state)
+        type(net).from_state(state)
 
 
 @torch.inference_mode()
@@ -80,8 +81,9 @@ def test_a_state_says_how_the_face_network_is_built() -> None:
 
 
 @torch.inference_mode()
-def test_the_face_network_begins_as_the_compact_network_on_a_quarter_of_the_size() -> None:
-    state = safetensors.torch.load(COMPACT.read())
-    compact = SRVGGNetCompact.from_state({name: value.float() for name, value in state.items()})
+def test_the_trained_networks_begin_as_real_esrgans_on_a_shrunk_picture() -> None:
     x = torch.rand(1, 3, 512, 512)
-    assert torch.allclose(new_net()(x), compact(F.avg_pool2d(x, 4)), atol=1e-5)
+    begin = animevideo()
+    assert torch.allclose(new_net()(x), begin(F.avg_pool2d(x, 4)), atol=1e-5)
+    x = x[..., :96, :64]
+    assert torch.allclose(new_student()(x), begin(F.avg_pool2d(x, 2)), atol=1e-5)

@@ -16,22 +16,26 @@ from training.photos import Image
 
 Float = NDArray[Any]
 
-_CLEAN = 0.12  # share of patches that are only made smaller: what is sharp has to stay sharp
+_CLEAN, _NEARLY = 0.2, 0.2  # shares of patches: what is sharp has to stay sharp
 _METHODS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 
 
 def degrade(photo: Image, edge: int, rng: np.random.Generator) -> tuple[Image, Image]:
-    """A square photo, damaged at random and brought to `edge` × `edge` pixels.
+    """A square photo, damaged at random and brought to `edge` × `edge` pixels; and as it was.
 
-    Twice: as the student sees it, and as the teacher does, who is spared the print raster, which
-    it takes for texture at times.
+    Fading is undone elsewhere, so what it was is as faded.
     """
-    x = photo.astype(np.float32)
+    x: Float = photo.astype(np.float32)
     if rng.random() < 0.3:
         x = fade(x, rng)
-    if rng.random() < _CLEAN:
-        clean = _pixels(resize(x, edge, rng))
-        return clean, clean
+    true = _pixels(x)
+    kind = rng.random()
+    if kind < _CLEAN:
+        return _pixels(resize(x, edge, rng)), true
+    if kind < _CLEAN + _NEARLY:
+        x = resize(blur(x, rng, 0.9) if rng.random() < 0.5 else x, edge, rng)
+        x = x + rng.normal(0, rng.uniform(0, 3), x.shape) if rng.random() < 0.5 else x
+        return _pixels(jpeg(x, rng, 80) if rng.random() < 0.7 else x), true
     for share in (1.0, 0.6):  # first and second order
         x = blur(x, rng) if rng.random() < 0.8 * share else x
         middle = int(edge * rng.uniform(0.8, 2.0))
@@ -42,16 +46,17 @@ def degrade(photo: Image, edge: int, rng: np.random.Generator) -> tuple[Image, I
     if rng.random() < 0.12:
         x = _sinc(x, rng)
     x = resize(x, edge, rng)
-    if rng.random() < 0.18:
+    if rng.random() < 0.35:  # what the camera added is as fine as a pixel
+        x = noise(x, rng)
+    elif rng.random() < 0.25:
         x = grain(x, rng)
     if rng.random() < 0.08:
         x = _dust(x, rng)
     if rng.random() < 0.18:
-        printed = raster(x, rng)
-        return _pixels(jpeg(printed, rng) if rng.random() < 0.6 else printed), _pixels(x)
+        x = raster(x, rng)
     if rng.random() < 0.6:
         x = jpeg(x, rng)
-    return _pixels(x), _pixels(x)
+    return _pixels(x), true
 
 
 def _pixels(x: Float) -> Image:
@@ -63,9 +68,9 @@ def resize(x: Float, edge: int, rng: np.random.Generator) -> Float:
     return cv2.resize(x, (edge, edge), interpolation=method)
 
 
-def blur(x: Float, rng: np.random.Generator) -> Float:
-    """An elongated Gaussian, turned at random."""
-    sigma = rng.uniform(0.3, 2.4)
+def blur(x: Float, rng: np.random.Generator, most: float = 2.4) -> Float:
+    """An elongated Gaussian, turned at random. most: its sigma, in pixels, at most."""
+    sigma = rng.uniform(0.3, most)
     sigmas = sigma, sigma * rng.uniform(0.6, 1.6)
     angle = rng.uniform(0, np.pi)
     across, down = np.meshgrid(np.arange(-7, 8), np.arange(-7, 8))
@@ -128,7 +133,8 @@ def fade(x: Float, rng: np.random.Generator) -> Float:
     return (low + x / 255 * (high - low)).astype(np.float32)
 
 
-def jpeg(x: Float, rng: np.random.Generator) -> Float:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(35, 96))]
+def jpeg(x: Float, rng: np.random.Generator, least: int = 35) -> Float:
+    """Compressed at a random quality, at least `least`."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(least, 96))]
     _, data = cv2.imencode(".jpg", _pixels(x), quality)
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32)

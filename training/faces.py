@@ -2,11 +2,11 @@
 
     python -m training.faces FACES OUT --steps 12000
 
-It begins with the compact network's weights. Three stages, each adding to the loss of the one
-before: pixels and gradients, which alone blur; local contrast; and critics, one that looks at the
-whole face and one each for eyes and mouth, as GFPGAN's do (Wang et al. 2021), whose features are
-matched, too. Throughout, a part of the faces is undamaged, and now and then the network restores
-its own result, which must change nothing.
+It begins with the weights of Real-ESRGAN's animevideo-v3. Three stages, each adding to the loss of
+the one before: pixels and gradients, which alone blur; local contrast; and critics, one that looks
+at the whole face and one each for eyes and mouth, as GFPGAN's do (Wang et al. 2021), whose features
+are matched, too. Throughout, a part of the faces is undamaged, and now and then the network
+restores its own result, which must change nothing.
 OUT holds `checkpoint.pt`, from which the same command goes on, `log.jsonl`, and at last
 `face.safetensors`: the running mean of the weights in fp16.
 """
@@ -30,14 +30,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from enhance.models.files import COMPACT
 from enhance.networks.face import FaceRestorationNet
+from training.compact import contrast_loss, gradients, pixel_loss
 from training.critic import Critic, new_critics, parts_of
 from training.degrade import Float
-from training.distil import contrast_loss, gradients, pixel_loss
 from training.face_damage import EDGE, damage, vary
 from training.face_data import load
 from training.state import StagedTraining, export, follow
+from training.student import animevideo
 
 _BATCH = 4
 _VALIDATION = 8  # faces held out that are looked at with every checkpoint
@@ -96,19 +96,19 @@ def tensor(faces: list[Float]) -> Tensor:
 
 
 def new_net() -> FaceRestorationNet:
-    """The face network with the compact network's weights: at first it computes the same for a
-    face shrunk to a quarter."""
+    """The face network with the weights of Real-ESRGAN's animevideo-v3: at first it computes the
+    same for a face shrunk to a quarter."""
     net = FaceRestorationNet()
-    compact = safetensors.torch.load(COMPACT.read())
+    begin: list[Any] = [*animevideo().body]
     layers: list[Any] = [*net.head, *net.tail]
     with torch.no_grad():
         for i, layer in enumerate(layers):
-            weight = compact[f"body.{i}.weight"].float()
+            weight = begin[i].weight
             if i == 0:  # each pixel counts a sixteenth
                 weight = weight.repeat_interleave(16, 1) / 16
             layer.weight.copy_(weight)
             if isinstance(layer, nn.Conv2d) and layer.bias is not None:
-                layer.bias.copy_(compact[f"body.{i}.bias"].float())
+                layer.bias.copy_(begin[i].bias)
         mean = torch.block_diag(*[torch.full((16, 16), 1 / 16)] * 3)
         net.skip.weight.copy_((mean - torch.eye(48))[..., None, None])
         for zero in (net.skip.bias, net.up.weight, net.up.bias):
@@ -136,7 +136,7 @@ class Training(StagedTraining):
     def __init__(
         self, steps: int, seed: int, device: torch.device, start: Path | None = None
     ) -> None:
-        """start: weights to begin with, in place of the compact network's."""
+        """start: weights to begin with, in place of Real-ESRGAN's."""
         super().__init__(steps, seed)
         self.device = device
         self.net = (started(start) if start else new_net()).to(
@@ -186,7 +186,7 @@ class Training(StagedTraining):
 
     def _adversarial(self, made: Tensor, high: Tensor, loss: Tensor) -> Tensor:
         """How much more real the true faces look than the restored ones, and how far apart the
-        critics' features of the two are. Weighted by its gradient, as in `training.distil`."""
+        critics' features of the two are. Weighted by its gradient, as in `training.compact`."""
         verdict = matching = made.new_zeros(())
         for critic, ours, true in self._judged(made, high):
             with torch.no_grad():

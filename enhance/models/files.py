@@ -201,8 +201,8 @@ RETINAFACE_MOBILENET = PackagedFile(
 COMPACT = PackagedFile(
     None,
     "compact.safetensors",
-    1247008,
-    "c5c285ed129d10ecd882a40d62e3e2e855863ce0c4a3bc11a9681bc973c4e041",
+    1485888,
+    "a24a788f06327db57263873d8135798400480b0a8dd35dd7826e6f738520cb41",
     "BSD-3-Clause",  # it began as Real-ESRGAN's animevideo-v3
 )
 FACE = PackagedFile(

@@ -16,6 +16,8 @@ class SRVGGNetCompact(nn.Module):
     act_type="prelu". reach: how many pixels the receptive field extends in each direction.
     """
 
+    block = 1
+
     def __init__(self, features: int = 64, convolutions: int = 32, scale: int = 4) -> None:
         super().__init__()
         self.scale = scale

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
@@ -29,6 +29,7 @@ from enhance.models.foreign import read_model, read_state
 from enhance.models.inventory import weights_path
 from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.models.upstream import prepare
+from enhance.networks.compact import CompactNet
 from enhance.networks.damage import DamageNet
 from enhance.networks.described import Described, First, Masking, device_for, rrdbnet_of
 from enhance.networks.face import FaceRestorationNet
@@ -58,9 +59,6 @@ _RRDB_OVERLAP = 64
 # windows of attention lie as they would in the whole photo.
 _FOREIGN_OVERLAP = 64
 _FOREIGN_MULTIPLE = 16
-# In larger tiles, the layers of a shallow network no longer fit a CPU cache, and widths that are no
-# multiple of 16 take up to twice as long. Of deeper ones, the tiles would overlap too much.
-_SHALLOW, _SHALLOW_TILE = 18, 192  # the network's reach and the side of the tile, in pixels
 
 T = TypeVar("T")
 
@@ -208,23 +206,21 @@ def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upsca
     )
 
 
-def _srvgg(models: ResidentModels, model: ModelSpec) -> Upscaler:
+def _chain(
+    net: type[SRVGGNetCompact | CompactNet], models: ResidentModels, model: ModelSpec
+) -> Upscaler:
     with models.state(model) as state:
-        return srvgg_upscaler(state, models.runs_on)
+        return chain_upscaler(net.from_state(state), models.runs_on)
 
 
-def srvgg_upscaler(state: Mapping[str, Tensor], device: Device) -> Upscaler:
-    """A compact network over tiles. state: as `training.distil` saves it, or Real-ESRGAN.
-
-    Raises as `SRVGGNetCompact.from_state` does.
-    """
-    net = SRVGGNetCompact.from_state(state)
-    shallow = device.type == "cpu" and net.reach <= _SHALLOW
+def chain_upscaler(net: SRVGGNetCompact | CompactNet, device: Device) -> Upscaler:
+    """A small network, which smooths, over tiles."""
     return TiledNet(
         ResidentNet(net, device),
         scale=net.scale,
         overlap=net.reach,
-        largest_tile=_SHALLOW_TILE if shallow else None,
+        multiple=net.block,
+        keeps_detail=True,
     )
 
 
@@ -267,7 +263,8 @@ _RESTORERS: dict[str, Loader[Restorer]] = {
 _UPSCALERS: dict[str, Loader[Upscaler]] = {
     "interpolation": lambda *_: interpolated,
     "rrdbnet": _rrdbnet,
-    "srvgg": _srvgg,
+    "srvgg": partial(_chain, SRVGGNetCompact),
+    "compact": partial(_chain, CompactNet),
     "spandrel": lambda models, model: _tiled(models, model, models.described(model)),
 }
 _FILLERS: dict[str, Loader[Filler]] = {

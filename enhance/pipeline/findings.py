@@ -17,6 +17,7 @@ from enhance.pipeline.protocols import Models
 from enhance.records import Face, Findings, FloatArray, Photo, StopCheck
 from enhance.repair.marks import CERTAIN, damage_mask, spare_faces
 from enhance.repair.tone import judge
+from enhance.upscaling.fine_detail import blockiness
 from enhance.upscaling.interpolation import resized
 from enhance.upscaling.working_size import energy_slope
 
@@ -29,7 +30,6 @@ _CALM = 10  # percentile of the squares that are taken to show nothing but noise
 _OCTAVES = 2  # noise of single pixels, and grain twice as coarse
 _NORMAL = 0.6745  # median of the absolute values of a normal distribution of sigma 1
 _SMALLEST = 48  # pixels: in smaller pictures nothing can be said about detail
-_GRID = 8  # pixels: the side of JPEG's squares
 _SENSITIVITY = 0.5  # with which damage is looked for
 _FILL = "opencv"  # what fills damage in before the colours are judged
 
@@ -52,7 +52,7 @@ def look(photo: Photo, models: Models, stop_check: StopCheck) -> Findings:
     fading = judge(filler(small, marks, stop_check, space), space)
     return Findings(
         noise=round(noise(255 * grey), 2),
-        blocks=round(blocks(255 * grey), 2),
+        blocks=round(255 * blockiness(grey), 2),
         detail=round(energy_slope(grey, 2), 3) if min(grey.shape) >= _SMALLEST else 1.0,
         damage=round(float((marks & (likelihood >= CERTAIN)).mean()), 6),
         faded=round(fading.amount, 3),
@@ -88,23 +88,6 @@ def noise(grey: FloatArray) -> float:
         found = max(found, float(np.percentile(medians, _CALM)) / _NORMAL)
         grey = (a + b + c + d) / 4
     return found
-
-
-def blocks(grey: FloatArray) -> float:
-    """By how many grey levels neighbouring pixels (h, w; 0..255) differ more at the borders of
-    JPEG's squares than elsewhere.
-
-    After Wang, Bovik and Evans (2000). The squares may begin anywhere, because photos are cropped.
-    """
-    excess = []
-    for picture in (grey, grey.T):
-        jumps = np.abs(np.diff(picture, axis=1)).mean(0)
-        count = len(jumps) // _GRID
-        if count < 2:
-            return 0.0
-        *others, most = np.sort(np.median(jumps[: count * _GRID].reshape(count, _GRID), axis=0))
-        excess.append(float(most - np.mean(others)))
-    return min(excess)
 
 
 def _scaled(face: Face, scale: float) -> Face:

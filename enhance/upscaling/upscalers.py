@@ -15,6 +15,7 @@ from enhance.options import Options
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.photos.pixels import from_unit, padded, unit
 from enhance.records import FloatArray, Pixels, StopCheck, Upscaled
+from enhance.upscaling.fine_detail import keep_fine_detail
 from enhance.upscaling.interpolation import resized
 from enhance.upscaling.low_frequencies import keep_low_frequencies
 from enhance.upscaling.tiles import Area, Tile, tiles, whole
@@ -52,9 +53,10 @@ class TiledNet:
     net: (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`. overlap: context on each side of a
     tile, in the pixels that the network sees; it must cover what the network looks at for seams to
     be invisible. multiple: the network takes only heights and widths that are multiples of it, or
-    divides the picture into such blocks. largest_tile: larger ones are slower. adapts: the network
-    may work on blurry parts of the photo at a reduced size. keeps_colours: the network is not meant
-    to change the colour and brightness of larger areas, so the photo's are kept.
+    divides the picture into such blocks. adapts: the network may work on blurry parts of the photo
+    at a reduced size. keeps_colours: the network is not meant to change the colour and brightness
+    of larger areas, so the photo's are kept. keeps_detail: what fine detail of the photo the
+    network loses is put back.
     """
 
     def __init__(
@@ -64,17 +66,17 @@ class TiledNet:
         scale: int,
         overlap: int,
         multiple: int = 1,
-        largest_tile: int | None = None,
         adapts: bool = False,
         keeps_colours: bool = True,
+        keeps_detail: bool = False,
     ) -> None:
         self._net = net
         self._scale = scale
         self._overlap = overlap
         self._multiple = multiple
-        self._largest_tile = largest_tile
         self._adapts = adapts
         self._keeps_colours = keeps_colours
+        self._keeps_detail = keeps_detail
 
     def __call__(
         self,
@@ -98,7 +100,7 @@ class TiledNet:
             rgb = resized(rgb, size)
         height, width = rgb.shape[:2]
         upscale = min(_whole_scale((width, height), size), max(self._scale, _USUAL_SCALE))
-        tile = min(options.tile, self._largest_tile or options.tile)
+        tile = options.tile
         regions = [_Region(whole(height, width), 1)]
         if options.working_size == "auto" and self._adapts:
             regions = _regions(rgb, _REGION_TILES * tile - 2 * _FADE, space)
@@ -107,8 +109,7 @@ class TiledNet:
         def run(tile: int) -> None:
             for region in regions:
                 k = region.shrink
-                interpolates = upscale * k > self._scale
-                overlap = (self._overlap + (_LANCZOS_REACH if interpolates else 0)) * k
+                overlap = self._reach(upscale, k) * k
                 multiple = self._multiple * k
                 for part in tiles(
                     height, width, tile * k, overlap, area=region.area, multiple=multiple
@@ -120,10 +121,23 @@ class TiledNet:
             self._net.shrinking(tile, _SMALLEST_TILE, run)
         if self._keeps_colours:
             keep_low_frequencies(canvas, rgb)
+        if self._keeps_detail:
+            keep_fine_detail(canvas, rgb)
         if canvas.shape[1::-1] != size:
             canvas = resized(canvas, size)
         working_size = _mean_working_size(regions) * width / photo_width
         return Upscaled(canvas, round(working_size, 2), self._net.device.precision)
+
+    def _passes(self, upscale: int) -> int:
+        """How often the network runs: a ×2 network makes ×4 of its own result."""
+        return 2 if 1 < self._scale**2 <= upscale else 1
+
+    def _reach(self, upscale: int, shrink: int) -> int:
+        """How far a tile's result depends on what is around it, in pixels that the network sees."""
+        passes = self._passes(upscale) if shrink == 1 else 1
+        interpolates = upscale * shrink > self._scale**passes
+        reach = sum(-(-self._overlap // self._scale**done) for done in range(passes))
+        return reach + (_LANCZOS_REACH if interpolates else 0)
 
     def _enlarge(
         self, rgb: Pixels, part: Tile, upscale: int, space: ColourSpace, shrink: int
@@ -136,12 +150,14 @@ class TiledNet:
         beyond = space.beyond(window)
         window = padded(space.to_srgb(window), self._multiple * shrink)
         if shrink == 1:
-            big = self._net(window[None])[0]
-            if upscale > self._scale:  # interpolation looks beyond the core
-                big = _resized(big, self._scale, upscale)[part.core_in_window(upscale)]
+            big, scale = window, 1
+            for _ in range(self._passes(upscale)):
+                big, scale = self._net(big[None])[0], scale * self._scale
+            if upscale > scale:  # interpolation looks beyond the core
+                big = _resized(big, scale, upscale)[part.core_in_window(upscale)]
             else:
                 # Cores begin at whole photo pixels: averaging areas tile by tile leaves no seam.
-                big = _resized(big[part.core_in_window(self._scale)], self._scale, upscale)
+                big = _resized(big[part.core_in_window(scale)], scale, upscale)
         else:
             small = _resized(window, shrink, 1)
             big = _resized(self._net(small[None])[0], self._scale, upscale * shrink)

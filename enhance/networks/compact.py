@@ -1,0 +1,60 @@
+"""The bundled network for whole photos: a chain of convolutions on blocks of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_BLOCK = 2  # pixels of one side that become channels
+_SHUFFLED = 4  # output pixels of one side, of each block
+
+
+class CompactNet(nn.Module):
+    """RGB (n, 3, h, w) in 0..1 → (n, 3, 2·h, 2·w); not clamped. Height and width must be even.
+
+    Blocks of 2×2 pixels become channels, so that a chain of 3×3 convolutions, as in
+    SRVGGNetCompact, is cheap and sees far. It is best at what the photo shows on the whole; two
+    further convolutions join it with the single pixels, so that fine detail and noise need not
+    travel through the whole chain.
+    reach: how many pixels the receptive field extends in each direction.
+    """
+
+    scale = 2
+    block = _BLOCK
+
+    def __init__(self, features: int = 64, convolutions: int = 16) -> None:
+        super().__init__()
+        seen, made = 3 * _BLOCK**2, 3 * _SHUFFLED**2
+        self.reach = (convolutions + 3) * _BLOCK
+        layers: list[nn.Module] = [nn.Conv2d(seen, features, 3, 1, 1), nn.PReLU(features)]
+        for _ in range(convolutions):
+            layers += [nn.Conv2d(features, features, 3, 1, 1), nn.PReLU(features)]
+        self.chain = nn.Sequential(*layers)
+        self.coarse = nn.Conv2d(features, made, 3, 1, 1)
+        self.pixels = nn.Sequential(nn.Conv2d(seen, features, 3, 1, 1), nn.PReLU(features))
+        self.joined = nn.Sequential(
+            nn.Conv2d(2 * features, features, 3, 1, 1),
+            nn.PReLU(features),
+            nn.Conv2d(features, made, 3, 1, 1),
+        )
+        self.skip = nn.Conv2d(seen, made, 3, 1, 1)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> CompactNet:
+        """The network for a state dict, with its weights.
+
+        Raises LookupError, ValueError or RuntimeError if the state dict is another network's.
+        """
+        layers = sum(name.startswith("chain.") and value.ndim == 4 for name, value in state.items())
+        net = cls(state["chain.0.weight"].shape[0], layers - 1)
+        net.load_state_dict(state)
+        return net
+
+    def forward(self, x: Tensor) -> Tensor:
+        pixels = F.pixel_unshuffle(x, _BLOCK)
+        features = self.chain(pixels)
+        made = self.joined(torch.cat([features, self.pixels(pixels)], 1))
+        return F.pixel_shuffle(made + self.coarse(features) + self.skip(pixels), _SHUFFLED)

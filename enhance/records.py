@@ -41,6 +41,7 @@ class Source:
     draft: make a small, quick version, to be shown until the full one is ready.
     number: its position in the batch, from 1, in case the result is named by it.
     marks: what to repair (see `enhance.repair.marks`), where a person has said so.
+    whole: refuse a file that is cut off, which may still be being copied.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Source:
     draft: bool = False
     number: int = 1
     marks: bytes | None = None
+    whole: bool = False
 
     @classmethod
     def of(cls, path: str | Path) -> Source:

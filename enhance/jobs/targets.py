@@ -96,6 +96,11 @@ class Results(ABC, Generic[Location]):
         """Write what is still pending and close. May be called repeatedly."""
 
     @abstractmethod
+    def check(self) -> None:
+        """Between runs: write what is still pending, and make sure that this is still the folder
+        that was opened, which may have been away. It is never made anew."""
+
+    @abstractmethod
     def catch_up(self) -> None:
         """Read into the ledger what others have recorded since."""
 

@@ -174,6 +174,11 @@ def test_folders_may_be_away_for_a_while(
         away.rename(source)
         (source / name).write_text(name)
 
+    def take_results_away() -> None:
+        out.rename(away)
+        out.mkdir()
+        (source / "c.jpg").write_text("c")
+
     def without_results() -> None:
         assert made(away) == {"a_enhanced.jpg": "a, x2", "b_enhanced.jpg": "b.jpg, x2"}
         assert not list(out.iterdir()), "an empty mount point is no folder for results"
@@ -186,7 +191,7 @@ def test_folders_may_be_away_for_a_while(
         lambda: later("b.jpg"),
         nothing,
         nothing,
-        lambda: (out.rename(away), out.mkdir(), (source / "c.jpg").write_text("c")),
+        take_results_away,
         nothing,
         without_results,
         lambda: shutil.copytree(away, out),  # as another mount: the open file is gone for good

@@ -46,9 +46,9 @@ def notes_on(
         yield (_sharp if options.only_restore_blurred else _distorted)(left, faces)
 
 
-def provenance(report: Report, options: Options) -> Provenance:
-    """What the photo's file says was done to it: always the same for the same report and options,
-    so that the bytes of results are, too."""
+def provenance(report: Report, options: Options) -> Provenance | None:
+    """What the photo's file says was done to it; None if its picture is the same as before. Always
+    the same for the same report and options, so that the bytes of results are, too."""
     faces = bool(report.restored) and options.weight > 0
     background = report.background != "lanczos" and options.background_weight > 0
     model = MODELS.get(report.restorer)
@@ -57,7 +57,13 @@ def provenance(report: Report, options: Options) -> Provenance:
         source = COMPOSITE
     elif faces or background or report.repaired or report.toned or report.colorized:
         source = ENHANCED
-    used = {"upscale": report.upscale, "restorer": report.restorer, "background": report.background}
+    elif report.output_size == report.source_size:
+        return None
+    used = {
+        "upscale": report.upscale,
+        "restorer": report.restorer if faces else "none",
+        "background": report.background,
+    }
     chosen = {
         name: getattr(options, name)
         for name, spec in OPTIONS.items()

@@ -185,7 +185,7 @@ def test_only_a_model_that_makes_up_faces_makes_a_composite() -> None:
     }
     assert {made: made.source for made in expected if made} == expected
     secret = provenance(nothing, Options(name="for Anna", metadata="no-location", tone="auto"))
-    assert secret and secret.settings == ("tone=auto; upscale=2; restorer=none; background=lanczos")
+    assert secret and secret.settings == ("upscale=2; restorer=none; background=lanczos; tone=auto")
 
 
 def test_results_say_what_was_done(engine: LocalEngine, tmp_path: Path) -> None:
@@ -196,4 +196,6 @@ def test_results_say_what_was_done(engine: LocalEngine, tmp_path: Path) -> None:
     path.write_bytes(result.data)
     found = said(path)
     assert found["DigitalSourceType"] == f"{CODES}{ENHANCED}"
-    assert re.search(r"upscale=2.*; restorer=bundled", found["History"][0]["Parameters"])
+    assert re.search(
+        r"^upscale=2; restorer=bundled; background=lanczos;", found["History"][0]["Parameters"]
+    )

@@ -60,7 +60,7 @@ class Provenance:
 def recorded(xmp: bytes | None, done: Provenance) -> bytes:
     """The XMP packet, or a new one, which also says what was done. Raises ValueError if the packet
     cannot be read."""
-    packet = (xmp or _EMPTY).rstrip(b"\0")
+    packet = (xmp or b"").rstrip(b"\0") or _EMPTY
     there = _Places(packet)
     agent, settings = f"enhance {VERSION}", done.settings
     event = (

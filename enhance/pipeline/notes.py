@@ -62,14 +62,14 @@ def provenance(report: Report, options: Options) -> Provenance | None:
     used = {
         "upscale": report.upscale,
         "restorer": report.restorer if faces else "none",
-        "background": report.background,
+        "background": report.background if background else "lanczos",
     }
     chosen = {
         name: getattr(options, name)
         for name, spec in OPTIONS.items()
-        if getattr(options, name) != spec.default and name not in _NO_SETTINGS
+        if getattr(options, name) != spec.default and name not in (*used, *_NO_SETTINGS)
     }
-    settings = "; ".join(f"{name}={value}" for name, value in (chosen | used).items())
+    settings = "; ".join(f"{name}={value}" for name, value in (used | chosen).items())
     return Provenance(source, settings)
 
 

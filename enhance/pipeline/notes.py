@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from enhance.i18n import Sentence, say
 from enhance.models.catalogue import MODELS
-from enhance.options import OPTIONS, Options
+from enhance.options import BACKGROUND, FACES, OPTIONS, Options
 from enhance.photos.provenance import COMPOSITE, ENHANCED, Provenance
 from enhance.records import Report
 
@@ -64,10 +64,13 @@ def provenance(report: Report, options: Options) -> Provenance | None:
         "restorer": report.restorer if faces else "none",
         "background": report.background if background else "lanczos",
     }
+    shows = {FACES: faces, BACKGROUND: background}
     chosen = {
         name: getattr(options, name)
         for name, spec in OPTIONS.items()
-        if getattr(options, name) != spec.default and name not in (*used, *_NO_SETTINGS)
+        if shows.get(spec.group, True)
+        and getattr(options, name) != spec.default
+        and name not in (*used, *_NO_SETTINGS)
     }
     settings = "; ".join(f"{name}={value}" for name, value in (used | chosen).items())
     return Provenance(source, settings)

@@ -12,6 +12,11 @@ from enhance.option_spec import OptionSpec, number
 from enhance.options import OLD_NAMES, OPTIONS, DeviceName, Options, Precision, Setup
 from enhance.version import VERSION
 
+_TREES = (
+    "in a folder and all of its subfolders. SRC and OUT are local folders or URLs such as "
+    "s3://bucket/photos."
+)
+
 
 def photos_parser() -> argparse.ArgumentParser:
     """For `enhance PHOTO_OR_FOLDER... -o OUT`."""
@@ -27,6 +32,7 @@ def photos_parser() -> argparse.ArgumentParser:
     add("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER", help="what to enhance")
     add("-o", "--out", required=True, metavar="OUT", help="folder or URL for the results")
     _add_shared(parser)
+    _add_overwrite(parser)
     return parser
 
 
@@ -34,11 +40,43 @@ def run_parser() -> argparse.ArgumentParser:
     """For `enhance run SRC -o OUT`."""
     parser = argparse.ArgumentParser(
         prog="enhance run",
-        description="Enhance the photos in a folder and all of its subfolders. SRC "
-        "and OUT are local folders or URLs such as s3://bucket/photos. "
-        "Run the same command again to finish an interrupted run.",
+        description=f"Enhance the photos {_TREES} Run the same command again to finish an "
+        "interrupted run.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    _add_trees(parser)
+    _add_shared(parser)
+    _add_overwrite(parser)
+    return parser
+
+
+def watch_parser() -> argparse.ArgumentParser:
+    """For `enhance watch SRC -o OUT`."""
+    parser = argparse.ArgumentParser(
+        prog="enhance watch",
+        description=f"Enhance the photos that appear {_TREES} A photo is taken once its size and "
+        "time stay the same. Goes on until it is stopped; started again, it does what is left.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    _add_trees(parser)
+    add = parser.add_argument
+    add("--every", type=_seconds, default=10, metavar="SECONDS", help="how often to look into SRC")
+    add(
+        "--once",
+        action="store_true",
+        help="end after one turn: look twice, and do what stayed the same; for cron",
+    )
+    _add_shared(parser)
+    return parser
+
+
+def options_of(arguments: argparse.Namespace) -> Options:
+    """The options among the arguments. Raises OptionsError."""
+    return Options(**{name: getattr(arguments, name) for name in OPTIONS})
+
+
+def _add_trees(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which photos of which folder to do."""
     add = parser.add_argument
     add(
         "source", metavar="SRC", help="folder with the photos; hidden files and folders are skipped"
@@ -57,17 +95,18 @@ def run_parser() -> argparse.ArgumentParser:
         metavar="I/N",
         help="process the I-th of N parts, so that N machines can share the photos",
     )
-    _add_shared(parser)
-    return parser
 
 
-def options_of(arguments: argparse.Namespace) -> Options:
-    """The options among the arguments. Raises OptionsError."""
-    return Options(**{name: getattr(arguments, name) for name in OPTIONS})
+def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="also redo photos that an earlier run has finished with the same options",
+    )
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that both commands share."""
+    """Add the arguments that all commands share."""
     add = parser.add_argument_group("options").add_argument
     setup = Setup()
     for name, spec in OPTIONS.items():
@@ -95,11 +134,6 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
         help="first download the weights that the options need (same as ENHANCE_DOWNLOAD=1)",
     )
     add = parser.add_argument
-    add(
-        "--overwrite",
-        action="store_true",
-        help="also redo photos that an earlier run has finished with the same options",
-    )
     add("--json", action="store_true", help="print one JSON object per photo, then the counts")
     add("-q", "--quiet", action="store_true", help="print failures only")
     add("-v", "--verbose", action="store_true", help="log every step")
@@ -116,6 +150,13 @@ def _kind(spec: OptionSpec) -> dict[str, Any]:
     if spec.values:
         return {"choices": spec.values}
     return {"type": str if spec.most is None else number}
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds.")
+    return seconds
 
 
 def _shard(text: str) -> Shard:

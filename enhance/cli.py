@@ -1,6 +1,6 @@
-"""The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`, `... run SRC -o OUT` for folder
-trees and object stores, `... look PHOTO...`, `... fetch MODEL...`, `... models` and `... pool
-up|status|down`."""
+"""The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`, `... run SRC -o OUT` and
+`... watch SRC -o OUT` for folder trees and object stores, `... look PHOTO...`,
+`... fetch MODEL...`, `... models` and `... pool up|status|down`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from enhance.arguments import options_of, photos_parser, run_parser
+from enhance.arguments import options_of, photos_parser, run_parser, watch_parser
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
 from enhance.jobs import look, pool
 from enhance.jobs.console import Show, left_out
 from enhance.jobs.locations import find_folder, open_photos, open_results
+from enhance.jobs.manifest_lines import PathOrUrl
 from enhance.jobs.object_store import Store
 from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, named
+from enhance.jobs.targets import Results
+from enhance.jobs.watch import watch
 from enhance.limits import Limits
 from enhance.models.catalogue import MODELS, ModelSpec, weight_files
 from enhance.models.download import fetch
@@ -51,8 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return look.main(arguments[1:])
     if arguments[:1] == ["pool"]:
         return pool.main(arguments[1:])
-    if arguments[:1] == ["run"]:
-        parser, arguments = run_parser(), arguments[1:]
+    folder_parsers = {"run": run_parser, "watch": watch_parser}
+    if arguments and arguments[0] in folder_parsers:
+        parser, arguments = folder_parsers[arguments[0]](), arguments[1:]
     else:
         parser = photos_parser()
     wanted = parser.parse_args(arguments)
@@ -69,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     except OSError as error:
         parser.error(f"the photos cannot be listed: {error}.")
-    if not photos.listing.found:
+    if not photos.listing.found and "every" not in wanted:
         parser.error(f"no photos were found.{left_out(photos.listing.left_out)}")
     if wanted.download and not _download(required_weights(options)):
         return 1
@@ -78,17 +82,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         reason = error.strerror or error
         parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
-    # `run` has left out the folder of the results, but there may be links to what is in it.
-    photos.listing.leave_out("earlier result", results.made, links_only="source" in wanted)
+    _leave_out_results(photos, results, wanted)
     key = _key(options, wanted)
     try:
         engine = _engine(wanted, limits)
     except EnhanceError as error:
         parser.error(str(error))
     with closing(photos), closing(results), closing(engine):
-        counts, stopped_by = work(
-            engine, photos, results, options, key, limits, overwrite=wanted.overwrite, show=show
-        )
+        if "every" in wanted:
+
+            def listed() -> Photos:
+                found, _ = _folders(wanted, limits, Show(wanted.out, quiet=True))
+                _leave_out_results(found, results, wanted)
+                return found
+
+            times = {"every": wanted.every, "once": wanted.once}
+            ok, stopped_by = watch(
+                engine, listed, results, options, key, limits, **times, show=show
+            )
+        else:
+            counts, stopped_by = work(
+                engine, photos, results, options, key, limits, show=show, overwrite=wanted.overwrite
+            )
+            ok = not (counts.failed or photos.listing.missed)
         try:
             results.close()
         except OSError as error:
@@ -101,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if stopped_by:
         print("Stopped. Run the same command again to do the rest.", file=sys.stderr)
         return 128 + stopped_by
-    return 1 if counts.failed or photos.listing.missed else 0
+    return 0 if ok else 1
 
 
 def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Photos, Path | Store]:
@@ -118,6 +134,13 @@ def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Ph
     source = find_folder(wanted.source)
     with show.bar(" photos", doing="listing") as bar:
         return open_photos(source, out, wanted.shard, bar.update, limits), out
+
+
+def _leave_out_results(
+    photos: Photos, results: Results[PathOrUrl], wanted: argparse.Namespace
+) -> None:
+    # The folder of the results has been left out, but there may be links to what is in it.
+    photos.listing.leave_out("earlier result", results.made, links_only="source" in wanted)
 
 
 def _engine(wanted: argparse.Namespace, limits: Limits) -> Engine:

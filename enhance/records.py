@@ -40,12 +40,14 @@ class Source:
 
     number: its position in the batch, from 1, in case the result is named by it.
     marks: what to repair (see `enhance.repair.marks`), where a person has said so.
+    whole: refuse a file that is cut off, which may still be being copied.
     """
 
     path: Path
     name: str
     number: int = 1
     marks: bytes | None = None
+    whole: bool = False
 
     @classmethod
     def of(cls, path: str | Path) -> Source:

@@ -63,15 +63,18 @@ class Copies:
 class _Copying:
     def __init__(self, records: Iterator[Result | Failure]) -> None:
         self._records = records
+        self._stopped = False
 
     def __iter__(self) -> Iterator[Result | Failure]:
-        return self._records
+        return self
 
     def __next__(self) -> Result | Failure:
+        if self._stopped:
+            raise StopIteration
         return next(self._records)
 
     def close(self) -> None:
-        """It is never stopped."""
+        self._stopped = True
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-# The tests drive the system's Chromium and curl; install them where that is possible.
+# The tests drive the system's Chromium, curl and exiftool; install them where that is possible.
 set -e
 missing=
 command -v curl >/dev/null || missing="curl"
+command -v exiftool >/dev/null || missing="$missing libimage-exiftool-perl"
 found=
 for name in chromium chromium-browser google-chrome; do
     command -v "$name" >/dev/null && found=yes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Any
 
 import kubernetes_validate
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
+from enhance.arguments import watch_parser
 from enhance.engines.choice import replica_range
 from tests.server import ROOT
 
@@ -18,8 +20,8 @@ DEPLOY = ROOT / "deploy"
 KUBERNETES = "1.34"
 
 
-def compose() -> dict[str, Any]:
-    parsed: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+def compose(name: str = "compose.yaml") -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml.safe_load((DEPLOY / name).read_text("utf-8"))
     return parsed
 
 
@@ -35,7 +37,8 @@ def pods() -> list[dict[str, Any]]:
     return [group["template"] for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"])]
 
 
-def test_the_compose_file_keeps_to_the_specification() -> None:
+def test_the_compose_files_keep_to_the_specification() -> None:
+    assert "watch" in PyCompose.from_json(json.dumps(compose("watch.yaml")))
     parsed = PyCompose.from_json(json.dumps(compose()))
     assert all(name in parsed for name in ("head", "worker", "front"))
     with pytest.raises(Exception, match="nonsense"):
@@ -76,9 +79,25 @@ def test_no_container_has_more_rights_than_it_needs() -> None:
             assert container["securityContext"]["allowPrivilegeEscalation"] is False
         guarded = manifests()["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"]
         assert guarded.items() <= labels.items()
-    for service in compose()["services"].values():
+    services = compose()["services"] | compose("watch.yaml")["services"]
+    for service in services.values():
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_a_watched_folder_is_only_read() -> None:
+    service = compose("watch.yaml")["services"]["watch"]
+    mounted = {each["target"]: each for each in service["volumes"] if isinstance(each, dict)}
+    wanted = watch_parser().parse_args(service["command"][4:])
+    assert service["command"][:4] == ["python", "-m", "enhance", "watch"]
+    assert mounted[wanted.source]["read_only"] and not mounted[wanted.out].get("read_only")
+
+    text = (DEPLOY / "enhance-watch.service").read_text("utf-8")
+    unit = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+    _, command = unit["ExecStart"].split(" -m enhance watch ")
+    wanted = watch_parser().parse_args(shlex.split(command))
+    assert unit["RequiresMountsFor"].split() == [wanted.source, wanted.out]
+    assert (unit["ProtectSystem"], unit["ReadWritePaths"]) == ("strict", wanted.out)
 
 
 def test_no_front_end_believes_a_proxy_that_is_not_there() -> None:

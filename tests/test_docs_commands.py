@@ -21,9 +21,10 @@ from tests.test_s3 import address, s3
 __all__ = ["address", "s3"]  # fixtures
 
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# Downloads need the internet; tests/test_downloads.py has them from a server of its own.
+# Downloads need the internet; tests/test_downloads.py has them from a server of its own. Watching
+# never ends; see tests/test_watch.py.
 COMMAND = re.compile(
-    r"^(?:exec )?((?:[A-Z_]+=\S+ )*python -m enhance (?!fetch|.*--download).*?)(?:\s+#.*)?$",
+    r"^(?:exec )?((?:[A-Z_]+=\S+ )*python -m enhance (?!fetch|watch|.*--download).*?)(?:\s+#.*)?$",
     re.MULTILINE,
 )
 COMMANDS = {

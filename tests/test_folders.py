@@ -528,6 +528,8 @@ def test_parts_of_the_manifest_follow_one_another(
         assert number + 1 - 3 < known <= number + 1
     again = Bucket(store)  # as after SIGKILL
     assert [again.find(job) is not None for job in jobs] == [True] * 18 + [False] * 2
+    bucket.check()
+    assert sum(memory.cat_file(path).count(b"\n") for path in parts(memory)) == 20, "between turns"
     bucket.close()
     bucket.close()
     assert len(parts(memory)) == 4

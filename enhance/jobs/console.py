@@ -88,6 +88,10 @@ class Show:
         else:
             self._say(f"failed: {record.reason}", sys.stderr)
 
+    def trouble(self, reason: str) -> None:
+        """A folder cannot be reached; the next look tries again."""
+        self._say(f"waiting: {reason}", sys.stderr)
+
     def end(self, total: int, counts: Counts, seconds: float) -> None:
         """The run is over: print the totals."""
         rate = counts.done / seconds if seconds else 0.0

@@ -43,15 +43,29 @@ class Manifest(Results[Path]):
         super().__init__()
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._file = _open(folder / NAME)
-        status = os.fstat(self._file.fileno())
-        self._partial = f".enhance-{status.st_dev:x}-{status.st_ino:x}.part"
         # No fallback: raise OSError on a file system without locks.
         self._lock = FileLock(folder / LOCK, fallback_to_soft=False)
-        self._read = 0  # bytes of the file that have been read
-        self._ready: Path | None = None  # the folder that was last written to
+        self._open()
         with self.locked():
             pass  # read the manifest, and find out whether there can be a lock
+
+    def _open(self) -> None:
+        self._file = _open(self._folder / NAME)
+        self._status = os.fstat(self._file.fileno())
+        self._partial = f".enhance-{self._status.st_dev:x}-{self._status.st_ino:x}.part"
+        self._read = 0  # bytes of the file that have been read
+        self._ready: Path | None = None  # the folder that was last written to
+
+    def check(self) -> None:
+        there = (self._folder / NAME).stat()
+        try:
+            os.fstat(self._file.fileno())
+            same = os.path.samestat(there, self._status)
+        except OSError:  # a share that was away has forgotten the open file
+            same = False
+        if not same:
+            self._file.close()
+            self._open()
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -59,6 +59,10 @@ class Bucket(Results[str]):
         for part in sorted(parts):  # by time
             self._ledger.read(store.read(part).splitlines())
 
+    def check(self) -> None:
+        with self._lock:
+            self._upload()
+
     def record(self, added: bytes) -> None:
         with self._lock:
             self._ledger.read([added])

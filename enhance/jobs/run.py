@@ -51,13 +51,16 @@ def work(
     wanted: str,
     limits: Limits,
     *,
-    overwrite: bool,
     show: Show,
+    overwrite: bool = False,
+    watched: bool = False,
 ) -> tuple[Counts, int]:
     """Enhance the photos that are not done yet; save and report the results.
 
-    wanted: see `Job`. limits: the engine's. overwrite: redo finished photos too. Returns the counts
-    and the number of the signal that stopped the work, or 0.
+    wanted: see `Job`. limits: the engine's. overwrite: redo finished photos too. watched: the
+    photos may still be arriving, and will be tried again: refuse those that are cut off, and stop
+    as soon as a result cannot be saved. Returns the counts and the number of the signal that
+    stopped the work, or 0.
     """
     start, total = time.perf_counter(), len(photos.listing)
     counts = Counts(left_out=dict(photos.listing.left_out))
@@ -83,13 +86,15 @@ def work(
                 over(task, task.job, _unread(task, error))
             else:
                 at_work[next(numbers)] = task
-                yield Source(path, task.entry.name, number=task.index + 1)
+                yield Source(path, task.entry.name, number=task.index + 1, whole=watched)
 
     def over(task: _Task, job: Job, record: Result | Failure) -> None:
         saved = _save(results, task, job, replace(record, index=task.index))
         if isinstance(saved, Failure):
             counts.failed += 1
             show.failed(task.entry.source, saved)
+            if watched and saved.kind == NotSaved.__name__:
+                run.close()
         else:
             counts.done += 1
             show.done(task.entry.source, *saved)

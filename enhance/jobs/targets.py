@@ -95,6 +95,11 @@ class Results(ABC, Generic[Location]):
     def close(self) -> None:
         """Write what is still pending and close. May be called repeatedly."""
 
+    @abstractmethod
+    def check(self) -> None:
+        """Between runs: write what is still pending, and make sure that this is still the folder
+        that was opened, which may have been away. It is never made anew."""
+
     def catch_up(self) -> None:
         """Read into the ledger what others have recorded since, where that is possible."""
 

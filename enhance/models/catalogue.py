@@ -31,6 +31,7 @@ class ModelSpec:
     architecture: which loader of `enhance.pipeline.build` makes it. weights: None if it has none.
     about: when to use it. licence: of the weights, or of the code if there are none.
     noncommercial: the licence forbids commercial use, or does not clearly allow it.
+    generative: it makes up what it cannot see, as networks do that were trained to draw faces.
     cost: time per face (restorers) or per pixel of the photo (backgrounds), measured on a CPU, in
     units of what the bundled ×4 network takes per input pixel. Estimates start from it.
     auto: the types of devices on which "auto" may choose the model. It takes the first in the table
@@ -47,6 +48,7 @@ class ModelSpec:
     cost: float = 0.0
     auto: tuple[str, ...] = ()
     noncommercial: bool = False
+    generative: bool = False
 
     @property
     def warning(self) -> str:
@@ -73,6 +75,7 @@ _TABLE = (
         licence=_GFPGAN_LICENCE,
         noncommercial=True,
         cost=12_000,
+        generative=True,
         auto=_ANY,
     ),
     ModelSpec(
@@ -85,6 +88,7 @@ _TABLE = (
         licence=_GFPGAN_LICENCE,
         noncommercial=True,
         cost=12_000,
+        generative=True,
         auto=_ANY,
     ),
     ModelSpec(
@@ -97,6 +101,7 @@ _TABLE = (
         licence=_GFPGAN_LICENCE,
         noncommercial=True,
         cost=12_000,
+        generative=True,
         auto=_ANY,
     ),
     ModelSpec(
@@ -111,6 +116,7 @@ _TABLE = (
         licence=say("not stated by its authors"),
         noncommercial=True,
         cost=30_000,
+        generative=True,
         auto=_ANY,
     ),
     ModelSpec(
@@ -285,4 +291,5 @@ def _row(file: ModelFile, what: Identity) -> ModelSpec:
         weights=file,
         licence=say("unknown; ask whoever published the file"),
         cost=30_000 if kind == "restorer" else what.parameters / _X4PLUS_PARAMETERS,
+        generative=kind == "restorer",
     )

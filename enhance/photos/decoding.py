@@ -68,7 +68,7 @@ def decode(source: Source, limits: Limits = Limits(), preview: int = 0) -> Photo
         check_pixels(name, image.size, limits)
         if preview:
             image.draft(None, (preview, preview))
-        return _decode(name, image, data)
+        return _decode(name, image, data, whole=source.whole)
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def read(source: Source, limits: Limits) -> bytes:
         raise UnreadablePhoto.because(name, reason) from error
 
 
-def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
+def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo:
     notes: list[Sentence] = []
     kind = image.format or ""
     frames = pictures(image, data)
@@ -153,6 +153,10 @@ def _decode(name: str, image: Image.Image, data: bytes) -> Photo:
                 )
             )
         image, complete = load(image, data)
+        if not complete and whole:
+            raise UnreadablePhoto(
+                say("“{name}” is cut off. If it is not being copied, send it again.", name=name)
+            )
         if not complete:
             notes.append(_what_is_missing(image))
         if image.mode in ("CMYK", "LAB"):

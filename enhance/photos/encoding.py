@@ -17,6 +17,7 @@ from enhance.options import Metadata, OutputFormat
 from enhance.photos.deep import to_8_bit, write_deep_png, write_tiff
 from enhance.photos.location import without_location
 from enhance.photos.metadata import photoshop_block
+from enhance.photos.provenance import Provenance, recorded
 from enhance.records import Photo, Pixels
 
 
@@ -64,11 +65,13 @@ def encode(
     wanted: OutputFormat,
     quality: int,
     metadata: Metadata = "keep",
+    done: Provenance | None = None,
 ) -> tuple[bytes, str, tuple[Sentence, ...]]:
     """Encode pixels as a file that carries the photo's profile, metadata and resolution.
 
     canvas: RGB (height, width, 3), uint8 or uint16. alpha: (height, width) of that dtype, or None.
     metadata: "no-location" leaves out where the photo was taken, "strip" all EXIF, XMP and IPTC.
+    done: what the XMP says was done to the photo, unless metadata is "strip".
     Returns the bytes, the file name extension, and notes about what the format could not store.
     """
     notes: list[Sentence] = []
@@ -103,6 +106,8 @@ def encode(
     elif metadata == "no-location":
         photo = without_location(photo)
     photo = _holdable(photo, kind, notes)
+    if done and metadata != "strip" and "xmp" in writer.blocks:
+        photo = replace(photo, xmp=_with_provenance(photo.xmp, done, kind, notes))
     data = _write(kind, _channels(canvas, alpha, photo.grey), photo, quality)
     return data, writer.extension, tuple(notes)
 
@@ -141,6 +146,21 @@ def _holdable(photo: Photo, kind: str, notes: list[Sentence]) -> Photo:
             )
         )
     return photo if "dpi" in room else replace(photo, dpi=None)
+
+
+def _with_provenance(
+    xmp: bytes | None, done: Provenance, kind: str, notes: list[Sentence]
+) -> bytes | None:
+    """The XMP packet that says what was done; the same as before if there is no room for that."""
+    try:
+        packet = recorded(xmp, done)
+    except ValueError:
+        notes.append(say("The XMP metadata was left out: it cannot be read."))
+        packet = recorded(None, done)
+    if len(packet) <= _WRITERS[kind].blocks["xmp"]:
+        return packet
+    notes.append(say("The XMP metadata leaves no room for what was done to the photo."))
+    return xmp
 
 
 def _on_white(canvas: Pixels, alpha: Pixels) -> Pixels:

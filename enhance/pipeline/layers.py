@@ -28,6 +28,7 @@ from enhance.options import Options
 from enhance.photos import DECODER, encode
 from enhance.photos.deep import to_8_bit
 from enhance.pipeline.enhancer import Enhanced
+from enhance.pipeline.notes import provenance
 from enhance.pipeline.views import picture, views_of
 from enhance.records import Photo, Pixels, Report, Source, Views
 from enhance.upscaling.interpolation import clean_edges, fade, resized, transparency
@@ -60,7 +61,13 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
     pasted = time.perf_counter()
     result = _result(photo, enhanced)
     data, extension, notes = encode(
-        canvas, enhanced.alpha, result, options.format, options.quality, options.metadata
+        canvas,
+        enhanced.alpha,
+        result,
+        options.format,
+        options.quality,
+        options.metadata,
+        provenance(enhanced.report, options),
     )
     stages = {"paste": pasted - start, "encode": time.perf_counter() - pasted}
     report = enhanced.report

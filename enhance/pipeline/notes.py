@@ -1,11 +1,16 @@
-"""The notes in a photo's report."""
+"""What is said of a photo that was enhanced: the notes in its report, and its file's history."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from enhance.i18n import Sentence, say
-from enhance.options import Options
+from enhance.models.catalogue import MODELS
+from enhance.options import BACKGROUND, FACES, OPTIONS, Options
+from enhance.photos.provenance import COMPOSITE, ENHANCED, Provenance
+from enhance.records import Report
+
+_NO_SETTINGS = ("name", "metadata", "longer_side")  # the first may be private
 
 
 def notes_on(
@@ -36,6 +41,36 @@ def notes_on(
     elif restored < faces and options.weight > 0:
         left = faces - restored
         yield (_sharp if options.only_restore_blurred else _distorted)(left, faces)
+
+
+def provenance(report: Report, options: Options) -> Provenance | None:
+    """What the photo's file says was done to it; None if its picture is the same as before. Always
+    the same for the same report and options, so that the bytes of results are, too."""
+    faces = bool(report.restored) and options.weight > 0
+    background = report.background != "lanczos" and options.background_weight > 0
+    model = MODELS.get(report.restorer)
+    source = ""
+    if faces and (model is None or model.generative):
+        source = COMPOSITE
+    elif faces or background or report.repaired or report.toned or report.colorized:
+        source = ENHANCED
+    elif report.output_size == report.source_size:
+        return None
+    used = {
+        "upscale": report.upscale,
+        "restorer": report.restorer if faces else "none",
+        "background": report.background if background else "lanczos",
+    }
+    shows = {FACES: faces, BACKGROUND: background}
+    chosen = {
+        name: getattr(options, name)
+        for name, spec in OPTIONS.items()
+        if shows.get(spec.group, True)
+        and getattr(options, name) != spec.default
+        and name not in (*used, *_NO_SETTINGS)
+    }
+    settings = "; ".join(f"{name}={value}" for name, value in (used | chosen).items())
+    return Provenance(source, settings)
 
 
 def name_taken(name: str) -> Sentence:

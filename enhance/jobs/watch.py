@@ -1,0 +1,130 @@
+"""`enhance watch`: looks into a folder again and again, and does the photos that have come to rest.
+
+It looks rather than waits to be told, because network shares and stores tell nobody. A photo is
+taken when its size and version are the same at two looks in a row. One that is cut off all the same
+fails, and one that changes while it is being done is taken again as soon as it has come to rest.
+Whatever fails, such as everything when the disk is full, is tried again after a pause that doubles
+each time; if a folder cannot be reached, the next look tries again.
+
+Only the manifest says what is done, so the process may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from types import FrameType
+
+from enhance.engines.base import Engine
+from enhance.jobs.console import Counts, Show
+from enhance.jobs.manifest_lines import Job, PathOrUrl
+from enhance.jobs.run import work
+from enhance.jobs.sources import Listing, Photos
+from enhance.jobs.targets import Results
+from enhance.limits import Limits
+from enhance.options import Options
+
+_LONGEST_PAUSE = 3600  # seconds between two attempts at a photo that fails
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A photo that is not done. state: its size and version at the last look. due: when to take it,
+    by the monotonic clock. pause: how many seconds to wait if it fails then."""
+
+    state: tuple[int, str]
+    due: float
+    pause: float
+
+
+def watch(
+    engine: Engine,
+    look: Callable[[], Photos],
+    results: Results[PathOrUrl],
+    options: Options,
+    wanted: str,
+    limits: Limits,
+    *,
+    every: float,
+    once: bool,
+    show: Show,
+) -> tuple[bool, int]:
+    """Do photos as they come, until a signal arrives.
+
+    look: lists the photos. wanted: see `Job`. limits: the engine's. every: seconds between two
+    looks. once: look only twice. Returns whether nothing failed after the last look, and the number
+    of the signal that stopped the work, or 0; a signal at any other time raises SystemExit.
+    """
+    waiting: dict[str, _Waiting] = {}
+    trouble = ""
+    with _ended_by_signals():
+        for number in count(1):
+            counts, missed, stopped_by = Counts(), 0, 0
+            try:
+                results.check()
+                with closing(look()) as photos:
+                    missed = photos.listing.missed
+                    photos.listing, waiting = _taken(
+                        photos.listing, waiting, results, wanted, every
+                    )
+                    if photos.listing:
+                        counts, stopped_by = work(
+                            *(engine, photos, results, options, wanted, limits),
+                            show=show,
+                            watched=True,
+                        )
+                trouble = ""
+            except BrokenPipeError:  # nobody reads what is printed
+                raise
+            except (OSError, sqlite3.Error) as error:
+                if trouble != (trouble := str(error)):
+                    show.trouble(trouble)
+            if stopped_by or (once and (number == 2 or not waiting)):
+                break
+            time.sleep(every)
+    return not (counts.failed or missed or trouble), stopped_by
+
+
+def _taken(
+    listing: Listing,
+    before: dict[str, _Waiting],
+    results: Results[PathOrUrl],
+    wanted: str,
+    every: float,
+) -> tuple[Listing, dict[str, _Waiting]]:
+    """The photos to do now, and all that are not done by their source; before: at the last look."""
+    taken, waiting = Listing(), {}
+    now = time.monotonic()
+    for entry in listing:
+        if results.find(Job(entry.source, entry.size, entry.version, wanted)) is not None:
+            continue
+        state = entry.size, entry.version
+        known = before.get(entry.source)
+        if known is None or known.state != state:
+            known = _Waiting(state, now, every)
+        elif now >= known.due:
+            taken.add(entry)
+            known = _Waiting(state, now + known.pause, min(2 * known.pause, _LONGEST_PAUSE))
+        waiting[entry.source] = known
+    return taken, waiting
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Within the block, SIGTERM and SIGINT raise SystemExit, unless `work` handles them."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

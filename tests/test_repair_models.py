@@ -32,9 +32,9 @@ from enhance.models.upstream import prepare
 from enhance.options import Options, Setup
 from enhance.photos.colour import ColourSpace
 from enhance.pipeline import enhancer as pipeline
-from enhance.pipeline.automatic import resolve
 from enhance.pipeline.build import ResidentModels, load_enhancer
 from enhance.pipeline.layers import repaste
+from enhance.pipeline.model_choice import resolve
 from enhance.records import Mask, Pixels, Result
 from enhance.repair.colorize import recolored
 from enhance.repair.fill import fill, wide_parts

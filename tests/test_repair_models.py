@@ -117,7 +117,7 @@ def test_they_are_found_and_listed(folder: Path, capsys: pytest.CaptureFixture[s
     assert main(["models"]) == 0
     listed = capsys.readouterr().out
     assert "LaMa: fills in wide damage." in listed
-    assert "DDColor: gives grey photos colours." in listed
+    assert "DDColor: gives gray photos colors." in listed
 
 
 def test_without_them_opencv_fills_and_nothing_is_coloured(

@@ -245,7 +245,7 @@ def test_photos_with_colours_keep_them(old: LocalEngine, save: Save) -> None:
     result = colourised(old, save("new.png", skimage.data.coffee()), colorize=1)
     assert np.array_equal(np.asarray(opened(result.data)), skimage.data.coffee())
     assert result.report.colorized == 0
-    assert any("colours of its own" in note for note in result.report.notes)
+    assert any("colors of its own" in note for note in result.report.notes)
 
 
 def test_a_photo_is_judged_once(

@@ -1,6 +1,6 @@
 """Train the compact network to enlarge damaged photos twice, as they were before.
 
-    python -m training.compact PHOTOS OUT --steps 12000 [--start FILE]
+    python -m training.compact PHOTOS OUT --steps 5600 [--start FILE]
 
 Three stages, each adding to the loss of the one before: pixels and gradients, which alone blur;
 local contrast, which brings texture back; and a critic that knows real photos. Patches are cut and
@@ -39,8 +39,8 @@ _SIDES = (192, 240, 320, 448)  # of the photo's part that becomes a patch
 _TRIES = 3  # parts that are looked at; the one with the most texture is taken
 _VALIDATION = 48  # patches
 _STAGES = {"pixels": 0.0, "contrast": 0.35, "adversarial": 0.5}  # begin at this share of the steps
-_ADVERSARIAL = 1.0  # gradient of the critic's verdict, relative to that of the other terms
-_MATCHING = 0.5  # weight of the critic's features
+_ADVERSARIAL = 2.0  # gradient of the critic's verdict, relative to that of the other terms
+_MATCHING = 0.2  # weight of the critic's features
 _CONTRAST = 2.0
 _MEAN = 0.998  # weight of the past in the running mean of the weights
 _RATES = 5e-4, 2e-4, 1e-5  # learning rate: at first, when the critic comes, at last
@@ -212,7 +212,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path, help="where get_photos.sh unpacked")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=12000)
+    parser.add_argument("--steps", type=int, default=5600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="weights to begin with, such as the package's")
     args = parser.parse_args()

@@ -461,7 +461,7 @@ def test_bad_files_get_a_sentence_and_disturb_nobody(
     for name, sentence in sentences.items():
         assert sentence.startswith(name) and sentence.endswith(".")
         assert str(dropped) not in sentence
-    assert "colour photos" in sentences["grey.pth"]
+    assert "color photos" in sentences["grey.pth"]
     assert "unknown architecture" in sentences["unknown.pth"]
     assert "do not fit its architecture" in sentences["incomplete.pth"]
     assert "do not fit its architecture" in sentences["too much.pth"]

@@ -474,4 +474,4 @@ def test_a_profile_of_endless_steps_is_not_used(tmp_path: Path) -> None:
     path.write_bytes(file_of(PHOTO, "WEBP", icc_profile=bytes(icc)))
     photo = decode(Source.of(path))
     assert photo.icc is None
-    assert photo.notes == ("The colour profile cannot be used and was ignored.",)
+    assert photo.notes == ("The color profile cannot be used and was ignored.",)

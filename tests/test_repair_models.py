@@ -117,7 +117,7 @@ def test_they_are_found_and_listed(folder: Path, capsys: pytest.CaptureFixture[s
     assert main(["models"]) == 0
     listed = capsys.readouterr().out
     assert "LaMa: fills in wide damage." in listed
-    assert "DDColor: gives grey photos colours." in listed
+    assert "DDColor: gives gray photos colors." in listed
 
 
 def test_without_them_opencv_fills_and_nothing_is_coloured(
@@ -245,7 +245,7 @@ def test_photos_with_colours_keep_them(old: LocalEngine, save: Save) -> None:
     result = colourised(old, save("new.png", skimage.data.coffee()), colorize=1)
     assert np.array_equal(np.asarray(opened(result.data)), skimage.data.coffee())
     assert result.report.colorized == 0
-    assert any("colours of its own" in note for note in result.report.notes)
+    assert any("already in color" in note for note in result.report.notes)
 
 
 def test_a_photo_is_judged_once(

@@ -43,7 +43,7 @@ class Identity:
         if self.purpose == "Inpainting":
             return say("{architecture}: fills in wide damage.", architecture=self.architecture)
         if self.purpose == "Colorization":
-            return say("{architecture}: gives grey photos colours.", architecture=self.architecture)
+            return say("{architecture}: gives gray photos colors.", architecture=self.architecture)
         if self.scale == 1:
             return say("{architecture}: restores photos.", architecture=self.architecture)
         return say(

@@ -76,10 +76,10 @@ def read_model(path: Path) -> Descriptor | Masked:
         if found.architecture.id == FILLS and found.input_channels == 3:
             return found
         raise WeightsInvalid(
-            say("{file} is for inpainting, but not a LaMa for colour photos.", file=path.name)
+            say("{file} is for inpainting, but not a LaMa for color photos.", file=path.name)
         )
     if (found.input_channels, found.output_channels) != (3, 3):
-        raise WeightsInvalid(say("{file} is not a model for colour photos.", file=path.name))
+        raise WeightsInvalid(say("{file} is not a model for color photos.", file=path.name))
     if found.tiling is ModelTiling.INTERNAL:
         raise WeightsInvalid(
             say("{file} works on whole photos only, not on tiles.", file=path.name)

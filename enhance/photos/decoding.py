@@ -236,7 +236,7 @@ def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Im
 
 
 def _unusable_profile() -> Sentence:
-    return say("The colour profile cannot be used and was ignored.")
+    return say("The color profile cannot be used and was ignored.")
 
 
 def _what_is_missing(image: Image.Image) -> Sentence:
@@ -249,6 +249,6 @@ def _what_is_missing(image: Image.Image) -> Sentence:
         return say("The file is cut off: some of the picture's detail is missing.")
     share = max(1, 100 * rows // image.height)
     return say(
-        "The file is cut off: {share}% of the picture could be read; the rest is grey.",
+        "The file is cut off: {share}% of the picture could be read; the rest is gray.",
         share=share,
     )

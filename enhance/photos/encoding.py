@@ -77,7 +77,7 @@ def encode(
     notes: list[Sentence] = []
     kind = _kind(photo.format, wanted)
     if wanted == "same" and photo.format == "GIF":
-        notes.append(say("Saved as PNG: GIF supports only 256 colours."))
+        notes.append(say("Saved as PNG: GIF supports only 256 colors."))
     height, width = canvas.shape[:2]
     if max(width, height) > _WRITERS[kind].side:
         side = _WRITERS[kind].side

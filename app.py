@@ -34,14 +34,14 @@ from enhance.i18n import say
 from enhance.limits import Limits, whole_number
 from enhance.models.download import fetch
 from enhance.options import Options, Setup
-from enhance.pipeline.automatic import required_weights
-from enhance.web.api import MOST_AT_ONCE, QUEUE, Api
+from enhance.pipeline.model_choice import required_weights
 from enhance.web.batches.store import BatchStore
-from enhance.web.http import Http
+from enhance.web.gradio_api import MOST_AT_ONCE, QUEUE, Api
 from enhance.web.language import text
 from enhance.web.log import start_log
 from enhance.web.page.actions import MODEL_QUEUE
 from enhance.web.page.page import CSS, THEME, Page
+from enhance.web.plain_http import Http
 from enhance.web.server.middleware import Guard
 from enhance.web.server.page_scripts import PageScripts
 from enhance.web.server.routes import routes

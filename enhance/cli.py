@@ -39,7 +39,7 @@ from enhance.models.folder import models_folder, refused
 from enhance.models.inventory import inventory
 from enhance.names import shardable
 from enhance.options import Options, Setup
-from enhance.pipeline.automatic import required_weights
+from enhance.pipeline.model_choice import required_weights
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

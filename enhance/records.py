@@ -169,7 +169,6 @@ class Report:
     fill: what filled them in; None if there were none.
     toned: how much of the fading was undone, 0..1; 0 if the photo had not faded.
     colorized: how strong the colours are that it was given, 0..1; 0 if none.
-    cleaned: how much of the background network's result was taken, 0..1.
     findings: what was seen of the photo; None if no option asked what it needs.
     reasons: why steps were taken or not, by the options that left it to the findings.
     seconds: one entry per stage.
@@ -195,7 +194,6 @@ class Report:
     fill: str | None = None
     toned: float = 0.0
     colorized: float = 0.0
-    cleaned: float = 0.0
     findings: Findings | None = None
     reasons: dict[str, str] = field(default_factory=dict)
 

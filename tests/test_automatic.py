@@ -101,7 +101,7 @@ def test_a_scratch_along_the_very_edge_is_found(models: ResidentModels) -> None:
         (replace(FADED, white=1.0), ("off", "off", "lanczos")),
         (replace(FADED, black=0.05), ("off", "off", "lanczos")),
         (replace(FADED, black=0.05, yellowed=1.0), ("off", "on", "lanczos")),
-        (replace(CLEAN, noise=4), ("off", "off", "auto")),
+        (replace(CLEAN, noise=4), ("off", "off", "compact")),
         (replace(CLEAN, blocks=2), ("off", "off", "auto")),
         (replace(CLEAN, detail=0.05), ("off", "off", "auto")),
     ],
@@ -110,11 +110,12 @@ def test_a_photo_gets_what_it_needs(findings: Findings, expected: tuple[str, str
     assert steps(findings) == expected
 
 
-def test_cleaning_is_as_strong_as_the_noise() -> None:
-    strengths = [decide(Options(), replace(CLEAN, noise=n)).cleaning for n in (1, 2, 3, 4, 9)]
-    assert strengths == sorted(strengths)
-    assert (strengths[0], strengths[-1]) == (0, 1)
-    assert 0 < strengths[2] < 1
+def test_the_background_is_chosen_by_the_noise_and_the_size() -> None:
+    def chosen(noise: float, larger: bool) -> str:
+        return decide(Options(), replace(CLEAN, noise=noise), larger=larger).options.background
+
+    assert [chosen(noise, False) for noise in (1, 3, 9)] == ["lanczos", "compact", "auto"]
+    assert [chosen(noise, True) for noise in (1, 3, 9)] == ["compact", "compact", "auto"]
 
 
 def test_what_a_person_chose_counts() -> None:
@@ -123,7 +124,7 @@ def test_what_a_person_chose_counts() -> None:
     assert steps(damaged, Options(tone="off")) == ("on", "off", "auto")
     assert steps(CLEAN, Options(repair="on", tone="on")) == ("on", "on", "lanczos")
     named = decide(Options(background="compact"), CLEAN)
-    assert (named.options.background, named.cleaning) == ("compact", 1)
+    assert named.options.background == "compact"
     assert set(named.reasons) == {"repair", "tone"}
     assert not asks(Options(repair="on", tone="off", background="lanczos"))
     assert decide(Options(), CLEAN, marked=True).options.repair == "on"
@@ -143,7 +144,7 @@ def test_the_samples_get_what_they_need(engine: LocalEngine) -> None:
     for clean in (blurred, small):
         assert clean.repaired == clean.toned == 0
         assert len(clean.restored) == 1
-    assert blurred.cleaned > 0.5 > small.cleaned
+        assert clean.background == "compact"
 
 
 def test_a_clean_photo_stays_as_it_is(models: ResidentModels) -> None:
@@ -153,19 +154,6 @@ def test_a_clean_photo_stays_as_it_is(models: ResidentModels) -> None:
     assert (done.pasted() == photo.rgb).all()
     assert done.report.background == "lanczos"
     assert done.marks is not None and not done.marks.any()
-
-
-def test_part_of_the_cleaning(models: ResidentModels) -> None:
-    enhancer = Enhancer(models, Limits(), EngineInfo("cpu", "fp32", 0))
-    grain = np.random.default_rng(0).normal(0, 6, astronaut().shape)
-    photo = Photo("noisy", (astronaut() + grain).clip(0, 255).astype(np.uint8)[:160, :160], "PNG")
-    options = Options(restorer="none", repair="off", tone="off", upscale=1)
-    partly = enhancer(photo, options, lambda: None)
-    wholly = enhancer(photo, replace(options, background=partly.report.background), lambda: None)
-    assert 0 < partly.report.cleaned < 1 == wholly.report.cleaned
-    cleaned = partly.report.cleaned
-    expected = cleaned * wholly.canvas + (1 - cleaned) * photo.rgb.astype(np.float32)
-    assert np.abs(partly.canvas - expected).max() <= 0.51
 
 
 # --- Saying ---------------------------------------------------------------------------------------

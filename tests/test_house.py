@@ -38,7 +38,7 @@ WEB = (
     {"enhance.web.server"},
     {"enhance.web.page"},
     {"enhance.web.http_contract"},
-    {"enhance.web.api", "enhance.web.http"},
+    {"enhance.web.gradio_api", "enhance.web.plain_http"},
 )
 TORCHLESS = (
     "enhance.engines",

@@ -32,9 +32,9 @@ from enhance.models.upstream import prepare
 from enhance.options import Options, Setup
 from enhance.photos.colour import ColourSpace
 from enhance.pipeline import enhancer as pipeline
-from enhance.pipeline.automatic import resolve
 from enhance.pipeline.build import ResidentModels, load_enhancer
 from enhance.pipeline.layers import repaste
+from enhance.pipeline.model_choice import resolve
 from enhance.records import Mask, Pixels, Result
 from enhance.repair.colorize import recolored
 from enhance.repair.fill import fill, wide_parts
@@ -245,7 +245,7 @@ def test_photos_with_colours_keep_them(old: LocalEngine, save: Save) -> None:
     result = colourised(old, save("new.png", skimage.data.coffee()), colorize=1)
     assert np.array_equal(np.asarray(opened(result.data)), skimage.data.coffee())
     assert result.report.colorized == 0
-    assert any("already in color" in note for note in result.report.notes)
+    assert any("colors of its own" in note for note in result.report.notes)
 
 
 def test_a_photo_is_judged_once(

@@ -114,7 +114,7 @@ class Looking:
         self.seconds += time.process_time() - start
         self.megapixels += rgb.shape[0] * rgb.shape[1] / 1e6
         options = needs.options
-        return seen, (options.repair == "on", options.tone == "on", needs.cleaning > 0)
+        return seen, (options.repair == "on", options.tone == "on", options.background != "lanczos")
 
 
 def confusion(looked: list[Looked]) -> Table:

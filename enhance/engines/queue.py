@@ -1,4 +1,4 @@
-"""The order of service: whose photo is enhanced next. This is the one place that decides it.
+"""The order of service: whose photo is enhanced next. This is the place that decides it.
 
 The rule (`PhotoQueue.turn`): people's photos before those of folder runs; then clients take turns,
 photo by photo, and who has not been served for a while comes first; then by arrival. How the order
@@ -7,7 +7,8 @@ comes about, from the outside in:
 - Page: Gradio's queue lets as many batches work at once as there are models (`MODEL_QUEUE` in
   web/page/actions). A batch ends its turn when another one waits (web/batches/waiting_list) and
   goes to the end of Gradio's queue, so its photos come here a slice, that is a run, at a time.
-- API (web/api) and folder runs (jobs/run): one run per request or command, for all its photos.
+  How much of Gradio's queue a client may have is decided in web/server/shared_queue.
+- APIs (web/gradio_api, web/plain_http), folder runs (jobs/run): one run per request or command.
 - A run has only a few photos in the queue, `replicas` + 1: so long runs take turns by themselves.
 - Without Ray (engines/local) the queue stands before the thread that owns the model, and another
   one before the thread that decodes; a command is a process of its own, with its own model.

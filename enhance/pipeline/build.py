@@ -39,8 +39,8 @@ from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.options import Options, Setup
 from enhance.photos.colour import SRGB
-from enhance.pipeline.automatic import resolve
 from enhance.pipeline.enhancer import Enhancer
+from enhance.pipeline.model_choice import resolve
 from enhance.pipeline.protocols import Detector, Filler, Masker, Restorer, Upscaler
 from enhance.records import EngineInfo
 from enhance.repair.colorize import Colorizer

@@ -29,7 +29,7 @@ from enhance.pipeline.protocols import Models
 from enhance.records import EngineInfo, Face, Findings, Mask, Photo, Pixels, Report, StopCheck
 from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import Fading, judge, tone
-from enhance.upscaling.interpolation import clean_edges, fade, resized, transparency
+from enhance.upscaling.interpolation import clean_edges, transparency
 
 _TOGETHER = 16  # faces restored at once, so that a crowd's crops are not all in memory together
 
@@ -81,7 +81,8 @@ class Enhancer:
         if asks(options):
             with clock("look"):
                 seen = look(photo, self._models, stop_check)
-        needs = decide(options, seen, marked=photo.marks is not None)
+        larger = math.prod(size) > math.prod(photo.size)
+        needs = decide(options, seen, larger=larger, marked=photo.marks is not None)
         # Also where nothing needs repair: a person may think otherwise.
         marks = np.zeros(original.shape[:2], bool) if options.repair == "auto" else None
         options, choices = self._models.resolve(needs.options)
@@ -116,9 +117,6 @@ class Enhancer:
             upscaler = self._models.upscaler(options.background)
             rgb = clean_edges(photo.rgb, photo.alpha, size)
             upscaled = upscaler(rgb, size, options, stop_check, space)
-            cleaned = 0.0 if options.background == "lanczos" else needs.cleaning
-            if 0 < cleaned < 1:
-                fade(upscaled.rgb, resized(rgb, size), cleaned)
             # Transparency is not part of the picture, so it is only ever interpolated.
             alpha = None if photo.alpha is None else transparency(photo.alpha, size)
         report = Report(
@@ -153,7 +151,6 @@ class Enhancer:
             fill=options.fill if repaired else None,
             toned=round(toned, 3),
             colorized=colorized,
-            cleaned=cleaned,
             findings=seen,
             reasons=needs.reasons,
         )

@@ -9,7 +9,7 @@ from math import prod
 from enhance.i18n import Sentence, say
 from enhance.models.catalogue import MODELS
 from enhance.options import Options
-from enhance.pipeline.automatic import resolve
+from enhance.pipeline.model_choice import resolve
 from enhance.records import EngineInfo, Report
 
 # Costs of the steps before the models, as in the catalogue.

@@ -25,18 +25,15 @@ _CLEAR = 3.0  # noise, above which detail says nothing
 # have whites, and photos of the night have blacks.
 _BLACK, _WHITE = 0.15, 0.965
 _FADED, _YELLOWED = 0.4, 0.9  # how certain that must be, also if the print has only turned yellow
-# (from, to): what needs no cleaning, and what needs all of it.
+# (from, to): what is no flaw, and what needs the best network for it.
 _NOISE, _BLOCKS, _BLUR = (2.0, 6.0), (1.0, 1.9), (0.14, 0.08)
-_LEAST = 0.1  # cleaning that is not worth its time
 
 
 @dataclass(frozen=True)
 class Needs:
-    """options: without what a photo decides. cleaning: how much of the background network's result
-    is taken, 0..1. reasons: see `Report`."""
+    """options: without what a photo decides. reasons: see `Report`."""
 
     options: Options
-    cleaning: float
     reasons: dict[str, str]
 
 
@@ -45,14 +42,15 @@ def asks(options: Options) -> bool:
     return "auto" in (options.repair, options.tone, options.background)
 
 
-def decide(options: Options, seen: Findings | None, *, marked: bool = False) -> Needs:
-    """What to do with a photo. seen: None unless the options ask for it. marked: a person has said
-    what to repair."""
+def decide(
+    options: Options, seen: Findings | None, *, larger: bool = False, marked: bool = False
+) -> Needs:
+    """What to do with a photo. seen: None unless the options ask for it. larger: than the photo the
+    result becomes. marked: a person has said what to repair."""
     if seen is None:
-        return Needs(options, 1.0, {})
+        return Needs(options, {})
     chosen: dict[str, str] = {}
     reasons: dict[str, str] = {}
-    cleaning = 1.0
     damaged, repairing = _repair(seen)
     if options.repair == "auto":
         reasons["repair"] = repairing
@@ -61,15 +59,13 @@ def decide(options: Options, seen: Findings | None, *, marked: bool = False) -> 
         faded, reasons["tone"] = _tone(seen)
         chosen["tone"] = "on" if faded else "off"
     if options.background == "auto":
-        cleaning, reasons["background"] = _cleaning(seen)
         if damaged and chosen.get("repair") == "on":
-            cleaning = 1.0
             reasons["background"] = say(
                 "Where damage was filled in there is no grain, so none is left."
             )
-        if cleaning == 0:
-            chosen["background"] = "lanczos"
-    return Needs(replace(options, **chosen), cleaning, reasons)  # type: ignore[arg-type]
+        else:
+            chosen["background"], reasons["background"] = _background(seen, larger)
+    return Needs(replace(options, **chosen), reasons)  # type: ignore[arg-type]
 
 
 def _repair(seen: Findings) -> tuple[bool, Sentence]:
@@ -100,16 +96,20 @@ def main_flaw(seen: Findings) -> tuple[Flaw, float]:
     return max(flaws.items(), key=lambda flaw: flaw[1])
 
 
-def _cleaning(seen: Findings) -> tuple[float, Sentence]:
-    flaw, cleaning = main_flaw(seen)
-    if cleaning < _LEAST:
-        return 0.0, say("Sharp and clean, so it is only enlarged.")
+def _background(seen: Findings, larger: bool) -> tuple[str, Sentence]:
+    """The compact network keeps what detail rises above the noise, so a slight flaw needs no
+    more."""
+    flaw, much = main_flaw(seen)
+    if much == 0:
+        if larger:
+            return "compact", say("Sharp and clean, so it is enlarged with its own detail.")
+        return "lanczos", say("Sharp and clean, so it stays as it is.")
     said = {
         "noise": say("Noise: {levels:.0f} gray levels.", levels=seen.noise),
         "blocks": say("Compression artifacts."),
         "blur": say("The photo is blurry."),
     }
-    return round(cleaning, 2), said[flaw]
+    return "auto" if much == 1 else "compact", said[flaw]
 
 
 def _rise(value: float, between: tuple[float, float]) -> float:

@@ -35,7 +35,7 @@ def notes_on(
         else:
             yield say("No damage found.")
     if options.colorize and not colorized:
-        yield say("The photo is already in color, so it was not colorized.")
+        yield say("The photo has colors of its own: they were left as they are.")
     if options.restorer != "none" and not faces:
         yield say("No face was found: the whole photo was enhanced, but no face was restored.")
     elif restored < faces and options.weight > 0:

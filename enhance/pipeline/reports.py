@@ -30,7 +30,6 @@ _COLUMNS: dict[str, Callable[[Report], object]] = {
     "upscale": lambda report: report.upscale,
     "device": lambda report: report.device,
     "precision": lambda report: report.precision,
-    "cleaned": lambda report: report.cleaned,
     "noise": lambda report: report.findings.noise if report.findings else "",
     "blocks": lambda report: report.findings.blocks if report.findings else "",
     "detail": lambda report: report.findings.detail if report.findings else "",

@@ -34,7 +34,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 import app
 from enhance.limits import Limits
-from enhance.web.batches.room import NO_ROOM
+from enhance.web.batches.disk_shares import NO_ROOM
 from enhance.web.server import bodies, middleware
 from enhance.web.server.middleware import (
     MAX_AT_ONCE,

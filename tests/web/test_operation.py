@@ -25,8 +25,8 @@ from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Setup
 from enhance.pipeline.build import load_enhancer
-from enhance.web.api import Api
 from enhance.web.batches.store import BatchStore
+from enhance.web.gradio_api import Api
 from enhance.web.log import Private, about
 from enhance.web.page.settings import Settings
 from enhance.web.server.routes import routes

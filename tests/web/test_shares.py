@@ -31,8 +31,8 @@ from enhance.options import Options, Setup
 from enhance.pipeline.build import load_enhancer
 from enhance.records import Source
 from enhance.web.batches.disk import own_folder
+from enhance.web.batches.disk_shares import Kept, Room, superfluous
 from enhance.web.batches.entries import BatchFiles
-from enhance.web.batches.room import Kept, Room, superfluous
 from enhance.web.batches.store import BatchStore
 from enhance.web.server.routes import routes
 from enhance.web.server.shared_queue import SharedQueue

@@ -19,9 +19,9 @@ from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.pipeline.build import load_enhancer
-from enhance.web.api import Api
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
+from enhance.web.gradio_api import Api
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.settings import Settings
 from tests.server import SAMPLES, running

@@ -32,8 +32,8 @@ from enhance.web.batches.disk import (
     own_folder,
     uploads_in,
 )
+from enhance.web.batches.disk_shares import NO_ROOM, Kept, Room
 from enhance.web.batches.entries import Entry
-from enhance.web.batches.room import NO_ROOM, Kept, Room
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
 from enhance.web.metrics import Metrics

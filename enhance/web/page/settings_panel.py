@@ -22,8 +22,8 @@ from enhance.models.files import WeightFile
 from enhance.models.verified import locate
 from enhance.options import Options, renamed
 from enhance.photos import expected_extension, result_stem
-from enhance.pipeline.automatic import required_weights
 from enhance.pipeline.estimates import Estimator, readable
+from enhance.pipeline.model_choice import required_weights
 from enhance.web.batches.sizes import known_size
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.address import from_query, query_of

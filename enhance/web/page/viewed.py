@@ -218,5 +218,7 @@ def _steps(report: Report) -> Iterator[str]:
         yield text("Colors restored")
     if report.colorized:
         yield text("Colorized")
-    if report.cleaned and report.findings:
-        yield _CLEANED[main_flaw(report.findings)[0]]
+    if report.findings and report.background != "lanczos":
+        flaw, much = main_flaw(report.findings)
+        if much:
+            yield _CLEANED[flaw]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from enhance.options import Options
-from enhance.pipeline.automatic import resolve
+from enhance.pipeline.model_choice import resolve
 from enhance.version import VERSION
 from enhance.web.batches.store import BatchStore
 

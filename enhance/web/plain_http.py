@@ -38,8 +38,8 @@ from enhance.pipeline.reports import record
 from enhance.records import Source
 from enhance.version import VERSION
 from enhance.web.batches.batch import Batch
+from enhance.web.batches.disk_shares import NO_ROOM
 from enhance.web.batches.entries import Entry
-from enhance.web.batches.room import NO_ROOM
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.work import work
 from enhance.web.http_contract import (

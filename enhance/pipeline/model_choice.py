@@ -1,4 +1,4 @@
-"""Decides what "auto" means, from the models that are on this machine."""
+"""Which model "auto" takes, of those on this machine; `needs` decides what a photo needs."""
 
 from __future__ import annotations
 

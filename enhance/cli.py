@@ -155,7 +155,7 @@ def _models(arguments: Sequence[str]) -> int:
     """`models`: list all models, and the files in the models folder that cannot be used."""
     argparse.ArgumentParser(
         prog="enhance models",
-        description="List the models that the options can name. Files of your own belong into "
+        description="List the models that the options can name. Put your own model files in "
         f"{models_folder()} (ENHANCE_MODELS_DIR).",
     ).parse_args(arguments)
     for model in inventory():

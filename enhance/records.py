@@ -13,7 +13,7 @@ Pixels: TypeAlias = NDArray[Any]
 """uint8 or uint16, full range; RGB (height, width, 3) unless said otherwise."""
 
 Mask: TypeAlias = NDArray[Any]
-"""bool, (height, width): what is meant of a photo."""
+"""bool, (height, width): the selected pixels."""
 
 FloatArray: TypeAlias = NDArray[Any]
 """float32 in 0..1; RGB crops (n, 512, 512, 3) unless said otherwise."""

@@ -2,7 +2,7 @@
 
 They are written between a comment and the next `<!-- end -->`. The comment names a benchmark, whose
 tables are read from docs/benchmarks, where `python -m benchmarks --into docs/benchmarks` saves
-them; or it says `options`, a language, and the names of options unless all are meant.
+them; or it says `options` and a language.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from benchmarks.tables import Table
 from scripts import DOCS
 from scripts.option_tables import option_table
 
-PAGES = (*DOCS.glob("*.md"), *DOCS.parent.glob("README*.md"))
+PAGES = sorted(DOCS.glob("*.md"))
 
 
 def filled(page: str) -> str:
@@ -23,7 +23,7 @@ def filled(page: str) -> str:
     def tables(match: re.Match[str]) -> str:
         name, *words = match[1].split()
         if name == "options":
-            text = option_table("zh" if words[0] == "zh" else "en", words[1:])
+            text = option_table("zh" if words == ["zh"] else "en")
         else:
             saved = json.loads((DOCS / "benchmarks" / f"{name}.json").read_text("utf-8"))
             text = "\n\n".join(Table(title, rows).markdown() for title, rows in saved.items())

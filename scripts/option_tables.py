@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 from enhance.models.catalogue import MODELS
 from enhance.models.files import ModelFile
@@ -16,10 +15,10 @@ _COLON = {"en": ": ", "zh": "："}
 _TEXT = {"en": "text", "zh": "文字"}
 
 
-def option_table(language: Language, names: Sequence[str] = ()) -> str:
-    """These options, or all, as Markdown."""
+def option_table(language: Language) -> str:
+    """All options as Markdown."""
     lines = [_HEADS[language], ("---",) * 4]
-    lines += [_row(OPTIONS[name], language) for name in names or OPTIONS]
+    lines += [_row(spec, language) for spec in OPTIONS.values()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

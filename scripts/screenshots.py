@@ -1,4 +1,4 @@
-"""Takes the README's pictures of the page: `python -m scripts.screenshots`."""
+"""Takes the docs' pictures of the page: `python -m scripts.screenshots`."""
 
 from __future__ import annotations
 

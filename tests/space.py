@@ -25,13 +25,15 @@ LARGEST = 10 * 2**20  # bytes; the hub wants larger files in its large storage
 
 
 def lay_out(app: Path) -> list[Path]:
-    """Copy what a push of this repository would send, as it is in the folder now."""
+    """Copy what docs/spaces.md sends to a Space, of the repository as it is in the folder now."""
     names = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(names, cwd=ROOT, capture_output=True, check=True, text=True)
     files = [app / name for name in listed.stdout.split("\0") if (ROOT / name).is_file()]
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes((ROOT / file.relative_to(app)).read_bytes())
+    readme = app / "README.md"
+    readme.write_bytes((ROOT / "deploy" / "space.yaml").read_bytes() + readme.read_bytes())
     return files
 
 

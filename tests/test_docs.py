@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -18,6 +19,7 @@ from enhance import cli
 from enhance.limits import Limits
 from enhance.options import OPTIONS
 from scripts import fill_tables
+from tests.space import lay_out
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("assets/*.md")])
@@ -180,16 +182,24 @@ def pins() -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)(?:\[\w+\])?==([\w.]+)", text, re.MULTILINE))
 
 
-def test_versions_are_those_that_are_required() -> None:
-    front = metadata_load(README)
-    assert front is not None
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the README of a Space says to the hub."""
+    app = tmp_path_factory.mktemp("space")
+    lay_out(app)
+    found = metadata_load(app / "README.md")
+    assert found is not None
+    return found
+
+
+def test_versions_are_those_that_are_required(front: dict[str, Any]) -> None:
     named = [("gradio", front["sdk_version"])]
     for text in (DOCKERFILE, *map(read, PAGES)):
         named += re.findall(r"\b([a-z][\w-]*)==(\d[\w.]*)", text)
     assert all(pins()[name] == version for name, version in named)
 
 
-def test_versions_of_python_are_those_that_are_required() -> None:
+def test_versions_of_python_are_those_that_are_required(front: dict[str, Any]) -> None:
     project = read(ROOT / "pyproject.toml")
     (oldest,) = re.findall(r'^requires-python = ">=(.+)"$', project, re.M)
     fitting = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project)
@@ -197,21 +207,19 @@ def test_versions_of_python_are_those_that_are_required() -> None:
     for page in (README, CHINESE):
         (said,) = re.findall(r"Python (3\.\d+)\D{1,4}(3\.\d+)", read(page))
         assert said == (oldest, fitting[-1])
-    front = metadata_load(README)
-    assert front is not None and front["python_version"] in fitting
+    assert front["python_version"] in fitting
     (image,) = re.findall(r"^ARG PYTHON=(3\.\d+)-slim", DOCKERFILE, re.MULTILINE)
     assert image in fitting
 
 
-def test_the_repository_is_a_space() -> None:
-    front = metadata_load(README)
-    assert front is not None
+def test_the_hub_is_told_what_a_space_is(front: dict[str, Any]) -> None:
     colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
     assert {front["colorFrom"], front["colorTo"]} <= colours
     assert front["sdk"] == "gradio"
     assert (ROOT / front["app_file"]).is_file()
     assert read(ROOT / "LICENSE").lower().startswith(front["license"])
     assert len(front["short_description"]) <= 60
+    assert metadata_load(README) is None  # other sites would show it above the title
 
 
 def test_system_packages_are_the_same_everywhere() -> None:

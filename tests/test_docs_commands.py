@@ -24,11 +24,12 @@ SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Downloads need the internet; tests/test_downloads.py has them from a server of its own. Watching
 # never ends; see tests/test_watch.py.
 COMMAND = re.compile(
-    r"^(?:exec )?((?:[A-Z_]+=\S+ )*python -m enhance (?!fetch|watch|.*--download).*?)(?:\s+#.*)?$",
+    r"^(?:exec )?((?:[A-Z_]+=\S+ )*(?:python -m )?enhance (?!fetch|watch|.*--download).*?)"
+    r"(?:\s+#.*)?$",
     re.MULTILINE,
 )
-COMMANDS = {
-    command: None
+COMMANDS = {  # `enhance` as pip installs it, which need not be here, is the same
+    re.sub("^enhance", "python -m enhance", command): None
     for page in PAGES
     for block in SHELL.findall(read(page))
     for command in COMMAND.findall(block)

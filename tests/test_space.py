@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from tests.server import SAMPLES, Server
+from tests.server import ROOT, SAMPLES, Server
 from tests.space import HOST, LARGEST, lay_out, space
 
 
@@ -26,6 +28,18 @@ def test_the_hub_takes_all_files(tmp_path: Path) -> None:
         str(file.relative_to(tmp_path)) for file in files
     }
     assert max(file.stat().st_size for file in files) < LARGEST
+
+
+def test_the_readme_of_a_space_begins_with_what_the_hub_reads(tmp_path: Path) -> None:
+    """Made by the commands of docs/spaces.md, but for the upload."""
+    (line,) = re.findall("^cat .*README.md$", (ROOT / "docs" / "spaces.md").read_text(), re.M)
+    (tmp_path / "space").mkdir()
+    command = line.replace("space/README.md", f"{tmp_path}/space/README.md")
+    subprocess.run(command, shell=True, check=True, cwd=ROOT)
+    lay_out(tmp_path / "app")
+    made = (tmp_path / "space" / "README.md").read_text()
+    assert made == (tmp_path / "app" / "README.md").read_text()
+    assert made.endswith(f"---\n{(ROOT / 'README.md').read_text()}")
 
 
 def test_a_space_enhances(one: Server, tmp_path: Path) -> None:

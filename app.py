@@ -46,7 +46,7 @@ from enhance.web.server.middleware import Guard
 from enhance.web.server.page_scripts import PageScripts
 from enhance.web.server.routes import routes
 from enhance.web.server.shared_queue import SharedQueue
-from enhance.web.server.uploads import UploadShares
+from enhance.web.server.uploads import UploadShares, refuse_texts
 
 log = logging.getLogger("enhance")
 
@@ -127,9 +127,20 @@ def share_memory_between_threads() -> None:
         ctypes.CDLL(None).mallopt(arena_max, 2)
 
 
+def allow_open_files() -> None:
+    """Raise the limit of open files as far as allowed: each photo in a request is one while the
+    request arrives, and 1,024, the usual limit, would be two batches."""
+    with suppress(ImportError, ValueError, OSError):  # Windows has none, and macOS one of its own
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main() -> None:
     """Serve the page, load the models in the background, and shut down on a signal."""
     share_memory_between_threads()
+    allow_open_files()
     os.umask(0o077)  # keep the photos from other users of this machine
     asked_to_close = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -160,6 +171,7 @@ def main() -> None:
         finally:
             batches.estimator.loading_ended()
 
+    refuse_texts()
     # Photos sent by plain HTTP lie beside the other uploads from their first byte.
     tempfile.tempdir, MultiPartParser.spool_max_size = get_upload_folder(), 1
     page, queue = build_page(batches, may_download())

@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0 if every photo succeeded, 1 if not, 2 on
     misuse, 143 when stopped by SIGTERM, 130 by SIGINT."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):  # file names may contain bytes that are not text
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if arguments[:1] == ["fetch"]:
         return _fetch(arguments[1:])
     if arguments[:1] == ["models"]:
@@ -60,9 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         parser = photos_parser()
     wanted = parser.parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):  # file names may contain bytes that are not text
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.INFO if wanted.verbose else logging.ERROR)
     show = Show(wanted.out, wanted.json, wanted.quiet)
     limits = Limits()

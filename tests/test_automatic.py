@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from shutil import copyfile
 
 import cv2
 import numpy as np
@@ -178,6 +181,17 @@ def test_the_command_says_what_photos_need(
     assert told["findings"]["noise"] < 1.5
     assert len(told["findings"]["faces"]) == 1
     assert told["reasons"]["repair"] == "No damage found."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
+def test_names_that_are_no_text_are_said_too(tmp_path: Path) -> None:
+    copyfile(SAMPLES / "small_portrait.jpg", tmp_path / "caf\udce9.jpg")
+    command = [sys.executable, "-m", "enhance", "look", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=SAMPLES.parents[1], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "caf\\udce9.jpg: " in done.stdout
 
 
 def test_a_report_has_the_findings(engine: LocalEngine, save: Save) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,21 @@ def test_a_result_that_is_gone_or_cut_off_is_to_be_done(
     path = manifest.save(job, result())
     path.unlink() if left is None else path.write_bytes(left)
     assert manifest.find(job) is None and reopened(out, job) is None
+
+
+def test_a_folder_that_is_gone_or_a_link_since_is_noticed_between_runs(
+    manifest: Manifest, out: Path, photo: Path, tmp_path: Path
+) -> None:
+    job, folder = job_of(photo, "x2"), out / "sub"
+    path = manifest.save(job, result("sub/a.png"))
+    shutil.rmtree(folder)
+    manifest.check()
+    assert manifest.save(job, result("sub/a.png")) == path and path.exists()
+    shutil.rmtree(folder)
+    folder.symlink_to(tmp_path)
+    manifest.check()
+    with pytest.raises(OSError, match="leads out of"):
+        manifest.save(job, result("sub/b.png"))
 
 
 def test_a_failure_is_written_down_and_tried_again(

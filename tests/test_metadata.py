@@ -337,6 +337,7 @@ for xmp in (
     b"<x>" + b"<![CDATA[" * 100_000,
     b"<x>" + b"<!---->" * 140_000 + b"</x>",
     b"<x " + b" ".join(b"a%d='1'" % i for i in range(80_000)) + b" City='1'/>",
+    b"<x xmlns:a='" + b"u" * 800_000 + b"'>" + b"<a:b/>" * 20_000 + b"</x>",
 ):
     print(len(without_location(photo(xmp=xmp)).xmp or b""))
 sets = b"\x1c\x02\x05\0\0" * 2_000_000
@@ -363,6 +364,7 @@ print(without_location(photo(exif=head + struct.pack("<H", 65_000) + gps * 65_00
         "0",
         str(140_000 * len("<!---->") + len("<x></x>")),
         str(kept),
+        "0",
         "True",
         "True",
         "None",

@@ -151,11 +151,13 @@ def test_packets_made_to_take_hours_are_answered() -> None:
         "<!---->" * 140_000,
         "<rdf:D " + " ".join(f"a{i}=''" for i in range(90_000)) + "/>",
         "<rdf:D><m:History>" + "<rdf:Seq/>" * 90_000 + "</m:History></rdf:D>",
+        f"<rdf:D xmlns:a='{'u' * 900_000}'>" + "<a:b/>" * 15_000 + "</rdf:D>",
+        f'<rdf:D xmlns = "{"u" * 900_000}">' + "<a/>" * 15_000 + "</rdf:D>",
     ):
         try:
             assert DONE.source.encode() in recorded(packet(body), DONE) or "Source" in body
         except ValueError:
-            assert body.startswith("<City>")
+            assert body.startswith("<City>") or "xmlns" in body
 
 
 def test_a_packet_that_leaves_no_room_is_kept(tmp_path: Path) -> None:

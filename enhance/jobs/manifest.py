@@ -57,6 +57,7 @@ class Manifest(Results[Path]):
         self._ready: Path | None = None  # the folder that was last written to
 
     def check(self) -> None:
+        self._ready = None  # it may have been removed, or replaced by a link
         there = (self._folder / NAME).stat()
         try:
             os.fstat(self._file.fileno())

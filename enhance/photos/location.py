@@ -10,6 +10,7 @@ from xml.dom import minidom
 from xml.parsers import expat
 
 from enhance.photos.ifd import EXIF_PREFIX, GPS_IFD, Ifd
+from enhance.photos.metadata import LONG_NAMESPACE
 from enhance.records import Photo
 
 # XMP properties that reveal a location, with any namespace prefix.
@@ -52,7 +53,7 @@ def _without_position(exif: bytes) -> bytes | None:
 def _xmp_without_location(xmp: bytes) -> bytes | None:
     # A document type could define entities, and with them gigabytes of text; in UTF-16, which
     # contains zeros, it would be overlooked here.
-    if len(xmp) > _MOST_XMP or b"\0" in xmp or b"<!DOCTYPE" in xmp:
+    if len(xmp) > _MOST_XMP or b"\0" in xmp or b"<!DOCTYPE" in xmp or LONG_NAMESPACE.search(xmp):
         return None
     try:
         packet = minidom.parseString(xmp)  # noqa: S318, see above

@@ -5,6 +5,7 @@ It is edited in place so that nothing else moves, because camera makers' notes b
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any
 
@@ -14,6 +15,8 @@ from enhance.photos.ifd import EXIF_IFD, EXIF_PREFIX, GPS_IFD, Ifd
 from enhance.photos.orientation import ORIENTATION, upright_exif, upright_xmp
 
 XMP_TAG, IPTC_TAG, ICC_TAG = 700, 33723, 34675
+LONG_NAMESPACE = re.compile(rb"xmlns(?::[^\s=:]*)?\s*=\s*(?:\"[^\"]{300}|'[^']{300})")
+"""In XMP, what costs a parser gigabytes: it keeps each name with all of its namespace."""
 KEPT_TIFF_TAGS = (269, 270, 271, 272, 305, 306, 315, 316, 33432, *range(40091, 40096))
 """TIFF tags that describe the photo rather than the file: title, camera, dates, author."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
+from enhance.photos.metadata import LONG_NAMESPACE
 from enhance.version import VERSION
 
 CODES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -117,7 +118,8 @@ class _Places:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.StartDoctypeDeclHandler = self._refuse
-        if len(packet) > _MOST or b"\0" in packet:  # UTF-16, which no program writes
+        # Zeros are in UTF-16, which no program writes.
+        if len(packet) > _MOST or b"\0" in packet or LONG_NAMESPACE.search(packet):
             raise ValueError("too long, or no UTF-8")
         try:
             self._parser.Parse(packet, True)

@@ -4,6 +4,7 @@ follows.
 This module does without `from __future__ import annotations`, because FastAPI reads the types.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
@@ -15,14 +16,17 @@ from pydantic import ConfigDict, Field, create_model
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from enhance.errors import EnhanceError
+from enhance.errors import EnhanceError, NoRoom
 from enhance.i18n import say
 from enhance.models.inventory import Model
 from enhance.option_spec import OptionSpec
 from enhance.options import OPTIONS
 from enhance.records import Failure, Report
+from enhance.web.batches.room import NO_ROOM
 from enhance.web.server.clients import may_enter
 from enhance.web.server.problems import MEDIA_TYPE, problem
+
+log = logging.getLogger(__name__)
 
 REPORT_HEADER = "Enhance-Report"
 HEADERS = {REPORT_HEADER: {"description": "The report as JSON.", "schema": {"type": "string"}}}
@@ -106,7 +110,7 @@ class PlainRoute(APIRoute):
                 if not may_enter(request):
                     raise HTTPException(401, say("Log in first."))
                 if self.body_field:  # read here, with limits; FastAPI finds it read
-                    await request.form(max_fields=2 * len(OPTIONS), max_part_size=_FIELD_BYTES)
+                    await _form_of(request)
                 return await handle(request)
             except HTTPException as error:
                 return problem(error.status_code, error.detail, request.headers)
@@ -116,6 +120,16 @@ class PlainRoute(APIRoute):
                 return failed(error.sentence, type(error).__name__, request)
 
         return answer
+
+
+async def _form_of(request: Request) -> None:
+    try:
+        await request.form(max_fields=2 * len(OPTIONS), max_part_size=_FIELD_BYTES)
+    except UnicodeError as error:  # not from UTF-8, but forms may name any codec of Python
+        raise HTTPException(400, "Invalid multipart data.") from error
+    except OSError as error:
+        log.exception("photos could not be saved")
+        raise NoRoom(NO_ROOM) from error
 
 
 def _invalid(error: RequestValidationError) -> str:

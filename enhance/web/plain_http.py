@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PureWindowsPath
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, TypeVar
@@ -77,6 +77,8 @@ class Http:
     def __init__(self, batches: BatchStore, queue: SharedQueue) -> None:
         self._batches = batches
         self._queue = queue
+        # Kept until there are other options, that is other models: it takes a tenth of a second.
+        self._described = lru_cache(1)(self._describe)
         self._router = APIRouter(prefix="/v1", route_class=PlainRoute)
         add = self._router.add_api_route
         add(
@@ -173,14 +175,8 @@ class Http:
 
     def openapi(self, request: Request) -> JSONResponse:
         """The description of all this, as OpenAPI 3.1."""
-        schema = get_openapi(
-            title="Photo enhancer",
-            version=VERSION,
-            routes=self._router.routes,
-            servers=[{"url": _root(request)}],
-        )
-        schema["components"]["schemas"]["Problem"] = TypeAdapter(Problem).json_schema()
-        return JSONResponse(schema)
+        schema = self._described(json.dumps([option.schema for option in OPTIONS.values()]))
+        return JSONResponse(schema | {"servers": [{"url": _root(request)}]})
 
     def docs(self) -> HTMLResponse:
         """A page to read the description and to try it out."""
@@ -192,6 +188,11 @@ class Http:
             swagger_favicon_url="../favicon.ico",
             swagger_ui_parameters={"validatorUrl": None},  # it is elsewhere
         )
+
+    def _describe(self, options: str) -> dict[str, Any]:
+        schema = get_openapi(title="Photo enhancer", version=VERSION, routes=self._router.routes)
+        schema["components"]["schemas"]["Problem"] = TypeAdapter(Problem).json_schema()
+        return schema
 
     async def _work(
         self, photos: list[UploadFile], sent: BaseModel, request: Request
@@ -223,7 +224,8 @@ def _source(photo: UploadFile, path: Path) -> Source:
     """Move what was sent to the path."""
     with photo.file, path.open("wb") as file:
         shutil.copyfileobj(photo.file, file)
-    return Source(path, PureWindowsPath(photo.filename or "").name[:255] or "photo")
+    name = PureWindowsPath(photo.filename or "").name.encode("utf-8", "replace").decode()
+    return Source(path, name[:255] or "photo")
 
 
 def _told(batch: Batch, entry: Entry, request: Request) -> dict[str, Any]:

@@ -710,6 +710,8 @@ def test_tries_to_log_in_a_minute(root: str) -> None:
     web = guarded(root=root)
     tries = [web.post(f"{root}/login").status_code for _ in range(MAX_LOGINS_PER_MINUTE + 1)]
     assert tries == [200] * MAX_LOGINS_PER_MINUTE + [429]
+    for other in ("/login%0A", "/login/%0A", "/login%0A/"):
+        assert web.post(f"{root}{other}").status_code == 404
 
 
 def test_a_client_cannot_pretend_to_be_another() -> None:
@@ -820,9 +822,12 @@ def test_photos_are_nobody_elses_on_the_machine(server: Server, tmp_path: Path) 
 
 def test_refused_uploads_leave_nothing(tmp_path: Path) -> None:
     files = [("files", (f"{number}.jpg", b"x")) for number in range(5)]
+    url = "/gradio_api/upload"
     with running(tmp_path, ENHANCE_MAX_UPLOADS_PER_MINUTE="4") as server:
         before = set(server.files.iterdir())
-        answer = httpx.post(f"{server.url}/gradio_api/upload", files=files)
+        text = httpx.post(f"{server.url}{url}", files=files[:1], data={"text": "kept in memory"})
+        assert text.status_code == 400 and text.text == "Only files can be uploaded."
+        answer = httpx.post(f"{server.url}{url}", files=files)
         assert answer.status_code == 400
         assert answer.text == "You have uploaded too much within a minute. Try again in a minute."
         assert set(server.files.iterdir()) == before

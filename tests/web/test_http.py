@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,10 +20,16 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 from PIL import Image
 from playwright.sync_api import Browser, expect
+from starlette.formparsers import MultiPartParser
+from starlette.testclient import TestClient
 
+import enhance.web.http
 from enhance.options import OPTIONS
+from enhance.web.http import Http
 from enhance.web.http_contract import REPORT_HEADER
 from tests.server import ROOT, SAMPLES, Server, running
 from tests.web.api_photos import IN_STEPS, QUICK, SLOW, WORK, results, square
@@ -109,6 +116,16 @@ def test_names_of_photos_are_only_names(web: Server) -> None:
         told = answer.headers["content-disposition"]
         assert re.fullmatch(r"attachment; filename(=\"\w+\.jpg\"|\*=utf-8''[\w%.-]+)", told), name
         assert not {"/", "\\"} & set(json.loads(answer.headers[REPORT_HEADER])["name"])
+
+
+@pytest.mark.parametrize(("codec", "status"), [("unicode_escape", 200), ("undefined", 400)])
+def test_names_in_odd_codecs_are_no_faults(web: Server, codec: str, status: int) -> None:
+    form = httpx.Request("POST", web.url, files={"photo": ("a\\ud800.jpg", PHOTO.read_bytes())})
+    headers = {"Content-Type": f"{form.headers['content-type']}; charset={codec}"}
+    headers |= {"Accept": "application/json"}
+    answer = client(web, 1).post("/enhance", content=form.read(), headers=headers)
+    assert answer.status_code == status, answer.text
+    assert answer.json().get("name", "a?.jpg") == "a?.jpg"
 
 
 @pytest.mark.parametrize(
@@ -258,6 +275,30 @@ def test_the_description_follows_from_the_options(web: Server) -> None:
     assert [each["name"] for each in listed] == list(OPTIONS)
     assert listed[0]["label"] != OPTIONS[listed[0]["name"]].label
     assert {each["name"] for each in http.get("/models").json()} >= {"bundled", "compact"}
+
+
+def test_the_description_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes as long as twenty other answers."""
+    made: list[object] = []
+
+    def counted(**described: Any) -> dict[str, Any]:
+        made.append(described)
+        return get_openapi(**described)
+
+    monkeypatch.setattr(enhance.web.http, "get_openapi", counted)
+    page: Any = None
+    with TestClient(FastAPI(routes=Http(page, page).routes)) as web:
+        first, second = (web.get("/v1/openapi.json").json() for _ in range(2))
+    assert first == second and len(made) == 1
+
+
+def test_a_full_disk_is_a_problem_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(MultiPartParser, "spool_max_size", 1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    page: Any = None
+    with TestClient(FastAPI(routes=Http(page, page).routes)) as web:
+        answer = web.post("/v1/enhance", files=one(PHOTO))
+    assert answer.status_code == 507 and answer.json()["detail"].startswith("This server has no")
 
 
 def test_the_page_about_it_asks_nobody_else(web: Server, browser: Browser) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,7 +30,7 @@ from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk import files_in
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
-from tests.server import Server, running
+from tests.server import ROOT, Server, running
 from tests.web.api_photos import QUICK, SLOW, square
 from tests.web.hands import copies, drop, finish
 
@@ -91,6 +93,16 @@ def test_a_server_with_a_bad_setting_says_so_and_ends(
 def test_a_bad_port_is_a_sentence(value: str) -> None:
     with pytest.raises(OptionsError, match="PORT must be a whole number from 1 to 65535"):
         whole_number("PORT", 7860, {"PORT": value}, most=65535)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such limit")
+def test_a_server_may_open_as_many_files_as_the_system_allows() -> None:
+    code = (
+        "import resource, app; most = resource.getrlimit(resource.RLIMIT_NOFILE)[1];"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, most)); app.allow_open_files();"
+        "assert resource.getrlimit(resource.RLIMIT_NOFILE) in ((most, most), (100, -1))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
 
 
 def test_accounts() -> None:

@@ -42,11 +42,12 @@ cost the server as much as the work it is refused."""
 TOO_MANY = say("Too many requests at once. Close some pages, or wait.")
 
 # Parts of Gradio that this app does not use and that accept, fetch or print something for anyone;
-# icons in any size but those in the app's manifest; and what is longer than the path of any file,
-# with numbers of more digits than `int` reads.
+# icons in any size but those in the app's manifest; what is longer than the path of any file,
+# with numbers of more digits than `int` reads; and a line feed at the end, which Starlette's
+# patterns allow ("$"), so that "/login\n" would be /login without its limit.
 _CLOSED = re.compile(
     r"/gradio_api/(proxy=|process_recording|component_server|custom_component|file.*://)"
-    r"|/pwa_icon/(?!(192|512)\Z)|.{4096}",
+    r"|/pwa_icon/(?!(192|512)\Z)|.{4096}|.*\n\Z",
     re.DOTALL,
 )
 # Headers that are believed only from a proxy; x-gradio-server never, as Gradio's own proxy is not

@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from anyio import CapacityLimiter, to_thread
+from gradio.route_utils import GradioMultiPartParser
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +20,19 @@ from enhance.errors import NoRoom
 from enhance.web.batches.store import BatchStore
 from enhance.web.server.clients import client_of
 from enhance.web.server.middleware import UPLOAD, UPLOADS
+
+
+def refuse_texts() -> None:
+    """Have Gradio refuse uploads with fields that are no files: it would keep those in memory,
+    however long they are."""
+    read = GradioMultiPartParser.on_headers_finished
+
+    def read_file(self: GradioMultiPartParser) -> None:
+        read(self)
+        if self._current_part.file is None:
+            raise MultiPartException("Only files can be uploaded.")
+
+    GradioMultiPartParser.on_headers_finished = read_file  # type: ignore[method-assign]
 
 
 class UploadShares:

@@ -186,8 +186,8 @@ def test_only_a_model_that_makes_up_faces_makes_a_composite() -> None:
         provenance(replace(restored, restorer="their own.pth"), options): COMPOSITE,
     }
     assert {made: made.source for made in expected if made} == expected
-    secret = provenance(nothing, Options(name="for Anna", metadata="no-location", tone="auto"))
-    assert secret and secret.settings == ("upscale=2; restorer=none; background=lanczos; tone=auto")
+    secret = provenance(nothing, Options(name="for Anna", metadata="no-location", tone="on"))
+    assert secret and secret.settings == ("upscale=2; restorer=none; background=lanczos; tone=on")
 
 
 def test_results_say_what_was_done(engine: LocalEngine, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from enhance.models.inventory import Model
 from enhance.option_spec import OptionSpec
 from enhance.options import OPTIONS
 from enhance.records import Failure, Report
-from enhance.web.batches.room import NO_ROOM
+from enhance.web.batches.disk_shares import NO_ROOM
 from enhance.web.server.clients import may_enter
 from enhance.web.server.problems import MEDIA_TYPE, problem
 

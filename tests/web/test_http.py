@@ -27,10 +27,10 @@ from playwright.sync_api import Browser, expect
 from starlette.formparsers import MultiPartParser
 from starlette.testclient import TestClient
 
-import enhance.web.http
+import enhance.web.plain_http
 from enhance.options import OPTIONS
-from enhance.web.http import Http
 from enhance.web.http_contract import REPORT_HEADER
+from enhance.web.plain_http import Http
 from tests.server import ROOT, SAMPLES, Server, running
 from tests.web.api_photos import IN_STEPS, QUICK, SLOW, WORK, results, square
 from tests.web.test_shares import Visitor, sent
@@ -285,7 +285,7 @@ def test_the_description_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
         made.append(described)
         return get_openapi(**described)
 
-    monkeypatch.setattr(enhance.web.http, "get_openapi", counted)
+    monkeypatch.setattr(enhance.web.plain_http, "get_openapi", counted)
     page: Any = None
     with TestClient(FastAPI(routes=Http(page, page).routes)) as web:
         first, second = (web.get("/v1/openapi.json").json() for _ in range(2))

@@ -127,7 +127,7 @@ def test_a_single_photo_need_not_wait_for_the_batch_before_it(
             between += 1
     batch.cancel()
     assert other is not None and other.result()[1]["ok"]
-    assert between <= 3
+    assert between <= 6, "it came before half of the batch"
 
 
 def test_cancelling_a_batch_stops_within_a_photo(

@@ -194,7 +194,7 @@ def test_a_second_tab_that_is_closed_ends_nothing(
 
 def test_the_last_batch_is_offered_on_coming_back(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#reopen")).to_be_hidden()
-    drop(page, *copies(tmp_path, 4))
+    drop(page, *copies(tmp_path, 4, GROUP))
     page.click("#enhance")
     expect(page.locator(THUMBNAILS).first).to_be_visible()
     page.reload()

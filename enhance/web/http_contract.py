@@ -88,7 +88,8 @@ def _form(name: str, **photos: Any) -> Any:
 
 def _field(spec: OptionSpec) -> Any:
     def describe(schema: dict[str, Any]) -> None:  # when it is asked for: models may be added
-        schema |= spec.schema
+        del schema["type"]
+        schema |= {"anyOf": [spec.schema, {"const": ""}], "default": spec.default}
 
     return Field("", title=spec.label, description=spec.description, json_schema_extra=describe)
 

@@ -33,7 +33,7 @@ OPTIONS = {"restorer": "none", "background": "compact", "upscale": 2}
 LIMITS = {
     "ENHANCE_TRUSTED_PROXY": "1",
     "ENHANCE_MAX_WAITING": "16",
-    "ENHANCE_MAX_DISK_BYTES": "80000000",
+    "ENHANCE_MAX_DISK_BYTES": "1000000000",  # so that the results fit into a share of it
 }
 
 _PHOTO = SAMPLES / "group.jpg"

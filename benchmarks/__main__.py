@@ -14,6 +14,7 @@ from benchmarks import (
     fairness,
     folders,
     growth,
+    machine,
     overhead,
     quality,
     reference,
@@ -22,6 +23,7 @@ from benchmarks import (
 )
 
 ALL = (
+    machine,
     streaming,
     fairness,
     overhead,

@@ -390,9 +390,9 @@ def whole_backgrounds(precisions: tuple[str, ...], edge: int, repeat: int) -> li
     return rows
 
 
-def everyday(size: tuple[int, int], repeat: int) -> list[Row]:
+def everyday(size: tuple[int, int], repeat: int, setup: Setup | None = None) -> list[Row]:
     """A photo with one face through the default options, and as an old photo."""
-    enhancer = load_enhancer(Setup(), Limits())
+    enhancer = load_enhancer(setup or Setup(), Limits())
     photo = Photo("photo", group(1, *size), "PNG")
     rows: list[Row] = []
     for what, options in (("defaults", Options()), ("old photo", PRESETS["old"])):

@@ -104,6 +104,12 @@ def test_repair(tmp_path: Path) -> None:
         assert picture.width > picture.height / 2
 
 
+def test_machine(tmp_path: Path) -> None:
+    ((row,),) = measured("benchmarks.machine", tmp_path)
+    assert row.pop("machine")
+    assert len(row) == 3 and all(row.values())
+
+
 def test_hostile(tmp_path: Path) -> None:
     (rows,) = measured("benchmarks.hostile", tmp_path)
     assert len(rows) == 7

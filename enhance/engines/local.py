@@ -114,8 +114,6 @@ class LocalRun(Run):
     def close(self) -> None:
         """See `Run.close`."""
         self._stop.set()
-        with suppress(ValueError):  # it is at work in another thread, and ends there
-            self._records.close()  # or its photos would wait for the garbage collector
 
     def _work(self, sources: Iterator[tuple[int, Source]]) -> Iterator[Result | Failure]:
         decode = partial(self._engine._decoding.submit, client=self._client)

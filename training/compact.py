@@ -11,9 +11,7 @@ OUT holds `checkpoint.pt`, from which the same command goes on, `log.jsonl`, and
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -24,12 +22,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from training.critic import Critic
 from training.degrade import degrade
 from training.photos import Image, held_out_photos, training_photos
-from training.state import StagedTraining, export, follow
+from training.state import StagedTraining, export, follow, training_parser
 from training.student import new_student
 
 _EDGE = 96  # of a patch, pixels; its target is twice as large
@@ -117,7 +114,7 @@ class Training(StagedTraining):
             self.critic.parameters(), lr=3e-4, betas=(0.5, 0.99)
         )
 
-    def advance(self, low: Tensor, high: Tensor) -> None:
+    def advance(self, low: Tensor, high: Tensor) -> None:  # type: ignore[override]
         """One step."""
         self.optimizer.param_groups[0]["lr"] = self.rate
         low, high = low.to(self.device), high.to(self.device)
@@ -209,37 +206,16 @@ def likeness(net: nn.Module, data: tuple[Tensor, Tensor], device: torch.device) 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", type=Path, help="where get_photos.sh unpacked")
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=5600)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, help="weights to begin with, such as the package's")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    about = __doc__.splitlines()[0]
+    args = training_parser(about, "photos", "where get_photos.sh unpacked", 5600).parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     training = Training(args.steps, args.seed, device, args.start)
-    checkpoint = args.out / "checkpoint.pt"
-    if checkpoint.exists():
-        training.load(checkpoint)
     held = Patches([photo for _, photo in held_out_photos(args.photos)], args.seed)
     validation = held.batch(0, _VALIDATION)
     patches = Patches(list(training_photos(args.photos)), args.seed)
-    with (
-        tqdm(total=args.steps, initial=training.step) as bar,
-        (args.out / "log.jsonl").open("a") as log,
-    ):
-        for low, high in patches.batches(training.step):
-            if training.step >= args.steps:
-                break
-            training.advance(low, high)
-            bar.update()
-            if training.step % _EVERY == 0 or training.step == args.steps:
-                training.save(checkpoint)
-                found = likeness(training.mean, validation, device)
-                row = {"step": training.step, "stage": training.stage, **found}
-                print(json.dumps(row), file=log, flush=True)
-                bar.set_postfix(found)
+    training.run(
+        args.out, patches.batches, lambda: likeness(training.mean, validation, device), _EVERY
+    )
     export(training.mean, args.out / "compact.safetensors")
 
 

@@ -13,9 +13,7 @@ OUT holds `checkpoint.pt`, from which the same command goes on, `log.jsonl`, and
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -28,7 +26,6 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from enhance.networks.face import FaceRestorationNet
 from training.compact import contrast_loss, gradients, pixel_loss
@@ -36,7 +33,7 @@ from training.critic import Critic, new_critics, parts_of
 from training.degrade import Float
 from training.face_damage import EDGE, damage, vary
 from training.face_data import load
-from training.state import StagedTraining, export, follow
+from training.state import StagedTraining, export, follow, training_parser
 from training.student import animevideo
 
 _BATCH = 4
@@ -149,7 +146,7 @@ class Training(StagedTraining):
             self.critics.parameters(), lr=3e-4, betas=(0.5, 0.99)
         )
 
-    def advance(self, low: Tensor, high: Tensor, edge: int) -> None:
+    def advance(self, low: Tensor, high: Tensor, edge: int) -> None:  # type: ignore[override]
         """One step. edge: the size at which `high` is true."""
         warm = min(1.0, (self.step + 1) / _WARM)
         self.optimizer.param_groups[0]["lr"] = warm * self.rate
@@ -240,35 +237,14 @@ def likeness(net: nn.Module, files: list[Path], device: torch.device) -> dict[st
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("faces", type=Path, help="folder of faces, from training.face_data")
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=12000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, help="weights to begin with, such as the package's")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    about = __doc__.splitlines()[0]
+    what = "folder of faces, from training.face_data"
+    args = training_parser(about, "faces", what, 12000).parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     training = Training(args.steps, args.seed, device, args.start)
-    checkpoint = args.out / "checkpoint.pt"
-    if checkpoint.exists():
-        training.load(checkpoint)
     faces = Faces(args.faces, args.seed)
     held = sorted((args.faces / "held").glob("*.png"))[:_VALIDATION]
-    with (
-        tqdm(total=args.steps, initial=training.step) as bar,
-        (args.out / "log.jsonl").open("a") as log,
-    ):
-        for low, high, edge in faces.batches(training.step):
-            if training.step >= args.steps:
-                break
-            training.advance(low, high, edge)
-            bar.update()
-            if training.step % _EVERY == 0 or training.step == args.steps:
-                training.save(checkpoint)
-                found = likeness(training.mean, held, device)
-                row = {"step": training.step, "stage": training.stage, **found}
-                print(json.dumps(row), file=log, flush=True)
+    training.run(args.out, faces.batches, lambda: likeness(training.mean, held, device), _EVERY)
     export(training.mean, args.out / "face.safetensors")
 
 

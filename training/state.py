@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from tqdm import tqdm
 
 
 def save_checkpoint(
@@ -85,5 +87,47 @@ class StagedTraining:
         """Go on from a checkpoint."""
         self.step = load_checkpoint(file, self._parts(), self.rng)
 
+    def run(
+        self,
+        out: Path,
+        batches: Callable[[int], Iterator[tuple[Any, ...]]],
+        judge: Callable[[], dict[str, float]],
+        every: int,
+    ) -> None:
+        """Advance through the batches from the present step on, after going on from a checkpoint in
+        `out`; every so many steps write one, and a line of the log with what `judge` finds."""
+        out.mkdir(parents=True, exist_ok=True)
+        checkpoint = out / "checkpoint.pt"
+        if checkpoint.exists():
+            self.load(checkpoint)
+        with (
+            tqdm(total=self.steps, initial=self.step) as bar,
+            (out / "log.jsonl").open("a") as log,
+        ):
+            for batch in batches(self.step):
+                if self.step >= self.steps:
+                    break
+                self.advance(*batch)
+                bar.update()
+                if self.step % every == 0 or self.step == self.steps:
+                    self.save(checkpoint)
+                    row = {"step": self.step, "stage": self.stage, **judge()}
+                    print(json.dumps(row), file=log, flush=True)
+
+    def advance(self, *batch: Any) -> None:
+        """One step."""
+        raise NotImplementedError
+
     def _parts(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.kept}
+
+
+def training_parser(description: str, data: str, what: str, steps: int) -> argparse.ArgumentParser:
+    """The arguments of a staged training. data, what: the name of its data, and what it is."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(data, type=Path, help=what)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="weights to begin with, such as the package's")
+    return parser

@@ -10,14 +10,13 @@ from xml.dom import minidom
 from xml.parsers import expat
 
 from enhance.photos.ifd import EXIF_PREFIX, GPS_IFD, Ifd
-from enhance.photos.metadata import LONG_NAMESPACE
+from enhance.photos.metadata import may_be_parsed
 from enhance.records import Photo
 
 # XMP properties that reveal a location, with any namespace prefix.
 _XMP_LOCATION = re.compile(
     r"(?:.*:)?(?:GPS\w*|City|State|Country|CountryCode|Location|LocationCreated|LocationShown)"
 )
-_MOST_XMP = 1_000_000  # bytes; parsed, it takes some two hundred times as much memory
 _IPTC_LOCATION = (26, 27, 90, 92, 95, 100, 101)  # datasets of record 2
 
 
@@ -51,9 +50,8 @@ def _without_position(exif: bytes) -> bytes | None:
 
 
 def _xmp_without_location(xmp: bytes) -> bytes | None:
-    # A document type could define entities, and with them gigabytes of text; in UTF-16, which
-    # contains zeros, it would be overlooked here.
-    if len(xmp) > _MOST_XMP or b"\0" in xmp or b"<!DOCTYPE" in xmp or LONG_NAMESPACE.search(xmp):
+    # A document type could define entities, and with them gigabytes of text.
+    if not may_be_parsed(xmp) or b"<!DOCTYPE" in xmp:
         return None
     try:
         packet = minidom.parseString(xmp)  # noqa: S318, see above

@@ -15,13 +15,20 @@ from enhance.photos.ifd import EXIF_IFD, EXIF_PREFIX, GPS_IFD, Ifd
 from enhance.photos.orientation import ORIENTATION, upright_exif, upright_xmp
 
 XMP_TAG, IPTC_TAG, ICC_TAG = 700, 33723, 34675
-LONG_NAMESPACE = re.compile(rb"xmlns(?::[^\s=:]*)?\s*=\s*(?:\"[^\"]{300}|'[^']{300})")
-"""In XMP, what costs a parser gigabytes: it keeps each name with all of its namespace."""
+_MOST_XMP = 1_000_000  # bytes; a tree of them takes some two hundred times as much memory
+# What costs a parser gigabytes: it keeps each name with all of its namespace.
+_LONG_NAMESPACE = re.compile(rb"xmlns(?::[^\s=:]*)?\s*=\s*(?:\"[^\"]{300}|'[^']{300})")
 KEPT_TIFF_TAGS = (269, 270, 271, 272, 305, 306, 315, 316, 33432, *range(40091, 40096))
 """TIFF tags that describe the photo rather than the file: title, camera, dates, author."""
 
 _PHOTOSHOP_TAG = 34377
 _IPTC_RESOURCE = 0x0404  # among the resources of a Photoshop block
+
+
+def may_be_parsed(xmp: bytes) -> bool:
+    """Whether a parser may read an XMP packet. Zeros are in UTF-16, which no program writes, and in
+    which checks of the bytes would overlook what they look for."""
+    return len(xmp) <= _MOST_XMP and b"\0" not in xmp and not _LONG_NAMESPACE.search(xmp)
 
 
 def tags_of(image: Image.Image) -> Image.Exif:

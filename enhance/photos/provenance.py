@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
-from enhance.photos.metadata import LONG_NAMESPACE
+from enhance.photos.metadata import may_be_parsed
 from enhance.version import VERSION
 
 CODES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -21,7 +21,6 @@ COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
 
 # The more of a picture is made up, the later; a code is never replaced by an earlier one.
 _RANKS = (ENHANCED, "compositeSynthetic", COMPOSITE, "algorithmicMedia", "trainedAlgorithmicMedia")
-_MOST = 1_000_000  # bytes; reading them takes about a second at the worst
 _DEEPEST = 100  # elements within each other
 
 _SPACES = {
@@ -118,8 +117,7 @@ class _Places:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.StartDoctypeDeclHandler = self._refuse
-        # Zeros are in UTF-16, which no program writes.
-        if len(packet) > _MOST or b"\0" in packet or LONG_NAMESPACE.search(packet):
+        if not may_be_parsed(packet):
             raise ValueError("too long, or no UTF-8")
         try:
             self._parser.Parse(packet, True)

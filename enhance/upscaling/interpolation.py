@@ -21,12 +21,6 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return cv2.resize(pixels, size, interpolation=method)  # type: ignore[return-value]
 
 
-def fade(canvas: Pixels, plain: Pixels, weight: float) -> None:
-    """Blend `canvas` with `plain` in place. weight: 1 leaves it unchanged, 0 gives `plain`."""
-    for ours, other in zip(canvas, plain, strict=True):  # row by row, to need no second copy
-        cv2.addWeighted(ours, weight, other, 1 - weight, 0, dst=ours)
-
-
 def transparency(alpha: Pixels, size: tuple[int, int]) -> Pixels:
     """`alpha` (h, w) at `size`, without ringing beside edges, which would show as a halo."""
     if size == alpha.shape[1::-1]:

@@ -36,7 +36,7 @@ def test_a_preset_sets_the_options_and_shows_its_cost(page: Page) -> None:
     background = open_settings(page, "Background").get_by_label("Background", exact=True)
     open_settings(page, "Size and file")
     choose(page, "Old photo")
-    expect(background).to_have_value("Real-ESRGAN compact, distilled (clean, fast)")
+    expect(background).to_have_value("Compact (clean, fast)")
     choose(page, "Quick look")
     expect(background).to_have_value("Plain resizing (instant)")
     page.get_by_role("radio", name="PNG").check()

@@ -58,7 +58,7 @@ def test_the_page_offers_it_when_it_is_opened_again(
         drop(page, SMALL)
         label = "Background" if locale == "en" else "背景"
         background = open_settings(page, label).get_by_label(label, exact=True)
-        expect(background).to_have_value("Automatic" if locale == "en" else "自动")
+        expect(background).to_have_value("As the photo needs" if locale == "en" else "按照片需要")
         background.click()
         page.get_by_role("option", name=name).click()
         expect(background).to_have_value(name)

@@ -26,7 +26,7 @@ def test_a_late_answer_does_not_replace_that_to_a_later_question() -> None:
     def ask(session: str, preset: str) -> asyncio.Task[Any]:
         request: Any = SimpleNamespace(session_hash=session, headers={})
         values = panel.settings.values(PRESETS[preset])
-        return asyncio.ensure_future(panel._changed(request, FILES, True, *values))
+        return asyncio.ensure_future(panel._changed(request, FILES, *values))
 
     async def answers() -> list[Any]:
         asked = []

@@ -101,7 +101,7 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
 
 
 def finish(
-    index: int, number: int, photo: Photo, options: Options, enhanced: Enhanced, *, viewed: bool
+    index: int, number: int, options: Options, photo: Photo, enhanced: Enhanced, *, viewed: bool
 ) -> Result:
     """Paste the faces and encode one photo; number: see `Source`, `viewed`: see `Engine.run`.
 

@@ -10,6 +10,7 @@ before convolving them, here they are convolved first (`DoublingConv`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -176,7 +177,7 @@ class GFPGAN(nn.Module):
     def __init__(self, channels: tuple[int, ...], style: int) -> None:
         super().__init__()
         halves = [count // 2 for count in channels]
-        steps = [*zip(channels, channels[1:], strict=False)]
+        steps = [*pairwise(channels)]
         self.style = style
         self.conv_body_first = nn.Conv2d(3, halves[-1], 1)
         self.conv_body_down = nn.ModuleList(

@@ -213,7 +213,7 @@ class GFPGAN(nn.Module):
             ours[f"{name}.bias"] = state[f"{theirs}.bias"]
             return state[f"{theirs}.modulated_conv.weight"][0]
 
-        channels = []
+        channels: list[int] = []
         while not channels or f"{decoder}.to_rgbs.{len(channels) - 1}.bias" in state:
             i = len(channels)
             theirs = f"{decoder}.to_rgbs.{i - 1}" if i else f"{decoder}.to_rgb1"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, partial
 from math import lcm
@@ -79,6 +78,7 @@ class ResidentModels:
         log.info("models run on %s in %s", self.device, self.precision)
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
+        """The options without "auto", and sentences about the choices made."""
         return resolve(options, self.device, self._setup.weights)
 
     def detector(self, name: str) -> Detector:
@@ -143,11 +143,10 @@ class ResidentModels:
         contiguous = torch.contiguous_format
         return replace(self.runs_on, precision="fp32", memory_format=contiguous)
 
-    @contextmanager
-    def state(self, model: ModelSpec) -> Iterator[dict[str, Tensor]]:
-        """The tensors of a model's weights by name, on the CPU.
+    def filled(self, model: ModelSpec, fill: Callable[[dict[str, Tensor]], T]) -> T:
+        """What `fill` makes of the tensors of a model's weights by name, on the CPU.
 
-        Raises WeightsError, also when the block raises because they do not fit its network.
+        Raises WeightsError, also when `fill` raises because they do not fit its network.
         """
         if isinstance(model.weights, PackagedFile):
             state = safetensors.torch.load(model.weights.read())
@@ -156,7 +155,7 @@ class ResidentModels:
         else:
             state = load_checkpoint(weights_path(model, self._setup.weights))
         try:
-            yield state
+            return fill(state)
         except (LookupError, ValueError, RuntimeError) as error:
             raise WeightsInvalid(
                 say("The weights of {name} belong to a different network.", name=model.name)
@@ -166,8 +165,7 @@ class ResidentModels:
 def _own_face_net(
     net: type[GFPGAN | FaceRestorationNet], low: float, models: ResidentModels, model: ModelSpec
 ) -> Restorer:
-    with models.state(model) as state:
-        loaded = net.from_state(state)
+    loaded = models.filled(model, net.from_state)
     return FaceNet(ResidentNet(loaded, models.runs_on), low)
 
 
@@ -209,8 +207,8 @@ def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upsca
 def _chain(
     net: type[SRVGGNetCompact | CompactNet], models: ResidentModels, model: ModelSpec
 ) -> Upscaler:
-    with models.state(model) as state:
-        return chain_upscaler(net.from_state(state), models.runs_on)
+    loaded = models.filled(model, lambda state: net.from_state(state))
+    return chain_upscaler(loaded, models.runs_on)
 
 
 def chain_upscaler(net: SRVGGNetCompact | CompactNet, device: Device) -> Upscaler:
@@ -237,8 +235,7 @@ def _retinaface_resnet50(models: ResidentModels, model: ModelSpec) -> Detector:
     from facexlib.detection.retinaface import RetinaFace
 
     net = RetinaFace(network_name="resnet50", device="cpu")
-    with models.state(model) as state:
-        net.load_state_dict(state)
+    models.filled(model, net.load_state_dict)
     return RetinaFaceR50(net, models.runs_on)
 
 
@@ -247,8 +244,7 @@ def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
     from facexlib.parsing.parsenet import ParseNet
 
     net = ParseNet(in_size=512, out_size=512, parsing_ch=19)
-    with models.state(model) as state:
-        net.load_state_dict(state)
+    models.filled(model, net.load_state_dict)
     return ParseNetMasker(ResidentNet(First(net), models.runs_on))
 
 

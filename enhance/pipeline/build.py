@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -162,11 +162,14 @@ class ResidentModels:
             ) from error
 
 
-def _own_face_net(
-    net: type[GFPGAN | FaceRestorationNet], low: float, models: ResidentModels, model: ModelSpec
-) -> Restorer:
-    loaded = models.filled(model, net.from_state)
-    return FaceNet(ResidentNet(loaded, models.runs_on), low)
+def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
+    return FaceNet(ResidentNet(models.filled(model, GFPGAN.from_state), models.runs_on))
+
+
+def _bundled_face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
+    net = FaceRestorationNet()
+    models.filled(model, net.load_state_dict)
+    return FaceNet(ResidentNet(net, models.runs_on), 0.0)
 
 
 def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
@@ -204,11 +207,14 @@ def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upsca
     )
 
 
-def _chain(
-    net: type[SRVGGNetCompact | CompactNet], models: ResidentModels, model: ModelSpec
-) -> Upscaler:
-    loaded = models.filled(model, lambda state: net.from_state(state))
-    return chain_upscaler(loaded, models.runs_on)
+def _srvgg(models: ResidentModels, model: ModelSpec) -> Upscaler:
+    return chain_upscaler(models.filled(model, SRVGGNetCompact.from_state), models.runs_on)
+
+
+def _compact(models: ResidentModels, model: ModelSpec) -> Upscaler:
+    net = CompactNet()
+    models.filled(model, net.load_state_dict)
+    return chain_upscaler(net, models.runs_on)
 
 
 def chain_upscaler(net: SRVGGNetCompact | CompactNet, device: Device) -> Upscaler:
@@ -252,15 +258,15 @@ Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]
 
 # The loaders of each kind by `ModelSpec.architecture`.
 _RESTORERS: dict[str, Loader[Restorer]] = {
-    "gfpgan": partial(_own_face_net, GFPGAN, -1.0),
+    "gfpgan": _gfpgan,
     "spandrel": _face_net,
-    "face": partial(_own_face_net, FaceRestorationNet, 0.0),
+    "face": _bundled_face_net,
 }
 _UPSCALERS: dict[str, Loader[Upscaler]] = {
     "interpolation": lambda *_: interpolated,
     "rrdbnet": _rrdbnet,
-    "srvgg": partial(_chain, SRVGGNetCompact),
-    "compact": partial(_chain, CompactNet),
+    "srvgg": _srvgg,
+    "compact": _compact,
     "spandrel": lambda models, model: _tiled(models, model, models.described(model)),
 }
 _FILLERS: dict[str, Loader[Filler]] = {

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from threading import Event
 from traceback import clear_frames
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from enhance.engines.base import Run, ahead, failure, finish
@@ -21,20 +21,11 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER, Decoder
-from enhance.pipeline.enhancer import Enhanced
+from enhance.pipeline.enhancer import Enhanced, Enhancer
 from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 from enhance.repair.marks import from_picture
 
 T = TypeVar("T")
-
-
-class Resident(Protocol):
-    """What an `Enhancer` does."""
-
-    @property
-    def info(self) -> EngineInfo: ...
-
-    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced: ...
 
 
 class LocalEngine:
@@ -52,13 +43,13 @@ class LocalEngine:
     replicas = running = 1
 
     def __init__(
-        self, load: Callable[[], Resident], limits: Limits, decoder: Decoder = DECODER
+        self, load: Callable[[], Enhancer], limits: Limits, decoder: Decoder = DECODER
     ) -> None:
         """load: makes the enhancer; called in the model's thread when it is first needed.
         decoder: may be shared with other engines."""
         self._load_enhancer = load
         self._limits = limits
-        self._enhancer: Resident | None = None
+        self._enhancer: Enhancer | None = None
         self._decoder = decoder
         self._decoding = QueueThread("decode")
         self._model = QueueThread("model")
@@ -89,7 +80,7 @@ class LocalEngine:
         self._model.shutdown(wait=True)
         self._enhancer = None
 
-    def _resident(self) -> Resident:
+    def _resident(self) -> Enhancer:
         """The enhancer, loaded once. Only the model's thread calls this."""
         if self._enhancer is None:
             self._enhancer = self._load_enhancer()

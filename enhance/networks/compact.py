@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_FEATURES, _CONVOLUTIONS = 64, 16  # of the chain, which begins with one more
+from enhance.networks.srvgg import chain
+
+_FEATURES, _CONVOLUTIONS = 64, 17  # of the chain
 _BLOCK = 2  # pixels of one side that become channels
 _SHUFFLED = 4  # output pixels of one side, of each block
 
@@ -23,21 +25,16 @@ class CompactNet(nn.Module):
 
     scale = 2
     block = _BLOCK
-    reach = (_CONVOLUTIONS + 3) * _BLOCK
+    reach = (_CONVOLUTIONS + 2) * _BLOCK
 
     def __init__(self) -> None:
         super().__init__()
         seen, made, features = 3 * _BLOCK**2, 3 * _SHUFFLED**2, _FEATURES
-        layers: list[nn.Module] = [nn.Conv2d(seen, features, 3, 1, 1), nn.PReLU(features)]
-        for _ in range(_CONVOLUTIONS):
-            layers += [nn.Conv2d(features, features, 3, 1, 1), nn.PReLU(features)]
-        self.chain = nn.Sequential(*layers)
+        self.chain = nn.Sequential(*chain(seen, features, _CONVOLUTIONS))
         self.coarse = nn.Conv2d(features, made, 3, 1, 1)
-        self.pixels = nn.Sequential(nn.Conv2d(seen, features, 3, 1, 1), nn.PReLU(features))
+        self.pixels = nn.Sequential(*chain(seen, features, 1))
         self.joined = nn.Sequential(
-            nn.Conv2d(2 * features, features, 3, 1, 1),
-            nn.PReLU(features),
-            nn.Conv2d(features, made, 3, 1, 1),
+            *chain(2 * features, features, 1), nn.Conv2d(features, made, 3, 1, 1)
         )
         self.skip = nn.Conv2d(seen, made, 3, 1, 1)
 

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_FEATURES, _CONVOLUTIONS = 64, 16  # of the chain, apart from its ends
+from enhance.networks.srvgg import chain
+
+_FEATURES, _HALF = 64, 8  # of the chain: convolutions on each side of the coarse branch
 _WIDE, _BLOCKS = 192, 5  # features and blocks of the coarse branch
 _SHUFFLE = 4  # pixels of one side that become channels; the chain works on a quarter of the size
 _COARSE = 4  # the coarse branch works on a quarter of that
@@ -25,14 +27,13 @@ class FaceRestorationNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         pixels, features = 3 * _SHUFFLE**2, _FEATURES
-        self.head = nn.Sequential(
-            nn.Conv2d(pixels, features, 3, 1, 1), nn.PReLU(features), *_chain()
-        )
+        self.head = nn.Sequential(*chain(pixels, features, _HALF + 1))
         self.down = nn.Conv2d(features, _WIDE, _COARSE, _COARSE)
         self.position = nn.Parameter(torch.zeros(1, _WIDE, _EDGE, _EDGE))
         self.coarse = nn.Sequential(*(_Residual(_WIDE) for _ in range(_BLOCKS)))
         self.up = nn.Conv2d(_WIDE, features, 1)
-        self.tail = nn.Sequential(*_chain(), nn.Conv2d(features, pixels, 3, 1, 1))
+        last = nn.Conv2d(features, pixels, 3, 1, 1)
+        self.tail = nn.Sequential(*chain(features, features, _HALF), last)
         self.skip = nn.Conv2d(pixels, pixels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,21 +46,11 @@ class FaceRestorationNet(nn.Module):
         return x + F.pixel_shuffle(self.tail(features) + self.skip(pixels), _SHUFFLE)
 
 
-def _chain() -> list[nn.Module]:
-    """Half of the chain."""
-    layers: list[nn.Module] = []
-    for _ in range(_CONVOLUTIONS // 2):
-        layers += [nn.Conv2d(_FEATURES, _FEATURES, 3, 1, 1), nn.PReLU(_FEATURES)]
-    return layers
-
-
 class _Residual(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(features, features, 3, 1, 1),
-            nn.PReLU(features),
-            nn.Conv2d(features, features, 3, 1, 1),
+            *chain(features, features, 1), nn.Conv2d(features, features, 3, 1, 1)
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -39,17 +39,10 @@ from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import Decoder, decode
+from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import Enhancer
-from enhance.pipeline.protocols import (
-    Detector,
-    Filler,
-    Masker,
-    Restorer,
-    Upscaler,
-)
+from enhance.pipeline.protocols import Upscaler
 from enhance.records import EngineInfo, Pixels, Result, Source
-from enhance.repair.colorize import Colorizer
-from enhance.repair.detect import DamageDetector
 from enhance.upscaling.upscalers import interpolated
 
 T = TypeVar("T")
@@ -302,36 +295,17 @@ def _mend_checksums(data: bytearray) -> None:
 # --- The workers ----------------------------------------------------------------------------------
 
 
-class _Plain:
+class _Plain(ResidentModels):
     """Resident models for a photo of which nothing is to be restored or enlarged."""
 
-    device, precision = "cpu", "fp32"
+    def __init__(self) -> None:
+        self.device, self.precision = "cpu", "fp32"
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
         return options, ()
 
     def upscaler(self, name: str) -> Upscaler:
         return interpolated
-
-    def detector(self, name: str) -> Detector:
-        raise NotImplementedError
-
-    def masker(self, name: str) -> Masker:
-        raise NotImplementedError
-
-    def restorer(self, name: str) -> Restorer:
-        raise NotImplementedError
-
-    def filler(self, name: str) -> Filler:
-        raise NotImplementedError
-
-    @property
-    def damage_detector(self) -> DamageDetector:
-        raise NotImplementedError
-
-    @property
-    def colorizer(self) -> Colorizer:
-        raise NotImplementedError
 
 
 class Watched(Decoder):

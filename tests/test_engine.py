@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from benchmarks.photos import astronaut
 from enhance.engines.local import LocalEngine, LocalRun
+from enhance.errors import ModelFailed
 from enhance.limits import Limits
 from enhance.models.files import PackagedFile
 from enhance.options import Options
@@ -222,6 +226,63 @@ def test_closing_stops_in_the_middle_of_a_photo(models: ResidentModels, save: Sa
         assert enhancer.calls <= at_close + 1, "one more question, then it stops"
         assert list(run) == []
         assert len(results(engine.run(photos(save, 2), QUICK))) == 2
+
+
+class Seen(Watched):
+    """Knows which photos are still in memory."""
+
+    def __init__(self, models: ResidentModels) -> None:
+        super().__init__(models)
+        self.photos: list[weakref.ref[Photo]] = []
+
+    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
+        self.photos.append(weakref.ref(photo))
+        if photo.name == "broken":
+            raise ModelFailed("It saw nothing.")
+        return super().__call__(photo, options, stop_check)
+
+    @property
+    def left(self) -> int:
+        """How many there are."""
+        return sum(photo() is not None for photo in self.photos)
+
+
+@pytest.mark.parametrize("name", ["whole", "broken"])
+def test_a_run_that_is_gone_leaves_no_photo_behind(
+    models: ResidentModels, save: Save, name: str
+) -> None:
+    enhancer = Seen(models)
+    with engine_over(lambda: enhancer) as engine, no_collector():
+        run = engine.run([replace(source, name=name) for source in photos(save, 4)], QUICK)
+        next(run)
+        until(lambda: len(enhancer.photos) == 2)
+        run.close()
+        del run
+        until(lambda: not enhancer.left)
+
+
+def test_a_photo_that_was_stopped_is_not_left_behind(models: ResidentModels, save: Save) -> None:
+    enhancer = Seen(models)
+    large = save("large.png", np.tile(astronaut(), (2, 2, 1)))
+    with engine_over(lambda: enhancer) as engine, no_collector():
+        run = engine.run([large, large], SLOW)
+        thread = threading.Thread(target=partial(next, run, None))
+        thread.start()
+        assert enhancer.working.wait(DEADLINE)
+        run.close()
+        thread.join(DEADLINE)
+        del run, thread
+        until(lambda: not enhancer.left)
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Nothing frees what refers to itself."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def test_closing_the_engine_ends_its_runs(models: ResidentModels, save: Save) -> None:

@@ -366,7 +366,7 @@ def test_out_of_memory_means_smaller_tiles_and_work_can_be_stopped(
         if inputs[0].shape[-1] > 190:
             raise torch.OutOfMemoryError
 
-    hook = upscaler._net._net.register_forward_pre_hook(too_large)
+    hook = upscaler.net._net.register_forward_pre_hook(too_large)
     assert np.array_equal(made_by(models, "own.pth", photo, 2, 64), wanted)
     hook.remove()
     layers = 0

@@ -119,7 +119,7 @@ class Blind:
 
 def test_marks_of_a_person_are_filled_in_and_nothing_is_looked_for(models: ResidentModels) -> None:
     scratched, truth, _ = damaged(hopper(), "thin scratches", seed=1)
-    enhancer = Enhancer(Blind(models), Limits(), EngineInfo("cpu", "fp32", 0))
+    enhancer = Enhancer(Blind(models), Limits(), EngineInfo("cpu", "fp32", 0))  # type: ignore[arg-type]
     photo = Photo("old", scratched, "PNG", marks=truth)
     done = enhancer(photo, OLD, lambda: None)
     assert done.report.repaired == pytest.approx(truth.mean(), abs=1e-6)

@@ -120,8 +120,9 @@ def new_net() -> FaceRestorationNet:
 
 def started(file: Path) -> FaceRestorationNet:
     """The face network with weights that an earlier training has saved."""
-    state = safetensors.torch.load_file(file)
-    return FaceRestorationNet.from_state({name: value.float() for name, value in state.items()})
+    net = FaceRestorationNet()
+    net.load_state_dict(safetensors.torch.load_file(file))
+    return net
 
 
 class Training(StagedTraining):

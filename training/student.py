@@ -36,11 +36,10 @@ def new_student(start: Path | None = None) -> CompactNet:
     state = animevideo().state_dict()
     if start:
         state = {name: value.float() for name, value in load_file(start).items()}
-    return CompactNet.from_state(state) if "skip.weight" in state else _halving(state)
-
-
-def _halving(state: dict[str, Tensor]) -> CompactNet:
     net = CompactNet()
+    if "skip.weight" in state:
+        net.load_state_dict(state)
+        return net
     layers: list[Any] = [*net.chain, net.coarse]
     with torch.no_grad():
         for i, layer in enumerate(layers):

@@ -36,7 +36,14 @@ class Run(Iterator[Result | Failure], Protocol):
 
 
 class Engine(Protocol):
-    """One or more resident enhancers behind one method."""
+    """One or more resident enhancers behind one method.
+
+    replicas: how many photos the engine may work on at the same time. running: how many it can
+    work on right now, at least 1: a pool may still grow.
+    """
+
+    replicas: int
+    running: int
 
     def run(
         self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
@@ -47,16 +54,6 @@ class Engine(Protocol):
         viewed: the results are for a page, so they carry views and the layers that let faces be
             switched off later (see `enhance.pipeline.layers`).
         """
-        ...
-
-    @property
-    def replicas(self) -> int:
-        """How many photos the engine may work on at the same time."""
-        ...
-
-    @property
-    def running(self) -> int:
-        """How many it can work on right now: a pool may still grow. At least 1."""
         ...
 
     @property
@@ -101,7 +98,7 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
 
 
 def finish(
-    index: int, number: int, photo: Photo, options: Options, enhanced: Enhanced, *, viewed: bool
+    index: int, number: int, options: Options, photo: Photo, enhanced: Enhanced, *, viewed: bool
 ) -> Result:
     """Paste the faces and encode one photo; number: see `Source`, `viewed`: see `Engine.run`.
 

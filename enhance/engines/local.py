@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from threading import Event
-from typing import Any, Protocol, TypeVar
+from traceback import clear_frames
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from enhance.engines.base import Run, ahead, failure, finish
@@ -20,20 +21,11 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER, Decoder
-from enhance.pipeline.enhancer import Enhanced
+from enhance.pipeline.enhancer import Enhanced, Enhancer
 from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 from enhance.repair.marks import from_picture
 
 T = TypeVar("T")
-
-
-class Resident(Protocol):
-    """What an `Enhancer` does."""
-
-    @property
-    def info(self) -> EngineInfo: ...
-
-    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced: ...
 
 
 class LocalEngine:
@@ -51,13 +43,13 @@ class LocalEngine:
     replicas = running = 1
 
     def __init__(
-        self, load: Callable[[], Resident], limits: Limits, decoder: Decoder = DECODER
+        self, load: Callable[[], Enhancer], limits: Limits, decoder: Decoder = DECODER
     ) -> None:
         """load: makes the enhancer; called in the model's thread when it is first needed.
         decoder: may be shared with other engines."""
         self._load_enhancer = load
         self._limits = limits
-        self._enhancer: Resident | None = None
+        self._enhancer: Enhancer | None = None
         self._decoder = decoder
         self._decoding = QueueThread("decode")
         self._model = QueueThread("model")
@@ -68,7 +60,8 @@ class LocalEngine:
         self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
     ) -> LocalRun:
         """See `Engine.run`."""
-        return LocalRun(self, sources, options, viewed, client or uuid4().hex)
+        stop = Event()
+        return LocalRun(self._records(sources, options, viewed, client or uuid4().hex, stop), stop)
 
     @property
     def info(self) -> EngineInfo | None:
@@ -87,26 +80,85 @@ class LocalEngine:
         self._model.shutdown(wait=True)
         self._enhancer = None
 
-    def _resident(self) -> Resident:
+    def _resident(self) -> Enhancer:
         """The enhancer, loaded once. Only the model's thread calls this."""
         if self._enhancer is None:
             self._enhancer = self._load_enhancer()
         return self._enhancer
 
+    def _records(
+        self, sources: Iterable[Source], options: Options, viewed: bool, client: str, stop: Event
+    ) -> Iterator[Result | Failure]:
+        def checkpoint() -> None:
+            if stop.is_set() or self._closed.is_set():
+                raise Cancelled(say("The batch was stopped."))
 
-@dataclass(eq=False)
+        decode = partial(self._decoding.submit, self._decode, checkpoint, client=client)
+        model = partial(self._model.submit, self._enhance, options, checkpoint, client=client)
+        decoding = ahead(((i, s, decode(s, first=i == 0)) for i, s in enumerate(sources)), 1)
+        enhancing = ahead(((i, s, model(photo, first=i == 0)) for i, s, photo in decoding), 1)
+        try:
+            for index, source, future in enhancing:
+                try:
+                    yield finish(index, source.number, options, *future.result(), viewed=viewed)
+                except (Cancelled, CancelledError):
+                    return
+                except (Exception, SystemExit) as error:  # fails this photo, not the whole run
+                    yield failure(index, source.name, error)
+                finally:
+                    del future  # the traceback of its error leads back to all photos here
+        except RuntimeError:  # a closed engine's thread pools accept no more work
+            if not self._closed.is_set():
+                raise
+        finally:
+            stop.set()
+
+    def _decode(self, checkpoint: StopCheck, source: Source) -> tuple[Photo, float]:
+        checkpoint()
+        start = time.perf_counter()
+        photo = self._decoder(source, self._limits)
+        marks = from_picture(source.marks) if source.marks else None
+        return replace(photo, marks=marks), time.perf_counter() - start
+
+    def _enhance(
+        self, options: Options, checkpoint: StopCheck, decoded: Future[tuple[Photo, float]]
+    ) -> tuple[Photo, Enhanced]:
+        checkpoint()
+        photo, seconds = decoded.result()
+        stop_check = _deadline(checkpoint, self._limits.max_seconds, photo.name)
+        enhanced = self._resident()(photo, options, stop_check)
+        stages = {"decode": round(seconds, 4)} | enhanced.report.seconds
+        return photo, replace(enhanced, report=replace(enhanced.report, seconds=stages))
+
+
+def _deadline(checkpoint: StopCheck, most: int, name: str) -> StopCheck:
+    """A stop check that also stops a photo that has kept the model busy for `most` seconds."""
+    end = time.monotonic() + most
+
+    def stop_check() -> None:
+        checkpoint()
+        if time.monotonic() > end:
+            raise TookTooLong(
+                say(
+                    "“{name}” was stopped because it took longer than {seconds} "
+                    "seconds. Choose a smaller size or a faster background, "
+                    "or send a smaller photo.",
+                    name=name,
+                    seconds=most,
+                )
+            )
+
+    return stop_check
+
+
 class LocalRun(Run):
-    """One batch on a LocalEngine; see `Run`."""
+    """One batch on a LocalEngine; see `Run`. Its records do not refer to it, so all photos that it
+    holds are gone as soon as it is."""
 
-    _engine: LocalEngine
-    _sources: Iterable[Source]
-    _options: Options
-    _viewed: bool
-    _client: str
-    _stop: Event = field(default_factory=Event)
-
-    def __post_init__(self) -> None:
-        self._records = self._work(enumerate(self._sources))
+    def __init__(self, records: Iterator[Result | Failure], stop: Event) -> None:
+        """stop: ends the work on `records`."""
+        self._records = records
+        self._stop = stop
 
     def __next__(self) -> Result | Failure:
         return next(self._records)
@@ -114,69 +166,6 @@ class LocalRun(Run):
     def close(self) -> None:
         """See `Run.close`."""
         self._stop.set()
-
-    def _work(self, sources: Iterator[tuple[int, Source]]) -> Iterator[Result | Failure]:
-        decode = partial(self._engine._decoding.submit, client=self._client)
-        model = partial(self._engine._model.submit, client=self._client)
-        decoding = ahead(((i, s, decode(self._decode, s, first=i == 0)) for i, s in sources), 1)
-        enhancing = ahead(
-            ((i, s, model(self._enhance, photo, first=i == 0)) for i, s, photo in decoding), 1
-        )
-        try:
-            for index, source, future in enhancing:
-                try:
-                    photo, enhanced = future.result()
-                    yield finish(
-                        index, source.number, photo, self._options, enhanced, viewed=self._viewed
-                    )
-                except (Cancelled, CancelledError):
-                    return
-                except (Exception, SystemExit) as error:  # fails this photo, not the whole run
-                    yield failure(index, source.name, error)
-        except RuntimeError:  # a closed engine's thread pools accept no more work
-            if not self._engine._closed.is_set():
-                raise
-        finally:
-            self._stop.set()
-
-    def _decode(self, source: Source) -> tuple[Photo, float]:
-        self._checkpoint()
-        start = time.perf_counter()
-        photo = self._engine._decoder(source, self._engine._limits)
-        marks = from_picture(source.marks) if source.marks else None
-        return replace(photo, marks=marks), time.perf_counter() - start
-
-    def _enhance(self, decoded: Future[tuple[Photo, float]]) -> tuple[Photo, Enhanced]:
-        self._checkpoint()
-        photo, seconds = decoded.result()
-        enhancer = self._engine._resident()
-        enhanced = enhancer(photo, self._options, self._deadline(photo.name))
-        stages = {"decode": round(seconds, 4)} | enhanced.report.seconds
-        return photo, replace(enhanced, report=replace(enhanced.report, seconds=stages))
-
-    def _deadline(self, name: str) -> StopCheck:
-        """A stop check that also stops a photo that has kept the model busy for too long."""
-        most = self._engine._limits.max_seconds
-        end = time.monotonic() + most
-
-        def stop_check() -> None:
-            self._checkpoint()
-            if time.monotonic() > end:
-                raise TookTooLong(
-                    say(
-                        "“{name}” was stopped because it took longer than {seconds} "
-                        "seconds. Choose a smaller size or a faster background, "
-                        "or send a smaller photo.",
-                        name=name,
-                        seconds=most,
-                    )
-                )
-
-        return stop_check
-
-    def _checkpoint(self) -> None:
-        if self._stop.is_set() or self._engine._closed.is_set():
-            raise Cancelled(say("The batch was stopped."))
 
 
 class QueueThread:
@@ -209,4 +198,7 @@ class QueueThread:
         try:
             future.set_result(work())
         except BaseException as error:
+            clear_frames(error.__traceback__)  # or it would keep the photo
             future.set_exception(error)
+        finally:
+            del future, work  # for the same reason

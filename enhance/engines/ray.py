@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Lock, RLock
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 
@@ -13,15 +14,19 @@ import ray
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
 from enhance.engines.base import Run, failure
-from enhance.engines.ray_pool import TRIES, bring_up, connect, find, lost, result
+from enhance.engines.ray_pool import bring_up, connect, find, result
 from enhance.engines.ray_replica import Deployment
-from enhance.errors import EnhanceError, OptionsError, PoolGone
+from enhance.errors import EnhanceError, OptionsError, PoolGone, ReplicaLost
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.photos import read
 from enhance.pipeline.enhancer import Enhancer
 from enhance.records import EngineInfo, Failure, Result, Source
+
+log = logging.getLogger(__name__)
+
+_TRIES = 3  # a photo whose replica was lost is given to another one, at most twice
 
 
 class RayEngine:
@@ -51,11 +56,10 @@ class RayEngine:
         if self._started_ray:
             connect()
         try:
-            self._pool = find()
+            pool = find()
         except PoolGone:
-            wanted = Deployment.for_cluster(load, limits, setup or Setup(), replicas)
-            self._pool = bring_up(wanted)
-        there: Deployment = result(self._pool.deployment.remote())
+            pool = bring_up(Deployment.for_cluster(load, limits, setup or Setup(), replicas))
+        there: Deployment = result(pool.deployment.remote())
         if setup and differs(setup, there.setup):
             raise OptionsError(
                 say(
@@ -80,7 +84,7 @@ class RayEngine:
 
     def load(self) -> EngineInfo:
         """See `Engine.load`. Returns as soon as one replica is ready."""
-        info: EngineInfo = result(self._pool.load.remote())
+        info: EngineInfo = result(find().load.remote())
         self.info = info
         return info
 
@@ -115,7 +119,6 @@ class RayRun(Run):
     _client: str
     _asked: dict[Any, _Asked] = field(default_factory=dict)  # by the reference to the answer
     _closed: bool = False
-    _closing: Any = field(default_factory=RLock)  # reentrant: signal handlers call `close`, too
     at_work: Lock = field(default_factory=Lock)
 
     def __next__(self) -> Result | Failure:
@@ -129,11 +132,10 @@ class RayRun(Run):
     def close(self) -> None:
         """See `Run.close`."""
         self._engine._runs.discard(self)
-        with self._closing:
-            if not self._closed:
-                self._closed = True
-                for reference in self._asked.copy():
-                    ray.cancel(reference)
+        if not self._closed:
+            self._closed = True
+            for reference in self._asked.copy():
+                ray.cancel(reference)
 
     def _next(self) -> Result | Failure | None:
         """The next record; None if there is none."""
@@ -143,9 +145,9 @@ class RayRun(Run):
                 break
             try:
                 data = ray.put(read(source, self._engine._limits))
+                self._ask(_Asked(index, replace(source, path=Path()), data))
             except EnhanceError as error:
                 return failure(index, source.name, error)
-            self._ask(_Asked(index, replace(source, path=Path()), data))
         while self._asked and not self._closed:
             for reference in ray.wait([*self._asked])[0]:
                 if record := self._record(self._asked.pop(reference), reference):
@@ -153,13 +155,16 @@ class RayRun(Run):
         return None
 
     def _ask(self, asked: _Asked) -> None:
-        engine, task = self._engine, (asked.source, self._options, self._viewed)
-        with self._closing:  # or it could miss this photo
-            if not self._closed:
-                reference = engine._pool.enhance.remote(
-                    self._client, asked.index == 0, engine._yields, [asked.data], task
-                )
-                self._asked[reference] = asked
+        """Ask the pool for a photo; one that was lost need not wait for others of the client.
+
+        Raises PoolGone."""
+        first = asked.index == 0 or asked.tries > 1
+        task = asked.source, self._options, self._viewed
+        ask = find().enhance.remote
+        reference = ask(self._client, first, self._engine._yields, [asked.data], task)
+        self._asked[reference] = asked
+        if self._closed:  # meanwhile, so that `close` may have missed it
+            ray.cancel(reference)
 
     def _record(self, asked: _Asked, reference: Any) -> Result | Failure | None:
         """What was answered; None if the pool is asked again, or the run was closed."""
@@ -172,19 +177,33 @@ class RayRun(Run):
         except TaskCancelledError:
             return None
         except RayTaskError as error:
-            return failure(asked.index, name, error.cause)
-        except RayError:  # the record was lost with its node, or the pool was taken down
-            if asked.tries == TRIES:
-                return failure(asked.index, name, lost(name))
-            try:
-                engine._pool = find()
-            except PoolGone as error:
-                return failure(asked.index, name, error)
+            if not isinstance(error.cause, ReplicaLost):
+                return failure(asked.index, name, error.cause)
+        except RayError as error:  # the record was lost with its node, or the pool was taken down
+            log.warning("a record was lost: %s", error)
+        try:
+            if asked.tries == _TRIES:
+                raise _lost(name)
             self._ask(replace(asked, tries=asked.tries + 1))
-            return None
+        except EnhanceError as error:
+            return failure(asked.index, name, error)
+        return None
 
 
 def differs(wanted: Setup, there: Setup) -> bool:
     """Whether `wanted` sets anything, beyond the defaults, that the running pool does not have."""
     usual, have = vars(Setup()), vars(there)
     return any(value not in (usual[name], have[name]) for name, value in vars(wanted).items())
+
+
+def _lost(name: str) -> ReplicaLost:
+    """The error for a photo that was lost at each of `_TRIES` attempts."""
+    return ReplicaLost(
+        say(
+            "“{name}” could not be enhanced: the process or the Ray node working on it was lost "
+            "{tries} times, perhaps for lack of memory. Choose a smaller upscale or send a smaller "
+            "photo; if other photos fail too, check the cluster's nodes.",
+            name=name,
+            tries=_TRIES,
+        )
+    )

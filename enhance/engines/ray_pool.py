@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,11 +26,9 @@ from enhance.records import EngineInfo, Source
 
 log = logging.getLogger(__name__)
 
-TRIES = 3  # a photo whose replica was lost is given to another one, at most twice
-
 _NAME = "enhance"  # of the actor, and of the namespace that it is in
 _HEAD = "node:__internal_head__"  # a resource that the head node of every cluster has
-_PAUSE = 1.0  # seconds between two looks at the load, and before another attempt to reach a replica
+_PAUSE = 1.0  # seconds between two looks at the load
 _PATIENCE = 3  # so many looks in a row must find photos waiting and no replica free
 
 
@@ -67,11 +65,14 @@ class Pool:
 
     async def load(self) -> EngineInfo:
         """See `Engine.load`. Returns as soon as one replica is free."""
-        info, _ = await self._served(
-            self._queue.turn("", first=True), lambda replica: (replica.load.remote(), None)
-        )
-        assert info is not None
-        return info
+        member = await self._free_member(self._queue.turn("", first=True))
+        try:
+            info: EngineInfo = await member.actor.load.remote()
+            return info
+        except RayTaskError as error:
+            raise error.cause from error
+        finally:
+            self._free(member)
 
     async def enhance(
         self,
@@ -88,17 +89,25 @@ class Pool:
         bytes.
 
         Returns a list with the reference to the record, `Engine.info` and `Engine.running`. Raises
-        ReplicaLost.
+        ReplicaLost if the replica was.
         """
+        member = await self._free_member(self._queue.turn(client, first=first, yields=yields))
+        asked, record = member.actor.enhance.options(num_returns=2).remote(*data, *task)
         try:
-            info, record = await self._served(
-                self._queue.turn(client, first=first, yields=yields),
-                lambda replica: replica.enhance.options(num_returns=2).remote(*data, *task),
-            )
-        except TaskCancelledError:
+            info = await asked
+        except (asyncio.CancelledError, TaskCancelledError):  # Ray may cancel the replica first
+            ray.cancel(asked)
             raise
+        except RayTaskError as error:
+            raise error.cause from error
         except RayError as error:
-            raise lost(task[0].name) from error
+            log.warning("a replica was lost: %s", error)
+            member.state = "starting"
+            self._spawn(self._start(member))
+            raise ReplicaLost(task[0].name) from error
+        finally:
+            if member.state == "at work":
+                self._free(member)
         running = sum(member.state != "starting" for member in self._members)
         return [record], info, max(1, running)
 
@@ -114,35 +123,6 @@ class Pool:
             f"replicas: {', '.join(member.state for member in self._members)}",
             f"photos waiting: {people} of people, {folders} of folder runs",
         ]
-
-    async def _served(
-        self, turn: Turn, ask: Callable[[Any], tuple[Any, Any]]
-    ) -> tuple[EngineInfo | None, Any]:
-        """Give a free replica to `ask`, which calls it and returns two references: the first is
-        waited for. If the replica is lost meanwhile, another one is asked.
-
-        Raises what the replica raises, and RayError if `TRIES` replicas were lost.
-        """
-        for tries in range(1, TRIES + 1):
-            member = await self._free_member(turn)
-            info, record = ask(member.actor)
-            try:
-                return await info, record
-            except (asyncio.CancelledError, TaskCancelledError):  # Ray may cancel the replica first
-                ray.cancel(info)
-                raise
-            except RayTaskError as error:
-                raise error.cause from error
-            except RayError as error:
-                log.warning("a replica was lost: %s", error)
-                member.state = "starting"
-                self._spawn(self._start(member))
-                if tries == TRIES:
-                    raise
-            finally:
-                if member.state == "at work":
-                    self._free(member)
-        raise AssertionError
 
     async def _free_member(self, turn: Turn) -> _Member:
         """Wait for a replica that is free when the turn comes; it is then at work."""
@@ -179,15 +159,9 @@ class Pool:
     async def _start(self, member: _Member) -> None:
         """Wait until the replica, which Ray may just be restarting, has its models. One whose
         models cannot be loaded is given photos all the same: each says why."""
-        while member.state == "starting":
-            try:
-                await member.actor.load.remote()
-            except RayTaskError:
-                pass
-            except RayError:
-                await asyncio.sleep(_PAUSE)
-                continue
-            self._free(member)
+        with suppress(RayTaskError):
+            await member.actor.load.remote()
+        self._free(member)
 
     async def _scale(self) -> None:
         looks = 0
@@ -208,19 +182,6 @@ class Pool:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._tasks.discard)
-
-
-def lost(name: str) -> ReplicaLost:
-    """The error for a photo that was lost at each of `TRIES` attempts."""
-    return ReplicaLost(
-        say(
-            "“{name}” could not be enhanced: the process or the Ray node working on it was lost "
-            "{tries} times, perhaps for lack of memory. Choose a smaller upscale or send a smaller "
-            "photo; if other photos fail too, check the cluster's nodes.",
-            name=name,
-            tries=TRIES,
-        )
-    )
 
 
 def connect(address: str | None = None) -> None:

@@ -35,6 +35,7 @@ class Replica:
     def __init__(self, load: Callable[[], Enhancer], limits: Limits) -> None:
         self._engine = LocalEngine(load, limits)
 
+    @ray.method(max_task_retries=-1)  # also while Ray restarts the replica
     async def load(self) -> EngineInfo:
         """See `Engine.load`."""
         return await asyncio.to_thread(self._engine.load)

@@ -19,14 +19,13 @@ from enhance.records import EngineInfo, Photo, StopCheck
 _INFO = EngineInfo("cuda", "fp16", pixel_seconds=1e-6)
 
 
-class LentEnhancer:
-    """An `Enhancer` that holds a GPU only while it works on a photo."""
-
-    info = _INFO
+class LentEnhancer(Enhancer):
+    """Holds a GPU only while it works on a photo."""
 
     def __init__(self, load: Callable[[], Enhancer]) -> None:
         """load: makes the enhancer; called on the first GPU that is lent. The enhancer lives as
         long as ZeroGPU keeps the fork."""
+        self.info = _INFO
         self._load = load
         self._enhancer: Enhancer | None = None
         self._lent = spaces.GPU(self._work)

@@ -24,10 +24,9 @@ from enhance.faces.geometry import (
     region_around,
     translation,
 )
-from enhance.photos.pixels import bands
+from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Pixels
 
-_DEEP = 2**16 - 1
 _SIGMA = 16.0  # crop pixels; colours coarser than this are taken from the photo
 _BAND = 2_000_000  # canvas pixels blended at once, so that a huge face needs no huge float copy
 
@@ -47,7 +46,7 @@ class Patch:
     @classmethod
     def of(cls, matrix: Matrix, pixels: FloatArray, mask: FloatArray) -> Patch:
         """The patch of a float32 crop and mask, both in 0..1 (other values are clipped)."""
-        return cls(matrix, _to_16_bit(pixels), _to_16_bit(mask))
+        return cls(matrix, from_unit(pixels, np.uint16), from_unit(mask, np.uint16))
 
 
 def match_colors(restored: FloatArray, original: FloatArray) -> FloatArray:
@@ -155,7 +154,7 @@ def _on_canvas(patch: Patch, shape: tuple[int, ...], photo: tuple[int, int]) -> 
         [[1 / across, 0, 0.5 / across - 0.5], [0, 1 / down, 0.5 / down - 0.5], [0, 0, 1]]
     )
     matrix = homogeneous(patch.matrix) @ to_photo
-    crop, mask = _to_float(patch.pixels), _to_float(patch.mask)
+    crop, mask = unit(patch.pixels), unit(patch.mask)
     # If a face is much smaller on the canvas than its crop, halve the crop first, because linear
     # sampling would alias.
     for _ in range(max(0, math.floor(math.log2(math.sqrt(abs(np.linalg.det(matrix[:2, :2]))))))):
@@ -169,14 +168,6 @@ def _on_canvas(patch: Patch, shape: tuple[int, ...], photo: tuple[int, int]) -> 
     if region[0].start >= region[0].stop or region[1].start >= region[1].stop:
         return None
     return _OnCanvas(region, matrix, crop, mask, shape, (down, across))
-
-
-def _to_16_bit(values: FloatArray) -> Pixels:
-    return np.rint(values.clip(0, 1) * np.float32(_DEEP)).astype(np.uint16)
-
-
-def _to_float(pixels: Pixels) -> FloatArray:
-    return pixels.astype(np.float32) / np.float32(_DEEP)
 
 
 def _intersect(a: Region, b: Region) -> bool:

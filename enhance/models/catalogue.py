@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from enhance.i18n import say
@@ -56,53 +57,42 @@ class ModelSpec:
         return say("Not cleared for commercial use.") if self.noncommercial else ""
 
 
-_GFPGAN_LICENCE = say(
-    "Apache-2.0; its LICENSE file also includes NVIDIA's terms for StyleGAN2 "
-    "(research or evaluation only) and those of DFDNet"
-)
 _OURS = "MIT"  # for code of this package without weights
 _GPU = ("cuda", "mps")
 _ANY = ("cpu", *_GPU)
 
+_gfpgan = partial(
+    ModelSpec,
+    kind="restorer",
+    architecture="gfpgan",
+    licence=say(
+        "Apache-2.0; its LICENSE file also includes NVIDIA's terms for StyleGAN2 "
+        "(research or evaluation only) and those of DFDNet"
+    ),
+    noncommercial=True,
+    cost=12_000,
+    generative=True,
+    auto=_ANY,
+)
+
 _TABLE = (
-    ModelSpec(
-        kind="restorer",
+    _gfpgan(
         name="gfpgan-1.4",
         label=say("GFPGAN 1.4 (natural)"),
         about=say("Use it first: natural faces with the most detail, truest to the person."),
-        architecture="gfpgan",
         weights=files.GFPGAN_14,
-        licence=_GFPGAN_LICENCE,
-        noncommercial=True,
-        cost=12_000,
-        generative=True,
-        auto=_ANY,
     ),
-    ModelSpec(
-        kind="restorer",
+    _gfpgan(
         name="gfpgan-1.3",
         label="GFPGAN 1.3",
         about=say("Use it when 1.4 shows too much detail: natural, and calmer."),
-        architecture="gfpgan",
         weights=files.GFPGAN_13,
-        licence=_GFPGAN_LICENCE,
-        noncommercial=True,
-        cost=12_000,
-        generative=True,
-        auto=_ANY,
     ),
-    ModelSpec(
-        kind="restorer",
+    _gfpgan(
         name="gfpgan-1.2",
         label=say("GFPGAN 1.2 (sharpest)"),
         about=say("Use it when faces should be sharper still; they may look made up."),
-        architecture="gfpgan",
         weights=files.GFPGAN_12,
-        licence=_GFPGAN_LICENCE,
-        noncommercial=True,
-        cost=12_000,
-        generative=True,
-        auto=_ANY,
     ),
     ModelSpec(
         kind="restorer",

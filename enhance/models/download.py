@@ -124,7 +124,14 @@ def _complete(
     if start < file.size:
         headers = {"Range": f"bytes={start}-"} if start else {}
         with client.stream("GET", address, headers=headers) as response:
-            done = _offset(response, start, file.size)
+            status = response.status_code
+            if status not in (200, 206):
+                error = _Interrupted if status in _TEMPORARY else _Refused
+                raise error(say("status {status}", status=status))
+            done = start if status == 206 else 0
+            rest = str(file.size - done)
+            if response.headers.get("Content-Length", rest) != rest:
+                raise _Refused(say("its size is not {size} bytes", size=file.size))
             with part.open("ab" if done else "wb") as out:
                 report(done, file.size)
                 for chunk in response.iter_raw():
@@ -143,19 +150,3 @@ def _complete(
         part.unlink()
         # Whatever was in `part` before may be to blame.
         raise (_Interrupted if start else _Refused)(say("its SHA-256 does not match"))
-
-
-def _offset(response: httpx.Response, start: int, size: int) -> int:
-    """The offset in the file at which the response's body begins: `start` or 0.
-
-    Raises _Interrupted or _Refused if the body is not from a file of `size` bytes.
-    """
-    status = response.status_code
-    if status not in (200, 206):
-        error = _Interrupted if status in _TEMPORARY else _Refused
-        raise error(say("status {status}", status=status))
-    offset = start if status == 206 else 0
-    rest = str(size - offset)
-    if response.headers.get("Content-Length", rest) != rest:
-        raise _Refused(say("its size is not {size} bytes", size=size))
-    return offset

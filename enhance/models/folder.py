@@ -13,6 +13,7 @@ import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from enhance.errors import EnhanceError, WeightsError
 from enhance.files import write_bytes
@@ -89,15 +90,12 @@ def _examined() -> list[ModelFile]:
 
 def _files() -> list[ModelFile]:
     found = []
-    with suppress(OSError), os.scandir(models_folder()) as entries:
-        for entry in entries:
-            name = entry.name
-            if name.endswith(_SUFFIXES) and name.isprintable() and not name.startswith("."):
-                with suppress(OSError):  # the file may just have been deleted
-                    if entry.is_file():
-                        stat = entry.stat()
-                        file = ModelFile(Path(entry.path), stat.st_size, stat.st_mtime_ns)
-                        found.append(file)
+    for path in models_folder().glob("[!.]*"):
+        if path.suffix in _SUFFIXES and path.name.isprintable():
+            with suppress(OSError):  # the file may just have been deleted
+                stat = path.stat()
+                if S_ISREG(stat.st_mode):
+                    found.append(ModelFile(path, stat.st_size, stat.st_mtime_ns))
     return sorted(found, key=lambda file: file.path.name.casefold())
 
 

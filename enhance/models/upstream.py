@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
-import sys
+import importlib
 
 import torch
 
@@ -24,28 +22,12 @@ def prepare() -> None:
 
     Does nothing where that is not needed; may be called any number of times.
     """
-    if "torchvision" in sys.modules or _extension_loads():
-        return
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _libraries.append(library)
-
-
-def _extension_loads() -> bool:
-    """Whether torchvision's extension works with this torch (loads it if so)."""
-    spec = importlib.util.find_spec("torchvision")
-    if spec is None or not spec.submodule_search_locations:
-        return True  # without torchvision there is nothing to repair
-    if _libraries or hasattr(torch.ops.torchvision, "nms"):
-        return True
-    for folder in spec.submodule_search_locations:
-        extension = importlib.machinery.PathFinder.find_spec("_C", [folder])
-        if extension is None or extension.origin is None:
-            continue
-        try:
-            torch.ops.load_library(extension.origin)
-            return True
-        except OSError:
-            return False
-    return False
+    try:
+        importlib.import_module("torchvision")
+    except ModuleNotFoundError:  # whoever needs it will say so
+        pass
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _libraries.append(library)

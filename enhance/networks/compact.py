@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from enhance.networks.srvgg import chain
+
+_FEATURES, _CONVOLUTIONS = 64, 17  # of the chain
 _BLOCK = 2  # pixels of one side that become channels
 _SHUFFLED = 4  # output pixels of one side, of each block
 
@@ -24,34 +25,18 @@ class CompactNet(nn.Module):
 
     scale = 2
     block = _BLOCK
+    reach = (_CONVOLUTIONS + 2) * _BLOCK
 
-    def __init__(self, features: int = 64, convolutions: int = 16) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        seen, made = 3 * _BLOCK**2, 3 * _SHUFFLED**2
-        self.reach = (convolutions + 3) * _BLOCK
-        layers: list[nn.Module] = [nn.Conv2d(seen, features, 3, 1, 1), nn.PReLU(features)]
-        for _ in range(convolutions):
-            layers += [nn.Conv2d(features, features, 3, 1, 1), nn.PReLU(features)]
-        self.chain = nn.Sequential(*layers)
+        seen, made, features = 3 * _BLOCK**2, 3 * _SHUFFLED**2, _FEATURES
+        self.chain = nn.Sequential(*chain(seen, features, _CONVOLUTIONS))
         self.coarse = nn.Conv2d(features, made, 3, 1, 1)
-        self.pixels = nn.Sequential(nn.Conv2d(seen, features, 3, 1, 1), nn.PReLU(features))
+        self.pixels = nn.Sequential(*chain(seen, features, 1))
         self.joined = nn.Sequential(
-            nn.Conv2d(2 * features, features, 3, 1, 1),
-            nn.PReLU(features),
-            nn.Conv2d(features, made, 3, 1, 1),
+            *chain(2 * features, features, 1), nn.Conv2d(features, made, 3, 1, 1)
         )
         self.skip = nn.Conv2d(seen, made, 3, 1, 1)
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> CompactNet:
-        """The network for a state dict, with its weights.
-
-        Raises LookupError, ValueError or RuntimeError if the state dict is another network's.
-        """
-        layers = sum(name.startswith("chain.") and value.ndim == 4 for name, value in state.items())
-        net = cls(state["chain.0.weight"].shape[0], layers - 1)
-        net.load_state_dict(state)
-        return net
 
     def forward(self, x: Tensor) -> Tensor:
         pixels = F.pixel_unshuffle(x, _BLOCK)

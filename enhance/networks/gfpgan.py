@@ -10,6 +10,7 @@ before convolving them, here they are convolved first (`DoublingConv`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 _SLOPE = 0.2  # of the leaky ReLUs
 _GAIN = 2.0**0.5  # upstream multiplies the result of every style convolution by this
 _EPSILON = 1e-8  # as upstream; keeps the demodulation finite
+_UPSTREAMS = ("conv_body_", "condition_", "final_")  # modules that are the same as upstream's
 _WORTHWHILE = 16  # side in pixels from which the fast path of `DoublingConv` pays
 
 
@@ -148,40 +150,13 @@ class ToRGB(nn.Module):
         return rgb.float() * largest[:, :, None, None] + self.bias.float()
 
 
-class Condition(nn.Module):
+def _condition(features: int) -> nn.Sequential:
     """Features (n, features, h, w) → scale or shift for half of the generator's channels."""
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(features, features, 3, 1, 1)
-        self.conv2 = nn.Conv2d(features, features, 3, 1, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv2(F.leaky_relu_(self.conv1(x), _SLOPE))
-        return out
-
-
-class Level(nn.Module):
-    """One doubling in the U-Net's decoder, and in the generator that it steers."""
-
-    def __init__(self, inputs: int, outputs: int, style: int, size: int) -> None:
-        super().__init__()
-        self.up = ResBlock(inputs // 2, outputs // 2, 2)
-        self.scale = Condition(outputs // 2)
-        self.shift = Condition(outputs // 2)
-        self.conv1 = StyleConv(inputs, outputs, style, size, True)
-        self.conv2 = StyleConv(outputs, outputs, style, size, False)
-        self.to_rgb = ToRGB(outputs, style)
-
-    def forward(
-        self, features: Tensor, x: Tensor, rgb: Tensor, styles: tuple[Tensor, Tensor, Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        features = self.up(features)
-        x = self.conv1(x, styles[0])
-        half = x[:, x.shape[1] // 2 :]  # only these channels are steered
-        half.mul_(self.scale(features)).add_(self.shift(features))
-        x = self.conv2(x, styles[1])
-        return features, x, self.to_rgb(x, styles[2]) + _double(rgb)
+    return nn.Sequential(
+        nn.Conv2d(features, features, 3, 1, 1),
+        nn.LeakyReLU(_SLOPE, inplace=True),
+        nn.Conv2d(features, features, 3, 1, 1),
+    )
 
 
 def _double(x: Tensor) -> Tensor:
@@ -195,27 +170,30 @@ def _halve(x: Tensor) -> Tensor:
 class GFPGAN(nn.Module):
     """RGB (n, 3, s, s) in -1..1, in the network's own precision → the same in float32, not clamped.
 
-    channels: channels of the generator at 4, 8, ... s pixels; the U-Net has half as many.
+    channels: channels of the generator at 4, 8, ... s pixels; the U-Net has half as many. Modules
+    that are the same as upstream's have upstream's names.
     """
 
     def __init__(self, channels: tuple[int, ...], style: int) -> None:
         super().__init__()
-        sizes = [4 * 2**i for i in range(len(channels))]
+        halves = [count // 2 for count in channels]
+        steps = [*pairwise(channels)]
         self.style = style
-        self.first = nn.Conv2d(3, channels[-1] // 2, 1)
-        self.down = nn.ModuleList(
-            ResBlock(a // 2, b // 2, 0.5)
-            for a, b in zip(channels[:0:-1], channels[-2::-1], strict=True)
+        self.conv_body_first = nn.Conv2d(3, halves[-1], 1)
+        self.conv_body_down = nn.ModuleList(
+            ResBlock(a, b, 0.5) for a, b in zip(halves[:0:-1], halves[-2::-1], strict=True)
         )
-        self.last = nn.Conv2d(channels[0] // 2, channels[0] // 2, 3, 1, 1)
-        self.to_styles = nn.Linear(channels[0] // 2 * 16, 2 * len(channels) * style)
+        self.final_conv = nn.Conv2d(halves[0], halves[0], 3, 1, 1)
+        self.final_linear = nn.Linear(halves[0] * 16, 2 * len(channels) * style)
+        self.conv_body_up = nn.ModuleList(ResBlock(a // 2, b // 2, 2) for a, b in steps)
+        self.condition_scale = nn.ModuleList(map(_condition, halves[1:]))
+        self.condition_shift = nn.ModuleList(map(_condition, halves[1:]))
         self.constant = nn.Parameter(torch.zeros(1, channels[0], 4, 4))
-        self.conv = StyleConv(channels[0], channels[0], style, 4, False)
-        self.to_rgb = ToRGB(channels[0], style)
-        self.levels = nn.ModuleList(
-            Level(a, b, style, size)
-            for a, b, size in zip(channels, channels[1:], sizes[1:], strict=False)
-        )
+        self.convs = nn.ModuleList([StyleConv(channels[0], channels[0], style, 4, False)])
+        for level, (a, b) in enumerate(steps, 1):
+            self.convs.append(StyleConv(a, b, style, 4 * 2**level, True))
+            self.convs.append(StyleConv(b, b, style, 4 * 2**level, False))
+        self.to_rgbs = nn.ModuleList(ToRGB(count, style) for count in channels)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> GFPGAN:
@@ -225,69 +203,53 @@ class GFPGAN(nn.Module):
         GFPGAN built without input_is_latent or different_w.
         """
         decoder = "stylegan_decoder"
-        ours = {"constant": state[f"{decoder}.constant_input.weight"]}
-
-        def take(name: str, theirs: str) -> None:
-            for kind in ("weight", "bias"):
-                if f"{theirs}.{kind}" in state:
-                    ours[f"{name}.{kind}"] = state[f"{theirs}.{kind}"]
-
-        def take_block(name: str, theirs: str) -> None:
-            for conv in ("conv1", "conv2", "skip"):
-                take(f"{name}.{conv}", f"{theirs}.{conv}")
+        ours = {name: state[name] for name in state if name.startswith(_UPSTREAMS)}
+        ours["constant"] = state[f"{decoder}.constant_input.weight"]
 
         def take_modulated(name: str, theirs: str) -> Tensor:
-            take(f"{name}.modulation.affine", f"{theirs}.modulated_conv.modulation")
+            for kind in ("weight", "bias"):
+                factors = state[f"{theirs}.modulated_conv.modulation.{kind}"]
+                ours[f"{name}.modulation.affine.{kind}"] = factors
             ours[f"{name}.bias"] = state[f"{theirs}.bias"]
             return state[f"{theirs}.modulated_conv.weight"][0]
 
-        def take_rgb(name: str, theirs: str) -> None:
-            ours[f"{name}.weight"] = take_modulated(name, theirs)[:, :, 0, 0]
-
-        def take_style_conv(name: str, theirs: str, index: int) -> None:
-            weight = ours[f"{name}.conv.weight"] = take_modulated(name, theirs)
+        channels: list[int] = []
+        while not channels or f"{decoder}.to_rgbs.{len(channels) - 1}.bias" in state:
+            i = len(channels)
+            theirs = f"{decoder}.to_rgbs.{i - 1}" if i else f"{decoder}.to_rgb1"
+            weight = take_modulated(f"to_rgbs.{i}", theirs)[:, :, 0, 0]
+            ours[f"to_rgbs.{i}.weight"] = weight
+            channels.append(weight.shape[1])
+        for i in range(2 * len(channels) - 1):
+            theirs = f"{decoder}.style_convs.{i - 1}" if i else f"{decoder}.style_conv1"
+            weight = ours[f"convs.{i}.conv.weight"] = take_modulated(f"convs.{i}", theirs)
             strength = state[f"{theirs}.weight"]
-            ours[f"{name}.noise"] = state[f"{decoder}.noises.noise{index}"] * strength
-            ours[f"{name}.power"] = weight.square().sum((2, 3)).T
-
-        take("first", "conv_body_first")
-        take("last", "final_conv")
-        take("to_styles", "final_linear")
-        take_style_conv("conv", f"{decoder}.style_conv1", 0)
-        take_rgb("to_rgb", f"{decoder}.to_rgb1")
-        channels = [ours["constant"].shape[1]]
-        while f"conv_body_up.{len(channels) - 1}.skip.weight" in state:
-            i = len(channels) - 1
-            level = f"levels.{i}"
-            take_block(f"down.{i}", f"conv_body_down.{i}")
-            take_block(f"{level}.up", f"conv_body_up.{i}")
-            for kind in ("scale", "shift"):
-                take(f"{level}.{kind}.conv1", f"condition_{kind}.{i}.0")
-                take(f"{level}.{kind}.conv2", f"condition_{kind}.{i}.2")
-            take_style_conv(f"{level}.conv1", f"{decoder}.style_convs.{2 * i}", 2 * i + 1)
-            take_style_conv(f"{level}.conv2", f"{decoder}.style_convs.{2 * i + 1}", 2 * i + 2)
-            take_rgb(f"{level}.to_rgb", f"{decoder}.to_rgbs.{i}")
-            channels.append(ours[f"{level}.conv1.conv.weight"].shape[0])
+            ours[f"convs.{i}.noise"] = state[f"{decoder}.noises.noise{i}"] * strength
+            ours[f"convs.{i}.power"] = weight.square().sum((2, 3)).T
 
         with torch.device("meta"):  # no memory, no random numbers
-            net = cls(tuple(channels), ours["conv.modulation.affine.weight"].shape[1])
+            net = cls(tuple(channels), ours["to_rgbs.0.modulation.affine.weight"].shape[1])
         net.to_empty(device="cpu").load_state_dict(ours)
         return net.requires_grad_(False).eval()
 
     def forward(self, x: Tensor) -> Tensor:
         n = x.shape[0]
-        features = F.leaky_relu_(self.first(x), _SLOPE)
+        features = F.leaky_relu_(self.conv_body_first(x), _SLOPE)
         skips = []
-        for down in self.down:
+        for down in self.conv_body_down:
             features = down(features)
             skips.append(features)
-        features = F.leaky_relu_(self.last(features), _SLOPE)
+        features = F.leaky_relu_(self.final_conv(features), _SLOPE)
         # Flattened in the order channel, row, column, as upstream does.
-        styles = self.to_styles(features.flatten(1)).view(n, -1, self.style).unbind(1)
+        styles = self.final_linear(features.flatten(1)).view(n, -1, self.style).unbind(1)
 
-        x = self.conv(self.constant.expand(n, -1, -1, -1), styles[0])
-        rgb = self.to_rgb(x, styles[1])
-        for i, level in enumerate(self.levels):
-            features.add_(skips.pop())
-            features, x, rgb = level(features, x, rgb, styles[2 * i + 1 : 2 * i + 4])
+        x = self.convs[0](self.constant.expand(n, -1, -1, -1), styles[0])
+        rgb = self.to_rgbs[0](x, styles[1])
+        for i, up in enumerate(self.conv_body_up):
+            features = up(features.add_(skips.pop()))
+            x = self.convs[2 * i + 1](x, styles[2 * i + 1])
+            half = x[:, x.shape[1] // 2 :]  # only these channels are steered
+            half.mul_(self.condition_scale[i](features)).add_(self.condition_shift[i](features))
+            x = self.convs[2 * i + 2](x, styles[2 * i + 2])
+            rgb = self.to_rgbs[i + 1](x, styles[2 * i + 3]) + _double(rgb)
         return rgb

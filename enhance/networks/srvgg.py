@@ -9,6 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def chain(inputs: int, features: int, convolutions: int) -> list[nn.Module]:
+    """3×3 convolutions, each with its activation; the first has `inputs` channels."""
+    layers: list[nn.Module] = []
+    for i in range(convolutions):
+        layers.append(nn.Conv2d(features if i else inputs, features, 3, 1, 1))
+        layers.append(nn.PReLU(features))
+    return layers
+
+
 class SRVGGNetCompact(nn.Module):
     """RGB (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`; not clamped.
 
@@ -22,11 +31,8 @@ class SRVGGNetCompact(nn.Module):
         super().__init__()
         self.scale = scale
         self.reach = convolutions + 2
-        layers: list[nn.Module] = [nn.Conv2d(3, features, 3, 1, 1), nn.PReLU(features)]
-        for _ in range(convolutions):
-            layers += [nn.Conv2d(features, features, 3, 1, 1), nn.PReLU(features)]
-        layers.append(nn.Conv2d(features, 3 * scale * scale, 3, 1, 1))
-        self.body = nn.Sequential(*layers)
+        last = nn.Conv2d(features, 3 * scale * scale, 3, 1, 1)
+        self.body = nn.Sequential(*chain(3, features, convolutions + 1), last)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> SRVGGNetCompact:

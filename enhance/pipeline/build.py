@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -79,6 +78,7 @@ class ResidentModels:
         log.info("models run on %s in %s", self.device, self.precision)
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
+        """The options without "auto", and sentences about the choices made."""
         return resolve(options, self.device, self._setup.weights)
 
     def detector(self, name: str) -> Detector:
@@ -143,11 +143,10 @@ class ResidentModels:
         contiguous = torch.contiguous_format
         return replace(self.runs_on, precision="fp32", memory_format=contiguous)
 
-    @contextmanager
-    def state(self, model: ModelSpec) -> Iterator[dict[str, Tensor]]:
-        """The tensors of a model's weights by name, on the CPU.
+    def filled(self, model: ModelSpec, fill: Callable[[dict[str, Tensor]], T]) -> T:
+        """What `fill` makes of the tensors of a model's weights by name, on the CPU.
 
-        Raises WeightsError, also when the block raises because they do not fit its network.
+        Raises WeightsError, also when `fill` raises because they do not fit its network.
         """
         if isinstance(model.weights, PackagedFile):
             state = safetensors.torch.load(model.weights.read())
@@ -156,19 +155,21 @@ class ResidentModels:
         else:
             state = load_checkpoint(weights_path(model, self._setup.weights))
         try:
-            yield state
+            return fill(state)
         except (LookupError, ValueError, RuntimeError) as error:
             raise WeightsInvalid(
                 say("The weights of {name} belong to a different network.", name=model.name)
             ) from error
 
 
-def _own_face_net(
-    net: type[GFPGAN | FaceRestorationNet], low: float, models: ResidentModels, model: ModelSpec
-) -> Restorer:
-    with models.state(model) as state:
-        loaded = net.from_state(state)
-    return FaceNet(ResidentNet(loaded, models.runs_on), low)
+def _gfpgan(models: ResidentModels, model: ModelSpec) -> Restorer:
+    return FaceNet(ResidentNet(models.filled(model, GFPGAN.from_state), models.runs_on))
+
+
+def _bundled_face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
+    net = FaceRestorationNet()
+    models.filled(model, net.load_state_dict)
+    return FaceNet(ResidentNet(net, models.runs_on), 0.0)
 
 
 def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
@@ -206,11 +207,14 @@ def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upsca
     )
 
 
-def _chain(
-    net: type[SRVGGNetCompact | CompactNet], models: ResidentModels, model: ModelSpec
-) -> Upscaler:
-    with models.state(model) as state:
-        return chain_upscaler(net.from_state(state), models.runs_on)
+def _srvgg(models: ResidentModels, model: ModelSpec) -> Upscaler:
+    return chain_upscaler(models.filled(model, SRVGGNetCompact.from_state), models.runs_on)
+
+
+def _compact(models: ResidentModels, model: ModelSpec) -> Upscaler:
+    net = CompactNet()
+    models.filled(model, net.load_state_dict)
+    return chain_upscaler(net, models.runs_on)
 
 
 def chain_upscaler(net: SRVGGNetCompact | CompactNet, device: Device) -> Upscaler:
@@ -237,8 +241,7 @@ def _retinaface_resnet50(models: ResidentModels, model: ModelSpec) -> Detector:
     from facexlib.detection.retinaface import RetinaFace
 
     net = RetinaFace(network_name="resnet50", device="cpu")
-    with models.state(model) as state:
-        net.load_state_dict(state)
+    models.filled(model, net.load_state_dict)
     return RetinaFaceR50(net, models.runs_on)
 
 
@@ -247,8 +250,7 @@ def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
     from facexlib.parsing.parsenet import ParseNet
 
     net = ParseNet(in_size=512, out_size=512, parsing_ch=19)
-    with models.state(model) as state:
-        net.load_state_dict(state)
+    models.filled(model, net.load_state_dict)
     return ParseNetMasker(ResidentNet(First(net), models.runs_on))
 
 
@@ -256,15 +258,15 @@ Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]
 
 # The loaders of each kind by `ModelSpec.architecture`.
 _RESTORERS: dict[str, Loader[Restorer]] = {
-    "gfpgan": partial(_own_face_net, GFPGAN, -1.0),
+    "gfpgan": _gfpgan,
     "spandrel": _face_net,
-    "face": partial(_own_face_net, FaceRestorationNet, 0.0),
+    "face": _bundled_face_net,
 }
 _UPSCALERS: dict[str, Loader[Upscaler]] = {
     "interpolation": lambda *_: interpolated,
     "rrdbnet": _rrdbnet,
-    "srvgg": partial(_chain, SRVGGNetCompact),
-    "compact": partial(_chain, CompactNet),
+    "srvgg": _srvgg,
+    "compact": _compact,
     "spandrel": lambda models, model: _tiled(models, model, models.described(model)),
 }
 _FILLERS: dict[str, Loader[Filler]] = {

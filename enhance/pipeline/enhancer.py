@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from enhance.errors import PhotoTooLarge
-from enhance.faces.geometry import CROP, Matrix, align, face_matrix
+from enhance.faces.geometry import align, face_matrix
 from enhance.faces.paste import Patch, match_colors, paste
 from enhance.faces.sharpness import sharpness
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import FaceChoice, Options
 from enhance.photos.colour import ColourSpace, colour_space, srgb_view, with_colours
+from enhance.photos.pixels import unit
 from enhance.pipeline.findings import FACE_DETECTOR, LIKELY, likely_faces, look
 from enhance.pipeline.needs import asks, decide
 from enhance.pipeline.notes import notes_on
@@ -133,18 +134,6 @@ class Enhancer:
             device=self._models.device,
             precision=self._models.precision,
             seconds=clock.seconds,
-            notes=(
-                *photo.notes,
-                *choices,
-                *notes_on(
-                    options,
-                    repaired,
-                    colorized,
-                    len(faces),
-                    len(patches),
-                    marked=photo.marks is not None,
-                ),
-            ),
             background_precision=upscaled.precision,
             working_size=upscaled.working_size,
             repaired=round(repaired, 6),
@@ -154,6 +143,8 @@ class Enhancer:
             findings=seen,
             reasons=needs.reasons,
         )
+        notes = *photo.notes, *choices, *notes_on(options, report, marked=photo.marks is not None)
+        report = replace(report, notes=notes)
         mended = photo.rgb if repaired or toned or colorized else None
         return Enhanced(upscaled.rgb, alpha, patches, report, mended, marks)
 
@@ -214,44 +205,28 @@ class Enhancer:
         placed = [(i, m) for i, m in enumerate(map(face_matrix, faces)) if m is not None]
         patches: dict[int, Patch] = {}
         for start in range(0, len(placed), _TOGETHER):
-            some = dict(placed[start : start + _TOGETHER])
-            patches |= self._restore_some(photo, some, options, stop_check, space)
+            some = placed[start : start + _TOGETHER]
+            crops = np.stack([unit(align(photo.rgb, matrix)) for _, matrix in some])
+            seen = space.to_srgb(crops)
+            strength = np.ones(len(some), np.float32)
+            if options.only_restore_blurred:
+                strength -= np.array([sharpness(crop) for crop in seen], np.float32)
+                soft = np.flatnonzero(strength)
+                some, strength = [some[i] for i in soft], strength[soft]
+                crops, seen = crops[soft], seen[soft]
+            if not some:
+                continue
+            restored = self._models.restorer(options.restorer)(seen, stop_check)
+            if options.face_colors == "photo":
+                restored = np.stack([*map(match_colors, restored, seen)])
+            restored = seen + strength[:, None, None, None] * (restored - seen)
+            masks = self._models.masker(options.masker)(restored)
+            restored = space.from_srgb(restored)
+            if (beyond := space.beyond(crops)) is not None:
+                restored += beyond
+            for (i, matrix), crop, mask in zip(some, restored, masks, strict=True):
+                patches[i] = Patch.of(matrix, crop, mask)
         return patches
-
-    def _restore_some(
-        self,
-        photo: Photo,
-        matrices: dict[int, Matrix],
-        options: Options,
-        stop_check: StopCheck,
-        space: ColourSpace,
-    ) -> dict[int, Patch]:
-        crops = np.empty((len(matrices), CROP, CROP, 3), np.float32)
-        for crop, matrix in zip(crops, matrices.values(), strict=True):
-            crop[:] = align(photo.rgb, matrix)
-        crops /= np.iinfo(photo.rgb.dtype).max
-        seen = space.to_srgb(crops)
-        members, strength = list(matrices), np.ones(len(matrices), np.float32)
-        if options.only_restore_blurred:
-            strength -= np.array([sharpness(crop) for crop in seen], np.float32)
-            soft = np.flatnonzero(strength)
-            members, strength = [members[i] for i in soft], strength[soft]
-            crops, seen = crops[soft], seen[soft]
-        if not members:
-            return {}
-        restored = self._models.restorer(options.restorer)(seen, stop_check)
-        if options.face_colors == "photo":
-            pairs = zip(restored, seen, strict=True)
-            restored = np.stack([match_colors(crop, original) for crop, original in pairs])
-        restored = seen + strength[:, None, None, None] * (restored - seen)
-        masks = self._models.masker(options.masker)(restored)
-        restored = space.from_srgb(restored)
-        if (beyond := space.beyond(crops)) is not None:
-            restored += beyond
-        return {
-            i: Patch.of(matrices[i], crop, mask)
-            for i, crop, mask in zip(members, restored, masks, strict=True)
-        }
 
 
 def choose_faces(faces: list[Face], choice: FaceChoice, size: tuple[int, int]) -> list[Face]:

@@ -13,28 +13,20 @@ from enhance.records import Report
 _NO_SETTINGS = ("name", "metadata", "longer_side")  # the first may be private
 
 
-def notes_on(
-    options: Options,
-    repaired: float,
-    colorized: float,
-    faces: int,
-    restored: int,
-    *,
-    marked: bool,
-) -> Iterator[Sentence]:
+def notes_on(options: Options, report: Report, *, marked: bool) -> Iterator[Sentence]:
     """What a user should know about a photo that was enhanced with these options.
 
-    repaired, colorized: see `Report`. faces: how many were selected; restored: how many of
-    them were. marked: a person said what to repair, so nothing was looked for.
+    marked: a person said what to repair, so nothing was looked for.
     """
+    faces, restored = len(report.faces), len(report.restored)
     if options.repair == "on":
-        if repaired:
-            yield say("Damage repaired on {share:.2%} of the photo.", share=repaired)
+        if report.fill:
+            yield say("Damage repaired on {share:.2%} of the photo.", share=report.repaired)
         elif marked:
             yield say("Nothing was repaired, because all marks were removed.")
         else:
             yield say("No damage found.")
-    if options.colorize and not colorized:
+    if options.colorize and not report.colorized:
         yield say("The photo has colors of its own: they were left as they are.")
     if options.restorer != "none" and not faces:
         yield say("No face was found: the whole photo was enhanced, but no face was restored.")

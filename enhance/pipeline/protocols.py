@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from enhance.options import Options
 from enhance.photos.colour import SRGB, ColourSpace
 from enhance.records import Face, FloatArray, Mask, Pixels, StopCheck, Upscaled
 
 if TYPE_CHECKING:
-    from enhance.repair.colorize import Colorizer
-    from enhance.repair.detect import DamageDetector
+    from enhance.pipeline.build import ResidentModels
 
+Detector: TypeAlias = Callable[[Pixels, float], list[Face]]
+"""RGB photo and the lowest score, 0..1 → faces with landmarks, largest first."""
 
-class Detector(Protocol):
-    """RGB photo → faces with landmarks, largest first. threshold: lowest score, 0..1."""
+Restorer: TypeAlias = Callable[[FloatArray, StopCheck], FloatArray]
+"""Crops (n, 512, 512, 3) float32 RGB in 0..1 → restored crops of the same shape."""
 
-    def __call__(self, rgb: Pixels, threshold: float) -> list[Face]: ...
-
-
-class Restorer(Protocol):
-    """Crops (n, 512, 512, 3) float32 RGB in 0..1 → restored crops of the same shape."""
-
-    def __call__(self, crops: FloatArray, stop_check: StopCheck) -> FloatArray: ...
-
-
-class Masker(Protocol):
-    """Restored crops → masks (n, 512, 512) float32 in 0..1."""
-
-    def __call__(self, restored: FloatArray) -> FloatArray: ...
+Masker: TypeAlias = Callable[[FloatArray], FloatArray]
+"""Restored crops → masks (n, 512, 512) float32 in 0..1."""
 
 
 class Upscaler(Protocol):
@@ -56,22 +47,5 @@ class Filler(Protocol):
     ) -> Pixels: ...
 
 
-class Models(Protocol):
-    """The resident models, each loaded when it is first needed and kept from then on."""
-
-    device: str
-    precision: str
-
-    def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
-        """The options without "auto", and sentences about the choices made."""
-        ...
-
-    def detector(self, name: str) -> Detector: ...
-    def masker(self, name: str) -> Masker: ...
-    def restorer(self, name: str) -> Restorer: ...
-    def upscaler(self, name: str) -> Upscaler: ...
-    def filler(self, name: str) -> Filler: ...
-    @property
-    def damage_detector(self) -> DamageDetector: ...
-    @property
-    def colorizer(self) -> Colorizer: ...
+Models: TypeAlias = "ResidentModels"
+"""The resident models, each loaded when it is first needed and kept from then on."""

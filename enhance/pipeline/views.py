@@ -12,7 +12,7 @@ from enhance.limits import Limits
 from enhance.photos import browser_shows, decode
 from enhance.photos.deep import to_8_bit
 from enhance.records import Photo, Pixels, Report, Source, Views
-from enhance.upscaling.interpolation import resized
+from enhance.upscaling.interpolation import shrunk
 
 _THUMBNAIL_SIDE = 480  # pixels, the longer side
 _DETAIL_SIDES = 128, 512  # pixels of the photo, at least and at most
@@ -61,10 +61,8 @@ def picture(
     pixels: Pixels, photo: Photo, side: int = _SHOWN_SIDE, format: str = "JPEG", quality: int = 88
 ) -> bytes:
     """Encode RGB or RGBA pixels in the photo's colour space, shrunk to at most `side` pixels."""
-    scale = side / max(pixels.shape[:2])
-    if scale < 1 and pixels.shape[2] == 3:  # RGBA needs Pillow, which weights colours by opacity
-        height, width = pixels.shape[:2]
-        pixels = resized(pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
+    if pixels.shape[2] == 3:  # RGBA needs Pillow, which weights colours by opacity
+        pixels = shrunk(pixels, side)
     image = Image.fromarray(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
     if photo.grey:  # its profile is a grey one
         image = image.convert("LA" if image.mode == "RGBA" else "L")

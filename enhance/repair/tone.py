@@ -15,7 +15,7 @@ import numpy as np
 from enhance.photos.colour import SRGB, ColourSpace, linear_light
 from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Pixels
-from enhance.upscaling.interpolation import resized
+from enhance.upscaling.interpolation import shrunk
 
 _JUDGED = 384  # longer side, in pixels, of the copy on which a photo is judged
 _ENDS = 0.5, 99.5  # percentiles: what is darker or lighter is noise, dust or a glint
@@ -97,9 +97,7 @@ def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColourSpace 
 
 def judge(rgb: Pixels, space: ColourSpace = SRGB) -> Fading:
     """How a photo (h, w, 3), in `space`, has faded."""
-    scale = min(1.0, _JUDGED / max(rgb.shape[:2]))
-    width, height = (max(1, round(side * scale)) for side in rgb.shape[1::-1])
-    seen = space.to_srgb(unit(resized(rgb, (width, height)))).reshape(-1, 3)
+    seen = space.to_srgb(unit(shrunk(rgb, _JUDGED))).reshape(-1, 3)
     low, high = (np.percentile(seen, end, axis=0).astype(np.float32) for end in _ENDS)
     black = np.minimum(low, low.min() + _LIFT)
     spans = np.maximum(high - black, 1e-3)

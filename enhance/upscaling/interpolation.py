@@ -21,6 +21,15 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return cv2.resize(pixels, size, interpolation=method)  # type: ignore[return-value]
 
 
+def shrunk(pixels: Pixels, longest: int) -> Pixels:
+    """`pixels`, whose longer side is then at most `longest`."""
+    scale = longest / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    width, height = (max(1, round(side * scale)) for side in pixels.shape[1::-1])
+    return resized(pixels, (width, height))
+
+
 def transparency(alpha: Pixels, size: tuple[int, int]) -> Pixels:
     """`alpha` (h, w) at `size`, without ringing beside edges, which would show as a halo."""
     if size == alpha.shape[1::-1]:

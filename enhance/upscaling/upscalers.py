@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -44,6 +44,7 @@ def interpolated(
     return Upscaled(resized(rgb, size))
 
 
+@dataclass(frozen=True)
 class TiledNet:
     """A super-resolution network run over overlapping tiles.
 
@@ -59,24 +60,14 @@ class TiledNet:
     network loses is put back.
     """
 
-    def __init__(
-        self,
-        net: ResidentNet,
-        *,
-        scale: int,
-        overlap: int,
-        multiple: int = 1,
-        adapts: bool = False,
-        keeps_colours: bool = True,
-        keeps_detail: bool = False,
-    ) -> None:
-        self._net = net
-        self._scale = scale
-        self._overlap = overlap
-        self._multiple = multiple
-        self._adapts = adapts
-        self._keeps_colours = keeps_colours
-        self._keeps_detail = keeps_detail
+    net: ResidentNet
+    _: KW_ONLY
+    scale: int
+    overlap: int
+    multiple: int = 1
+    adapts: bool = False
+    keeps_colours: bool = True
+    keeps_detail: bool = False
 
     def __call__(
         self,
@@ -99,10 +90,10 @@ class TiledNet:
         if size[0] * size[1] < rgb.shape[0] * rgb.shape[1]:
             rgb = resized(rgb, size)
         height, width = rgb.shape[:2]
-        upscale = min(_whole_scale((width, height), size), max(self._scale, _USUAL_SCALE))
+        upscale = min(_whole_scale((width, height), size), max(self.scale, _USUAL_SCALE))
         tile = options.tile
         regions = [_Region(whole(height, width), 1)]
-        if options.working_size == "auto" and self._adapts:
+        if options.working_size == "auto" and self.adapts:
             regions = _regions(rgb, _REGION_TILES * tile - 2 * _FADE, space)
         canvas = np.empty((height * upscale, width * upscale, 3), rgb.dtype)
 
@@ -110,33 +101,33 @@ class TiledNet:
             for region in regions:
                 k = region.shrink
                 overlap = self._reach(upscale, k) * k
-                multiple = self._multiple * k
+                multiple = self.multiple * k
                 for part in tiles(
                     height, width, tile * k, overlap, area=region.area, multiple=multiple
                 ):
                     big = self._enlarge(rgb, part, upscale, space, k)
                     region.blend(canvas, big, part, upscale)
 
-        with self._net.interruptible(stop_check):
-            self._net.shrinking(tile, _SMALLEST_TILE, run)
-        if self._keeps_colours:
+        with self.net.interruptible(stop_check):
+            self.net.shrinking(tile, _SMALLEST_TILE, run)
+        if self.keeps_colours:
             keep_low_frequencies(canvas, rgb)
-        if self._keeps_detail:
+        if self.keeps_detail:
             keep_fine_detail(canvas, rgb)
         if canvas.shape[1::-1] != size:
             canvas = resized(canvas, size)
         working_size = _mean_working_size(regions) * width / photo_width
-        return Upscaled(canvas, round(working_size, 2), self._net.device.precision)
+        return Upscaled(canvas, round(working_size, 2), self.net.device.precision)
 
     def _passes(self, upscale: int) -> int:
         """How often the network runs: a ×2 network makes ×4 of its own result."""
-        return 2 if 1 < self._scale**2 <= upscale else 1
+        return 2 if 1 < self.scale**2 <= upscale else 1
 
     def _reach(self, upscale: int, shrink: int) -> int:
         """How far a tile's result depends on what is around it, in pixels that the network sees."""
         passes = self._passes(upscale) if shrink == 1 else 1
-        interpolates = upscale * shrink > self._scale**passes
-        reach = sum(-(-self._overlap // self._scale**done) for done in range(passes))
+        interpolates = upscale * shrink > self.scale**passes
+        reach = sum(-(-self.overlap // self.scale**done) for done in range(passes))
         return reach + (_LANCZOS_REACH if interpolates else 0)
 
     def _enlarge(
@@ -148,11 +139,11 @@ class TiledNet:
         """
         window = unit(rgb[part.window])
         beyond = space.beyond(window)
-        window = padded(space.to_srgb(window), self._multiple * shrink)
+        window = padded(space.to_srgb(window), self.multiple * shrink)
         if shrink == 1:
             big, scale = window, 1
             for _ in range(self._passes(upscale)):
-                big, scale = self._net(big[None])[0], scale * self._scale
+                big, scale = self.net(big[None])[0], scale * self.scale
             if upscale > scale:  # interpolation looks beyond the core
                 big = _resized(big, scale, upscale)[part.core_in_window(upscale)]
             else:
@@ -160,7 +151,7 @@ class TiledNet:
                 big = _resized(big[part.core_in_window(scale)], scale, upscale)
         else:
             small = _resized(window, shrink, 1)
-            big = _resized(self._net(small[None])[0], self._scale, upscale * shrink)
+            big = _resized(self.net(small[None])[0], self.scale, upscale * shrink)
             big = big[part.core_in_window(upscale)]
         big = space.from_srgb(big)
         if beyond is not None:

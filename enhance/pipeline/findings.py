@@ -28,7 +28,7 @@ _LONGEST = 1024  # pixels: the side of the middle part, and of the copy, that ar
 _BLOCK = 8  # coefficients: the side of the squares within which noise is measured
 _CALM = 10  # percentile of the squares that are taken to show nothing but noise
 _OCTAVES = 2  # noise of single pixels, and grain twice as coarse
-# The quadratic mean of the coefficients over what it would be for noise with their median: noise is
+# Standard deviation of a square's coefficients over that of noise with their median: noise is
 # normally distributed and has at most 1.35, JPEG's rounding included; leaves and grass have more.
 _TAILS = 1.4
 _NORMAL = 0.6745  # median of the absolute values of a normal distribution of sigma 1
@@ -90,8 +90,9 @@ def noise(grey: FloatArray) -> float:
         squares = diagonal.reshape(height // 2 // _BLOCK, _BLOCK, width // 2 // _BLOCK, _BLOCK)
         sigmas = np.median(squares, axis=(1, 3)) / _NORMAL
         sigma = float(np.percentile(sigmas, _CALM))
-        energy = np.square(squares).mean(axis=(1, 3))[sigmas <= sigma]
-        if np.sqrt(np.median(energy)) <= _TAILS * np.median(sigmas[sigmas <= sigma]):
+        calm = sigmas <= sigma
+        spread = np.sqrt(np.square(squares).mean(axis=(1, 3)))
+        if np.mean(spread[calm] <= _TAILS * sigmas[calm]) >= 0.5:
             found = max(found, sigma)
         grey = (a + b + c + d) / 4
     return found

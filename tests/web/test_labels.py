@@ -123,7 +123,7 @@ def test_what_a_photo_does_not_need_can_be_asked_for(start: Any) -> None:
         person.work()
     assert person.sees(0)["faces"] == (True, "1 face restored")
     assert person.sees(0)["background"][0]
-    assert person.sees(0)["tone"] == (True, "The colors have not faded.")
+    assert person.sees(0)["tone"] == (True, "Colors not faded")
 
 
 def test_a_decision_for_all_counts_for_photos_that_are_not_done_yet(start: Any) -> None:

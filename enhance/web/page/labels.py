@@ -30,9 +30,9 @@ _PLAIN = "lanczos"
 _CLEANER = "compact"  # what cleans the background of a photo that does not need it
 
 # What is said when a step was taken, when there was nothing to do, and to have it taken.
-_REPAIR = text("Damage repaired"), text("No damage found."), text("Repair damage")
-_TONE = text("Colors restored"), text("The colors have not faded."), text("Restore faded colors")
-_COLORIZE = text("Colorized"), text("The photo has colors."), text("Colorize")
+_REPAIR = text("Damage repaired"), text("No damage found"), text("Repair damage")
+_TONE = text("Colors restored"), text("Colors not faded"), text("Restore faded colors")
+_COLORIZE = text("Colorized"), text("Has colors already"), text("Colorize")
 # By the flaw of the background, what is said when it has been mended, and to have it mended.
 _CLEANING: dict[Flaw, tuple[str, str]] = {
     "noise": (text("Noise removed"), text("Remove noise")),

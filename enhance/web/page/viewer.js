@@ -220,7 +220,7 @@ part("strengths").addEventListener("change", () => {
 // --- Labels: what was done, each a switch ---
 
 const labels = part("labels"), forAll = part("all");
-let switched = null; // the label of this photo that a person has switched last
+let switched = null; // how a person has switched a label of this photo last
 
 /** One toggle per step. Buttons are reused, so that focus is kept. */
 function drawLabels() {
@@ -240,7 +240,11 @@ function drawLabels() {
     if (labels.children[i] !== button) labels.insertBefore(button, labels.children[i]);
   });
   labels.hidden = !buttons.length;
-  forAll.hidden = !switched || value.count < 2;
+  offerAll();
+}
+
+function offerAll() {
+  forAll.hidden = !switched || switched.all || value.count < 2;
 }
 
 /** Show the wish of a person until it has come true. */
@@ -251,13 +255,14 @@ function mark(button, works) {
 
 labels.addEventListener("click", ({ target }) => {
   if (target === forAll) {
-    tell("apply", { ...switched, all: true });
-    forAll.hidden = true;
+    switched.all = true;
+    tell("apply", switched);
+    offerAll();
   } else if (target.dataset.step && !value.busy) {
-    switched = { step: target.dataset.step, on: target.ariaPressed !== "true" };
-    tell("apply", { ...switched, all: false });
+    switched = { step: target.dataset.step, on: target.ariaPressed !== "true", all: false };
+    tell("apply", switched);
     mark(target, true); // until Python has answered
-    forAll.hidden = value.count < 2;
+    offerAll();
   }
 });
 

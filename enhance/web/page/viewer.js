@@ -257,6 +257,7 @@ labels.addEventListener("click", ({ target }) => {
   if (target === forAll) {
     switched.all = true;
     tell("apply", switched);
+    labels.querySelector(`[data-step="${switched.step}"]`)?.focus(); // before this link goes
     offerAll();
   } else if (target.dataset.step && !value.busy) {
     switched = { step: target.dataset.step, on: target.ariaPressed !== "true", all: false };

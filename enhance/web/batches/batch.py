@@ -99,8 +99,9 @@ class Batch:
         """Change the options for the photos that have no result yet, and for those that wait."""
         with self.lock:
             self.options = change(self.options)
-            if jobs := self._jobs():
-                self._start([(entries, change(options)) for entries, options in jobs])
+            jobs = [(entries, change(options)) for entries, options in self._jobs()]
+            if jobs != self._jobs():
+                self._start(jobs)
 
     def later(self, entry: Entry, change: Callable[[], None]) -> bool:
         """Do something with a finished photo in the batch's next turn; `records` yields it then.

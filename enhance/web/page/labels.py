@@ -53,8 +53,9 @@ def labels(version: Version, language: Language) -> Iterator[Label]:
 
 def taken(version: Version) -> Iterator[str]:
     """What was done besides restoring faces, in English."""
+    nothing = {words[1] for words in (_REPAIR, _TONE, _COLORIZE)}
     states = (_state(step, version) for step in STEPS if step != "faces")
-    yield from (said for on, said in states if on)
+    yield from (said for on, said in states if on and said not in nothing)
 
 
 def switch(
@@ -65,7 +66,8 @@ def switch(
     later: in the batch's turn what would be done at once, because there may be many photos. Returns
     whether a turn must be drawn for the batch. Raises EnhanceError.
     """
-    batch, working = tab.batch, []
+    batch = tab.batch
+    working: list[bool] = []
     again: dict[Options, list[int]] = {}
     chosen = batch.versions(tab.picks)
     for index in photos:
@@ -92,8 +94,8 @@ def switch(
 
 
 def switch_all(tab: Tab, step: Step, on: bool, limits: Limits) -> bool:
-    """Switch a step of all photos of the batch, also of those that are not done yet. As `switch`,
-    but a person waits for nothing."""
+    """Switch a step of all photos of the batch, also of those that are not done yet, in the
+    batch's turn. Returns as `switch` does."""
     tab.batch.alter(partial(_switched, step=step, on=on))
     return switch(tab, range(len(tab.batch.entries)), step, on, limits, later=True)
 

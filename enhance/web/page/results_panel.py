@@ -198,7 +198,7 @@ class ResultsPanel:
                 kept = kept | {face} if sent.get("on") else kept
                 change(tab.batch, entry, version, limits, keep=kept)
             elif strengths:
-                change(tab.batch, entry, version, limits, **strengths)
+                change(tab.batch, entry, version, limits, keep=None, **strengths)
             else:
                 lay_over(tab.batch, entry, version, limits)
         except EnhanceError as error:

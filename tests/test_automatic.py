@@ -72,7 +72,7 @@ def test_leaves_everywhere_are_no_noise() -> None:
     rng = np.random.default_rng(0)
     texture = np.where(rng.random((512, 512)) < 0.1, rng.normal(0, 60, (512, 512)), 0)
     leaves = cv2.GaussianBlur(texture.astype(np.float32), (0, 0), 0.5) + 128
-    grain = rng.normal(0, 12, leaves.shape).astype(np.float32)
+    grain = np.asarray(rng.normal(0, 12, leaves.shape), np.float32)
     assert noise(leaves) == 0
     assert noise(leaves + grain) > 8
 

@@ -21,7 +21,7 @@ from enhance.options import Options
 from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.findings import look, noise
-from enhance.pipeline.needs import asks, decide
+from enhance.pipeline.needs import asks, decide, enlargement
 from enhance.records import EngineInfo, Findings, Photo, Result, Source
 from enhance.repair.marks import damage_mask
 from enhance.upscaling.fine_detail import blockiness
@@ -65,6 +65,16 @@ def test_noise_is_measured_in_gray_levels(photo: Rgb, sigma: int) -> None:
     grain = np.random.default_rng(0).normal(0, sigma, photo.shape[:2])
     assert noise(gray(photo)) < 2.5
     assert noise(gray(photo) + grain.astype(np.float32)) == pytest.approx(sigma, rel=0.25)
+
+
+def test_leaves_everywhere_are_no_noise() -> None:
+    """Few strong edges in every square, as leaves and grass have; and noise over them."""
+    rng = np.random.default_rng(0)
+    texture = np.where(rng.random((512, 512)) < 0.1, rng.normal(0, 60, (512, 512)), 0)
+    leaves = cv2.GaussianBlur(texture.astype(np.float32), (0, 0), 0.5) + 128
+    grain = np.asarray(rng.normal(0, 12, leaves.shape), np.float32)
+    assert noise(leaves) == 0
+    assert noise(leaves + grain) > 8
 
 
 def test_blocks_are_seen_wherever_they_begin() -> None:
@@ -119,6 +129,28 @@ def test_the_background_is_chosen_by_the_noise_and_the_size() -> None:
 
     assert [chosen(noise, False) for noise in (1, 3, 9)] == ["lanczos", "compact", "auto"]
     assert [chosen(noise, True) for noise in (1, 3, 9)] == ["compact", "compact", "auto"]
+
+
+@pytest.mark.parametrize(
+    ("size", "findings", "times"),
+    [
+        ((400, 300), replace(CLEAN, detail=0.05), 2),
+        ((2000, 1500), CLEAN, 2),
+        ((2000, 1500), replace(CLEAN, detail=0.15), 1),
+        ((2000, 1500), replace(CLEAN, detail=0.0, noise=9), 2),
+        ((4000, 3000), CLEAN, 1),
+    ],
+)
+def test_a_photo_is_enlarged_as_far_as_it_can_carry(
+    size: tuple[int, int], findings: Findings, times: int
+) -> None:
+    assert enlargement(size, findings)[0] == times
+
+
+def test_a_photo_that_was_enlarged_is_not_enlarged_again(models: ResidentModels) -> None:
+    sharp = np.tile(astronaut(), (4, 4, 1))
+    soft = cv2.resize(np.tile(astronaut(), (2, 2, 1)), sharp.shape[1::-1])
+    assert [enlargement((2048, 2048), seen(models, rgb))[0] for rgb in (sharp, soft)] == [2, 1]
 
 
 def test_what_a_person_chose_counts() -> None:

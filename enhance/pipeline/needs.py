@@ -7,6 +7,7 @@ is smoothed away.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -25,6 +26,10 @@ _CLEAR = 3.0  # noise, above which detail says nothing
 # have whites, and photos of the night have blacks.
 _BLACK, _WHITE = 0.15, 0.965
 _FADED, _YELLOWED = 0.4, 0.9  # how certain that must be, also if the print has only turned yellow
+# Pixels from which a photo is not enlarged: of any, and of one that has no more detail than at half
+# its size, because it was enlarged before or its lens was not sharper.
+_LARGE, _LARGE_SOFT = 8_000_000, 2_000_000
+_HALF = 0.2  # detail; the limit of `working_size` for shrinking to half
 # (from, to): what is no flaw, and what needs the best network for it.
 _NOISE, _BLOCKS, _BLUR = (2.0, 6.0), (1.0, 1.9), (0.14, 0.08)
 
@@ -66,6 +71,16 @@ def decide(
         else:
             chosen["background"], reasons["background"] = _background(seen, larger)
     return Needs(replace(options, **chosen), reasons)  # type: ignore[arg-type]
+
+
+def enlargement(size: tuple[int, int], seen: Findings) -> tuple[int, Sentence]:
+    """How many times larger a photo of `size` (width, height) can reasonably become, and why."""
+    pixels = math.prod(size)
+    if pixels >= _LARGE:
+        return 1, say("Already large: kept at its size.")
+    if pixels >= _LARGE_SOFT and seen.detail <= _HALF and seen.noise < _CLEAR:
+        return 1, say("No sharper than at half its size: kept at its size.")
+    return 2, say("Small enough to be doubled.")
 
 
 def _repair(seen: Findings) -> tuple[bool, Sentence]:

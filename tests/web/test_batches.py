@@ -30,6 +30,7 @@ from enhance.pipeline.build import load_enhancer
 from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.estimates import Estimator
 from enhance.records import Photo, Source
+from enhance.web.batches.edits import change
 from enhance.web.batches.entries import BatchFiles
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.store import BatchStore
@@ -204,7 +205,7 @@ def test_faces_that_cannot_be_switched_are_a_sentence(batches: BatchStore) -> No
         assert entry.version and entry.version.layers
         entry.version.layers.unlink()
         with pytest.raises(EnhanceError, match=r"“small_portrait\.jpg” could not be saved"):
-            batch.change(entry, entry.version, Limits(), keep=[])
+            change(batch, entry, entry.version, Limits(), keep=[])
 
 
 def test_a_full_disk_is_told_as_it_is(batches: BatchStore, tmp_path: Path) -> None:
@@ -307,8 +308,8 @@ def test_an_archive_is_sent_whole_whatever_becomes_of_its_batch(
             body = aiter(response.body_iterator)
             received = [await anext(body)]
             assert first.version
-            batch.change(first, first.version, Limits(), weight=0.5)
-            batch.change(first, first.version, Limits(), keep=[])
+            change(batch, first, first.version, Limits(), weight=0.5)
+            change(batch, first, first.version, Limits(), keep=[])
             batch.touched -= 7 * 3600
             batches.expire()
             assert not batch.folder.exists()

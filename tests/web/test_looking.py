@@ -96,6 +96,32 @@ def test_strengths_move_at_once_and_are_kept(page: Page) -> None:
     page.wait_for_function("document.querySelector('#viewer .layers').hidden")
 
 
+def test_steps_are_switched_for_a_photo_and_for_all(page: Page) -> None:
+    drop(page, PRINT, SMALL, PRINT)
+    page.click("#enhance")
+    finish(page, 3)
+    faces, repair = (page.locator(f'#viewer [data-step="{step}"]') for step in ("faces", "repair"))
+    whole = picture(page)
+    faces.click()
+    expect(faces).to_have_text("Restore faces")
+    assert np.abs(picture(page) - whole).max() > 8
+    faces.click()
+    expect(faces).to_have_text("1 face restored")
+    assert np.array_equal(picture(page), whole)
+    expect(repair).to_have_text("Damage repaired")
+    repair.click()
+    expect(repair).to_have_text("Repair damage")
+    page.click("#viewer .all")
+    expect(page.locator("#stop")).to_be_visible()
+    expect(page.locator("#stop")).to_be_hidden()
+    assert [photo["repaired"] for photo in report(page)] == [0, 0, 0]
+    page.click("#viewer button.next")
+    expect(repair).to_have_text("Repair damage")
+    expect(page.locator("#viewer select").first).to_be_hidden()  # it differed in nothing
+    page.click("#viewer button.next")
+    expect(page.locator("#viewer select").first).to_be_visible()
+
+
 def test_two_settings_can_be_compared(page: Page) -> None:
     drop(page, SMALL)
     page.click("#enhance")

@@ -158,4 +158,4 @@ def test_a_photo_that_needed_no_repair_can_be_marked_by_hand(page: Page) -> None
     expect(page.locator("#viewer select").nth(1).locator("option")).to_have_count(2)
     finish(page, 1)
     assert repaired(page) > 0
-    expect(page.locator("#viewer .caption")).to_contain_text("Damage repaired")
+    expect(page.locator('#viewer [data-step="repair"]')).to_have_text("Damage repaired")

@@ -25,7 +25,7 @@ from playwright.sync_api import (
     expect,
 )
 
-from enhance.web.page.viewer import WORDS, Outline, View, empty, view, viewer_widget
+from enhance.web.page.viewer import WORDS, Label, Outline, View, empty, view, viewer_widget
 from tests.server import SAMPLES
 
 HOSTILE = """<img src=x onerror="document.title='markup'">'${console.error('ran')}`{{name}}.jpg"""
@@ -56,6 +56,16 @@ class App:
         changed = replace(old, after=f"{old.after}&edited", faces=tuple(faces))
         self.views[self.now] = changed
         return view(changed)
+
+    def apply(self, event: gr.EventData) -> dict[str, Any]:
+        """A label was switched, which takes as long as the test wants: busy first, done then."""
+        self.events.append(("apply", dict(event._data)))
+        old = self.views[self.now]
+        if self.weighed.is_set():
+            done = (replace(old.labels[0], text="Repair damage", on=event.on), *old.labels[1:])
+            self.views[self.now] = replace(old, labels=done)
+            return view(self.views[self.now])
+        return view(replace(old, busy=True))
 
     def expand(self) -> dict[str, Any]:
         photo = self.views[self.now]
@@ -106,8 +116,9 @@ def photos(folder: Path) -> list[View]:
         Outline((0.40, 0.20, 0.55, 0.45), "Face 2", on=False),
         Outline((0.70, 0.20, 0.72, 0.23), HOSTILE, can=False),
     )
+    labels = (Label("repair", "Damage repaired", True), Label("tone", HOSTILE, False))
     return [
-        one(0, "group", 4, faces=faces, weight=1.0),
+        one(0, "group", 4, faces=faces, weight=1.0, labels=labels),
         one(1, "old_print", 3, choices=VERSIONS, right="b"),
         one(2, "small_portrait", 4, name=HOSTILE),
     ]
@@ -135,6 +146,7 @@ def app(folder: Path, views: list[View]) -> Iterator[App]:
         clear.click(lambda: empty({"empty": "Rien"}), None, widget, **quick)
         widget.select(app.select, None, widget, trigger_mode="always_last", **quick)
         widget.edit(app.edit, None, widget, trigger_mode="multiple", **quick)
+        widget.apply(app.apply, None, widget, trigger_mode="multiple", **quick)
         widget.expand(app.expand, None, widget, trigger_mode="once", **quick)
         widget.release(app.weigh, None, widget, trigger_mode="always_last", **quick)
         widget.input(app.compare, None, widget, trigger_mode="always_last", **quick)
@@ -325,6 +337,33 @@ def test_a_slider_stays_where_it_is_dragged_while_an_earlier_strength_arrives(
     expect(viewer.at(".layers")).to_be_hidden()
     expect(slider).to_have_value("0.3")
     assert [data["weight"] for _, data in app.events] == [0.5, 0.3]
+
+
+def test_labels_are_switches_by_mouse_and_key(app: App, viewer: Viewer) -> None:
+    viewer.start()
+    repair, tone = viewer.at('[data-step="repair"]'), viewer.at('[data-step="tone"]')
+    expect(repair).to_have_text("Damage repaired")
+    expect(repair).to_have_attribute("aria-pressed", "true")
+    expect(tone).to_have_text(HOSTILE)
+    expect(tone).to_have_attribute("aria-pressed", "false")
+    expect(viewer.at(".all")).to_be_hidden()
+    repair.focus()
+    repair.press("Enter")
+    expect(repair).to_have_attribute("aria-disabled", "true")
+    expect(repair).to_have_attribute("aria-pressed", "false")  # as wished
+    expect(tone).to_have_attribute("aria-pressed", "false")
+    tone.click(force=True)  # while the photo is enhanced again
+    app.weighed.set()
+    viewer.at(".all").click()
+    expect(viewer.at(".all")).to_be_hidden()
+    expect(repair).to_have_text("Repair damage")
+    expect(repair).to_have_attribute("aria-pressed", "false")
+    expect(repair).to_have_attribute("aria-disabled", "false")
+    expect(repair).to_be_focused()
+    sent = {"index": 0, "step": "repair", "on": False}
+    assert app.events == [("apply", sent | {"all": False}), ("apply", sent | {"all": True})]
+    viewer.at(".next").click()
+    expect(viewer.at(".labels")).to_be_hidden()
 
 
 def test_keys_on_the_handle_move_the_line_and_not_the_photos(app: App, viewer: Viewer) -> None:

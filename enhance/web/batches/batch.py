@@ -9,21 +9,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from enhance.engines.base import Engine, Run, failure
-from enhance.errors import NotSaved
+from enhance.errors import EnhanceError, NotSaved
 from enhance.files import linked, numbered
-from enhance.limits import Limits
 from enhance.options import Options
 from enhance.pipeline.estimates import Estimator
-from enhance.pipeline.layers import repaste, separated
 from enhance.pipeline.reports import Outcome
 from enhance.records import Failure, Result
-from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
 from enhance.web.batches.entries import BatchFiles, Entry, Version
 from enhance.web.log import about
 from enhance.web.metrics import Metrics
@@ -33,10 +29,16 @@ log = logging.getLogger(__name__)
 Picks = Mapping[int, int]
 """By photo, the version that counts, both by their indices; for other photos it is the newest."""
 
+Job = tuple[list[Entry], Options]
+"""Photos, and with what they are enhanced."""
+
 
 @dataclass
 class Batch:
-    """Photos on their way through the engine; results are saved in `folder` as they arrive."""
+    """Photos on their way through the engine; results are saved in `folder` as they arrive.
+
+    lock: held while the photos' states change, or the files that an archive takes.
+    """
 
     key: str
     session: str
@@ -51,13 +53,15 @@ class Batch:
     take: Callable[[int], None]  # raises OSError if there is no room for so many more bytes
     viewed: bool  # on the page, which needs previews and layers
     touched: float = field(default_factory=time.monotonic)
+    lock: threading.RLock = field(default_factory=threading.RLock)
     files: BatchFiles = field(init=False)
     options_at_work: Options = field(init=False)
     _begun: float = 0.0
     _run: Run | None = None
     _at_work: list[Entry] = field(default_factory=list)
-    _taking: threading.Lock = field(default_factory=threading.Lock)
-    _later: tuple[Options, ...] = ()
+    _left: list[Entry] = field(default_factory=list)  # of these, not finished yet
+    _later: list[Job] = field(default_factory=list)
+    _changes: list[tuple[Entry, Callable[[], None]]] = field(default_factory=list)
     _names: dict[str, Entry] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,32 +75,63 @@ class Batch:
     @property
     def remaining(self) -> list[Entry]:
         """The entries that are not finished yet."""
-        return [entry for entry in self.entries if entry.state in ("waiting", "running")]
+        return [entry for entry in self.entries if entry.pending]
 
     @property
     def stopped(self) -> list[Entry]:
         """The entries that were not finished when the batch was stopped."""
         return [entry for entry in self.entries if entry.state == "stopped"]
 
-    def begin(self, entries: list[Entry], *several: Options) -> None:
-        """Give these photos to the engine; `records` yields them.
+    def begin(self, entries: list[Entry], *several: Options) -> bool:
+        """Give these photos to the engine, before those that still wait; `records` yields them.
 
         several: if there are more than one, the photos are enhanced with each of them, and
             `records` ends after each, so that others get their turn.
+
+        Returns whether there was work left, so that a turn goes on with the batch anyway.
         """
-        options, *later = several
-        sources = [replace(entry.source, marks=entry.marks) for entry in entries]
-        with self._taking:
-            self._at_work = [*entries]
-            self._later = tuple(later)
-            self.options_at_work = options
-            for entry in entries:
+        with self.lock:
+            working = bool(self.remaining)
+            self._start([*((entries, options) for options in several), *self._jobs()])
+            return working
+
+    def alter(self, change: Callable[[Options], Options]) -> None:
+        """Change the options for the photos that have no result yet, and for those that wait."""
+        with self.lock:
+            self.options = change(self.options)
+            jobs = [(entries, change(options)) for entries, options in self._jobs()]
+            if jobs != self._jobs():
+                self._start(jobs)
+
+    def later(self, entry: Entry, change: Callable[[], None]) -> bool:
+        """Do something with a finished photo in the batch's next turn; `records` yields it then.
+
+        change: may raise EnhanceError. Returns as `begin` does.
+        """
+        with self.lock:
+            working = bool(self.remaining)
+            entry.state, entry.failure = "waiting", None
+            self._changes.append((entry, change))
+            return working
+
+    def _jobs(self) -> list[Job]:
+        """What the engine still has to do."""
+        return [(self._left, self.options_at_work), *self._later] if self._left else self._later
+
+    def _start(self, jobs: list[Job]) -> None:
+        """Give the engine the first of these jobs; the others follow. Holds the lock."""
+        (entries, options), *self._later = jobs
+        self._at_work, self._left = [*entries], [*entries]
+        self.options_at_work = options
+        for some, _ in jobs:
+            for entry in some:
                 entry.state, entry.failure = "waiting", None
-            self._mark_running()
-            if self._run:
-                self._run.close()
-            self._run = self.engine.run(sources, options, viewed=self.viewed, client=self.client)
-            self._begun = time.monotonic()
+        self._mark_running()
+        if self._run:
+            self._run.close()
+        sources = [replace(entry.source, marks=entry.marks) for entry in entries]
+        self._run = self.engine.run(sources, options, viewed=self.viewed, client=self.client)
+        self._begun = time.monotonic()
 
     def records(self) -> Iterator[Entry]:
         """Yield each entry when it is finished.
@@ -106,6 +141,8 @@ class Batch:
         return about(self.request, self._work())
 
     def _work(self) -> Iterator[Entry]:
+        while entry := self._changed():
+            yield entry
         entries = self._at_work
         for record in self._run or ():
             if self._at_work is not entries:
@@ -116,96 +153,26 @@ class Batch:
                 own = sum(record.report.seconds.values()) if isinstance(record, Result) else 0.0
                 self.metrics.waited(self.touched - self._begun - own)
             self._take(entry, record, entries)
-            if self._later and not self.remaining:
-                self.begin(entries, *self._later)
             yield entry
-        if self._at_work is entries:
-            self.abandon()
+        with self.lock:
+            if self._at_work is entries:
+                self.abandon()
 
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""
+        with self.lock:
+            self._changes.clear()
         if run := self._run:  # read once: another thread may call `abandon` meanwhile
             run.close()
 
     def abandon(self) -> None:
         """Stop, and mark what is not finished as stopped: nothing works on it any more."""
-        self.stop()
-        self._later = ()
-        self._run = None  # frees the last photo's pixels
-        for entry in self.remaining:
-            entry.state = "done" if entry.versions else "stopped"
-
-    def change(
-        self,
-        entry: Entry,
-        version: Version,
-        limits: Limits,
-        *,
-        keep: Collection[int] | None = None,
-        weight: float | None = None,
-        background_weight: float | None = None,
-    ) -> None:
-        """Make a version anew without running a model: other faces or other strengths.
-
-        Arguments that are None change nothing. keep: the faces (indices in the report) to restore.
-        Raises EnhanceError, also if the result cannot be saved.
-        """
-        assert version.layers is not None
-        old = {version.file, version.shown, version.thumbnail, version.detail}
-        options = version.options
-        if weight is not None:
-            options = replace(options, weight=weight)
-        if background_weight is not None:
-            options = replace(options, background_weight=background_weight)
-        kept = version.report.restored if keep is None else keep
-        with self._saving(entry):
-            blob = version.layers.read_bytes()
-            done = repaste(entry.source, blob, version.report, options, limits, kept)
-            # Under a new path, because browsers cache what they have loaded.
-            file = self.files.save(version.file.name, done.data)
-            with self._taking:  # so that an archive gets the old file or the new one
-                self.files.picture(version, file, done.views)
-                version.report = done.report
-        version.options = options
-        if keep is not None and version.over:  # these pictures show the previous faces
-            old |= {*version.over}
-            version.over = None
-        for path in old - {version.file, version.shown, version.thumbnail, version.detail}:
-            path.unlink(missing_ok=True)
-        self.touched = time.monotonic()
-
-    def lay_over(self, entry: Entry, version: Version, limits: Limits) -> None:
-        """Make `over` of a version unless it exists. Raises EnhanceError as `change` does."""
-        assert version.layers is not None
-        self.touched = time.monotonic()
-        if version.over:
-            return
-        with self._saving(entry):
-            blob = version.layers.read_bytes()
-            background, faces = separated(
-                entry.source, blob, version.report, limits, version.report.restored
-            )
-            version.over = (
-                self.files.save("background.jpg", background),
-                self.files.save("faces.png", faces),
-            )
-
-    def mark(self, entry: Entry, version: Version, strokes: Iterable[Stroke]) -> None:
-        """Change the marks of a version with a brush. When the photo is enhanced again, they are
-        what is repaired. Raises NotSaved if they can no longer be read."""
-        assert version.marks is not None
-        with self._saving(entry):
-            marks = from_picture(version.marks.read_bytes())
-        entry.marks = as_picture(brushed(marks, strokes))
-
-    @contextmanager
-    def _saving(self, entry: Entry) -> Iterator[None]:
-        """Turn an OSError in the block into a NotSaved that names the photo."""
-        try:
-            yield
-        except OSError as error:
-            log.exception("a result could not be saved")
-            raise NotSaved.because(entry.source.name, error) from error
+        with self.lock:
+            self.stop()
+            self._left, self._later = [], []
+            self._run = None  # frees the last photo's pixels
+            for entry in self.remaining:
+                entry.state = "done" if entry.versions else "stopped"
 
     def versions(self, picks: Picks) -> list[Version | None]:
         """The version of each photo that counts. Picks that do not exist are ignored."""
@@ -215,7 +182,7 @@ class Batch:
         """Link the results so far into an empty folder, where they stay as they are whatever
         becomes of the batch meanwhile. Returns the links; their names are unique."""
         self.touched = time.monotonic()
-        with self._taking:
+        with self.lock:
             files = [version.file for version in self.versions(picks) if version]
             return [linked(file, folder / file.name) for file in files]
 
@@ -229,11 +196,24 @@ class Batch:
 
     def index(self, entry: Entry) -> int:
         """The position of an entry in the batch, from 0."""
-        return next(i for i, other in enumerate(self.entries) if other is entry)
+        return self.entries.index(entry)
+
+    def _changed(self) -> Entry | None:
+        """Do the first of what `later` was given; None if there is nothing."""
+        with self.lock:
+            if not self._changes:
+                return None
+            entry, change = self._changes.pop(0)
+        try:
+            change()
+        except EnhanceError as error:
+            entry.failure = failure(self.index(entry), entry.source.name, error)
+        entry.state = "failed" if entry.failure else "done"
+        return entry
 
     def _mark_running(self) -> None:
         """Mark the photos that the engine has begun with."""
-        for entry in self.remaining[: self.engine.running]:
+        for entry in self._left[: self.engine.running]:
             entry.state = "running"
 
     def _take(self, entry: Entry, record: Result | Failure, entries: list[Entry]) -> None:
@@ -246,10 +226,13 @@ class Batch:
             except OSError as error:
                 log.exception("a result could not be saved")
                 record = failure(record.index, record.name, NotSaved.because(record.name, error))
-        with self._taking:
+        with self.lock:
             if self._at_work is entries:  # else `begin` was called meanwhile; it is made anew
+                self._left.remove(entry)
                 self._finish(entry, record, version)
                 self._mark_running()
+                if self._later and not self._left:
+                    self._start(self._later)
 
     def _unique(self, entry: Entry, filename: str) -> str:
         """The name with a number added if a result of another photo has it."""

@@ -25,7 +25,7 @@ State = Literal["waiting", "running", "done", "failed", "stopped"]
 _UNREADABLE = Path(__file__).with_name("unreadable.svg")
 
 
-@dataclass
+@dataclass(eq=False)
 class Version:
     """One result of enhancing a photo; enhancing it again adds another version.
 
@@ -48,7 +48,7 @@ class Version:
     marks: Path | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
     """One photo of a batch. `before` is the photo itself until there is a picture of it that
     browsers can show; `preview` is such a picture.
@@ -67,6 +67,11 @@ class Entry:
     versions: list[Version] = field(default_factory=list)
     failure: Failure | None = None
     marks: bytes | None = None
+
+    @property
+    def pending(self) -> bool:
+        """It is being enhanced, or will be."""
+        return self.state in ("waiting", "running")
 
     @property
     def version(self) -> Version | None:

@@ -22,9 +22,10 @@ from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.brush import remarked
+from enhance.web.page.labels import STEPS, switch, switch_all
 from enhance.web.page.look import Tab, tab_of
 from enhance.web.page.presets import PRESETS, preset_for
-from enhance.web.page.results_panel import ResultsPanel
+from enhance.web.page.results_panel import LAYERS, ResultsPanel
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.status import progress
 from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, paths_of, sent_by
@@ -98,6 +99,8 @@ class Actions:
         self.results.viewer.submit(
             self._repair, [self.key, self.ticket], everything, **starts | {"js": None}
         )
+        labelled = starts | LAYERS | {"js": None, "trigger_mode": "multiple"}
+        self.results.viewer.apply(self._switch, [self.key, self.ticket], everything, **labelled)
         self.reopen.click(
             self._reopen, self.last_key, [self.key, *everything], postprocess=False, **QUICK
         )
@@ -160,10 +163,26 @@ class Actions:
         if tab.batch.remaining:
             raise toast("Wait until all photos of the batch are done.", tab.language)
         try:
-            options = remarked(tab.batch, entry, version, sent_by(event))
+            options = remarked(entry, version, sent_by(event))
         except EnhanceError as error:
             raise toast(error.sentence, tab.language) from error
         return self._work_on(tab, [entry], [options], ticket, request)
+
+    def _switch(self, request: gr.Request, key: str, ticket: int, event: gr.EventData) -> Shown:
+        """Switch a label of the photo that was shown, or of all; if need be, draw a ticket."""
+        tab, sent = tab_of(self._batches, key, request), sent_by(event)
+        tab.go_to(sent.get("index"))
+        step, on, limits = sent.get("step"), bool(sent.get("on")), self._batches.limits
+        if step not in STEPS:
+            return {self.ticket: ticket}
+        try:
+            if sent.get("all"):
+                waits = switch_all(tab, step, on, limits)
+            else:
+                waits = switch(tab, [tab.index], step, on, limits)
+        except EnhanceError as error:
+            raise toast(error.sentence, tab.language) from error
+        return self._drawn(tab, ticket, request) if waits else self._shown(tab)
 
     def _try_all(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
         """Draw a ticket to enhance the selected photo with every preset, and with the current
@@ -185,10 +204,14 @@ class Actions:
     ) -> Shown:
         if not (entries and options) or tab.batch.remaining:
             return {self.ticket: ticket}
-        self._batches.waiting_list.join(tab.batch.key)
-        tab.batch.session = str(request.session_hash)  # if this page is closed, the work ends
         tab.forget(entries)
         tab.batch.begin(entries, *options)
+        return self._drawn(tab, ticket, request)
+
+    def _drawn(self, tab: Tab, ticket: int, request: gr.Request) -> Shown:
+        """Draw a ticket for work that has been given to the batch."""
+        self._batches.waiting_list.join(tab.batch.key)
+        tab.batch.session = str(request.session_hash)  # if this page is closed, the work ends
         return {self.ticket: ticket + 1, **self._shown(tab)}
 
     def _turn(self, request: gr.Request, key: str, ticket: int) -> Iterator[Shown]:

@@ -11,7 +11,7 @@ from enhance.errors import OptionsError
 from enhance.i18n import say
 from enhance.options import Options
 from enhance.repair.marks import Stroke
-from enhance.web.batches.batch import Batch
+from enhance.web.batches.edits import mark
 from enhance.web.batches.entries import Entry, Version
 from enhance.web.page.widgets import share_of
 
@@ -21,7 +21,7 @@ _WIDEST = 1000  # pixels of the photo
 _LARGEST = 2e9  # pixels that all strokes cover; thirty times the largest photo
 
 
-def remarked(batch: Batch, entry: Entry, version: Version, sent: dict[str, Any]) -> Options:
+def remarked(entry: Entry, version: Version, sent: dict[str, Any]) -> Options:
     """Change the marks of a photo with the strokes that were sent, or have damage found anew at the
     sensitivity that was sent. Returns the options to enhance the photo with again: the version's.
 
@@ -29,7 +29,7 @@ def remarked(batch: Batch, entry: Entry, version: Version, sent: dict[str, Any])
     """
     if "strokes" in sent:
         scale = version.report.source_size[0] / version.report.output_size[0]
-        batch.mark(entry, version, strokes_of(sent["strokes"], scale))
+        mark(entry, version, strokes_of(sent["strokes"], scale))
         return version.options
     wanted = share_of(sent.get("sensitivity"))
     sensitivity = -1.0 if wanted is None else wanted

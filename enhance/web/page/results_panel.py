@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from enhance.errors import EnhanceError
+from enhance.web.batches.edits import change, lay_over
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import text, toast, translated
 from enhance.web.page.look import Tab, tab_of
@@ -14,6 +15,9 @@ from enhance.web.page.status import status_widget
 from enhance.web.page.viewed import COLUMNS, common_notes, pictures, rows, versions, view_of
 from enhance.web.page.viewer import viewer_widget
 from enhance.web.page.widgets import PRIVATE, QUICK, Shown, sent_by, share_of
+
+# One at a time for all visitors, because reassembling a photo takes much memory.
+LAYERS: dict[str, Any] = {"concurrency_id": "layers", "concurrency_limit": 1}
 
 
 class ResultsPanel:
@@ -118,7 +122,6 @@ class ResultsPanel:
             (self.versions.select, self._pick),
         ):
             event(handler, key, self.widgets, **latest)
-        # One at a time for all visitors, because reassembling a photo takes much memory.
         for event, trigger_mode in (
             (self.viewer.edit, "multiple"),
             (self.viewer.expand, "once"),
@@ -128,11 +131,10 @@ class ResultsPanel:
                 self._change,
                 key,
                 self.widgets,
-                concurrency_id="layers",
-                concurrency_limit=1,
                 trigger_mode=trigger_mode,
                 show_progress="hidden",
                 postprocess=False,
+                **LAYERS,
                 **PRIVATE,
             )
 
@@ -188,16 +190,17 @@ class ResultsPanel:
         entry, version, limits = tab.entry, tab.version, self._batches.limits
         if version is None or not version.layers:
             return self.shown(tab)
-        faces, background = share_of(sent.get("weight")), share_of(sent.get("background_weight"))
+        shares = {name: share_of(sent.get(name)) for name in ("weight", "background_weight")}
+        strengths = {name: share for name, share in shares.items() if share is not None}
         try:
             if (face := sent.get("face")) in version.restorable:
                 kept = set(version.report.restored) - {face}
                 kept = kept | {face} if sent.get("on") else kept
-                tab.batch.change(entry, version, limits, keep=kept)
-            elif faces is not None or background is not None:
-                tab.batch.change(entry, version, limits, weight=faces, background_weight=background)
+                change(tab.batch, entry, version, limits, keep=kept)
+            elif strengths:
+                change(tab.batch, entry, version, limits, keep=None, **strengths)
             else:
-                tab.batch.lay_over(entry, version, limits)
+                lay_over(tab.batch, entry, version, limits)
         except EnhanceError as error:
             raise toast(error.sentence, tab.language) from error
         return self.shown(tab)

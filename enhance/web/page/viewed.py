@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,11 +9,11 @@ from urllib.parse import quote
 from enhance.i18n import say
 from enhance.photos import browser_shows, output_stem
 from enhance.pipeline.estimates import readable
-from enhance.pipeline.needs import Flaw, main_flaw
 from enhance.records import Report
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry, State, Version
 from enhance.web.language import Language, text, translated
+from enhance.web.page.labels import labels, taken
 from enhance.web.page.look import Tab
 from enhance.web.page.presets import LABELS, preset_of
 from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, view
@@ -36,12 +35,6 @@ _STATES: dict[State, str] = {
     "done": text("done"),
     "failed": text("failed"),
     "stopped": text("stopped"),
-}
-
-_CLEANED: dict[Flaw, str] = {
-    "noise": text("Noise removed"),
-    "blocks": text("Compression artifacts removed"),
-    "blur": text("Sharpened"),
 }
 
 
@@ -76,13 +69,15 @@ def view_of(tab: Tab) -> dict[str, Any]:
     can_show = version is not None or entry.state != "failed"
     photo = View(
         name=entry.source.name,
-        caption=details(entry, version, language),
+        caption=_details(entry, version, (), language),
         index=index,
         count=len(batch.entries),
         before=_url(before) if can_show and browser_shows(before) else _preview(batch, index),
         after=_url(version.shown) if version else "",
         width=width,
         height=height,
+        labels=tuple(labels(version, language)) if version else (),
+        busy=entry.pending,
         faces=_outlines(version, language) if version else (),
         left=BEFORE if left is None else str(left),
         right="" if right is None else str(right),
@@ -187,8 +182,15 @@ def _row(entry: Entry, version: Version | None, common: list[str], language: Lan
 
 def details(entry: Entry, version: Version | None, language: Language) -> str:
     """Why the last attempt at a photo failed, if it did, and what was done in this version."""
+    return _details(entry, version, tuple(taken(version)) if version else (), language)
+
+
+def _details(
+    entry: Entry, version: Version | None, steps: tuple[str, ...], language: Language
+) -> str:
     said = [translated(entry.failure.reason, language)] if entry.failure else []
     if version:
+        said += [translated(step, language) for step in steps]
         said.append(_done(version.report, language))
     elif not entry.failure:
         said.append(translated(_STATES[entry.state], language))
@@ -196,29 +198,14 @@ def details(entry: Entry, version: Version | None, language: Language) -> str:
 
 
 def _done(report: Report, language: Language) -> str:
-    """What was done to a photo: steps, number of faces, sizes, seconds."""
+    """Number of faces, sizes, seconds."""
     count = len(report.faces)
     faces = say("1 face") if count == 1 else say("{count} faces", count=count)
     (width, height), (new_width, new_height) = report.source_size, report.output_size
     seconds = readable(sum(report.seconds.values()), tenths=True)
     parts = (
-        *(translated(step, language) for step in _steps(report)),
         translated(faces, language),
         f"{width} × {height} → {new_width} × {new_height}",
         translated(seconds, language),
     )
     return " · ".join(parts)
-
-
-def _steps(report: Report) -> Iterator[str]:
-    """Labels of what was done besides restoring faces and enlarging."""
-    if report.repaired:
-        yield text("Damage repaired")
-    if report.toned:
-        yield text("Colors restored")
-    if report.colorized:
-        yield text("Colorized")
-    if report.findings and report.background != "lanczos":
-        flaw, much = main_flaw(report.findings)
-        if much:
-            yield _CLEANED[flaw]

@@ -217,6 +217,56 @@ part("strengths").addEventListener("change", () => {
   tell("release", strengths);
 });
 
+// --- Labels: what was done, each a switch ---
+
+const labels = part("labels"), forAll = part("all");
+let switched = null; // how a person has switched a label of this photo last
+
+/** One toggle per step. Buttons are reused, so that focus is kept. */
+function drawLabels() {
+  const old = Object.fromEntries([...labels.querySelectorAll(".label")].map((b) => [b.dataset.step, b]));
+  const buttons = value.labels.map(({ step, text, on }) => {
+    const button = old[step] ?? document.createElement("button");
+    Object.assign(button, { type: "button", className: "label", textContent: text });
+    button.dataset.step = step;
+    button.setAttribute("aria-pressed", on);
+    button.setAttribute("aria-disabled", value.busy);
+    mark(button, value.busy && switched?.step === step);
+    delete old[step];
+    return button;
+  });
+  for (const button of Object.values(old)) button.remove();
+  buttons.forEach((button, i) => {
+    if (labels.children[i] !== button) labels.insertBefore(button, labels.children[i]);
+  });
+  labels.hidden = !buttons.length;
+  offerAll();
+}
+
+function offerAll() {
+  forAll.hidden = !switched || switched.all || value.count < 2;
+}
+
+/** Show the wish of a person until it has come true. */
+function mark(button, works) {
+  button.classList.toggle("working", works);
+  if (works) button.setAttribute("aria-pressed", switched.on);
+}
+
+labels.addEventListener("click", ({ target }) => {
+  if (target === forAll) {
+    switched.all = true;
+    tell("apply", switched);
+    labels.querySelector(`[data-step="${switched.step}"]`)?.focus(); // before this link goes
+    offerAll();
+  } else if (target.dataset.step && !value.busy) {
+    switched = { step: target.dataset.step, on: target.ariaPressed !== "true", all: false };
+    tell("apply", switched);
+    mark(target, true); // until Python has answered
+    offerAll();
+  }
+});
+
 // --- Marks: what was repaired, and a brush that changes it ---
 
 const strokes = part("strokes");
@@ -326,6 +376,7 @@ async function show(next) {
   if (!same) scale = null;
   else if (scale !== null) scale *= value.width / next.width; // the same size on the screen
   if (!same || next.right !== value.right) chosen = {};
+  if (!same) switched = null;
   value = next;
   wanted = next.index;
   place("after", after);
@@ -333,6 +384,7 @@ async function show(next) {
   part("failed").textContent = before && after ? "" : words.failed;
   root.dataset.state = state;
   describe();
+  drawLabels();
   drawFaces();
   drawStrengths();
   drawMarks();

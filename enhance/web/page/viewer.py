@@ -1,11 +1,12 @@
 """The viewer of enhanced photos: before and after, zoom, face switches, keyboard control.
 
-One HTML widget, drawn in the browser by `viewer.js` from plain values. It sends six events, each
+One HTML widget, drawn in the browser by `viewer.js` from plain values. It sends seven events, each
 with an object whose fields a listener reads from its `gr.EventData`. All of them have `index`, of
 the photo that is shown (from 0):
 
 - `select` `{index}`: show another photo, this one;
 - `edit` `{face, on}`: show a face, by its index in `View.faces`, restored or as in the photo;
+- `apply` `{step, on, all}`: switch a label off or on, by its `Label.step`; all: for all photos;
 - `input` `{left, right}`: compare other versions, by their keys;
 - `expand` `{}`: the strength sliders were opened, for which `View.layers` is needed;
 - `release` `{weight, background_weight}`: the strengths that were chosen, in 0..1;
@@ -38,6 +39,8 @@ WORDS = {
     "zoom": text("Zoom"),
     "zoom_in": text("Zoom in"),
     "zoom_out": text("Zoom out"),
+    "labels": text("What was done"),
+    "for_all": text("for all of these"),
     "faces": text("Faces"),
     "face_on": text("restored. Press to show the original face."),
     "face_off": text("original. Press to show the restored face."),
@@ -90,6 +93,15 @@ class Outline:
 
 
 @dataclass(frozen=True)
+class Label:
+    """A step that was taken, or that could be."""
+
+    step: str
+    text: str
+    on: bool
+
+
+@dataclass(frozen=True)
 class View:
     """A photo, its result, and what can be done with them. URLs are same-origin."""
 
@@ -105,6 +117,9 @@ class View:
     width: int
     """pixels of `after` at 100 %"""
     height: int
+    labels: tuple[Label, ...] = ()
+    busy: bool = False
+    """it is being enhanced again, so no label can be switched"""
     faces: tuple[Outline, ...] = ()
     left: str = BEFORE
     """key of the version shown as `before`"""

@@ -1,0 +1,89 @@
+"""What can be changed of a finished photo without running a model: faces, strengths, marks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from enhance.errors import NotSaved
+from enhance.limits import Limits
+from enhance.pipeline.layers import repaste, separated
+from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry, Version
+
+log = logging.getLogger(__name__)
+
+
+def change(
+    batch: Batch,
+    entry: Entry,
+    version: Version,
+    limits: Limits,
+    *,
+    keep: Collection[int] | None = None,
+    **strengths: float,
+) -> None:
+    """Make a version anew from its layers: other faces or other strengths.
+
+    keep: the faces (indices in the report) to restore; None: as they are. strengths: `weight` and
+    `background_weight`, of the options. Raises EnhanceError, also if the result cannot be saved.
+    """
+    assert version.layers is not None
+    old = {version.file, version.shown, version.thumbnail, version.detail}
+    options = replace(version.options, **strengths)  # type: ignore[arg-type]
+    kept = version.report.restored if keep is None else keep
+    with _saving(entry):
+        blob = version.layers.read_bytes()
+        done = repaste(entry.source, blob, version.report, options, limits, kept)
+        # Under a new path, because browsers cache what they have loaded.
+        file = batch.files.save(version.file.name, done.data)
+        with batch.lock:  # so that an archive gets the old file or the new one
+            batch.files.picture(version, file, done.views)
+            version.report = done.report
+    version.options = options
+    if keep is not None and version.over:  # these pictures show the previous faces
+        old |= {*version.over}
+        version.over = None
+    for path in old - {version.file, version.shown, version.thumbnail, version.detail}:
+        path.unlink(missing_ok=True)
+    batch.touched = time.monotonic()
+
+
+def lay_over(batch: Batch, entry: Entry, version: Version, limits: Limits) -> None:
+    """Make `over` of a version unless it exists. Raises EnhanceError as `change` does."""
+    assert version.layers is not None
+    batch.touched = time.monotonic()
+    if version.over:
+        return
+    with _saving(entry):
+        blob = version.layers.read_bytes()
+        background, faces = separated(
+            entry.source, blob, version.report, limits, version.report.restored
+        )
+        version.over = (
+            batch.files.save("background.jpg", background),
+            batch.files.save("faces.png", faces),
+        )
+
+
+def mark(entry: Entry, version: Version, strokes: Iterable[Stroke]) -> None:
+    """Change the marks of a version with a brush. When the photo is enhanced again, they are
+    what is repaired. Raises NotSaved if they can no longer be read."""
+    assert version.marks is not None
+    with _saving(entry):
+        marks = from_picture(version.marks.read_bytes())
+    entry.marks = as_picture(brushed(marks, strokes))
+
+
+@contextmanager
+def _saving(entry: Entry) -> Iterator[None]:
+    """Turn an OSError in the block into a NotSaved that names the photo."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("a result could not be saved")
+        raise NotSaved.because(entry.source.name, error) from error

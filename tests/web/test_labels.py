@@ -1,0 +1,156 @@
+"""Labels of what was done, without a browser: what switching them does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from enhance.engines.local import LocalEngine
+from enhance.limits import Limits
+from enhance.options import Options
+from enhance.records import Source
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.edits import change
+from enhance.web.batches.store import BatchStore
+from enhance.web.page.labels import Step, labels, switch, switch_all
+from enhance.web.page.look import Tab
+from tests.web.hands import PRINT, SMALL
+
+OPTIONS = Options(upscale=1)
+
+
+class Person:
+    """A person with a batch of the page."""
+
+    def __init__(self, batch: Batch) -> None:
+        request: Any = SimpleNamespace(session_hash=batch.key, headers={})
+        self.tab = Tab.of(batch, request)
+
+    def sees(self, index: int) -> dict[str, tuple[bool, str]]:
+        """The labels of a photo by their steps."""
+        self.tab.go_to(index)
+        assert self.tab.version
+        return {each.step: (each.on, each.text) for each in labels(self.tab.version, "en")}
+
+    def switch(self, index: int, step: Step, on: bool) -> bool:
+        return switch(self.tab, [index], step, on, Limits())
+
+    def work(self) -> int:
+        """Let the turns go on until the batch is done; how many photos that were."""
+        done = 0
+        while self.tab.batch.remaining:
+            done += len(list(self.tab.batch.records()))
+        return done
+
+
+@pytest.fixture
+def start(engine: LocalEngine, tmp_path: Path) -> Iterator[Any]:
+    """A function that starts a batch."""
+    store = BatchStore(engine, tmp_path / "files", Limits())
+
+    def start(*photos: Path, options: Options = OPTIONS) -> Person:
+        sources = [Source.of(photo) for photo in photos]
+        return Person(store.start(sources, options, "one", viewed=True))
+
+    yield start
+    store.close()
+
+
+def test_labels_say_what_was_done_and_what_could_be(start: Any) -> None:
+    person = start(PRINT, SMALL)
+    person.work()
+    old, portrait = person.sees(0), person.sees(1)
+    assert old["repair"] == (True, "Damage repaired")
+    assert old["tone"] == (True, "Colors restored")
+    assert portrait["repair"] == (False, "Repair damage")
+    assert portrait["tone"] == (False, "Restore faded colors")
+    assert portrait["faces"] == (True, "1 face restored")
+    assert portrait["background"][0]
+
+
+def test_faces_and_background_are_switched_at_once(start: Any) -> None:
+    person = start(SMALL)
+    person.work()
+    version = person.tab.entry.version
+    whole = version.file.read_bytes()
+    for step in ("faces", "background"):
+        assert not person.switch(0, step, False)
+        assert not person.sees(0)[step][0]
+        assert version.file.read_bytes() != whole
+        assert not person.switch(0, step, True)
+        assert person.sees(0)[step][0]
+        assert version.file.read_bytes() == whole
+    assert len(person.tab.entry.versions) == 1
+
+
+def test_faces_that_were_all_taken_out_come_back(start: Any) -> None:
+    person = start(SMALL)
+    person.work()
+    entry = person.tab.entry
+    change(person.tab.batch, entry, entry.version, Limits(), keep=[])
+    assert person.sees(0)["faces"] == (False, "Restore faces")
+    assert not person.switch(0, "faces", True)
+    assert entry.version.report.restored == (0,)
+
+
+def test_other_steps_enhance_the_photo_again_and_only_once(start: Any) -> None:
+    person = start(PRINT)
+    person.work()
+    assert person.switch(0, "repair", False)
+    assert not person.switch(0, "repair", False), "pressed again meanwhile"
+    assert person.work() == 1
+    assert person.sees(0)["repair"] == (False, "Repair damage")
+    assert person.tab.version.options == replace(OPTIONS, repair="off")
+    assert not person.switch(0, "repair", True)
+    assert person.tab.sides == (1, 0)
+    assert person.sees(0)["repair"] == (True, "Damage repaired")
+    assert not person.switch(0, "repair", False)
+    assert person.tab.sides == (0, 1)
+    assert len(person.tab.entry.versions) == 2
+
+
+def test_what_a_photo_does_not_need_can_be_asked_for(start: Any) -> None:
+    person = start(SMALL, options=replace(OPTIONS, restorer="none", background="lanczos"))
+    person.work()
+    assert person.sees(0)["faces"] == (False, "Restore faces")
+    for step in ("faces", "background", "tone"):
+        assert person.switch(0, step, True)
+        person.work()
+    assert person.sees(0)["faces"] == (True, "1 face restored")
+    assert person.sees(0)["background"][0]
+    assert person.sees(0)["tone"] == (True, "Colors not faded")
+
+
+def test_a_decision_for_all_counts_for_photos_that_are_not_done_yet(start: Any) -> None:
+    person = start(PRINT, SMALL, PRINT, PRINT)
+    records = person.tab.batch.records()
+    next(records)
+    next(records)
+    person.tab.go_to(0)
+    assert not person.switch(0, "repair", False), "the turn goes on with it"
+    assert not switch_all(person.tab, "repair", False, Limits())
+    assert not list(records), "what the turn was working on begins anew"
+    person.work()
+    entries = person.tab.batch.entries
+    assert [len(entry.versions) for entry in entries] == [2, 1, 1, 1]
+    assert [entry.version.options.repair for entry in entries] == ["off", "auto", "off", "off"]
+    assert person.tab.batch.options.repair == "off"
+
+
+def test_a_decision_for_all_changes_layers_in_the_batchs_turn(start: Any) -> None:
+    person = start(SMALL, PRINT, SMALL)
+    person.work()
+    assert switch_all(person.tab, "faces", False, Limits())
+    assert [entry.state for entry in person.tab.batch.entries] == ["waiting"] * 3
+    assert person.work() == 3
+    assert not person.sees(0)["faces"][0] and not person.sees(2)["faces"][0]
+    assert not switch_all(person.tab, "faces", False, Limits()), "nothing is left to do"
+    assert switch_all(person.tab, "faces", True, Limits())
+    person.tab.batch.abandon()
+    assert [entry.state for entry in person.tab.batch.entries] == ["done"] * 3
+    assert not person.work() and not person.sees(0)["faces"][0]

@@ -681,6 +681,45 @@ def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     assert served(Guard(app, Limits()), "/other", iter([b"[", b"1,"]))[0]["status"] == 408
 
 
+def test_an_upload_that_does_not_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app deletes what has come of it, and its own answer is not sent."""
+    monkeypatch.setattr(bodies, "UPLOAD_SECONDS", 0.05)
+    part = tmp_path / "part"
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        part.touch()
+        try:
+            while (await receive())["type"] == "http.request":
+                pass
+        except MultiPartException as refusal:  # as Gradio does
+            part.unlink()
+            await PlainTextResponse(refusal.message, 400)(scope, receive, send)
+
+    answer, body = served(Guard(app, Limits()), middleware.UPLOAD, iter([b"--bound", b"\r\n"]))
+    assert answer["status"] == 408 and not part.exists()
+    assert (b"content-type", b"application/problem+json") in answer["headers"]
+    assert json.loads(body["body"])["detail"].startswith("This request took too long to arrive")
+
+
+def test_who_has_sent_all_of_it_in_time_may_wait_for_the_answer() -> None:
+    whole: Message = {"type": "http.request", "body": b"all of it", "more_body": False}
+    left = [whole]
+
+    async def receive() -> Message:
+        return left.pop() if left else await anyio.sleep_forever()
+
+    async def wait() -> bool:
+        body = bodies.Body(receive)
+        body.expect(0.05)
+        assert await body() == whole
+        with anyio.move_on_after(0.2):
+            await body()
+        return body.late
+
+    with ThreadPoolExecutor() as apart:  # from the loop of the browser's tests
+        assert not apart.submit(anyio.run, wait).result()
+
+
 def test_posts_in_a_few_seconds() -> None:
     """A flood of requests for work is refused before anybody reads them; others do not notice."""
     clock = Clock()

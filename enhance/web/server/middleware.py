@@ -22,7 +22,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.server.bodies import TOO_LARGE, TOO_OFTEN, counted, largest_body, read
+from enhance.web.server.bodies import (
+    LATE,
+    TOO_LARGE,
+    TOO_OFTEN,
+    Body,
+    counted,
+    largest_body,
+    read,
+)
 from enhance.web.server.clients import client_of, may_enter
 from enhance.web.server.problems import problem
 from enhance.web.server.shares import Rate, Share
@@ -98,13 +106,19 @@ class Guard:
                 told.setdefault("Cache-Control", "private")
             await send(message)
 
-        client = client_of(HTTPConnection(scope))
+        async def send_unless_late(message: Message) -> None:
+            if not body.late:  # else the app answers that the client has gone
+                await send_safely(message)
+
+        body, client = Body(receive), client_of(HTTPConnection(scope))
         with self._at_once.taken(client) as allowed:
             try:
                 if not allowed:
                     raise HTTPException(429, TOO_MANY)
-                receive = await self._checked(scope, receive, client)
-                await self._app(scope, receive, send_safely)
+                checked = await self._checked(scope, body, client)
+                await self._app(scope, checked, send_unless_late)
+                if body.late:
+                    raise HTTPException(408, LATE)
             except HTTPException as refusal:
                 if allowed and refusal.status_code == 429:
                     await anyio.sleep(SLOWED_SECONDS)
@@ -113,7 +127,7 @@ class Guard:
                 answer = problem(refusal.status_code, refusal.detail, headers, closing)
                 await answer(scope, receive, send_safely)
 
-    async def _checked(self, scope: Scope, receive: Receive, client: str) -> Receive:
+    async def _checked(self, scope: Scope, body: Body, client: str) -> Receive:
         """The `receive` for the app. Raises HTTPException if the request is refused."""
         path, headers = get_route_path(scope).rstrip("/"), Headers(scope=scope)
         if _CLOSED.match(path):
@@ -122,7 +136,7 @@ class Guard:
         if path.startswith("/gradio_api/heartbeat") and not may_enter(HTTPConnection(scope)):
             raise HTTPException(401, say("Log in first."))
         if scope["method"] != "POST":
-            return receive
+            return body
         if _foreign(headers):
             raise HTTPException(403, say("Pages of other websites cannot use this server."))
         if "transfer-encoding" in headers or "content-length" not in headers:
@@ -135,12 +149,12 @@ class Guard:
                 raise HTTPException(429, say("Too many login attempts. Try again in a minute."))
             if not self._posts.take(client):
                 raise HTTPException(429, TOO_MANY)
-            return await read(scope, receive, self._limits.max_photos)
+            return await read(scope, body, self._limits.max_photos)
         if length > self._limits.max_request_bytes:
             raise HTTPException(413, TOO_LARGE)
         if not (self._uploads.take(client) and self._bytes.take(client, length)):
             raise HTTPException(429, TOO_OFTEN)
-        return counted(receive, headers, lambda files: self._uploads.take(client, files))
+        return counted(body, headers, lambda files: self._uploads.take(client, files))
 
     def _believed(self, scope: Scope) -> Scope:
         """The request with only trustworthy headers, its id for the log and the client's address.

@@ -27,7 +27,7 @@ from enhance.options import Options, Setup
 from enhance.pipeline.build import load_enhancer
 from enhance.records import Failure, Result, Source
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.disk import files_in
+from enhance.web.batches.disk_shares import files_in
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
 from tests.server import ROOT, Server, running

@@ -24,7 +24,11 @@ from enhance.options import Options
 from enhance.pipeline.estimates import Estimator
 from enhance.records import Source
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.disk import (
+from enhance.web.batches.disk_shares import (
+    NO_ROOM,
+    Kept,
+    Kind,
+    Room,
     delete,
     delete_old,
     files_in,
@@ -32,7 +36,6 @@ from enhance.web.batches.disk import (
     own_folder,
     uploads_in,
 )
-from enhance.web.batches.disk_shares import NO_ROOM, Kept, Room
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
@@ -53,9 +56,8 @@ class BatchStore:
         """root: folder of the uploads, in which this server makes one for its results.
         keep_seconds: how long a batch's files are kept after it was last touched. Raises
         OptionsError if others could write to `root`."""
-        delete_old(
-            own_folder(root).glob("results-*"), 4 * keep_seconds
-        )  # left by servers that were killed
+        left = own_folder(root).glob("results-*")  # by servers that were killed
+        delete_old(left, 4 * keep_seconds)
         self.engine = engine
         self.limits = limits
         self.waiting_list = WaitingList()
@@ -71,13 +73,11 @@ class BatchStore:
         self._kept: frozenset[Path] = frozenset()
         self._senders: dict[Path, str] = {}
         self.room = Room(limits.max_disk_bytes, self._look, self._delete)
-        for name, what, value in (
-            ("enhance_ready", "1 when the models are loaded.", lambda: bool(engine.info)),
-            ("enhance_waiting_photos", "Photos that are not finished.", lambda: self.waiting),
-            ("enhance_waiting_batches", "Their batches.", lambda: len(self.alive())),
-            ("enhance_files_bytes", "Disk in use.", lambda: self.room.used),
-        ):
-            self.metrics.watch(name, what, value)
+        watch = self.metrics.watch
+        watch("enhance_ready", "1 when the models are loaded.", lambda: bool(engine.info))
+        watch("enhance_waiting_photos", "Photos that are not finished.", lambda: self.waiting)
+        watch("enhance_waiting_batches", "Their batches.", lambda: len(self.alive()))
+        watch("enhance_files_bytes", "Disk in use.", lambda: self.room.used)
 
     def start(
         self,
@@ -188,24 +188,17 @@ class BatchStore:
     def _look(self) -> list[Kept]:
         """What is on the disk."""
         now = time.monotonic()
+        found = [
+            Kept(path, self._senders.get(path, ""), "upload", idle(path), files_in(path))
+            for path in self._uploaded()
+        ]
         with self._lock:
             batches = list(self._batches.values())
-        return [
-            *(
-                Kept(path, self._senders.get(path, ""), "upload", idle(path), files_in(path))
-                for path in self._uploaded()
-            ),
-            *(
-                Kept(
-                    batch.folder,
-                    batch.client,
-                    "working" if batch.remaining else "finished",
-                    now - batch.touched,
-                    files_in(batch.folder),
-                )
-                for batch in batches
-            ),
-        ]
+        for batch in batches:
+            idle_for, files = now - batch.touched, files_in(batch.folder)
+            kind: Kind = "working" if batch.remaining else "finished"
+            found.append(Kept(batch.folder, batch.client, kind, idle_for, files))
+        return found
 
     def _delete(self, folder: Path) -> None:
         """Delete an upload, or a batch that nobody has gone on with meanwhile."""
@@ -260,4 +253,4 @@ class BatchStore:
     def _entry(self, source: Source, folder: Path, number: int) -> Entry:
         # The upload may be deleted before the photo's turn; this link lives as long as the batch.
         path = linked(source.path, folder / f"source_{number}{source.path.suffix}")
-        return Entry(Source(path, source.name, number=number), known_size(path), path)
+        return Entry(Source(path, source.name, number=number), known_size(source.path), path)

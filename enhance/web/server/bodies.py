@@ -25,6 +25,7 @@ UPLOAD_SECONDS, UPLOAD_SPEED = 15 * 60, 50_000
 
 TOO_LARGE = say("This request is too large. Send fewer photos at once.")
 TOO_OFTEN = say("You have uploaded too much within a minute. Try again in a minute.")
+_ADDRESS = say("This server does not fetch photos from other addresses. Upload the photo itself.")
 LATE = say("This request took too long to arrive. Send it again.")
 
 
@@ -111,22 +112,14 @@ async def read(scope: Scope, body: Body, most_photos: int) -> Receive:
 
 def _check(sent: Any, most_values: int) -> None:
     """Refuse JSON data that has too many values, or names a file by URL."""
-    left, values = [sent], 0
-    while left:
-        item = left.pop()
-        values += 1
-        if isinstance(item, dict):
-            path = item.get("path")
+    values = [sent]
+    for value in values:  # with those that are added on the way
+        if isinstance(value, dict):
+            path = value.get("path")
             if isinstance(path, str) and path.lstrip().lower().startswith(("http:", "https:")):
-                raise HTTPException(
-                    400,
-                    say(
-                        "This server does not fetch photos from other addresses. Upload the "
-                        "photo itself."
-                    ),
-                )
-            left += item.values()
-        elif isinstance(item, list):
-            left += item
-    if values > most_values:
+                raise HTTPException(400, _ADDRESS)
+            values += value.values()
+        elif isinstance(value, list):
+            values += value
+    if len(values) > most_values:
         raise HTTPException(413, TOO_LARGE)

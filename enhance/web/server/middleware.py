@@ -31,9 +31,8 @@ from enhance.web.server.bodies import (
     largest_body,
     read,
 )
-from enhance.web.server.clients import client_of, may_enter
+from enhance.web.server.clients import Rate, Share, client_of, may_enter
 from enhance.web.server.problems import problem
-from enhance.web.server.shares import Rate, Share
 
 UPLOAD = "/gradio_api/upload"
 UPLOADS = (UPLOAD, "/v1/enhance", "/v1/batches")

@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -55,15 +55,9 @@ def start_log(form: str, files: Path) -> None:
 
 def about(request: str, items: Iterator[T]) -> Iterator[T]:
     """Yield the same items; what is logged while one is made carries the request's id."""
-    while True:
-        token = _request.set(request)
-        try:
-            item = next(items)
-        except StopIteration:
-            return
-        finally:
-            _request.reset(token)
-        yield item
+    context = copy_context()
+    context.run(_request.set, request)
+    yield from iter(lambda: context.run(next, items, None), None)
 
 
 class Private(logging.Filter):

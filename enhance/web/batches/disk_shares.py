@@ -63,7 +63,7 @@ class Room:
         self._most = most
         self._look = look
         self._delete = delete
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._taken: Counter[str] = Counter()
         self._coming: set[Kept] = set()
         self._refused: dict[str, float] = {}
@@ -76,14 +76,20 @@ class Room:
         When they do not fit, looks at the disk and deletes what is superfluous.
         """
         with self._lock:
-            self._take(client, more)
+            if not self._fits(client, more) and self._refused.get(client, 0) < time.monotonic():
+                self._make_room(client, more)
+            if not self._fits(client, more):
+                own = self._taken[client] + more > quarter(self._most)
+                raise NoRoom(_SHARE_USED if own else NO_ROOM)
+            self._taken[client] += more
+            self.used += more
 
     def expect(self, client: str, more: int) -> Kept:
         """`take`, for bytes that arrive until what this returns is given to `arrived`."""
         upload = Kept(Path(), client, "working", 0, {})
         upload.files[-1, id(upload)] = more  # like no file's
         with self._lock:
-            self._take(client, more)
+            self.take(client, more)
             self._coming.add(upload)
         return upload
 
@@ -95,15 +101,6 @@ class Room:
         """Look at the disk; delete uploads that no batch uses, if it is full."""
         with self._lock:
             self._make_room("", 0)
-
-    def _take(self, client: str, more: int) -> None:
-        if not self._fits(client, more) and self._refused.get(client, 0) < time.monotonic():
-            self._make_room(client, more)
-        if not self._fits(client, more):
-            own = self._taken[client] + more > quarter(self._most)
-            raise NoRoom(_SHARE_USED if own else NO_ROOM)
-        self._taken[client] += more
-        self.used += more
 
     def _fits(self, client: str, more: int) -> bool:
         own = self._taken[client] + more

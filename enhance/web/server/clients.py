@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import gradio as gr
 from starlette.requests import HTTPConnection
 
 
+@lru_cache(1024)
 def client_key(host: str, account: str | None = None) -> str:
     """The key of a client: its account where there is a login, otherwise its address.
 

@@ -103,6 +103,7 @@ class Guard:
                 told = MutableHeaders(scope=message)
                 told.update({**self._headers, REQUEST_HEADER: headers[REQUEST_HEADER]})
                 told.setdefault("Cache-Control", "private")
+                told.add_vary_header("Accept-Language")  # of the page, and of each refusal
             await send(message)
 
         async def send_unless_late(message: Message) -> None:

@@ -35,7 +35,7 @@ from starlette.types import Message, Receive, Scope, Send
 import app
 from enhance.limits import Limits
 from enhance.web.batches.disk_shares import NO_ROOM
-from enhance.web.server import bodies, middleware
+from enhance.web.server import middleware
 from enhance.web.server.middleware import (
     MAX_AT_ONCE,
     MAX_LOGINS_PER_MINUTE,
@@ -673,7 +673,7 @@ def test_requests_of_many_values_are_refused(data: Any) -> None:
 
 
 def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(middleware, "BODY_SECONDS", 0.05)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError("what has not come was served")
@@ -683,7 +683,7 @@ def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_upload_that_does_not_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The app deletes what has come of it, and its own answer is not sent."""
-    monkeypatch.setattr(bodies, "UPLOAD_SECONDS", 0.05)
+    monkeypatch.setattr(middleware, "UPLOAD_SECONDS", 0.05)
     part = tmp_path / "part"
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -709,7 +709,7 @@ def test_who_has_sent_all_of_it_in_time_may_wait_for_the_answer() -> None:
         return left.pop() if left else await anyio.sleep_forever()
 
     async def wait() -> bool:
-        body = bodies.Body(receive)
+        body = middleware.Body(receive)
         body.expect(0.05)
         assert await body() == whole
         with anyio.move_on_after(0.2):

@@ -198,8 +198,9 @@ def main() -> None:
             "middleware": [guard, shares],
         },
     )
-    samples = {Path(file).parent for block in page.blocks.values() for file in block.keep_in_cache}
-    batches.sweep_every(SWEEP_SECONDS, samples)
+    samples = (file for block in page.blocks.values() for file in block.keep_in_cache)
+    batches.kept = {Path(sample).parent for sample in samples}
+    batches.sweep_every(SWEEP_SECONDS)
     threading.Thread(target=load, name="load").start()
     asked_to_close.wait()
     log.info("closing")

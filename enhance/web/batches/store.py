@@ -70,7 +70,8 @@ class BatchStore:
         self._batches: dict[str, Batch] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._kept: frozenset[Path] = frozenset()
+        self.kept: Collection[Path] = ()
+        """Folders among the uploads that must stay."""
         self._senders: dict[Path, str] = {}
         self.room = Room(limits.max_disk_bytes, self._look, self._delete)
         watch = self.metrics.watch
@@ -170,20 +171,20 @@ class BatchStore:
         """Note who has uploaded these files."""
         self._senders |= {path.parent: client for path in paths}
 
-    def sweep(self, kept: Collection[Path] = ()) -> None:
-        """Delete batches and unused uploads that are too old or exceed the disk limit.
-
-        kept: folders among the uploads that must stay.
-        """
-        self._kept = frozenset(kept)
+    def sweep(self) -> None:
+        """Delete batches and unused uploads that are too old or exceed the disk limit."""
         self.expire()
-        self._abandon_forgotten()
+        queue, oldest = self.waiting_list, time.monotonic() - SILENT_SECONDS
+        for batch in self.alive():  # those of the page may have lost their place in the queue
+            waits = queue.served(batch.key) or queue.ahead(batch.key) is not None
+            if batch.viewed and not waits and batch.touched < oldest:
+                batch.abandon()
         delete_old(self._uploaded(), self._keep_seconds)
         self._senders = {folder: c for folder, c in self._senders.items() if folder.exists()}
         self.room.tidy()
 
     def _uploaded(self) -> list[Path]:
-        return [path for path in uploads_in(self._uploads) if path not in self._kept]
+        return [path for path in uploads_in(self._uploads) if path not in self.kept]
 
     def _look(self) -> list[Kept]:
         """What is on the disk."""
@@ -216,24 +217,13 @@ class BatchStore:
         except NoRoom:
             raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)) from None
 
-    def _abandon_forgotten(self) -> None:
-        """Abandon the page's batches that have lost their place in the queue and are not served."""
-        oldest = time.monotonic() - SILENT_SECONDS
-        for batch in self.alive():
-            waits = (
-                self.waiting_list.served(batch.key)
-                or self.waiting_list.ahead(batch.key) is not None
-            )
-            if batch.viewed and not waits and batch.touched < oldest:
-                batch.abandon()
-
-    def sweep_every(self, seconds: float, kept: Collection[Path] = ()) -> None:
+    def sweep_every(self, seconds: float) -> None:
         """Call `sweep` at this interval in a background thread, until `close`."""
 
         def sweep() -> None:
             while not self._closed.wait(seconds):
                 try:
-                    self.sweep(kept)
+                    self.sweep()
                 except Exception:
                     log.exception("the sweep failed; it is tried again")
 
@@ -247,7 +237,7 @@ class BatchStore:
             self._batches.clear()
         for batch in left:
             batch.abandon()
-        for folder in (self._root, *(self._senders.keys() - self._kept)):
+        for folder in (self._root, *(self._senders.keys() - {*self.kept})):
             delete(folder)
 
     def _entry(self, source: Source, folder: Path, number: int) -> Entry:

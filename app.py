@@ -199,7 +199,7 @@ def main() -> None:
         },
     )
     samples = (file for block in page.blocks.values() for file in block.keep_in_cache)
-    batches.kept = {Path(sample).parent for sample in samples}
+    batches.kept_uploads = {Path(sample).parent for sample in samples}
     batches.sweep_every(SWEEP_SECONDS)
     threading.Thread(target=load, name="load").start()
     asked_to_close.wait()

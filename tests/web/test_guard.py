@@ -706,7 +706,9 @@ def test_who_has_sent_all_of_it_in_time_may_wait_for_the_answer() -> None:
     left = [whole]
 
     async def receive() -> Message:
-        return left.pop() if left else await anyio.sleep_forever()
+        if not left:
+            await anyio.sleep_forever()
+        return left.pop()
 
     async def wait() -> bool:
         body = middleware.Body(receive)

@@ -227,7 +227,7 @@ def test_uploads_that_no_batch_came_to_use_go(engine: LocalEngine, tmp_path: Pat
         path.mkdir()
     for path in (old, sample, part, *foreign):
         os.utime(path, (1, 1))
-    batches.kept = [sample]
+    batches.kept_uploads = [sample]
     batches.sweep()
     assert {path for path in root.iterdir() if "results" not in path.name} == {
         new,

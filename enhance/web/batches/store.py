@@ -70,7 +70,7 @@ class BatchStore:
         self._batches: dict[str, Batch] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self.kept: Collection[Path] = ()
+        self.kept_uploads: Collection[Path] = ()
         """Folders among the uploads that must stay."""
         self._senders: dict[Path, str] = {}
         self.room = Room(limits.max_disk_bytes, self._look, self._delete)
@@ -184,7 +184,7 @@ class BatchStore:
         self.room.tidy()
 
     def _uploaded(self) -> list[Path]:
-        return [path for path in uploads_in(self._uploads) if path not in self.kept]
+        return [path for path in uploads_in(self._uploads) if path not in self.kept_uploads]
 
     def _look(self) -> list[Kept]:
         """What is on the disk."""
@@ -237,7 +237,7 @@ class BatchStore:
             self._batches.clear()
         for batch in left:
             batch.abandon()
-        for folder in (self._root, *(self._senders.keys() - {*self.kept})):
+        for folder in (self._root, *(self._senders.keys() - {*self.kept_uploads})):
             delete(folder)
 
     def _entry(self, source: Source, folder: Path, number: int) -> Entry:

@@ -43,7 +43,7 @@ from enhance.web.page.actions import MODEL_QUEUE
 from enhance.web.page.page import CSS, THEME, Page
 from enhance.web.plain_http import Http
 from enhance.web.server.middleware import Guard
-from enhance.web.server.page_scripts import PageScripts
+from enhance.web.server.page_scripts import add_scripts
 from enhance.web.server.routes import routes
 from enhance.web.server.shared_queue import SharedQueue
 from enhance.web.server.uploads import UploadShares, refuse_texts
@@ -171,6 +171,7 @@ def main() -> None:
         finally:
             batches.estimator.loading_ended()
 
+    add_scripts()
     refuse_texts()
     # Photos sent by plain HTTP lie beside the other uploads from their first byte.
     tempfile.tempdir, MultiPartParser.spool_max_size = get_upload_folder(), 1
@@ -194,11 +195,12 @@ def main() -> None:
         favicon_path=ASSETS / "icon.png",
         app_kwargs={
             "routes": [*routes(batches), *Http(batches, queue).routes],
-            "middleware": [guard, shares, Middleware(PageScripts)],
+            "middleware": [guard, shares],
         },
     )
-    samples = {Path(file).parent for block in page.blocks.values() for file in block.keep_in_cache}
-    batches.sweep_every(SWEEP_SECONDS, samples)
+    samples = (file for block in page.blocks.values() for file in block.keep_in_cache)
+    batches.kept_uploads = {Path(sample).parent for sample in samples}
+    batches.sweep_every(SWEEP_SECONDS)
     threading.Thread(target=load, name="load").start()
     asked_to_close.wait()
     log.info("closing")

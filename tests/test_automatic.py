@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -213,6 +214,16 @@ def test_the_command_says_what_photos_need(
     assert told["findings"]["noise"] < 1.5
     assert len(told["findings"]["faces"]) == 1
     assert told["reasons"]["repair"] == "No damage found."
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")
+def test_a_named_pipe_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Nobody will ever write to it, so nobody may wait for it."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert main(["look", str(tmp_path / "pipe.jpg"), str(SAMPLES / "small_portrait.jpg")]) == 1
+    said, failures = capsys.readouterr()
+    assert "small_portrait.jpg: " in said
+    assert failures == "failed: “pipe.jpg” cannot be read: it is not a regular file.\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")

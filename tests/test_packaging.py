@@ -69,7 +69,8 @@ def test_the_package_needs_what_it_imports(needed: list[str]) -> None:
         for package in packages
         if declared.isdisjoint(canonicalize_name(name) for name in homes[package])
     }
-    of_gradio = {"anyio", "fastapi", "multipart", "pydantic", "python_multipart", "starlette"}
+    of_gradio = {"anyio", "fastapi", "jinja2", "multipart", "pydantic"}
+    of_gradio |= {"python_multipart", "starlette"}
     optional = {"ray", "spaces", "spandrel_extra_arches"}
     assert undeclared - of_gradio == optional
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from stat import S_ISREG
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -102,12 +103,14 @@ def read(source: Source, limits: Limits) -> bytes:
     """The bytes of a photo's file. Raises UnreadablePhoto or PhotoTooLarge."""
     name, path = source.name, source.path
     try:
-        size = path.stat().st_size
-        if size == 0:
+        status = path.stat()
+        if not S_ISREG(status.st_mode):  # a pipe would be waited for, and a device has no end
+            raise UnreadablePhoto.because(name, say("it is not a regular file"))
+        if status.st_size == 0:
             raise UnreadablePhoto(
                 say("“{name}” is empty (0 bytes). Send the file again.", name=name)
             )
-        check_bytes(name, size, limits)
+        check_bytes(name, status.st_size, limits)
         return path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__

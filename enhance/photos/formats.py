@@ -50,6 +50,8 @@ def open_image(data: bytes) -> Image.Image:
 def size_of(path: Path) -> tuple[int, int] | None:
     """(width, height) from the file's header, or None when it is no readable image."""
     with suppress(Exception):  # damaged files make the decoders raise almost anything
+        if not path.is_file():  # a pipe would be waited for
+            return None
         try:
             with Image.open(path, formats=READABLE) as image:
                 return image.size

@@ -22,7 +22,7 @@ from enhance.web.batches.work import work
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.settings import Settings, options_from
 from enhance.web.server.clients import client_of
-from enhance.web.server.health import Health, health
+from enhance.web.server.routes import Health, health
 
 QUEUE = "api"
 """Concurrency id of the endpoints that use the model. It is not the page's, because an API batch

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from pathlib import Path
 from typing import Literal
 
 import gradio as gr
+from babel import negotiate_locale
 from babel.messages.pofile import read_po
 
 from enhance.i18n import Sentence
@@ -28,13 +28,9 @@ Language = Literal["en", "zh"]
 CATALOGUE = Path(__file__).parents[1] / "locale" / "zh" / "LC_MESSAGES" / "enhance.po"
 
 
-def _read(catalogue: Path) -> dict[str, str]:
-    with catalogue.open("rb") as file:
-        messages = read_po(file)
-    return {str(m.id): str(m.string) for m in messages if m.id and m.string and not m.fuzzy}
-
-
-CHINESE = _read(CATALOGUE)
+with CATALOGUE.open("rb") as _file:
+    _MESSAGES = read_po(_file)
+CHINESE = {str(m.id): str(m.string) for m in _MESSAGES if m.id and m.string and not m.fuzzy}
 """English to Chinese. The keys are texts of the page and templates of sentences."""
 
 
@@ -46,11 +42,8 @@ def language_of(request: gr.Request | None) -> Language:
 def preferred(accepted: str) -> Language:
     """Chinese if an Accept-Language header names any kind of Chinese before English; browsers put
     the language that is preferred first."""
-    for item in accepted.lower().split(","):
-        language = re.split("[-;]", item.strip())[0]
-        if language in ("zh", "en"):
-            return "zh" if language == "zh" else "en"
-    return "en"
+    tags = [item.partition(";")[0].strip() for item in accepted.lower().split(",")]
+    return "zh" if negotiate_locale(tags, ["zh", "en"], sep="-") == "zh" else "en"
 
 
 def translated(said: str, language: Language) -> str:

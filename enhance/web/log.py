@@ -6,9 +6,9 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from pathlib import Path
-from typing import Any, Literal, TextIO, TypeVar, get_args
+from typing import Any, TextIO, TypeVar
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -17,38 +17,35 @@ from enhance.i18n import say
 
 T = TypeVar("T")
 
-Format = Literal["text", "json"]
-
 REQUEST_HEADER = "x-request-id"
 """Header with the request's id, set on each request before the app sees it and on each response."""
 
 _KEPT = 4000  # characters kept at the beginning and at the end of one message
 _CONTROL = re.compile(r"[^\S \t\n]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _INNER_LINE = re.compile(r"\n(?=.)")
-_TEXT = "%(asctime)s %(levelname)s %(name)s [%(request)s] %(message)s"
 _FIELDS = ("asctime", "levelname", "name", "request", "message")
 _NAMES = {"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "traceback"}
+_FORMATTERS = {
+    "text": logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(request)s] %(message)s"),
+    "json": JsonFormatter(_FIELDS, style=",", rename_fields=_NAMES),
+}
 _request = ContextVar("request", default="-")
 
 
 def start_log(form: str, files: Path) -> None:
     """Log to standard error from now on, including Gradio's tracebacks; clean what is printed.
 
-    form: a `Format`; "json" writes one object per line. files: the folder of uploads and results;
+    form: "text", or "json" for one object per line. files: the folder of uploads and results;
     paths in it are left out of the log. Raises OptionsError for another form.
     """
-    if form not in get_args(Format):
+    if form not in _FORMATTERS:
         raise OptionsError(
             say("ENHANCE_LOG_FORMAT must be text or json, not {value!r}.", value=form)
         )
     private = Private(files)
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(private)
-    handler.setFormatter(
-        JsonFormatter(_FIELDS, style=",", rename_fields=_NAMES)
-        if form == "json"
-        else logging.Formatter(_TEXT)
-    )
+    handler.setFormatter(_FORMATTERS[form])
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request that it sends
     # Gradio prints to both, and the journal of a service mixes them.
@@ -58,15 +55,9 @@ def start_log(form: str, files: Path) -> None:
 
 def about(request: str, items: Iterator[T]) -> Iterator[T]:
     """Yield the same items; what is logged while one is made carries the request's id."""
-    while True:
-        token = _request.set(request)
-        try:
-            item = next(items)
-        except StopIteration:
-            return
-        finally:
-            _request.reset(token)
-        yield item
+    context = copy_context()
+    context.run(_request.set, request)
+    yield from iter(lambda: context.run(next, items, None), None)
 
 
 class Private(logging.Filter):
@@ -82,7 +73,6 @@ class Private(logging.Filter):
             rf"“[^”]*”([^\n]*”)?|{re.escape(str(files))}[^\n]*"
             r"|(?s:Cannot move .*? to the gradio cache dir)|input_value=[^\n]*"
         )
-        self._tracebacks = logging.Formatter()
 
     def clean(self, text: str) -> str:
         """The text without names of photos and paths of uploads; long text loses its middle.
@@ -100,7 +90,7 @@ class Private(logging.Filter):
         record.request = _request.get()
         record.msg, record.args = self.clean(record.getMessage()), None
         if record.exc_info:
-            text = self._tracebacks.formatException(record.exc_info)
+            text = logging.Formatter().formatException(record.exc_info)
             record.exc_info, record.exc_text = None, self.clean(text)
         return True
 

@@ -35,7 +35,7 @@ from starlette.types import Message, Receive, Scope, Send
 import app
 from enhance.limits import Limits
 from enhance.web.batches.disk_shares import NO_ROOM
-from enhance.web.server import bodies, middleware
+from enhance.web.server import middleware
 from enhance.web.server.middleware import (
     MAX_AT_ONCE,
     MAX_LOGINS_PER_MINUTE,
@@ -673,12 +673,53 @@ def test_requests_of_many_values_are_refused(data: Any) -> None:
 
 
 def test_a_body_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(middleware, "BODY_SECONDS", 0.05)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError("what has not come was served")
 
     assert served(Guard(app, Limits()), "/other", iter([b"[", b"1,"]))[0]["status"] == 408
+
+
+def test_an_upload_that_does_not_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app deletes what has come of it, and its own answer is not sent."""
+    monkeypatch.setattr(middleware, "UPLOAD_SECONDS", 0.05)
+    part = tmp_path / "part"
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        part.touch()
+        try:
+            while (await receive())["type"] == "http.request":
+                pass
+        except MultiPartException as refusal:  # as Gradio does
+            part.unlink()
+            await PlainTextResponse(refusal.message, 400)(scope, receive, send)
+
+    answer, body = served(Guard(app, Limits()), middleware.UPLOAD, iter([b"--bound", b"\r\n"]))
+    assert answer["status"] == 408 and not part.exists()
+    assert (b"content-type", b"application/problem+json") in answer["headers"]
+    assert json.loads(body["body"])["detail"].startswith("This request took too long to arrive")
+
+
+def test_who_has_sent_all_of_it_in_time_may_wait_for_the_answer() -> None:
+    whole: Message = {"type": "http.request", "body": b"all of it", "more_body": False}
+    left = [whole]
+
+    async def receive() -> Message:
+        if not left:
+            await anyio.sleep_forever()
+        return left.pop()
+
+    async def wait() -> bool:
+        body = middleware.Body(receive)
+        body.expect(0.05)
+        assert await body() == whole
+        with anyio.move_on_after(0.2):
+            await body()
+        return body.late
+
+    with ThreadPoolExecutor() as apart:  # from the loop of the browser's tests
+        assert not apart.submit(anyio.run, wait).result()
 
 
 def test_posts_in_a_few_seconds() -> None:

@@ -27,7 +27,7 @@ from enhance.options import Options, Setup
 from enhance.pipeline.build import load_enhancer
 from enhance.records import Failure, Result, Source
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.disk import files_in
+from enhance.web.batches.disk_shares import files_in
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
 from tests.server import ROOT, Server, running
@@ -227,7 +227,8 @@ def test_uploads_that_no_batch_came_to_use_go(engine: LocalEngine, tmp_path: Pat
         path.mkdir()
     for path in (old, sample, part, *foreign):
         os.utime(path, (1, 1))
-    batches.sweep([sample])
+    batches.kept_uploads = [sample]
+    batches.sweep()
     assert {path for path in root.iterdir() if "results" not in path.name} == {
         new,
         sample,

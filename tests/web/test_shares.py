@@ -30,13 +30,12 @@ from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.pipeline.build import load_enhancer
 from enhance.records import Source
-from enhance.web.batches.disk import own_folder
-from enhance.web.batches.disk_shares import Kept, Room, superfluous
+from enhance.web.batches.disk_shares import Kept, Room, own_folder, superfluous
 from enhance.web.batches.entries import BatchFiles
 from enhance.web.batches.store import BatchStore
+from enhance.web.server.clients import Share
 from enhance.web.server.routes import routes
 from enhance.web.server.shared_queue import SharedQueue
-from enhance.web.server.shares import Share
 from tests.server import SAMPLES, Server, running
 from tests.web.api_photos import QUICK, results, square
 from tests.web.hands import drop

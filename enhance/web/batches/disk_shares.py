@@ -6,30 +6,39 @@ loses one because of what others send.
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from enhance.errors import NoRoom
+from enhance.errors import NoRoom, OptionsError
 from enhance.i18n import say
 from enhance.limits import quarter
-from enhance.web.batches.disk import Files
 
 # An upload that no batch uses is kept for so many seconds: its batch may be about to start.
 _GRACE = 60
 # After a look at the disk that found no room for a client, the next one is so many times as long
 # away as that look took.
 _PAUSE = 10
+# Uploads, whole and incomplete ones, and what Gradio makes for links to the page.
+_GRADIOS = re.compile(r"[0-9a-f]{64}|tmp[0-9a-z_]{8}|deep_links")
 
 NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
 _SHARE_USED = say(
     "Your photos and results take up your share of this server's disk. Try again when your other "
     "batches are done, or send fewer photos."
 )
+
+Files = dict[tuple[int, int], int]
+"""Bytes used by each file and folder, by device and inode: one with several links counts once."""
+Kind = Literal["upload", "finished", "working"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +48,7 @@ class Kept:
 
     path: Path
     client: str
-    kind: Literal["upload", "finished", "working"]
+    kind: Kind
     idle: float
     files: Files
 
@@ -54,7 +63,7 @@ class Room:
         self._most = most
         self._look = look
         self._delete = delete
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._taken: Counter[str] = Counter()
         self._coming: set[Kept] = set()
         self._refused: dict[str, float] = {}
@@ -67,14 +76,20 @@ class Room:
         When they do not fit, looks at the disk and deletes what is superfluous.
         """
         with self._lock:
-            self._take(client, more)
+            if not self._fits(client, more) and self._refused.get(client, 0) < time.monotonic():
+                self._make_room(client, more)
+            if not self._fits(client, more):
+                own = self._taken[client] + more > quarter(self._most)
+                raise NoRoom(_SHARE_USED if own else NO_ROOM)
+            self._taken[client] += more
+            self.used += more
 
     def expect(self, client: str, more: int) -> Kept:
         """`take`, for bytes that arrive until what this returns is given to `arrived`."""
         upload = Kept(Path(), client, "working", 0, {})
         upload.files[-1, id(upload)] = more  # like no file's
         with self._lock:
-            self._take(client, more)
+            self.take(client, more)
             self._coming.add(upload)
         return upload
 
@@ -86,15 +101,6 @@ class Room:
         """Look at the disk; delete uploads that no batch uses, if it is full."""
         with self._lock:
             self._make_room("", 0)
-
-    def _take(self, client: str, more: int) -> None:
-        if not self._fits(client, more) and self._refused.get(client, 0) < time.monotonic():
-            self._make_room(client, more)
-        if not self._fits(client, more):
-            own = self._taken[client] + more > quarter(self._most)
-            raise NoRoom(_SHARE_USED if own else NO_ROOM)
-        self._taken[client] += more
-        self.used += more
 
     def _fits(self, client: str, more: int) -> bool:
         own = self._taken[client] + more
@@ -181,3 +187,64 @@ def _taken(folders: list[Kept]) -> Counter[str]:
     for folder in folders:
         owned[folder.client].append(folder)
     return Counter({client: _Sum(theirs).bytes for client, theirs in owned.items()})
+
+
+def own_folder(folder: Path) -> Path:
+    """Make the folder if need be, for this user only; returns it.
+
+    Raises OptionsError if others could replace what is in it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status, link = folder.stat(), folder.lstat()
+    if os.name == "posix" and (
+        {status.st_uid, link.st_uid} != {os.getuid()} or status.st_mode & 0o022
+    ):
+        raise OptionsError(
+            say(
+                "The folder for uploads and results belongs to another user, or others may write "
+                "to it, so they could replace photos in it. Set GRADIO_TEMP_DIR to a folder that "
+                "only the user who runs this server may write to."
+            )
+        )
+    return folder
+
+
+def uploads_in(root: Path) -> list[Path]:
+    """What Gradio has put into the folder; anything else there is somebody else's."""
+    return [path for path in root.iterdir() if _GRADIOS.fullmatch(path.name)]
+
+
+def files_in(top: Path) -> Files:
+    """The file, or the folder with everything in it."""
+    inside = (Path(at, name) for at, folders, files in os.walk(top) for name in folders + files)
+    found = {}
+    for path in (top, *inside):
+        with suppress(FileNotFoundError):  # other threads delete and write meanwhile
+            entry = path.lstat()
+            # Small files use more than their length, compressed and new ones less.
+            blocks = getattr(entry, "st_blocks", 0)  # Windows has none
+            found[entry.st_dev, entry.st_ino] = max(entry.st_size, 512 * blocks)
+    return found
+
+
+def idle(path: Path) -> float:
+    """For how many seconds a path has not changed; 0 if it is gone."""
+    with suppress(FileNotFoundError):
+        return time.time() - path.lstat().st_mtime
+    return 0.0
+
+
+def delete_old(paths: Iterable[Path], seconds: float) -> None:
+    """Delete the paths that have not changed for this many seconds."""
+    for path in paths:
+        if idle(path) > seconds:
+            delete(path)
+
+
+def delete(path: Path) -> None:
+    """Delete a file, or a folder with everything in it, as far as possible."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

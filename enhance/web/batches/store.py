@@ -24,7 +24,11 @@ from enhance.options import Options
 from enhance.pipeline.estimates import Estimator
 from enhance.records import Source
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.disk import (
+from enhance.web.batches.disk_shares import (
+    NO_ROOM,
+    Kept,
+    Kind,
+    Room,
     delete,
     delete_old,
     files_in,
@@ -32,7 +36,6 @@ from enhance.web.batches.disk import (
     own_folder,
     uploads_in,
 )
-from enhance.web.batches.disk_shares import NO_ROOM, Kept, Room
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
@@ -53,9 +56,8 @@ class BatchStore:
         """root: folder of the uploads, in which this server makes one for its results.
         keep_seconds: how long a batch's files are kept after it was last touched. Raises
         OptionsError if others could write to `root`."""
-        delete_old(
-            own_folder(root).glob("results-*"), 4 * keep_seconds
-        )  # left by servers that were killed
+        left = own_folder(root).glob("results-*")  # by servers that were killed
+        delete_old(left, 4 * keep_seconds)
         self.engine = engine
         self.limits = limits
         self.waiting_list = WaitingList()
@@ -68,16 +70,15 @@ class BatchStore:
         self._batches: dict[str, Batch] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._kept: frozenset[Path] = frozenset()
+        self.kept_uploads: Collection[Path] = ()
+        """Folders among the uploads that must stay."""
         self._senders: dict[Path, str] = {}
         self.room = Room(limits.max_disk_bytes, self._look, self._delete)
-        for name, what, value in (
-            ("enhance_ready", "1 when the models are loaded.", lambda: bool(engine.info)),
-            ("enhance_waiting_photos", "Photos that are not finished.", lambda: self.waiting),
-            ("enhance_waiting_batches", "Their batches.", lambda: len(self.alive())),
-            ("enhance_files_bytes", "Disk in use.", lambda: self.room.used),
-        ):
-            self.metrics.watch(name, what, value)
+        watch = self.metrics.watch
+        watch("enhance_ready", "1 when the models are loaded.", lambda: bool(engine.info))
+        watch("enhance_waiting_photos", "Photos that are not finished.", lambda: self.waiting)
+        watch("enhance_waiting_batches", "Their batches.", lambda: len(self.alive()))
+        watch("enhance_files_bytes", "Disk in use.", lambda: self.room.used)
 
     def start(
         self,
@@ -170,42 +171,35 @@ class BatchStore:
         """Note who has uploaded these files."""
         self._senders |= {path.parent: client for path in paths}
 
-    def sweep(self, kept: Collection[Path] = ()) -> None:
-        """Delete batches and unused uploads that are too old or exceed the disk limit.
-
-        kept: folders among the uploads that must stay.
-        """
-        self._kept = frozenset(kept)
+    def sweep(self) -> None:
+        """Delete batches and unused uploads that are too old or exceed the disk limit."""
         self.expire()
-        self._abandon_forgotten()
+        queue, oldest = self.waiting_list, time.monotonic() - SILENT_SECONDS
+        for batch in self.alive():  # those of the page may have lost their place in the queue
+            waits = queue.served(batch.key) or queue.ahead(batch.key) is not None
+            if batch.viewed and not waits and batch.touched < oldest:
+                batch.abandon()
         delete_old(self._uploaded(), self._keep_seconds)
         self._senders = {folder: c for folder, c in self._senders.items() if folder.exists()}
         self.room.tidy()
 
     def _uploaded(self) -> list[Path]:
-        return [path for path in uploads_in(self._uploads) if path not in self._kept]
+        return [path for path in uploads_in(self._uploads) if path not in self.kept_uploads]
 
     def _look(self) -> list[Kept]:
         """What is on the disk."""
         now = time.monotonic()
+        found = [
+            Kept(path, self._senders.get(path, ""), "upload", idle(path), files_in(path))
+            for path in self._uploaded()
+        ]
         with self._lock:
             batches = list(self._batches.values())
-        return [
-            *(
-                Kept(path, self._senders.get(path, ""), "upload", idle(path), files_in(path))
-                for path in self._uploaded()
-            ),
-            *(
-                Kept(
-                    batch.folder,
-                    batch.client,
-                    "working" if batch.remaining else "finished",
-                    now - batch.touched,
-                    files_in(batch.folder),
-                )
-                for batch in batches
-            ),
-        ]
+        for batch in batches:
+            idle_for, files = now - batch.touched, files_in(batch.folder)
+            kind: Kind = "working" if batch.remaining else "finished"
+            found.append(Kept(batch.folder, batch.client, kind, idle_for, files))
+        return found
 
     def _delete(self, folder: Path) -> None:
         """Delete an upload, or a batch that nobody has gone on with meanwhile."""
@@ -223,24 +217,13 @@ class BatchStore:
         except NoRoom:
             raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)) from None
 
-    def _abandon_forgotten(self) -> None:
-        """Abandon the page's batches that have lost their place in the queue and are not served."""
-        oldest = time.monotonic() - SILENT_SECONDS
-        for batch in self.alive():
-            waits = (
-                self.waiting_list.served(batch.key)
-                or self.waiting_list.ahead(batch.key) is not None
-            )
-            if batch.viewed and not waits and batch.touched < oldest:
-                batch.abandon()
-
-    def sweep_every(self, seconds: float, kept: Collection[Path] = ()) -> None:
+    def sweep_every(self, seconds: float) -> None:
         """Call `sweep` at this interval in a background thread, until `close`."""
 
         def sweep() -> None:
             while not self._closed.wait(seconds):
                 try:
-                    self.sweep(kept)
+                    self.sweep()
                 except Exception:
                     log.exception("the sweep failed; it is tried again")
 
@@ -254,10 +237,10 @@ class BatchStore:
             self._batches.clear()
         for batch in left:
             batch.abandon()
-        for folder in (self._root, *(self._senders.keys() - self._kept)):
+        for folder in (self._root, *(self._senders.keys() - {*self.kept_uploads})):
             delete(folder)
 
     def _entry(self, source: Source, folder: Path, number: int) -> Entry:
         # The upload may be deleted before the photo's turn; this link lives as long as the batch.
         path = linked(source.path, folder / f"source_{number}{source.path.suffix}")
-        return Entry(Source(path, source.name, number=number), known_size(path), path)
+        return Entry(Source(path, source.name, number=number), known_size(source.path), path)

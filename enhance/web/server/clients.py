@@ -1,14 +1,20 @@
-"""Which client a request counts for: everything that is finite is shared out by this key."""
+"""Which client a request counts for, and what one client may have, or do, of what is finite."""
 
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import gradio as gr
 from starlette.requests import HTTPConnection
 
 
+@lru_cache(1024)
 def client_key(host: str, account: str | None = None) -> str:
     """The key of a client: its account where there is a login, otherwise its address.
 
@@ -47,3 +53,49 @@ def client_of(visitor: HTTPConnection | gr.Request) -> str:
 def may_enter(visitor: HTTPConnection) -> bool:
     """Whether the visitor has logged in, or the app needs no login."""
     return getattr(visitor.app, "auth", None) is None or account(visitor) is not None
+
+
+@dataclass
+class Share:
+    """At most `most` of something at a time, for each client. For one thread."""
+
+    most: int
+    _taken: Counter[str] = field(default_factory=Counter, init=False)
+
+    @contextmanager
+    def taken(self, client: str) -> Iterator[bool]:
+        """Take one for the block, if the share allows it; the value says whether it does."""
+        if self._taken[client] >= self.most:
+            yield False
+            return
+        self._taken[client] += 1
+        try:
+            yield True
+        finally:
+            self._taken[client] -= 1
+            self._taken = +self._taken  # so that nothing grows for ever
+
+
+@dataclass
+class Rate:
+    """At most `most` units within so many seconds, for each client. What was taken is counted by
+    whole seconds of the clock, so that it is forgotten after up to a second more.
+
+    The `limits` library counts exactly only with an entry for each unit, here each byte; its
+    sliding window counter lets almost twice the limit through.
+    """
+
+    most: int
+    clock: Callable[[], float]
+    seconds: int = 60
+    _taken: dict[int, Counter[str]] = field(default_factory=dict, init=False)
+
+    def take(self, client: str, amount: int = 1) -> bool:
+        """Count `amount` if the client's limit allows it. Returns whether it does."""
+        now = int(self.clock())
+        for second in [second for second in self._taken if second < now - self.seconds]:
+            del self._taken[second]
+        if sum(taken[client] for taken in self._taken.values()) + amount > self.most:
+            return False
+        self._taken.setdefault(now, Counter())[client] += amount
+        return True

@@ -6,26 +6,30 @@ Gradio would do for anyone: fetch a URL from the internet and pass its contents 
 
 from __future__ import annotations
 
+import json
+import math
 import re
 import time
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import anyio
 from gradio.route_utils import get_hostname
+from python_multipart.multipart import parse_options_header
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.i18n import say
 from enhance.limits import Limits
+from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.server.bodies import TOO_LARGE, TOO_OFTEN, counted, largest_body, read
-from enhance.web.server.clients import client_of, may_enter
+from enhance.web.server.clients import Rate, Share, client_of, may_enter
 from enhance.web.server.problems import problem
-from enhance.web.server.shares import Rate, Share
 
 UPLOAD = "/gradio_api/upload"
 UPLOADS = (UPLOAD, "/v1/enhance", "/v1/batches")
@@ -36,10 +40,18 @@ MAX_AT_ONCE = 100
 MAX_POSTS, POST_SECONDS = 200, 5
 """So many requests of one client within so many seconds, uploads excepted. Each takes Gradio a few
 milliseconds, even one that its queue refuses. A page sends one at a time, at most ten a second."""
+BODY_SECONDS = 30
+"""How long the body of a request may take to arrive, uploads excepted."""
+UPLOAD_SECONDS, UPLOAD_SPEED = 15 * 60, 50_000
+"""How long an upload may take, and the bytes per second that it may take in addition."""
 SLOWED_SECONDS = 1
 """Who sends too much is answered so much later. A client that asks again at once would otherwise
 cost the server as much as the work it is refused."""
 TOO_MANY = say("Too many requests at once. Close some pages, or wait.")
+TOO_LARGE = say("This request is too large. Send fewer photos at once.")
+TOO_OFTEN = say("You have uploaded too much within a minute. Try again in a minute.")
+LATE = say("This request took too long to arrive. Send it again.")
+_ADDRESS = say("This server does not fetch photos from other addresses. Upload the photo itself.")
 
 # Parts of Gradio that this app does not use and that accept, fetch or print something for anyone;
 # icons in any size but those in the app's manifest; what is longer than the path of any file,
@@ -53,6 +65,30 @@ _CLOSED = re.compile(
 # Headers that are believed only from a proxy; x-gradio-server never, as Gradio's own proxy is not
 # in use.
 _PROXYS = (b"x-forwarded-", b"x-gradio-server", REQUEST_HEADER.encode())
+
+
+class Body:
+    """A `receive` that says that the client has gone if the body has not arrived in time."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._deadline = math.inf
+        self.arriving = True
+        self.late = False
+
+    def expect(self, seconds: float) -> None:
+        """It should arrive within so many seconds from now; until then there is no limit."""
+        self._deadline = anyio.current_time() + seconds
+
+    async def __call__(self) -> Message:
+        if not self.arriving:
+            return await self._receive()
+        with anyio.CancelScope(deadline=self._deadline):
+            message = await self._receive()
+            self.arriving = message.get("more_body", False)
+            return message
+        self.late = True
+        return {"type": "http.disconnect"}
 
 
 class Guard:
@@ -96,15 +132,22 @@ class Guard:
                 told = MutableHeaders(scope=message)
                 told.update({**self._headers, REQUEST_HEADER: headers[REQUEST_HEADER]})
                 told.setdefault("Cache-Control", "private")
+                told.add_vary_header("Accept-Language")  # of the page, and of each refusal
             await send(message)
 
-        client = client_of(HTTPConnection(scope))
+        async def send_unless_late(message: Message) -> None:
+            if not body.late:  # else the app answers that the client has gone
+                await send_safely(message)
+
+        body, client = Body(receive), client_of(HTTPConnection(scope))
         with self._at_once.taken(client) as allowed:
             try:
                 if not allowed:
                     raise HTTPException(429, TOO_MANY)
-                receive = await self._checked(scope, receive, client)
-                await self._app(scope, receive, send_safely)
+                checked = await self._checked(scope, body, client)
+                await self._app(scope, checked, send_unless_late)
+                if body.late:
+                    raise HTTPException(408, LATE)
             except HTTPException as refusal:
                 if allowed and refusal.status_code == 429:
                     await anyio.sleep(SLOWED_SECONDS)
@@ -113,7 +156,7 @@ class Guard:
                 answer = problem(refusal.status_code, refusal.detail, headers, closing)
                 await answer(scope, receive, send_safely)
 
-    async def _checked(self, scope: Scope, receive: Receive, client: str) -> Receive:
+    async def _checked(self, scope: Scope, body: Body, client: str) -> Receive:
         """The `receive` for the app. Raises HTTPException if the request is refused."""
         path, headers = get_route_path(scope).rstrip("/"), Headers(scope=scope)
         if _CLOSED.match(path):
@@ -122,25 +165,72 @@ class Guard:
         if path.startswith("/gradio_api/heartbeat") and not may_enter(HTTPConnection(scope)):
             raise HTTPException(401, say("Log in first."))
         if scope["method"] != "POST":
-            return receive
+            return body
         if _foreign(headers):
             raise HTTPException(403, say("Pages of other websites cannot use this server."))
         if "transfer-encoding" in headers or "content-length" not in headers:
             raise HTTPException(411, say("A request must say its length (Content-Length)."))
         length = int(headers["content-length"])
         if path not in UPLOADS:
-            if length > largest_body(self._limits.max_photos):
+            # A photo with a name of 255 letters takes 1.8 KB and 10 values; most take far less.
+            if length > 64 * 1024 + 2 * 1024 * self._limits.max_photos:
                 raise HTTPException(413, TOO_LARGE)
             if path == "/login" and not self._logins.take(client):
                 raise HTTPException(429, say("Too many login attempts. Try again in a minute."))
             if not self._posts.take(client):
                 raise HTTPException(429, TOO_MANY)
-            return await read(scope, receive, self._limits.max_photos)
+            return await self._read(scope, body)
         if length > self._limits.max_request_bytes:
             raise HTTPException(413, TOO_LARGE)
         if not (self._uploads.take(client) and self._bytes.take(client, length)):
             raise HTTPException(429, TOO_OFTEN)
-        return counted(receive, headers, lambda files: self._uploads.take(client, files))
+        body.expect(UPLOAD_SECONDS + length / UPLOAD_SPEED)
+        return self._counted(body, headers, client)
+
+    async def _read(self, scope: Scope, body: Body) -> Receive:
+        """Read and check the whole body; it may name uploaded files, but no URLs to fetch.
+
+        Returns a `receive` that delivers the body to the app. Raises HTTPException.
+        """
+        body.expect(BODY_SECONDS)
+        try:
+            whole = await Request(scope, body).body()
+        except ClientDisconnect as reason:
+            raise HTTPException(408, LATE) from reason
+        try:
+            sent = json.loads(whole)
+        except (ValueError, RecursionError):
+            sent = None  # a form, or something that Gradio itself will refuse
+        _check(sent, 1000 + 20 * self._limits.max_photos)
+        unread: list[Message] = [{"type": "http.request", "body": whole}]
+
+        async def receive_again() -> Message:
+            return unread.pop() if unread else await body()
+
+        return receive_again
+
+    def _counted(self, body: Body, headers: Headers, client: str) -> Receive:
+        """A `receive` for an upload, which asks whether further files beyond the first are allowed
+        as they begin. It raises MultiPartException, for which Gradio deletes what it has read."""
+        options = parse_options_header(headers.get("content-type"))[1]
+        start = b"--" + options.get(b"boundary", b"") + b"\r"  # the last boundary ends in "--"
+        tail, free = b"", 1
+
+        async def receive_counted() -> Message:
+            nonlocal tail, free
+            arriving, message = body.arriving, await body()
+            if arriving and message["type"] == "http.disconnect":
+                raise MultiPartException("The upload was interrupted.")
+            text = tail + message.get("body", b"")
+            tail = text[1 - len(start) :]
+            files = text.count(start)
+            if not self._uploads.take(client, max(0, files - free)):
+                language = preferred(headers.get("accept-language", ""))
+                raise MultiPartException(translated(TOO_OFTEN, language))
+            free = max(0, free - files)
+            return message
+
+        return receive_counted
 
     def _believed(self, scope: Scope) -> Scope:
         """The request with only trustworthy headers, its id for the log and the client's address.
@@ -167,3 +257,18 @@ def _foreign(headers: Headers) -> bool:
         return False
     own = {get_hostname(headers.get(name, "")) for name in ("host", "x-forwarded-host")}
     return get_hostname(origin) not in own - {""}
+
+
+def _check(sent: Any, most_values: int) -> None:
+    """Refuse JSON data that has too many values, or names a file by URL."""
+    values = [sent]
+    for value in values:  # with those that are added on the way
+        if isinstance(value, dict):
+            path = value.get("path")
+            if isinstance(path, str) and path.lstrip().lower().startswith(("http:", "https:")):
+                raise HTTPException(400, _ADDRESS)
+            values += value.values()
+        elif isinstance(value, list):
+            values += value
+    if len(values) > most_values:
+        raise HTTPException(413, TOO_LARGE)

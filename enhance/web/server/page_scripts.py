@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from starlette._utils import get_route_path
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from gradio.routes import templates
+from jinja2 import FunctionLoader
+from starlette.requests import Request
 
 from enhance.web.language import chinese_script, preferred
 
@@ -18,38 +18,25 @@ _FRAMES = """(() => {
 })();"""
 
 
-class PageScripts:
-    """ASGI middleware: calms the page, and translates it for visitors who read Chinese."""
+def add_scripts() -> None:
+    """Have Gradio's page contain scripts that calm it, and translate it for visitors who read
+    Chinese."""
+    page = templates.env
+    assert page.loader is not None
+    read, english = page.loader.get_source, _tag(_FRAMES)
+    chinese = _tag(_FRAMES + chinese_script())
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._english = _tag(_FRAMES)
-        self._chinese = _tag(_FRAMES + chinese_script())
+    def scripts(request: Request) -> str:
+        language = preferred(request.headers.get("accept-language", ""))
+        return chinese if language == "zh" else english
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or get_route_path(scope) != "/":
-            await self._app(scope, receive, send)
-            return
-        chinese = preferred(Headers(scope=scope).get("accept-language", "")) == "zh"
-        script = self._chinese if chinese else self._english
+    def with_scripts(name: str) -> str:
+        text, _, _ = read(page, name)
+        return text.replace("</head>", "{{ scripts(request) | safe }}</head>", 1)
 
-        async def send_with_script(message: Message) -> None:
-            nonlocal script
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.add_vary_header("Accept-Language")
-                kind = headers.get("Content-Type", "")
-                if message["status"] == 200 and kind.startswith("text/html"):
-                    headers["Content-Length"] = str(int(headers["Content-Length"]) + len(script))
-                else:
-                    script = b""
-            elif message["type"] == "http.response.body":
-                page = message["body"].replace(b"</head>", script + b"</head>", 1)
-                message = {**message, "body": page}
-            await send(message)
-
-        await self._app(scope, receive, send_with_script)
+    page.globals["scripts"] = scripts
+    page.loader = FunctionLoader(with_scripts)
 
 
-def _tag(script: str) -> bytes:
-    return f"<script>\n{script}\n</script>".encode()
+def _tag(script: str) -> str:
+    return f"<script>\n{script}\n</script>"

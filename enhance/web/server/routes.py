@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import quote
+from typing import Literal, TypedDict
 from weakref import WeakValueDictionary
 
 from anyio import CapacityLimiter, Lock, to_thread
@@ -16,12 +16,40 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import BaseRoute, Route
 from zipstream import ZipStream
 
-from enhance.pipeline.reports import as_csv, as_json
+from enhance.options import Options
+from enhance.pipeline.model_choice import resolve
+from enhance.pipeline.reports import Outcome, as_csv, as_json
+from enhance.version import VERSION
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.server.clients import client_of, may_enter
-from enhance.web.server.health import health
+
+
+class Health(TypedDict):
+    """model: the face model that `restorer=auto` uses. It, `device` and `precision` are null while
+    the models are loading. waiting: unfinished photos in all batches."""
+
+    status: Literal["ok", "loading"]
+    ready: bool
+    model: str | None
+    device: str | None
+    precision: str | None
+    waiting: int
+    version: str
+
+
+def health(batches: BatchStore) -> Health:
+    """Whether the server can do its work; never blocks."""
+    info = batches.engine.info
+    return Health(
+        status="ok" if info else "loading",
+        ready=info is not None,
+        model=resolve(Options(), info.device)[0].restorer if info else None,
+        device=info.device if info else None,
+        precision=info.precision if info else None,
+        waiting=batches.waiting,
+        version=VERSION,
+    )
 
 
 def routes(batches: BatchStore) -> list[BaseRoute]:
@@ -58,36 +86,25 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
 
         return StreamingResponse(chunks(), media_type="application/zip", headers=headers)
 
-    def report_csv(request: Request) -> Response:
-        return Response(
-            as_csv(batch_of(request).outcomes(_picks(request))),
-            media_type="text/csv; charset=utf-8",
-            headers=_attachment("report.csv"),
-        )
+    def report(name: str, write: Callable[[list[Outcome]], str], kind: str) -> Route:
+        def answer(request: Request) -> Response:
+            told = write(batch_of(request).outcomes(_picks(request)))
+            return Response(told, media_type=kind, headers=_attachment(name))
 
-    def report_json(request: Request) -> Response:
-        return Response(
-            as_json(batch_of(request).outcomes(_picks(request))),
-            media_type="application/json",
-            headers=_attachment("report.json"),
-        )
+        return Route(f"/batches/{{key}}/{name}", answer)
 
     one_at_a_time = CapacityLimiter(1)  # so that the model never waits long for its next photo
     clients: WeakValueDictionary[str, Lock] = WeakValueDictionary()
 
-    def entry_of(request: Request) -> tuple[Batch, Entry]:
+    async def preview(request: Request) -> Response:
+        """A small picture of a photo as it was sent, for a page that shows it before its turn."""
         batch, index = batch_of(request), request.path_params["index"]
         if index >= len(batch.entries):
             raise HTTPException(404, "There is no such photo.")
-        return batch, batch.entries[index]
-
-    async def preview(request: Request) -> Response:
-        """A small picture of a photo as it was sent, for a page that shows it before its turn."""
-        batch, entry = entry_of(request)
         own = clients.setdefault(client_of(request), Lock())
         async with own:  # so that all clients take turns, however many one asks for
             path = await to_thread.run_sync(
-                batch.files.preview, entry, batches.limits, limiter=one_at_a_time
+                batch.files.preview, batch.entries[index], batches.limits, limiter=one_at_a_time
             )
         return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
 
@@ -109,8 +126,8 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         Route("/metrics", metrics),
         Route("/batches/{key}/photos/{index:int}", preview),
         Route("/batches/{key}/enhanced_photos.zip", archive),
-        Route("/batches/{key}/report.csv", report_csv),
-        Route("/batches/{key}/report.json", report_json),
+        report("report.csv", as_csv, "text/csv"),
+        report("report.json", as_json, "application/json"),
     ]
 
 
@@ -127,4 +144,4 @@ def _expired() -> HTTPException:
 
 
 def _attachment(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+    return {"Content-Disposition": f'attachment; filename="{name}"'}

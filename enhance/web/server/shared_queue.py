@@ -8,8 +8,6 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import gradio as gr
@@ -27,14 +25,6 @@ from enhance.web.server.clients import account, client_key
 
 # Not 503: Gradio's page would replace the sentence by one of its own.
 _REFUSED = 429
-
-_key = lru_cache(1024)(client_key)
-
-
-@dataclass
-class _Turn:
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class SharedQueue(Queue):
@@ -58,7 +48,7 @@ class SharedQueue(Queue):
         self._most = most
         self._begun = begun
         self._owners: dict[str, str] = {}  # of the sessions for which Gradio keeps messages
-        self._turns: dict[str, _Turn] = {}
+        self._turns: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}  # begun, ended
         with page:
             waiting = gr.Button(visible=False).click(
                 self._take_turn,
@@ -75,17 +65,17 @@ class SharedQueue(Queue):
         It stands in Gradio's queue as an event that does nothing. Raises HTTPException as `push`.
         """
         name = uuid.uuid4().hex
-        turn = self._turns[name] = _Turn()
+        begun, ended = self._turns[name] = asyncio.Event(), asyncio.Event()
         # Gradio reads the path, and knows only its own.
         event = Request({**request.scope, "path": f"{API_PREFIX}/queue/join"})
         body = PredictBodyInternal(data=[], fn_index=self._waiting, session_hash=name)
         try:
             await self.push(body, event, account(request))
-            await turn.begun.wait()
+            await begun.wait()
             yield
         finally:
             del self._turns[name]
-            turn.ended.set()
+            ended.set()
             with CancelScope(shield=True):
                 await self.clean_events(session_hash=name)
             for kept in (self.pending_messages_per_session, self.pending_event_ids_session):
@@ -93,8 +83,9 @@ class SharedQueue(Queue):
 
     async def _take_turn(self, request: gr.Request) -> None:
         if turn := self._turns.get(str(request.session_hash)):
-            turn.begun.set()
-            await turn.ended.wait()
+            begun, ended = turn
+            begun.set()
+            await ended.wait()
 
     async def push(
         self, body: PredictBodyInternal, request: Request, username: str | None
@@ -170,4 +161,4 @@ def _clients(events: Iterable[Event]) -> Counter[str]:
 
 
 def _client(request: Request, username: str | None) -> str:
-    return _key(request.client.host if request.client else "", username)
+    return client_key(request.client.host if request.client else "", username)

@@ -20,7 +20,7 @@ from enhance.errors import EnhanceError, NoRoom
 from enhance.i18n import say
 from enhance.models.inventory import Model
 from enhance.option_spec import OptionSpec
-from enhance.options import OPTIONS
+from enhance.options import OLD_NAMES, OPTIONS
 from enhance.records import Failure, Report
 from enhance.web.batches.disk_shares import NO_ROOM
 from enhance.web.server.clients import may_enter
@@ -83,6 +83,9 @@ class JsonLines(StreamingResponse):
 def _form(name: str, **photos: Any) -> Any:
     """A form of photos and of all options, as texts that `Options` reads and checks."""
     fields: Any = photos | {each: (str, _field(spec)) for each, spec in OPTIONS.items()}
+    fields |= {
+        old: (str, Field("", title=f"now {now}", deprecated=True)) for old, now in OLD_NAMES.items()
+    }
     return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 

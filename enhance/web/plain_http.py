@@ -33,7 +33,7 @@ from starlette.routing import BaseRoute, Mount
 from enhance.errors import Cancelled, NoRoom
 from enhance.i18n import say
 from enhance.models.inventory import Model, inventory
-from enhance.options import OPTIONS, Options
+from enhance.options import OLD_NAMES, OPTIONS, Options, renamed
 from enhance.pipeline.reports import record
 from enhance.records import Source
 from enhance.version import VERSION
@@ -198,8 +198,9 @@ class Http:
         self, photos: list[UploadFile], sent: BaseModel, request: Request
     ) -> AsyncGenerator[Done, None]:
         """The photos, each as soon as it is done. Raises HTTPException or EnhanceError."""
-        values = {name: getattr(sent, name) for name in OPTIONS}
-        options = Options(**{n: OPTIONS[n].read(text) for n, text in values.items() if text})
+        texts = {name: getattr(sent, name) for name in (*OPTIONS, *OLD_NAMES)}
+        values = renamed({name: text for name, text in texts.items() if text})
+        options = Options(**{name: OPTIONS[name].read(text) for name, text in values.items()})
         start = partial(self._start, photos, options, request)
         async with self._queue.turn(request), aclosing(work(start)) as done:
             async for each in done:

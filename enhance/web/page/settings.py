@@ -73,6 +73,8 @@ def _widget(spec: OptionSpec) -> Any:
         widget = gr.Checkbox(**shown)
     elif spec.kind in FOLDER_KINDS:
         widget = gr.Dropdown(**shown)
+    elif spec.check and spec.words:
+        widget = gr.Dropdown(_choices(spec), allow_custom_value=True, **shown)
     elif spec.values:
         widget = gr.Radio(_choices(spec), **shown)
     elif spec.most is None:
@@ -83,6 +85,8 @@ def _widget(spec: OptionSpec) -> Any:
         widget = gr.Number(minimum=spec.least, maximum=spec.most, step=spec.step, **shown)
     widget.preprocess = _as_sent  # `Options` checks it, with the models folder as it is then
     schema = widget.api_info()
+    if not spec.values:
+        schema.pop("enum", None)  # the usual values are not all
     widget.api_info = lambda: schema | _described(spec)
     return widget
 
@@ -92,7 +96,7 @@ def _choices(spec: OptionSpec, language: Language = "en") -> list[tuple[str, str
     labels = dict(spec.words)
     if spec.kind:
         labels |= {model.name: model.label for model in models(spec.kind)}
-    return [(translated(labels[value], language), value) for value in spec.values]
+    return [(translated(labels[value], language), value) for value in spec.values or spec.words]
 
 
 def _of_the_folder(spec: OptionSpec, language: Language = "en") -> dict[str, Any]:

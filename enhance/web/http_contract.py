@@ -23,7 +23,7 @@ from enhance.option_spec import OptionSpec
 from enhance.options import OLD_NAMES, OPTIONS
 from enhance.records import Failure, Report
 from enhance.web.batches.disk_shares import NO_ROOM
-from enhance.web.server.clients import may_enter
+from enhance.web.server.clients import CHALLENGE, may_enter
 from enhance.web.server.problems import MEDIA_TYPE, problem
 
 log = logging.getLogger(__name__)
@@ -112,12 +112,12 @@ class PlainRoute(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 if not may_enter(request):
-                    raise HTTPException(401, say("Log in first."))
+                    raise HTTPException(401, say("Log in first."), CHALLENGE)
                 if self.body_field:  # read here, with limits; FastAPI finds it read
                     await _form_of(request)
                 return await handle(request)
             except HTTPException as error:
-                return problem(error.status_code, error.detail, request.headers)
+                return problem(error.status_code, error.detail, request.headers, error.headers)
             except RequestValidationError as error:
                 return problem(422, _invalid(error), request.headers)
             except EnhanceError as error:

@@ -192,6 +192,9 @@ class Http:
     def _describe(self, options: str) -> dict[str, Any]:
         schema = get_openapi(title="Photo enhancer", version=VERSION, routes=self._router.routes)
         schema["components"]["schemas"]["Problem"] = TypeAdapter(Problem).json_schema()
+        login = {"type": "http", "scheme": "basic", "description": "Where the server has a login."}
+        schema["components"]["securitySchemes"] = {"login": login}
+        schema["security"] = [{"login": []}, {}]
         return schema
 
     async def _work(

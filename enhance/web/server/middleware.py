@@ -23,7 +23,13 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.server.bodies import TOO_LARGE, TOO_OFTEN, counted, largest_body, read
-from enhance.web.server.clients import client_of, may_enter
+from enhance.web.server.clients import (
+    CHALLENGE,
+    brings_password,
+    client_key,
+    client_of,
+    may_enter,
+)
 from enhance.web.server.problems import problem
 from enhance.web.server.shares import Rate, Share
 
@@ -40,6 +46,7 @@ SLOWED_SECONDS = 1
 """Who sends too much is answered so much later. A client that asks again at once would otherwise
 cost the server as much as the work it is refused."""
 TOO_MANY = say("Too many requests at once. Close some pages, or wait.")
+TOO_MANY_LOGINS = say("Too many login attempts. Try again in a minute.")
 
 # Parts of Gradio that this app does not use and that accept, fetch or print something for anyone;
 # icons in any size but those in the app's manifest; what is longer than the path of any file,
@@ -109,7 +116,7 @@ class Guard:
                 if allowed and refusal.status_code == 429:
                     await anyio.sleep(SLOWED_SECONDS)
                 # The connection ends because the rest of the body is not read.
-                closing = {"Connection": "close"}
+                closing = {"Connection": "close", **(refusal.headers or {})}
                 answer = problem(refusal.status_code, refusal.detail, headers, closing)
                 await answer(scope, receive, send_safely)
 
@@ -121,6 +128,7 @@ class Guard:
         # An endless stream, for which Gradio itself needs no login.
         if path.startswith("/gradio_api/heartbeat") and not may_enter(HTTPConnection(scope)):
             raise HTTPException(401, say("Log in first."))
+        self._check_password(HTTPConnection(scope))
         if scope["method"] != "POST":
             return receive
         if _foreign(headers):
@@ -132,7 +140,7 @@ class Guard:
             if length > largest_body(self._limits.max_photos):
                 raise HTTPException(413, TOO_LARGE)
             if path == "/login" and not self._logins.take(client):
-                raise HTTPException(429, say("Too many login attempts. Try again in a minute."))
+                raise HTTPException(429, TOO_MANY_LOGINS)
             if not self._posts.take(client):
                 raise HTTPException(429, TOO_MANY)
             return await read(scope, receive, self._limits.max_photos)
@@ -141,6 +149,18 @@ class Guard:
         if not (self._uploads.take(client) and self._bytes.take(client, length)):
             raise HTTPException(429, TOO_OFTEN)
         return counted(receive, headers, lambda files: self._uploads.take(client, files))
+
+    def _check_password(self, visitor: HTTPConnection) -> None:
+        """Raises HTTPException if the request brings a wrong password, which counts as one try to
+        log in, or any password after too many tries: what it says is then not looked at."""
+        if not brings_password(visitor):
+            return
+        address = client_key(visitor.client.host if visitor.client else "")
+        if not self._logins.allows(address):
+            raise HTTPException(429, TOO_MANY_LOGINS)
+        if not may_enter(visitor):
+            self._logins.take(address)
+            raise HTTPException(401, say("The user name or the password is wrong."), CHALLENGE)
 
     def _believed(self, scope: Scope) -> Scope:
         """The request with only trustworthy headers, its id for the log and the client's address.

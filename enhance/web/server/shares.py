@@ -43,12 +43,16 @@ class Rate:
     seconds: int = 60
     _taken: dict[int, Counter[str]] = field(default_factory=dict, init=False)
 
+    def allows(self, client: str, amount: int = 1) -> bool:
+        """Whether the client's limit allows `amount` now."""
+        oldest = int(self.clock()) - self.seconds
+        for second in [second for second in self._taken if second < oldest]:
+            del self._taken[second]
+        return sum(taken[client] for taken in self._taken.values()) + amount <= self.most
+
     def take(self, client: str, amount: int = 1) -> bool:
         """Count `amount` if the client's limit allows it. Returns whether it does."""
-        now = int(self.clock())
-        for second in [second for second in self._taken if second < now - self.seconds]:
-            del self._taken[second]
-        if sum(taken[client] for taken in self._taken.values()) + amount > self.most:
-            return False
-        self._taken.setdefault(now, Counter())[client] += amount
-        return True
+        allowed = self.allows(client, amount)
+        if allowed:
+            self._taken.setdefault(int(self.clock()), Counter())[client] += amount
+        return allowed

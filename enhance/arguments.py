@@ -24,7 +24,8 @@ def photos_parser() -> argparse.ArgumentParser:
         prog="enhance",
         description="Restore faces and enlarge photos.",
         epilog="Folder trees and object stores: %(prog)s run --help. What photos need: "
-        "%(prog)s look --help. Models: %(prog)s models, %(prog)s fetch --help.",
+        "%(prog)s look --help. In the page: %(prog)s open --help. Models: %(prog)s models, "
+        "%(prog)s fetch --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument

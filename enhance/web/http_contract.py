@@ -5,14 +5,15 @@ This module does without `from __future__ import annotations`, because FastAPI r
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
 from fastapi import Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
@@ -74,6 +75,12 @@ class Failed(Failure):
     ok: Literal[False]
 
 
+class Handed(BaseModel):
+    """page: the address at which the page shows the photos."""
+
+    page: str
+
+
 class JsonLines(StreamingResponse):
     """One JSON object per line."""
 
@@ -97,6 +104,11 @@ def _field(spec: OptionSpec) -> Any:
     return Field("", title=spec.label, description=spec.description, json_schema_extra=describe)
 
 
+HandedForm = create_model(
+    "HandedPhotos",
+    __config__=ConfigDict(extra="forbid"),
+    photos=(list[UploadFile], Field(min_length=1)),
+)
 PhotoForm = _form("Photo", photo=(UploadFile, ...))
 PhotosForm = _form("Photos", photos=(list[UploadFile], Field(min_length=1)))
 MODEL = create_model("Model", **get_type_hints(Model))  # type: ignore[call-overload]
@@ -136,6 +148,18 @@ async def _form_of(request: Request) -> None:
         raise NoRoom(NO_ROOM) from error
 
 
+@contextmanager
+def saving(request: Request) -> Iterator[None]:
+    """While the photos of a request are saved where they stay. Raises NoRoom if they cannot be."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("photos could not be saved")
+        raise NoRoom(NO_ROOM) from error
+    finally:
+        request.state.saved()
+
+
 def _invalid(error: RequestValidationError) -> str:
     """A sentence about the first field that is not as the description says."""
     first = error.errors()[0]
@@ -159,3 +183,4 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 IMAGE = {"image/*": {"schema": {"type": "string", "contentMediaType": "image/*"}}}
 WORK_REFUSALS = refusals(*_MEANINGS.keys() - {404})
+HAND_OVER_REFUSALS = refusals(*_MEANINGS.keys() - {404, 500})

@@ -28,7 +28,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.testclient import TestClient
 
 import enhance.web.plain_http
-from enhance.options import OPTIONS
+from enhance.options import OLD_NAMES, OPTIONS
 from enhance.web.http_contract import REPORT_HEADER
 from enhance.web.plain_http import Http
 from tests.server import ROOT, SAMPLES, Server, running
@@ -279,7 +279,8 @@ def test_the_description_follows_from_the_options(web: Server) -> None:
     assert schema["openapi"].startswith("3.1")
     assert schema["servers"] == [{"url": web.url}]
     fields = schema["components"]["schemas"]["Photo"]["properties"]
-    assert list(fields) == ["photo", *OPTIONS]
+    assert list(fields) == ["photo", *OPTIONS, *OLD_NAMES]
+    assert all(fields[old]["deprecated"] for old in OLD_NAMES)
     for name, option in OPTIONS.items():
         assert fields[name]["description"] == option.description
         assert fields[name]["anyOf"] == [json.loads(json.dumps(option.schema)), {"const": ""}]

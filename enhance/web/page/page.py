@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from enhance.i18n import say
 from enhance.photos import EXTENSIONS
+from enhance.web.batches.handed import photos_of
 from enhance.web.batches.store import BatchStore
-from enhance.web.language import language_of, text, translated
+from enhance.web.language import language_of, text, toast, translated
 from enhance.web.page.actions import Actions
 from enhance.web.page.results_panel import ResultsPanel
 from enhance.web.page.settings import Settings
@@ -38,6 +41,13 @@ _SAMPLES = {
     "old_print": text("Old print"),
     "small_portrait": text("Small portrait"),
 }
+# A link to the page that somebody shares must not show their photos.
+_TAKE_KEY = """() => {
+  const address = new URL(location), key = address.searchParams.get('photos') || '';
+  address.searchParams.delete('photos');
+  if (key) history.replaceState(null, '', address);
+  return [key];
+}"""
 _WAYS_IN = Path(__file__).with_name("ways_in.js").read_text("utf-8")
 
 
@@ -84,6 +94,7 @@ class Page:
                     ),
                     elem_id="unread",
                 )
+                self.handed = gr.Textbox(visible=False)  # the key in the page's address
                 gr.Button(text("Choose a folder"), size="sm", elem_id="folder")
                 with gr.Column(elem_id="samples", visible=bool(self._samples)):
                     gr.Markdown(text("Or try one of these (public domain):"))
@@ -105,8 +116,18 @@ class Page:
         self.actions.connect(page, self.files, self.choices, self.results)
         page.load(self._limits, None, self.limits, **QUICK)
         page.load(None, js=_WAYS_IN, **QUICK)
+        page.load(self._handed, self.handed, self.files, js=_TAKE_KEY, **QUICK)
         for button, path in zip(self.samples, self._samples, strict=True):
             button.click(partial(list, [str(path)]), None, self.files, **QUICK)
+
+    def _handed(self, request: gr.Request, key: str) -> Any:
+        """The photos that another program has handed over for this page."""
+        if not key:
+            return gr.skip()
+        photos = photos_of(Path(get_upload_folder()), key)
+        if not photos:
+            raise toast("These photos have expired. Open them again.", language_of(request))
+        return [str(photo) for photo in photos]
 
     def _limits(self, request: gr.Request) -> str:
         limits = self._batches.limits

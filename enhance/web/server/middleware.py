@@ -34,7 +34,7 @@ from enhance.web.server.problems import problem
 from enhance.web.server.shares import Rate, Share
 
 UPLOAD = "/gradio_api/upload"
-UPLOADS = (UPLOAD, "/v1/enhance", "/v1/batches")
+UPLOADS = (UPLOAD, "/v1/enhance", "/v1/batches", "/v1/photos")
 """What photos are sent to."""
 MAX_LOGINS_PER_MINUTE = 20
 MAX_AT_ONCE = 100

@@ -41,7 +41,7 @@ def uninstall() -> None:
 
 def _text() -> str:
     kinds = {Image.registered_extensions().get(extension) for extension in EXTENSIONS}
-    types = sorted(Image.MIME[kind] for kind in kinds if kind)
+    types = sorted({Image.MIME[kind] for kind in kinds if kind} | {"image/heic"})
     icon = _HOME / "assets" / "icon.png"
     lines = {
         "Type": "Application",

@@ -69,7 +69,7 @@ def test_the_page_shows_photos_that_were_opened(
         page.click("#enhance")
         finish(page, 2)
         page.goto(f"{server.url}/?photos={'0' * 64}")
-        expect(page.locator(".toast-body")).to_contain_text("These photos have expired")
+        expect(page.locator("#limits")).to_contain_text("These photos have expired")
 
 
 def test_the_page_is_started_if_it_does_not_run(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -13,12 +12,12 @@ from enhance.i18n import say
 from enhance.photos import EXTENSIONS
 from enhance.web.batches.handed import photos_of
 from enhance.web.batches.store import BatchStore
-from enhance.web.language import language_of, text, toast, translated
+from enhance.web.language import language_of, text, translated
 from enhance.web.page.actions import Actions
 from enhance.web.page.results_panel import ResultsPanel
 from enhance.web.page.settings import Settings
 from enhance.web.page.settings_panel import SettingsPanel
-from enhance.web.page.widgets import QUICK
+from enhance.web.page.widgets import QUICK, Shown
 
 # Gradio's own colours, where text can be read on them (a contrast of 4.5 or more).
 THEME = gr.themes.Default().set(
@@ -114,22 +113,14 @@ class Page:
         self.choices.connect(page, self.files, self.actions.estimate)
         self.results.connect(self.actions.key)
         self.actions.connect(page, self.files, self.choices, self.results)
-        page.load(self._limits, None, self.limits, **QUICK)
+        page.load(self._greet, self.handed, [self.limits, self.files], js=_TAKE_KEY, **QUICK)
         page.load(None, js=_WAYS_IN, **QUICK)
-        page.load(self._handed, self.handed, self.files, js=_TAKE_KEY, **QUICK)
         for button, path in zip(self.samples, self._samples, strict=True):
             button.click(partial(list, [str(path)]), None, self.files, **QUICK)
 
-    def _handed(self, request: gr.Request, key: str) -> Any:
-        """The photos that another program has handed over for this page."""
-        if not key:
-            return gr.skip()
-        photos = photos_of(Path(get_upload_folder()), key)
-        if not photos:
-            raise toast("These photos have expired. Open them again.", language_of(request))
-        return [str(photo) for photo in photos]
-
-    def _limits(self, request: gr.Request) -> str:
+    def _greet(self, request: gr.Request, key: str) -> Shown:
+        """Say what the limits are, and show the photos that another program has handed over."""
+        language = language_of(request)
         limits = self._batches.limits
         sentence = say(
             "Up to {photos} photos, {megabytes:.0f} MB and {megapixels:.0f} megapixels each.",
@@ -137,4 +128,10 @@ class Page:
             megabytes=limits.max_bytes / 1e6,
             megapixels=limits.max_pixels / 1e6,
         )
-        return translated(sentence, language_of(request))
+        said = translated(sentence, language)
+        if not key:
+            return {self.limits: said}
+        if photos := photos_of(Path(get_upload_folder()), key):
+            return {self.limits: said, self.files: [str(photo) for photo in photos]}
+        expired = translated("These photos have expired. Open them again.", language)
+        return {self.limits: f"**{expired}** {said}"}

@@ -163,7 +163,8 @@ def test_file_managers_offer_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert {"image/jpeg", "image/heic", "image/tiff"} <= set(entry["MimeType"].split(";"))
     assert Path(entry["Path"]) == ROOT and Path(entry["Icon"]).is_file()
     said = re.sub(r"\\(.)", r"\1", entry["Exec"])  # as a string of the file
-    assert shlex.split(said.replace("%%", "%"))[0] == str(python)  # then as an argument
+    argument = re.match(r'"((?:[^"\\`$]|\\.)*)" ', said.replace("%%", "%"))
+    assert argument and re.sub(r"\\(.)", r"\1", argument[1]) == str(python)
     assert entry["Exec"].endswith("-m enhance open %F")
     desktop.uninstall()
     desktop.uninstall()

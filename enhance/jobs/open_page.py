@@ -60,7 +60,7 @@ def _page_with(photos: list[Path]) -> str:
             _start(server)
         if not files:
             return address
-        answer = server.post("/v1/photos", files=files, auth=_account())
+        answer = server.post("/v1/photos", files=files, auth=_account() or httpx.USE_CLIENT_DEFAULT)
     if answer.status_code == 401:
         raise _Failed("The page has a login. Set ENHANCE_AUTH=user:password for this command, too.")
     told = answer.json()

@@ -75,6 +75,13 @@ class Failed(Failure):
     ok: Literal[False]
 
 
+class HandedForm(BaseModel):
+    """A form of photos alone."""
+
+    model_config = ConfigDict(extra="forbid")
+    photos: list[UploadFile] = Field(min_length=1)
+
+
 class Handed(BaseModel):
     """page: the address at which the page shows the photos."""
 
@@ -104,11 +111,6 @@ def _field(spec: OptionSpec) -> Any:
     return Field("", title=spec.label, description=spec.description, json_schema_extra=describe)
 
 
-HandedForm = create_model(
-    "HandedPhotos",
-    __config__=ConfigDict(extra="forbid"),
-    photos=(list[UploadFile], Field(min_length=1)),
-)
 PhotoForm = _form("Photo", photo=(UploadFile, ...))
 PhotosForm = _form("Photos", photos=(list[UploadFile], Field(min_length=1)))
 MODEL = create_model("Model", **get_type_hints(Model))  # type: ignore[call-overload]

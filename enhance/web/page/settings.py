@@ -12,8 +12,6 @@ from enhance.option_spec import OptionSpec
 from enhance.options import GROUPS, OPTIONS, Options
 from enhance.web.language import Language, translated
 
-_STEPS = 1000  # the most that a slider can still be set to
-
 
 class Settings:
     """A widget for each option, drawn on construction; `names` and `widgets` correspond."""
@@ -79,10 +77,8 @@ def _widget(spec: OptionSpec) -> Any:
         widget = gr.Radio(_choices(spec), **shown)
     elif spec.most is None:
         widget = gr.Textbox(max_length=LONGEST, max_lines=1, **shown)
-    elif spec.most - spec.least <= _STEPS * spec.step:
-        widget = gr.Slider(spec.least, spec.most, step=spec.step, **shown)
     else:
-        widget = gr.Number(minimum=spec.least, maximum=spec.most, step=spec.step, **shown)
+        widget = gr.Slider(spec.least, spec.most, step=spec.step, **shown)
     widget.preprocess = _as_sent  # `Options` checks it, with the models folder as it is then
     schema = widget.api_info()
     if not spec.values:

@@ -81,7 +81,7 @@ def one_run(source: Path, out: Path, warm: int, kill_at: int | None) -> Row:
     """One start of the command; it is killed when so many photos are done in all."""
     progress = Progress(out / NAME)
     before = progress.look()
-    options = ("--restorer", "none", "--background", "lanczos", "--upscale", "1", "--quiet")
+    options = ("--restorer", "none", "--background", "lanczos", "--size", "1x", "--quiet")
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "enhance", "run", str(source), "-o", str(out), *options]
@@ -158,7 +158,7 @@ def archive(count: int, sizes: tuple[float, ...]) -> list[Table]:
         command = [sys.executable, "-m", "enhance", "run", str(source), "-o", str(out)]
         start = time.perf_counter()
         printed = subprocess.run(
-            [*command, "--upscale", "1", "--json"], stdout=subprocess.PIPE, text=True
+            [*command, "--size", "1x", "--json"], stdout=subprocess.PIPE, text=True
         ).stdout
         hours = (time.perf_counter() - start) / 3600
     reports = [said for said in map(json.loads, printed.splitlines()) if "output_size" in said]

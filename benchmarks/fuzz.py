@@ -59,7 +59,7 @@ _NUMBERS = [0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x800
 # Lengths and places that photos of a few thousand bytes and of tens of megapixels have.
 _NUMBERS += [3, 4, 7, 8, 13, 16, 255, 256, 4096, 8_000, 65_500]
 
-OPTIONS = Options(upscale=1, restorer="none", background="lanczos", repair="off", tone="off")
+OPTIONS = Options(size="1x", restorer="none", background="lanczos", repair="off", tone="off")
 
 
 # --- The corpus -----------------------------------------------------------------------------------

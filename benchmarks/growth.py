@@ -176,7 +176,7 @@ def _one_photo(path: Path, repeat: int, gfpgan: bool) -> tuple[float, float, int
     Runs in a process of its own.
     """
     limits = Limits()
-    options = Options(upscale=2, background="lanczos", repair="off", tone="off")
+    options = Options(size="2x", background="lanczos", repair="off", tone="off")
     with ExitStack() as stack:
         if gfpgan:
             stack.enter_context(Setting())

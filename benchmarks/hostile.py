@@ -29,7 +29,7 @@ from benchmarks.tables import Row, Table, arguments, show
 from tests.server import SAMPLES, Server, running
 
 GOAL = 2.0
-OPTIONS = {"restorer": "none", "background": "compact", "upscale": 2}
+OPTIONS = {"restorer": "none", "background": "compact", "size": "2x"}
 LIMITS = {
     "ENHANCE_TRUSTED_PROXY": "1",
     "ENHANCE_MAX_WAITING": "16",

@@ -45,7 +45,7 @@ def methods(models: ResidentModels) -> dict[str, Method]:
 
     def enhance(restorer: str, background: str) -> Method:
         options = Options(
-            upscale=UPSCALE,
+            size=f"{UPSCALE}x",
             restorer=restorer,  # type: ignore[arg-type]
             background=background,  # type: ignore[arg-type]
             repair="off",

@@ -216,7 +216,7 @@ class Setting:
         enhancer = load_enhancer(Setup(), Limits())
         photo = Photo("group", rgb, "PNG")
         upscale = 2
-        options = Options(upscale=upscale, background=background, repair="off", tone="off")
+        options = Options(size=f"{upscale}x", background=background, repair="off", tone="off")
         plain = replace(options, weight=0, background="lanczos")
         found = list(enhancer(photo, plain, lambda: None).report.faces)
         upscaler = None if background == "lanczos" else upstream_upscaler(self.folder)

@@ -40,7 +40,7 @@ from tests.server import SAMPLES, Server, running
 TENTHS = 10
 CLIENTS = 4
 _PHOTO = {"enhance": "photo", "enhance_batch": "photos"}  # the parameter of each endpoint
-OPTIONS = Options(restorer="none", background="lanczos", repair="off", tone="off", upscale=2)
+OPTIONS = Options(restorer="none", background="lanczos", repair="off", tone="off", size="2x")
 
 _KINDS = {"single": 4, "batch": 6, "cancels": 2, "hangs up": 2, "never comes": 1}  # with shares
 _MEMORY_GROWTH = 1.05
@@ -204,7 +204,7 @@ class Clients:
         data = self._http.get(f"/file={file['path']}").raise_for_status().content
         with Image.open(io.BytesIO(data)) as image:
             image.load()
-            wanted = tuple(OPTIONS.upscale * side for side in shot.size)
+            wanted = OPTIONS.output_size(shot.size)
             right = image.size == wanted
         self._count("good, enhanced") if right else self._break(f"{shot.name}: {image.size}")
 

@@ -4,7 +4,7 @@ from enhance import LocalEngine, Limits, Options, Setup, Source
 from enhance.pipeline.build import load_enhancer
 
 engine = LocalEngine(lambda: load_enhancer(Setup(), Limits()), Limits())
-for record in engine.run([Source.of("old.jpg")], Options(upscale=2)):
+for record in engine.run([Source.of("old.jpg")], Options(size="2x")):
     ...  # a Result with the encoded photo and its report, or a Failure with a sentence
 """
 

@@ -24,7 +24,8 @@ def photos_parser() -> argparse.ArgumentParser:
         prog="enhance",
         description="Restore faces and enlarge photos.",
         epilog="Folder trees and object stores: %(prog)s run --help. What photos need: "
-        "%(prog)s look --help. Models: %(prog)s models, %(prog)s fetch --help.",
+        "%(prog)s look --help. In the page: %(prog)s open --help. Models: %(prog)s models, "
+        "%(prog)s fetch --help.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
@@ -72,7 +73,8 @@ def watch_parser() -> argparse.ArgumentParser:
 
 def options_of(arguments: argparse.Namespace) -> Options:
     """The options among the arguments. Raises OptionsError."""
-    return Options(**{name: getattr(arguments, name) for name in OPTIONS})
+    names = OPTIONS.keys() | OLD_NAMES.keys()
+    return Options(**{name: said for name, said in vars(arguments).items() if name in names})
 
 
 def _add_trees(parser: argparse.ArgumentParser) -> None:
@@ -116,9 +118,8 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
             help=spec.description.replace("%", "%%"),
             **_kind(spec),
         )
-    for old, name in OLD_NAMES.items():
-        kind = _kind(OPTIONS[name])
-        add(_flag(old), dest=name, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **kind)
+    for old in OLD_NAMES:
+        add(_flag(old), default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add("--device", choices=get_args(DeviceName), default=setup.device)
     add("--precision", choices=get_args(Precision), default=setup.precision)
     add(

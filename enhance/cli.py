@@ -1,6 +1,6 @@
 """The command line: `python -m enhance PHOTO_OR_FOLDER... -o OUT`, `... run SRC -o OUT` and
 `... watch SRC -o OUT` for folder trees and object stores, `... look PHOTO...`,
-`... fetch MODEL...`, `... models` and `... pool up|status|down`."""
+`... open PHOTO...`, `... fetch MODEL...`, `... models` and `... pool up|status|down`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from enhance.arguments import options_of, photos_parser, run_parser, watch_parse
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
-from enhance.jobs import look, pool
+from enhance.jobs import look, open_page, pool
 from enhance.jobs.console import Show, left_out
 from enhance.jobs.locations import find_folder, open_photos, open_results
 from enhance.jobs.manifest_lines import PathOrUrl
@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return look.main(arguments[1:])
     if arguments[:1] == ["pool"]:
         return pool.main(arguments[1:])
+    if arguments[:1] == ["open"]:
+        return open_page.main(arguments[1:])
     folder_parsers = {"run": run_parser, "watch": watch_parser}
     if arguments and arguments[0] in folder_parsers:
         parser, arguments = folder_parsers[arguments[0]](), arguments[1:]

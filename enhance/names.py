@@ -27,8 +27,8 @@ _BRACES = re.compile(r"\{[^{}\n]*\}?|\}")
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\ud800-\udfff]')
 
 
-def check_pattern(pattern: object) -> None:
-    """Raises OptionsError, with a sentence that says what to do, unless it is a valid pattern."""
+def check_pattern(pattern: object) -> str:
+    """The pattern. Raises OptionsError, with a sentence that says what to do, if it is invalid."""
     if not isinstance(pattern, str) or not 0 < len(pattern.strip()) <= len(pattern) <= LONGEST:
         raise OptionsError(say("A name pattern must be 1 to {most} characters long.", most=LONGEST))
     if unknown := _BRACES.search(_TOKEN.sub("\n", pattern)):
@@ -47,6 +47,7 @@ def check_pattern(pattern: object) -> None:
                 found=ascii(forbidden[0]).strip("'"),
             )
         )
+    return pattern
 
 
 def shardable(pattern: str) -> bool:

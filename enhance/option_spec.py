@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -21,10 +21,12 @@ class OptionSpec:
     group: where the page has it. label: its name for people. help: a sentence about it; empty if
     the label says it all.
     words: its values with their labels, if they are words. kind: models of this kind are values,
-    too.
+    too. check: for texts of a certain form, of which `words` are only the usual ones: returns the
+    value as it is kept, or raises OptionsError.
     least, most: the range of a number, in `unit`. step: between the values that the page offers; if
     it is a whole number, so is the value.
-    was: what version 0.2 called it; accepted, but not shown.
+    was: what version 0.2 called it; accepted, but not shown. With each name goes what says the
+    values of then as they are said now; None if a value said nothing.
     name, default: those of the field.
     """
 
@@ -33,17 +35,20 @@ class OptionSpec:
     help: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
     kind: Kind | None = None
+    check: Callable[[Any], Any] | None = None
     least: float = 0
     most: float | None = None
     step: float = 1
     unit: str = ""
-    was: str = ""
+    was: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     name: str = ""
     default: Any = None
 
     @property
     def values(self) -> Sequence[Any]:
         """All values, with the models that there are now; empty if it is a number or a text."""
+        if self.check:
+            return ()
         if isinstance(self.default, bool):
             return (False, True)
         return option_values(self.kind) if self.kind else list(self.words)
@@ -68,7 +73,8 @@ class OptionSpec:
             return {"type": "boolean", "default": self.default}
         if self.most is None:
             values = {"enum": self.values} if self.values else {}
-            return {"type": "string", "default": self.default, **values}
+            usual = {"examples": list(self.words)} if self.check and self.words else {}
+            return {"type": "string", "default": self.default, **values, **usual}
         whole = isinstance(self.step, int) and isinstance(self.default, int)
         kind = "integer" if whole else "number"
         within = {"minimum": self.least, "maximum": self.most}
@@ -91,6 +97,8 @@ class OptionSpec:
 
         Raises OptionsError if it is not allowed.
         """
+        if self.check:
+            return self.check(value)
         said = {"name": self.name, "value": reprlib.repr(value)}  # short whatever a stranger sends
         values = self.values
         if values and value not in values:

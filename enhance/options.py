@@ -18,6 +18,7 @@ from enhance.i18n import say, text
 from enhance.models.catalogue import models
 from enhance.names import USUAL_NAME, check_pattern
 from enhance.option_spec import OptionSpec, option
+from enhance.sizes import check_size, from_longer_side, from_upscale, scale
 
 FaceChoice = Literal["all", "largest", "center"]
 OutputFormat = Literal["same", "jpeg", "png", "webp"]
@@ -53,22 +54,27 @@ class Options:
     `OPTIONS` says what each means. Raises OptionsError if one is out of its range.
     """
 
-    upscale: float = option(
-        2,
+    size: str = option(
+        "2x",
         FILE,
-        text("Upscale"),
-        text("How many times larger the result is; below 1, it is smaller."),
-        least=0.25,
-        most=4,
-        step=0.25,
-    )
-    longer_side: int = option(
-        0,
-        FILE,
-        text("Longer side"),
-        text("A target size in pixels, which replaces the factor; 0 uses the factor."),
-        most=65_535,
-        unit=text("pixels"),
+        text("Size"),
+        text(
+            "A factor (2x), or pixels: 3840, 4K or 8K for the longer side, short:1080 for the "
+            "shorter side, min:2000 for a longer side of at least that."
+        ),
+        words={
+            "1x": "1x",
+            "1.5x": "1.5x",
+            "2x": "2x",
+            "3x": "3x",
+            "4x": "4x",
+            "3840": "4K",
+            "7680": "8K",
+            "short:1080": "short:1080",
+            "min:2000": "min:2000",
+        },
+        check=check_size,
+        was={"upscale": from_upscale, "longer_side": from_longer_side},
     )
     restorer: str = option(
         "auto",
@@ -112,7 +118,7 @@ class Options:
         FACES,
         text("Face colors"),
         words={"photo": text("As in the photo"), "model": text("As the model renders them")},
-        was="face_colours",
+        was={"face_colours": str},
     )
     repair: Switch = option(
         "auto",
@@ -242,12 +248,13 @@ class Options:
             "A pattern without extension: {stem} is the photo's name, {index} its number; also "
             "{upscale}, {restorer} and {background}."
         ),
+        check=check_pattern,
     )
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(width, height) of the result for a photo of `size`."""
-        scale = self.longer_side / max(size) if self.longer_side else self.upscale
-        width, height = (max(1, round(side * scale)) for side in size)
+        times = scale(self.size, size)
+        width, height = (max(1, round(side * times)) for side in size)
         return width, height
 
     def __post_init__(self) -> None:
@@ -257,14 +264,13 @@ class Options:
             raise OptionsError(
                 say("To colorize photos, a DDColor model must be in the models folder.")
             )
-        check_pattern(self.name)
 
 
 OPTIONS: dict[str, OptionSpec] = {
     each.name: replace(each.metadata["spec"], name=each.name) for each in fields(Options)
 }
 """All options by name."""
-OLD_NAMES = {spec.was: name for name, spec in OPTIONS.items() if spec.was}
+OLD_NAMES = {old: name for name, spec in OPTIONS.items() for old in spec.was}
 """What version 0.2 called some options, and what they are called now."""
 
 
@@ -273,8 +279,12 @@ def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
 
     If both names are given, the old one counts: the other value may be a default.
     """
-    old = {OLD_NAMES[name]: value for name, value in values.items() if name in OLD_NAMES}
-    return {name: value for name, value in values.items() if name not in OLD_NAMES} | old
+    now = {name: value for name, value in values.items() if name not in OLD_NAMES}
+    for old, name in OLD_NAMES.items():
+        said = OPTIONS[name].was[old](values[old]) if values.get(old) not in (None, "") else None
+        if said is not None:
+            now[name] = said
+    return now
 
 
 def _renaming(construct: Callable[..., None]) -> Callable[..., None]:

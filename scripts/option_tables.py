@@ -31,10 +31,12 @@ def _row(spec: OptionSpec, language: Language) -> tuple[str, str, str, str]:
 def _values(spec: OptionSpec, language: Language) -> str:
     if spec.most is not None:
         return f"{spec.least} … {spec.most} {translated(spec.unit, language)}".rstrip()
-    if not spec.values:
+    values = spec.values or list(spec.words)
+    if not values:
         return _TEXT[language]
     notes = {v: f" ({translated(label, language)})" for v, label in spec.explained.items()}
-    return ", ".join(f"`{_code(v)}`{notes.get(v, '')}" for v in spec.values if not _own(v))
+    known = [f"`{_code(v)}`{notes.get(v, '')}" for v in values if not _own(v)]
+    return ", ".join(known if spec.values else [*known, "…"])
 
 
 def _code(value: object) -> str:

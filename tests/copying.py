@@ -12,11 +12,12 @@ from enhance.errors import UnreadablePhoto
 from enhance.options import Options
 from enhance.photos import result_stem
 from enhance.records import Failure, Report, Result, Source
+from enhance.sizes import scale
 
 
 def marked(data: bytes, options: Options) -> bytes:
     """The bytes of a result that differ with the options."""
-    return data + f", x{options.upscale:g}".encode()
+    return data + f", x{scale(options.size, (1, 1)):g}".encode()
 
 
 class Copies:
@@ -48,7 +49,7 @@ class Copies:
                 options.name,
                 source.name,
                 number=source.number,
-                upscale=options.upscale,
+                upscale=scale(options.size, (1, 1)),
                 restorer="none",
                 background="lanczos",
             )

@@ -17,7 +17,7 @@ from enhance.pipeline.enhancer import Enhanced, Enhancer
 from enhance.records import EngineInfo, Photo, Source, StopCheck
 from tests.conftest import Save
 
-QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", upscale=2)
+QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", size="2x")
 DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
 SETUP = Setup(device="cpu")
 

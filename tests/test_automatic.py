@@ -186,7 +186,7 @@ def test_the_samples_get_what_they_need(engine: LocalEngine) -> None:
 def test_a_clean_photo_stays_as_it_is(models: ResidentModels) -> None:
     enhancer = Enhancer(models, Limits(), EngineInfo("cpu", "fp32", 0))
     photo = Photo("clean", astronaut(), "PNG")
-    done = enhancer(photo, Options(upscale=1, restorer="none"), lambda: None)
+    done = enhancer(photo, Options(size="1x", restorer="none"), lambda: None)
     assert (done.pasted() == photo.rgb).all()
     assert done.report.background == "lanczos"
     assert done.marks is not None and not done.marks.any()

@@ -60,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_as_json_lines(folder: Path, tmp_path: Path) -> None:
     (folder / "bad.jpg").write_bytes(b"no photo")
     out = tmp_path / "new" / "out"
-    done = enhance(folder, "-o", out, *PLAIN, "--upscale", 3, "--json", "--quiet")
+    done = enhance(folder, "-o", out, *PLAIN, "--size", "3x", "--json", "--quiet")
     assert done.returncode == 1, done.stderr
     *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["name"] for line in lines] == ["a.png", "b Ä.JPG", "bad.jpg"]
@@ -80,7 +80,7 @@ def test_files_for_people(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     arguments = [folder / "a.png", folder / "inner" / "deeper.png", "-o", out]
-    done = enhance(*arguments, "--restorer", "none", "--upscale", 2, "--format", "webp")
+    done = enhance(*arguments, "--restorer", "none", "--size", "2x", "--format", "webp")
     assert done.returncode == 0, done.stderr
     first, second, last = done.stdout.splitlines()
     assert first.startswith("a.png → a_enhanced.webp: 128 × 128, 0 faces")
@@ -91,7 +91,7 @@ def test_files_for_people(folder: Path, tmp_path: Path) -> None:
 
 def test_results_are_named_by_a_pattern(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    arguments = [folder, "-o", out, *PLAIN, "--upscale", 1.5]
+    arguments = [folder, "-o", out, *PLAIN, "--size", "1.5x"]
     assert enhance(*arguments, "--name", "{index} {stem}@{upscale}x").returncode == 0
     assert visible(out) == ["001 a@1.5x.png", "002 b Ä@1.5x.jpg"]
     assert enhance(*arguments, "--name", "album", "--format", "png").returncode == 0
@@ -104,10 +104,10 @@ def test_results_are_named_by_a_pattern(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "side", "factor"),
     [
-        (("--upscale", 1.5), 96, 1.5),
-        (("--upscale", "2.0"), 128, 2),
-        (("--upscale", 0.5), 32, 0.5),
-        (("--longer-side", 100), 100, 1.562),
+        (("--size", "1.5x"), 96, 1.5),
+        (("--size", "2.0x"), 128, 2),
+        (("--size", "0.5x"), 32, 0.5),
+        (("--size", "100"), 100, 1.562),
     ],
 )
 def test_any_size(
@@ -126,8 +126,8 @@ def test_any_size(
     [
         (["a.png", "-o", "out", "--weight", "7"], "weight must be between 0 and 1, not 7."),
         (["a.png", "-o", "out", "--tile", "5"], "tile must be between 32 and 4096, not 5."),
-        (["a.png", "-o", "out", "--upscale", "9"], "upscale must be between 0.25 and 4"),
-        (["a.png", "-o", "out", "--longer-side", "-3"], "longer_side must be between 0 and"),
+        (["a.png", "-o", "out", "--size", "9x"], "size must be a factor from 0.25x to 4x"),
+        (["a.png", "-o", "out", "--longer-side", "-3"], "short:1080 for the shorter side"),
         (["a.png"], "-o/--out"),
         ([".", "-o", "out"], "no photos were found."),
     ],
@@ -181,9 +181,9 @@ def test_what_is_done_is_not_done_again(
     (out / "b Ä_enhanced.jpg").unlink()
     Image.fromarray(SMALL).save(folder / "c.png")
     assert run()[1]["done"] == 3, "one changed, one lost, one new"
-    assert run("--upscale", 3)[1]["done"] == 3
-    assert run("--upscale", 3)[1]["skipped"] == 3
-    assert run("--upscale", 3, "--overwrite")[1]["done"] == 3
+    assert run("--size", "3x")[1]["done"] == 3
+    assert run("--size", "3x")[1]["skipped"] == 3
+    assert run("--size", "3x", "--overwrite")[1]["done"] == 3
     assert visible(out) == ["a_enhanced.png", "b Ä_enhanced.jpg", "c_enhanced.png"]
 
 
@@ -193,7 +193,7 @@ def test_photos_of_one_name_in_two_runs_do_not_overwrite_each_other(
     out = tmp_path / "out"
     Image.fromarray(SMALL[::-1]).save(folder / "inner" / "a.png")
     for photo in (folder / "a.png", folder / "inner" / "a.png"):
-        enhance(photo, "-o", out, *PLAIN, "--upscale", 1)
+        enhance(photo, "-o", out, *PLAIN, "--size", "1x")
     for name, pixels in (("a_enhanced.png", SMALL), ("a_enhanced_2.png", SMALL[::-1])):
         with Image.open(out / name) as image:
             assert np.array_equal(np.asarray(image), pixels)
@@ -245,7 +245,7 @@ def assert_whole(out: Path) -> None:
 
 def test_a_killed_run_is_resumed_and_every_photo_is_done_once(many: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [many, "-o", out, *PLAIN, "--upscale", 1]
+    command = [many, "-o", out, *PLAIN, "--size", "1x"]
     dice = random.Random(5)
     for _ in range(4):
         before = lines(out)
@@ -268,7 +268,7 @@ def test_a_killed_run_is_resumed_and_every_photo_is_done_once(many: Path, tmp_pa
 
 def test_two_runs_share_a_folder(many: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [many, "-o", out, *PLAIN, "--upscale", 1]
+    command = [many, "-o", out, *PLAIN, "--size", "1x"]
     both = [start(*command), start(*command)]
     for process in both:
         process.communicate(timeout=300)
@@ -283,7 +283,7 @@ def test_a_run_that_is_asked_to_stop_does_and_says_so(
     many: Path, tmp_path: Path, number: int, code: int
 ) -> None:
     out = tmp_path / "out"
-    process = start(many, "-o", out, *PLAIN, "--upscale", 1)
+    process = start(many, "-o", out, *PLAIN, "--size", "1x")
     wait_for_lines(out, 3, process)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)

@@ -25,7 +25,7 @@ from enhance.records import Failure, Result, Source
 from enhance.repair.marks import as_picture
 from tests.conftest import Save
 
-QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", upscale=2)
+QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", size="2x")
 FACE = Options(restorer="bundled", background="lanczos", repair="off", tone="off")
 DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
 
@@ -107,7 +107,7 @@ def test_what_a_person_has_marked_is_repaired(engine: Engine, save: Save) -> Non
     (source,) = photos(save, 1)
     marks = np.zeros((64, 64), bool)
     marks[10:13, 5:60] = True
-    options = replace(QUICK, upscale=1, repair="on")
+    options = replace(QUICK, size="1x", repair="on")
     (one,) = results(engine.run([replace(source, marks=as_picture(marks))], options, viewed=True))
     assert one.report.repaired == pytest.approx(marks.mean(), abs=1e-6)
     assert one.marks == as_picture(marks)
@@ -157,7 +157,7 @@ def test_only_a_few_photos_are_read_ahead(engine: Engine, save: Save) -> None:
 
 def test_two_runs_at_once_each_get_their_own(engine: Engine, save: Save) -> None:
     twice, thrice = photos(save, 4), photos(save, 4, start=10)
-    larger = replace(QUICK, upscale=3)
+    larger = replace(QUICK, size="3x")
     alone = [r.data for r in results(engine.run(twice, QUICK))]
     alone_larger = [r.data for r in results(engine.run(thrice, larger))]
     pairs = list(zip(engine.run(twice, QUICK), engine.run(thrice, larger), strict=True))

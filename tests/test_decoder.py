@@ -45,7 +45,7 @@ from tests.sabotage import (
 )
 
 ROOT = Path(__file__).parents[1]
-QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", upscale=1)
+QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", size="1x")
 DEADLINE = 60  # seconds until a test that hangs fails; nothing is timed
 
 

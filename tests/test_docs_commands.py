@@ -22,9 +22,9 @@ __all__ = ["address", "s3"]  # fixtures
 
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Downloads need the internet; tests/test_downloads.py has them from a server of its own. Watching
-# never ends; see tests/test_watch.py.
+# never ends; see tests/test_watch.py. Opening needs a browser; see tests/web/test_open.py.
 COMMAND = re.compile(
-    r"^(?:exec )?((?:[A-Z_]+=\S+ )*(?:python -m )?enhance (?!fetch|watch|.*--download).*?)"
+    r"^(?:exec )?((?:[A-Z_]+=\S+ )*(?:python -m )?enhance (?!fetch|watch|open|.*--download).*?)"
     r"(?:\s+#.*)?$",
     re.MULTILINE,
 )

@@ -23,7 +23,7 @@ from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopChec
 from tests.conftest import Save
 from tests.enhancers import until
 
-QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", upscale=2)
+QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", size="2x")
 SLOW = Options(
     restorer="none", background="realesrgan", repair="off", tone="off", working_size="full", tile=64
 )

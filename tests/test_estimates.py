@@ -46,9 +46,9 @@ def test_more_work_is_expected_to_take_longer() -> None:
     small = seconds(guess, one)
     assert 0 < small < seconds(guess, one, faces=2)
     assert small < seconds(guess, [(1000, 500)])
-    assert small < seconds(guess, one, Options(upscale=4))
-    assert small == seconds(guess, one, Options(longer_side=1000))
-    assert seconds(guess, one, Options(upscale=0.5)) < seconds(guess, one, Options(upscale=1))
+    assert small < seconds(guess, one, Options(size="4x"))
+    assert small == seconds(guess, one, Options(size="1000"))
+    assert seconds(guess, one, Options(size="0.5x")) < seconds(guess, one, Options(size="1x"))
     assert small < seconds(guess, one, Options(background="realesrgan"))
     assert seconds(guess, one, Options(restorer="none"), faces=9) < small
     assert seconds(guess, one * 3) == pytest.approx(3 * small)

@@ -24,7 +24,7 @@ from tests.conftest import Save
 from tests.server import running
 from tests.web.api_photos import IN_STEPS, QUICK, SLOW, results, square
 
-FAST = Options(upscale=1, restorer="none", background="lanczos", repair="off", tone="off")
+FAST = Options(size="1x", restorer="none", background="lanczos", repair="off", tone="off")
 
 
 FILES = {"1_enhanced.png": 4, "thumbnail.jpg": 5, "detail.jpg": 6}

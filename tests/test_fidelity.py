@@ -28,7 +28,7 @@ from tests.pictures import (
     rgb_profile,
 )
 
-AS_IT_IS = Options(restorer="none", upscale=1, background="lanczos", repair="off", tone="off")
+AS_IT_IS = Options(restorer="none", size="1x", background="lanczos", repair="off", tone="off")
 P3 = rgb_profile("p3", SRGB_CURVE)
 PROPHOTO = rgb_profile("prophoto", gamma(1.8))
 GREY = grey_profile(gamma(1.8))
@@ -141,7 +141,7 @@ def test_photos_of_any_shape(
     engine: LocalEngine, tmp_path: Path, width: int, height: int, upscale: float
 ) -> None:
     colours = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    options = Options(upscale=upscale, background="lanczos", repair="off", tone="off")
+    options = Options(size=f"{upscale}x", background="lanczos", repair="off", tone="off")
     after, _ = through(engine, tmp_path, file_of(colours, "PNG"), options)
     assert after.size == tuple(max(1, round(side * upscale)) for side in (width, height))
     if upscale == 1:
@@ -165,7 +165,7 @@ def test_the_edges_of_alpha_stay_clean(engine: LocalEngine, tmp_path: Path) -> N
     alpha = np.zeros((40, 40), np.uint8)
     alpha[10:30, 10:30] = 255
     data = file_of(np.dstack([colour, alpha]), "PNG")
-    after, _ = through(engine, tmp_path, data, replace(AS_IT_IS, upscale=4))
+    after, _ = through(engine, tmp_path, data, replace(AS_IT_IS, size="4x"))
     assert (after.rgb == (200, 60, 30)).all()
     assert after.alpha is not None
     inside = np.zeros((160, 160), bool)
@@ -185,7 +185,7 @@ def test_hidden_colours_do_not_shine_through(
     colour[alpha > 0] = (top, top // 2, top // 4)
     colour[:, 35:] = (0, top, 0)
     made = Photo("a", colour, "PNG", alpha)
-    after, _ = through(engine, tmp_path, written(made), replace(AS_IT_IS, upscale=3))
+    after, _ = through(engine, tmp_path, written(made), replace(AS_IT_IS, size="3x"))
     assert after.alpha is not None
     assert after.alpha.any()
     assert (after.rgb[after.alpha > 0] == (top, top // 2, top // 4)).all()
@@ -214,7 +214,7 @@ def test_a_face_looks_the_same_whatever_the_space_of_its_photo(
     engine: LocalEngine, tmp_path: Path, icc: bytes, levels: float
 ) -> None:
     portrait = degrade(hopper(), Damage(down=3))
-    options = Options(restorer="bundled", background="lanczos", repair="off", tone="off", upscale=1)
+    options = Options(restorer="bundled", background="lanczos", repair="off", tone="off", size="1x")
     plain, first = through(engine, tmp_path, file_of(portrait, "PNG"), options)
     other = Photo("a", in_space(portrait, icc), "PNG", icc=icc)
     wide, second = through(engine, tmp_path, written(other), options)
@@ -237,7 +237,7 @@ def test_the_background_model_sees_srgb_too(
 ) -> None:
     picture = np.ascontiguousarray(astronaut()[40:80, 150:198])
     options = Options(
-        restorer="none", background="realesrgan", repair="off", tone="off", upscale=2, tile=32
+        restorer="none", background="realesrgan", repair="off", tone="off", size="2x", tile=32
     )
     plain, _ = through(engine, tmp_path, file_of(picture, "PNG"), options)
     wide, _ = through(
@@ -251,7 +251,7 @@ def test_colours_beyond_srgb_go_round_the_model(engine: LocalEngine, tmp_path: P
     green[..., 1] = 255
     data = written(Photo("a", green, "PNG", icc=P3))
     options = Options(
-        restorer="none", background="realesrgan", repair="off", tone="off", upscale=2, tile=32
+        restorer="none", background="realesrgan", repair="off", tone="off", size="2x", tile=32
     )
     after, _ = through(engine, tmp_path, data, options)
     assert after.icc == P3
@@ -263,7 +263,7 @@ def test_a_grey_photo_keeps_its_tones(engine: LocalEngine, tmp_path: Path) -> No
     ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (40, 1))
     made = Photo("a", ramp[..., None].repeat(3, 2), "PNG", grey=True, icc=GREY)
     options = Options(
-        restorer="none", background="realesrgan", repair="off", tone="off", upscale=1, tile=64
+        restorer="none", background="realesrgan", repair="off", tone="off", size="1x", tile=64
     )
     after, _ = through(engine, tmp_path, written(made), options)
     assert after.grey

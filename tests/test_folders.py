@@ -37,7 +37,7 @@ from enhance.records import Failure, Result
 from tests.test_manifest import result
 
 SMALL = np.ascontiguousarray(astronaut()[::16, ::16])
-QUICK = ["--restorer", "none", "--background", "lanczos", "--upscale", "1", "--json"]
+QUICK = ["--restorer", "none", "--background", "lanczos", "--size", "1x", "--json"]
 
 
 def photo(path: Path, number: int = 0) -> None:
@@ -150,8 +150,8 @@ def test_what_is_up_to_date_is_left_alone(run: Any, tree: Path, tmp_path: Path) 
     (out / "z_enhanced.png").unlink()
     assert run(tree, out)[2]["done"] == 3, "one changed, one new, one lost"
     assert results_in(out)["2020/a_enhanced.png"] == 99
-    assert run(tree, out, "--upscale", "2")[2]["done"] == 7, "other options"
-    assert main([str(tree), "-o", str(out), *QUICK, "--upscale", "2"]) == 0
+    assert run(tree, out, "--size", "2x")[2]["done"] == 7, "other options"
+    assert main([str(tree), "-o", str(out), *QUICK, "--size", "2x"]) == 0
     assert len(results_in(out)) == 7, "the command for photos knows the same manifest"
 
 

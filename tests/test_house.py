@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     {"enhance.files", "enhance.i18n", "enhance.version"},
     {"enhance.errors"},
-    {"enhance.limits", "enhance.models", "enhance.names"},
+    {"enhance.limits", "enhance.models", "enhance.names", "enhance.sizes"},
     {"enhance.option_spec"},
     {"enhance.options", "enhance.records"},
     {"enhance.networks", "enhance.photos"},
@@ -57,6 +57,7 @@ TORCHLESS = (
     "enhance.option_spec",
     "enhance.options",
     "enhance.records",
+    "enhance.sizes",
     "enhance.repair.marks",
     "enhance.repair.tone",
     "enhance.upscaling.interpolation",

@@ -114,11 +114,11 @@ def test_every_kind_of_file_is_made_again(engine: LocalEngine, tmp_path: Path, k
     "options",
     [
         Options(),
-        replace(OPTIONS, upscale=1, format="jpeg", quality=80),
-        replace(OPTIONS, upscale=4, format="webp", weight=0.4),
-        replace(OPTIONS, upscale=3, metadata="strip"),
-        replace(OPTIONS, upscale=0.5),
-        replace(OPTIONS, longer_side=1000, background="compact"),
+        replace(OPTIONS, size="1x", format="jpeg", quality=80),
+        replace(OPTIONS, size="4x", format="webp", weight=0.4),
+        replace(OPTIONS, size="3x", metadata="strip"),
+        replace(OPTIONS, size="0.5x"),
+        replace(OPTIONS, size="1000", background="compact"),
     ],
     ids=["auto", "same size", "half the weight", "stripped", "smaller", "longer side"],
 )
@@ -233,7 +233,7 @@ def test_faces_left_alone_have_no_layer(engine: LocalEngine, save: Save) -> None
     blurred = sharp.copy()
     blurred[:, :450] = cv2.GaussianBlur(sharp[:, :450], (0, 0), 8)
     source = save("half.png", blurred)
-    done = enhance(engine, source, replace(OPTIONS, upscale=1))
+    done = enhance(engine, source, replace(OPTIONS, size="1x"))
     report = done.result.report
     assert len(report.faces) == 2
     (index,) = report.restored

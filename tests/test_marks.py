@@ -23,7 +23,7 @@ from enhance.web.page.brush import strokes_of
 from tests.conftest import Save
 from training.evaluate_repair import damaged
 
-OLD = Options(repair="on", tone="off", restorer="none", background="lanczos", upscale=1)
+OLD = Options(repair="on", tone="off", restorer="none", background="lanczos", size="1x")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 9), (64, 63)])

@@ -100,7 +100,8 @@ def test_the_table_is_complete() -> None:
         assert spec.group in GROUPS
         assert spec.checked(spec.default) == getattr(Options(), name) == spec.default
         said = [spec.label, spec.help, spec.unit, *spec.words.values()]
-        assert {text for text in said if text} <= {*CHINESE, "JPEG", "PNG", "WebP"}
+        sizes = OPTIONS["size"].words.values()
+        assert {text for text in said if text} <= {*CHINESE, *sizes, "JPEG", "PNG", "WebP"}
         if get_origin(types[name]) is Literal:
             assert tuple(spec.words) == get_args(types[name])
 
@@ -110,13 +111,33 @@ def test_every_choice_is_offered_by_both_commands() -> None:
         text = parser.format_help()
         for name in OPTIONS:
             assert f"--{name.replace('_', '-')}" in text
-        assert "colours" not in text
+        assert not any(old in text for old in ("colours", "--upscale", "--longer-side"))
 
 
 @pytest.mark.parametrize("arguments", [["--face-colours", "model"], ["--face-colors", "model"]])
 def test_the_command_takes_old_names(arguments: list[str]) -> None:
     wanted = photos_parser().parse_args(["a.jpg", "-o", "out", *arguments])
     assert options_of(wanted) == Options(face_colors="model")
+
+
+@pytest.mark.parametrize(
+    ("old", "size"),
+    [
+        ({"upscale": 3}, "3x"),
+        ({"upscale": "1.50"}, "1.5x"),
+        ({"longer_side": 2000}, "2000"),
+        ({"longer_side": 0}, "2x"),
+        ({"upscale": 3, "longer_side": "0"}, "3x"),
+        ({"longer_side": 2000, "upscale": 3}, "2000"),
+    ],
+)
+def test_what_said_the_size_in_version_0_2_still_does(old: dict[str, Any], size: str) -> None:
+    assert made(**old) == replace(Options(), **old) == Options(size=size)
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in old.items()]
+    assert options_of(photos_parser().parse_args(["a.jpg", "-o", "out", *flags])).size == size
+    query = "&".join(f"{name}={value}" for name, value in old.items())
+    assert Options(**from_query(f"?{query}")).size == size
+    assert query_of(made(**old)) == ("" if size == "2x" else f"?size={size}")
 
 
 def test_the_address_takes_old_names() -> None:
@@ -136,23 +157,23 @@ def test_the_constructor_takes_old_names() -> None:
 
 
 def test_options_can_travel_and_be_keys() -> None:
-    options = made(upscale=2.0, tile=64.0, weight=1)
-    assert (type(options.upscale), type(options.tile), type(options.weight)) == (int, int, float)
+    options = made(size="2.0x", tile=64.0, weight=1)
+    assert (options.size, type(options.tile), type(options.weight)) == ("2x", int, float)
     assert pickle.loads(pickle.dumps(options)) == options
     assert {options: 1}[replace(options)] == 1
     assert Options(only_restore_blurred=1).only_restore_blurred is True  # type: ignore[arg-type]
 
 
 def test_a_refusal_is_short_whatever_was_sent() -> None:
-    for name in ("upscale", "faces"):
+    for name in ("size", "tile", "faces"):
         with pytest.raises(OptionsError) as caught:
             made(**{name: "x" * 10**6})
         assert isinstance(caught.value.sentence, Sentence)
-        assert len(str(caught.value)) < 200
+        assert len(str(caught.value)) < 250
 
 
 def test_what_cannot_be_in_an_address_is_left_out() -> None:
     query = "?upscale=3.0&tile=much&only_restore_blurred=True&metadata=strip&files=x"
-    assert from_query(query) == {"upscale": 3, "only_restore_blurred": True}
+    assert from_query(query) == {"size": "3.0x", "only_restore_blurred": True}
     assert from_query(None) == from_query(7) == {}
     assert query_of(Options(metadata="strip")) == ""

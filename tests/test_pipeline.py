@@ -21,7 +21,7 @@ from tests.pictures import lanczos
 PORTRAIT = degrade(hopper(), Damage(down=3))
 LANDSCAPE = np.ascontiguousarray(astronaut()[380:, :200])
 QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off")
-FACES = Options(restorer="bundled", background="lanczos", repair="off", tone="off", upscale=1)
+FACES = Options(restorer="bundled", background="lanczos", repair="off", tone="off", size="1x")
 
 
 def go() -> None:
@@ -49,7 +49,7 @@ def enhancer(models: ResidentModels) -> Enhancer:
 
 @pytest.fixture(scope="module")
 def whole(enhancer: Enhancer) -> Enhanced:
-    done = enhancer(photo(PORTRAIT), replace(FACES, upscale=2), go)
+    done = enhancer(photo(PORTRAIT), replace(FACES, size="2x"), go)
     done.pasted()
     return done
 
@@ -85,7 +85,7 @@ def test_the_face_changes_and_the_rest_does_not(whole: Enhanced) -> None:
 
 
 def test_weight_zero_leaves_faces_alone(enhancer: Enhancer) -> None:
-    done = enhancer(photo(PORTRAIT), replace(FACES, upscale=2, weight=0), go)
+    done = enhancer(photo(PORTRAIT), replace(FACES, size="2x", weight=0), go)
     assert np.array_equal(done.pasted(), lanczos(PORTRAIT, 2))
     assert len(done.report.faces) == 1
     assert done.report.restored == ()
@@ -93,7 +93,7 @@ def test_weight_zero_leaves_faces_alone(enhancer: Enhancer) -> None:
 
 
 def test_half_the_weight_is_half_the_way(enhancer: Enhancer, whole: Enhanced) -> None:
-    done = enhancer(photo(PORTRAIT), replace(FACES, upscale=2, weight=0.5), go)
+    done = enhancer(photo(PORTRAIT), replace(FACES, size="2x", weight=0.5), go)
     half = done.pasted(0.5).astype(float)
     plain = lanczos(PORTRAIT, 2).astype(float)
     # The crop's own resampling is pasted along at any weight above zero: between, but for that.
@@ -172,7 +172,7 @@ def test_faces_below_the_smallest_size_are_left(enhancer: Enhancer) -> None:
 
 
 def test_a_photo_without_faces_is_enhanced_and_says_so(enhancer: Enhancer) -> None:
-    done = enhancer(photo(LANDSCAPE), replace(FACES, upscale=3), go)
+    done = enhancer(photo(LANDSCAPE), replace(FACES, size="3x"), go)
     assert np.array_equal(done.canvas, lanczos(LANDSCAPE, 3))
     assert [note for note in done.report.notes if note.startswith("No face was found")]
 
@@ -186,32 +186,33 @@ def test_an_output_beyond_the_limit_is_refused_before_any_work(models: ResidentM
     pixels = LANDSCAPE.shape[0] * LANDSCAPE.shape[1]
     info = EngineInfo("cpu", "fp32", 1e-4)
     exact = Enhancer(models, Limits(max_output_pixels=9 * pixels), info)
-    assert exact(photo(LANDSCAPE), replace(QUICK, upscale=3), go).canvas.shape[1] == 600
+    assert exact(photo(LANDSCAPE), replace(QUICK, size="3x"), go).canvas.shape[1] == 600
     below = Enhancer(models, Limits(max_output_pixels=9 * pixels - 1), info)
 
     def never() -> None:
         raise AssertionError("work was begun")
 
     with pytest.raises(PhotoTooLarge, match=r"“a photo\.png” would become 600 × 396") as caught:
-        below(photo(LANDSCAPE), replace(QUICK, upscale=3), never)
+        below(photo(LANDSCAPE), replace(QUICK, size="3x"), never)
     assert "smaller size" in str(caught.value)
 
 
-def test_the_longer_side_counts_against_the_limit_too(models: ResidentModels) -> None:
+def test_every_form_of_a_size_counts_against_the_limit(models: ResidentModels) -> None:
     info = EngineInfo("cpu", "fp32", 1e-4)
     limited = Enhancer(models, Limits(max_output_pixels=300_000), info)
-    done = limited(photo(LANDSCAPE), replace(QUICK, longer_side=650), go)
+    done = limited(photo(LANDSCAPE), replace(QUICK, size="650"), go)
     assert done.report.output_size == done.canvas.shape[1::-1] == (650, 429)
     assert done.report.upscale == 3.25
-    with pytest.raises(PhotoTooLarge, match="2000 × 1320"):
-        limited(photo(LANDSCAPE), replace(QUICK, longer_side=2000), go)
+    for size in ("2000", "min:2000", "short:1320"):
+        with pytest.raises(PhotoTooLarge, match=r"2000 × 1320.*Choose a smaller size"):
+            limited(photo(LANDSCAPE), replace(QUICK, size=size), go)
 
 
 @pytest.mark.parametrize("upscale", [0.5, 1.5])
 def test_a_face_is_restored_at_any_size(
     enhancer: Enhancer, whole: Enhanced, upscale: float
 ) -> None:
-    done = enhancer(photo(PORTRAIT), replace(FACES, upscale=upscale), go)
+    done = enhancer(photo(PORTRAIT), replace(FACES, size=f"{upscale}x"), go)
     assert done.report.upscale == upscale
     assert done.report.faces == whole.report.faces, "they are looked for in the photo itself"
     size = done.report.output_size
@@ -222,13 +223,13 @@ def test_a_face_is_restored_at_any_size(
 @pytest.mark.parametrize("upscale", [0.5, 1, 1.5, 2])
 def test_transparency_is_enlarged_alike(enhancer: Enhancer, upscale: float) -> None:
     alpha = np.ascontiguousarray(LANDSCAPE[..., 0])
-    done = enhancer(photo(LANDSCAPE, alpha), replace(QUICK, upscale=upscale), go)
+    done = enhancer(photo(LANDSCAPE, alpha), replace(QUICK, size=f"{upscale}x"), go)
     assert done.alpha is not None
     assert np.array_equal(done.alpha, transparency(alpha, done.report.output_size))
 
 
 def test_16_bits_stay_16_bits(enhancer: Enhancer, whole: Enhanced) -> None:
-    done = enhancer(photo(PORTRAIT.astype(np.uint16) * 257), replace(FACES, upscale=2), go)
+    done = enhancer(photo(PORTRAIT.astype(np.uint16) * 257), replace(FACES, size="2x"), go)
     assert done.canvas.dtype == np.uint16
     assert len(done.report.faces) == 1
     assert np.abs(done.pasted() / 257 - whole.canvas).mean() < 0.6

@@ -35,7 +35,7 @@ from tests.pictures import gamma, rgb_profile
 from training.detect import train
 from training.evaluate_repair import damaged, faded, psnr
 
-OLD = Options(repair="on", tone="on", restorer="none", background="lanczos", upscale=1)
+OLD = Options(repair="on", tone="on", restorer="none", background="lanczos", size="1x")
 
 
 def marks(models: ResidentModels, rgb: Rgb, sensitivity: float = 0.5) -> Mask:

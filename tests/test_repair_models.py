@@ -47,7 +47,7 @@ import spandrel.architectures as spandrel  # noqa: E402
 import spandrel_extra_arches.architectures as extra  # noqa: E402
 
 CPU = Setup(device="cpu", precision="fp32")
-PLAIN = Options(restorer="none", background="lanczos", upscale=1)
+PLAIN = Options(restorer="none", background="lanczos", size="1x")
 
 
 @pytest.fixture(scope="module")

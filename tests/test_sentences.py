@@ -119,7 +119,7 @@ def test_reasons_of_failures_are_sentences() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"upscale": 5}, {"weight": 2}, {"restorer": "best"}, {"quality": 0}, {"tile": 1}]
+    "wrong", [{"size": "5x"}, {"weight": 2}, {"restorer": "best"}, {"quality": 0}, {"tile": 1}]
 )
 def test_refused_options_can_be_translated(wrong: dict[str, object]) -> None:
     with pytest.raises(EnhanceError) as caught:

@@ -49,7 +49,7 @@ ODD = st.builds("{}{}".format, st.sampled_from(PLACES[:4]), st.sampled_from(LEFT
 
 OPTIONS = st.fixed_dictionaries(
     {
-        "upscale": st.sampled_from((1, 2)),
+        "size": st.sampled_from(("1x", "2x")),
         "name": st.sampled_from(("{stem}_enhanced", "{stem}", "{stem}_2")),
         "format": st.sampled_from(("same", "same", "png")),
         "overwrite": st.booleans(),
@@ -128,8 +128,8 @@ def run(
         return data if options["exact"] else marked(data, wanted)
 
     more = [
-        "--upscale",
-        options["upscale"],
+        "--size",
+        options["size"],
         "--name",
         options["name"],
         "--format",

@@ -45,7 +45,7 @@ def test_the_readme_of_a_space_begins_with_what_the_hub_reads(tmp_path: Path) ->
 def test_a_space_enhances(one: Server, tmp_path: Path) -> None:
     client = Client(one.url, verbose=False, download_files=tmp_path)
     file, report = client.predict(
-        handle_file(SAMPLES / "small_portrait.jpg"), upscale=2, api_name="/enhance"
+        handle_file(SAMPLES / "small_portrait.jpg"), size="2x", api_name="/enhance"
     )
     with Image.open(file) as image:
         assert list(image.size) == report["output_size"]

@@ -88,11 +88,11 @@ def test_people_are_told_why_a_name_has_a_number(
 def test_a_retouched_result_is_kept(
     enhance: Any, photos: Path, out: Path, retouched: bytes
 ) -> None:
-    enhance(photos, "-o", out, "--upscale", 2)
+    enhance(photos, "-o", out, "--size", "2x")
     before = (out / "a_enhanced.jpg").stat()
     (out / "a_enhanced.jpg").write_bytes(retouched)
     os.utime(out / "a_enhanced.jpg", ns=(before.st_mtime_ns, before.st_mtime_ns))
-    for more in (["--upscale", 2], ["--upscale", 3], ["--upscale", 3, "--overwrite"]):
+    for more in (["--size", "2x"], ["--size", "3x"], ["--size", "3x", "--overwrite"]):
         enhance(photos, "-o", out, *more)
         assert (out / "a_enhanced.jpg").read_bytes() == retouched
     assert visible(out) == {"a_enhanced.jpg", "a_enhanced_2.jpg"}
@@ -112,8 +112,8 @@ def test_photos_that_are_links_are_kept(enhance: Any, photos: Path, tmp_path: Pa
     chosen.mkdir()
     (chosen / "a.jpg").symlink_to(photos / "a.jpg")
     for command in ([], ["run"]):
-        for upscale in (2, 3):
-            enhance(*command, chosen, "-o", photos, "--name", "{stem}", "--upscale", upscale)
+        for size in ("2x", "3x"):
+            enhance(*command, chosen, "-o", photos, "--name", "{stem}", "--size", size)
             assert (photos / "a.jpg").read_bytes() == b"photo a"
             assert (chosen / "a.jpg").is_symlink()
             assert visible(photos) == {"a.jpg", "a_2.jpg"}
@@ -161,11 +161,11 @@ def test_a_linked_folder_that_leads_to_itself_is_one_failure(
 def test_a_photo_that_has_become_a_link_to_its_result_is_not_written_over(
     enhance: Any, photos: Path, out: Path
 ) -> None:
-    enhance(photos, "-o", out, "--upscale", 2)
+    enhance(photos, "-o", out, "--size", "2x")
     (photos / "a.jpg").unlink()
     (photos / "a.jpg").symlink_to(out / "a_enhanced.jpg")
     for command in ([], ["run"]):
-        _, last = enhance(*command, photos, "-o", out, "--upscale", 3)
+        _, last = enhance(*command, photos, "-o", out, "--size", "3x")
         assert last["left_out"] == {"earlier result": 1}
         assert (out / "a_enhanced.jpg").read_bytes() == b"photo a, x2"
 
@@ -194,10 +194,10 @@ def test_results_among_the_photos_are_no_photos(enhance: Any, photos: Path) -> N
 
 
 def test_without_its_manifest_nothing_is_lost(enhance: Any, photos: Path) -> None:
-    enhance(photos, "-o", photos, "--upscale", 2)
+    enhance(photos, "-o", photos, "--size", "2x")
     (photos / NAME).unlink()
     before = {path: path.read_bytes() for path in photos.glob("*.jpg")}
-    enhance(photos, "-o", photos, "--upscale", 3)
+    enhance(photos, "-o", photos, "--size", "3x")
     assert before == {path: path.read_bytes() for path in before}
     assert (photos / "a_enhanced_2.jpg").read_bytes() == b"photo a, x3"
 
@@ -205,12 +205,12 @@ def test_without_its_manifest_nothing_is_lost(enhance: Any, photos: Path) -> Non
 def test_after_a_crash_before_the_line_the_result_keeps_its_name(
     enhance: Any, photos: Path, out: Path
 ) -> None:
-    enhance(photos, "-o", out, "--upscale", 2)
+    enhance(photos, "-o", out, "--size", "2x")
     (out / NAME).write_bytes(b"")
-    enhance(photos, "-o", out, "--upscale", 2)
+    enhance(photos, "-o", out, "--size", "2x")
     assert visible(out) == {"a_enhanced.jpg"}
-    assert enhance(photos, "-o", out, "--upscale", 2)[1]["skipped"] == 1
-    enhance(photos, "-o", out, "--upscale", 3)
+    assert enhance(photos, "-o", out, "--size", "2x")[1]["skipped"] == 1
+    enhance(photos, "-o", out, "--size", "3x")
     assert (out / "a_enhanced.jpg").read_bytes() == b"photo a, x2", "it might be anybody's"
 
 
@@ -397,11 +397,11 @@ def test_objects_that_are_there_already_are_kept(
     assert enhance(photos, "-o", url)[0][0]["file"].endswith("/out/a_enhanced_2.jpg")
     retouched = "/out/a_enhanced_2.jpg"
     memory.pipe_file(retouched, b"PHOTO A, x2")
-    enhance(photos, "-o", url, "--upscale", 3)
+    enhance(photos, "-o", url, "--size", "3x")
     assert memory.cat_file("/out/a_enhanced.jpg") == MINE
     assert memory.cat_file(retouched) == b"PHOTO A, x2"
     assert memory.cat_file("/out/a_enhanced_3.jpg") == b"photo a, x3"
-    enhance(photos, "-o", url, "--upscale", 4)
+    enhance(photos, "-o", url, "--size", "4x")
     assert memory.cat_file("/out/a_enhanced_3.jpg") == b"photo a, x4"
 
 

@@ -18,7 +18,7 @@ from enhance.records import Face, Photo, Pixels, Report, Result, Source, Views
 from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, rgb_profile
 
-QUICK = Options(upscale=1, restorer="none", background="lanczos", repair="off", tone="off")
+QUICK = Options(size="1x", restorer="none", background="lanczos", repair="off", tone="off")
 
 
 def opened(data: bytes | None) -> Image.Image:

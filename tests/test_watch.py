@@ -34,7 +34,7 @@ __all__ = ["copying"]  # a fixture
 assert settings.default
 KILLS = settings.default.max_examples // 10  # ten, or a hundred with the profile "thorough"
 PHOTOS = 5  # that arrive before each kill
-PLAIN = ["--restorer", "none", "--background", "lanczos", "--upscale", "1"]
+PLAIN = ["--restorer", "none", "--background", "lanczos", "--size", "1x"]
 
 # Copies photos instead of enhancing them, so that it starts quickly, but not too fast to be killed.
 COPYING = """

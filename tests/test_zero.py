@@ -35,7 +35,7 @@ from enhance.records import Result, Source
 limits = Limits(max_output_pixels=500_000)
 engine = open_engine(Setup(device="cpu", precision="fp32"), limits)
 sources = [Source.of(path) for path in sys.argv[1:]]
-records = list(engine.run(sources, Options(upscale=2)))
+records = list(engine.run(sources, Options(size="2x")))
 print(json.dumps([
     hashlib.sha256(r.data).hexdigest() if isinstance(r, Result) else [r.kind, r.reason]
     for r in records

@@ -201,7 +201,7 @@ def _lost(name: str) -> ReplicaLost:
     return ReplicaLost(
         say(
             "“{name}” could not be enhanced: the process or the Ray node working on it was lost "
-            "{tries} times, perhaps for lack of memory. Choose a smaller upscale or send a smaller "
+            "{tries} times, perhaps for lack of memory. Choose a smaller size or send a smaller "
             "photo; if other photos fail too, check the cluster's nodes.",
             name=name,
             tries=_TRIES,

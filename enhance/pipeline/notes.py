@@ -10,7 +10,7 @@ from enhance.options import BACKGROUND, FACES, OPTIONS, Options
 from enhance.photos.provenance import COMPOSITE, ENHANCED, Provenance
 from enhance.records import Report
 
-_NO_SETTINGS = ("name", "metadata", "longer_side")  # the first may be private
+_NO_SETTINGS = ("name", "metadata", "size")  # the first may be private, the last is `upscale`
 
 
 def notes_on(options: Options, report: Report, *, marked: bool) -> Iterator[Sentence]:

@@ -5,14 +5,15 @@ This module does without `from __future__ import annotations`, because FastAPI r
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
 from fastapi import Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
@@ -20,10 +21,10 @@ from enhance.errors import EnhanceError, NoRoom
 from enhance.i18n import say
 from enhance.models.inventory import Model
 from enhance.option_spec import OptionSpec
-from enhance.options import OPTIONS
+from enhance.options import OLD_NAMES, OPTIONS
 from enhance.records import Failure, Report
 from enhance.web.batches.disk_shares import NO_ROOM
-from enhance.web.server.clients import may_enter
+from enhance.web.server.clients import CHALLENGE, may_enter
 from enhance.web.server.problems import MEDIA_TYPE, problem
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,19 @@ class Failed(Failure):
     ok: Literal[False]
 
 
+class HandedForm(BaseModel):
+    """A form of photos alone."""
+
+    model_config = ConfigDict(extra="forbid")
+    photos: list[UploadFile] = Field(min_length=1)
+
+
+class Handed(BaseModel):
+    """page: the address at which the page shows the photos."""
+
+    page: str
+
+
 class JsonLines(StreamingResponse):
     """One JSON object per line."""
 
@@ -83,6 +97,9 @@ class JsonLines(StreamingResponse):
 def _form(name: str, **photos: Any) -> Any:
     """A form of photos and of all options, as texts that `Options` reads and checks."""
     fields: Any = photos | {each: (str, _field(spec)) for each, spec in OPTIONS.items()}
+    fields |= {
+        old: (str, Field("", title=f"now {now}", deprecated=True)) for old, now in OLD_NAMES.items()
+    }
     return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
@@ -109,12 +126,12 @@ class PlainRoute(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 if not may_enter(request):
-                    raise HTTPException(401, say("Log in first."))
+                    raise HTTPException(401, say("Log in first."), CHALLENGE)
                 if self.body_field:  # read here, with limits; FastAPI finds it read
                     await _form_of(request)
                 return await handle(request)
             except HTTPException as error:
-                return problem(error.status_code, error.detail, request.headers)
+                return problem(error.status_code, error.detail, request.headers, error.headers)
             except RequestValidationError as error:
                 return problem(422, _invalid(error), request.headers)
             except EnhanceError as error:
@@ -131,6 +148,18 @@ async def _form_of(request: Request) -> None:
     except OSError as error:
         log.exception("photos could not be saved")
         raise NoRoom(NO_ROOM) from error
+
+
+@contextmanager
+def saving(request: Request) -> Iterator[None]:
+    """While the photos of a request are saved where they stay. Raises NoRoom if they cannot be."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("photos could not be saved")
+        raise NoRoom(NO_ROOM) from error
+    finally:
+        request.state.saved()
 
 
 def _invalid(error: RequestValidationError) -> str:
@@ -156,3 +185,4 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 IMAGE = {"image/*": {"schema": {"type": "string", "contentMediaType": "image/*"}}}
 WORK_REFUSALS = refusals(*_MEANINGS.keys() - {404})
+HAND_OVER_REFUSALS = refusals(*_MEANINGS.keys() - {404, 500})

@@ -5,7 +5,6 @@ This module does without `from __future__ import annotations`, because FastAPI r
 
 import asyncio
 import json
-import logging
 import shutil
 import time
 import uuid
@@ -23,6 +22,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from gradio.route_utils import get_root_url
+from gradio.utils import get_upload_folder
 from PIL import Image
 from pydantic import BaseModel, TypeAdapter
 from starlette._utils import get_route_path
@@ -30,19 +30,20 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount
 
-from enhance.errors import Cancelled, NoRoom
+from enhance.errors import Cancelled
 from enhance.i18n import say
 from enhance.models.inventory import Model, inventory
-from enhance.options import OPTIONS, Options
+from enhance.options import OLD_NAMES, OPTIONS, Options, renamed
 from enhance.pipeline.reports import record
 from enhance.records import Source
 from enhance.version import VERSION
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.disk_shares import NO_ROOM
 from enhance.web.batches.entries import Entry
+from enhance.web.batches.handed import keep
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.work import work
 from enhance.web.http_contract import (
+    HAND_OVER_REFUSALS,
     HEADERS,
     IMAGE,
     MODEL,
@@ -50,12 +51,15 @@ from enhance.web.http_contract import (
     WORK_REFUSALS,
     Enhanced,
     Failed,
+    Handed,
+    HandedForm,
     JsonLines,
     PhotoForm,
     PhotosForm,
     PlainRoute,
     failed,
     refusals,
+    saving,
 )
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
@@ -65,8 +69,6 @@ from enhance.web.server.shared_queue import SharedQueue
 
 T = TypeVar("T")
 Done = tuple[Batch, Entry]
-
-log = logging.getLogger(__name__)
 
 _DOCS_FILES = Path(fastapi_offline.__file__).with_name("static")
 
@@ -95,6 +97,13 @@ class Http:
             response_class=JsonLines,
             response_model=Enhanced | Failed,
             responses=WORK_REFUSALS,
+        )
+        add(
+            "/photos",
+            self.hand_over,
+            methods=["POST"],
+            response_model=Handed,
+            responses=HAND_OVER_REFUSALS,
         )
         add(
             "/batches/{key}/{index}",
@@ -149,6 +158,19 @@ class Http:
 
         return JsonLines(lines(), headers={"X-Accel-Buffering": "no"})
 
+    def hand_over(
+        self,
+        sent: Annotated[HandedForm, Form(media_type="multipart/form-data")],
+        request: Request,
+    ) -> Handed:
+        """Hand photos to the page, where a person can enhance them: open the address `page` in a
+        browser. Like other uploads they are kept for some hours."""
+        with saving(request):
+            named = [(_name(photo), photo.file) for photo in sent.photos]
+            folder = keep(Path(get_upload_folder()), named)
+        self._batches.sent(client_of(request), folder.iterdir())
+        return Handed(page=f"{_root(request)}/?photos={folder.name}")
+
     def result(self, key: str, index: Annotated[int, PathParameter(ge=0)]) -> FileResponse:
         """The enhanced file of a photo, under the link that its report has."""
         batch = self._batches.get(key)
@@ -192,14 +214,18 @@ class Http:
     def _describe(self, options: str) -> dict[str, Any]:
         schema = get_openapi(title="Photo enhancer", version=VERSION, routes=self._router.routes)
         schema["components"]["schemas"]["Problem"] = TypeAdapter(Problem).json_schema()
+        login = {"type": "http", "scheme": "basic", "description": "Where the server has a login."}
+        schema["components"]["securitySchemes"] = {"login": login}
+        schema["security"] = [{"login": []}, {}]
         return schema
 
     async def _work(
         self, photos: list[UploadFile], sent: BaseModel, request: Request
     ) -> AsyncGenerator[Done, None]:
         """The photos, each as soon as it is done. Raises HTTPException or EnhanceError."""
-        values = {name: getattr(sent, name) for name in OPTIONS}
-        options = Options(**{n: OPTIONS[n].read(text) for n, text in values.items() if text})
+        texts = {name: getattr(sent, name) for name in (*OPTIONS, *OLD_NAMES)}
+        values = renamed({name: text for name, text in texts.items() if text})
+        options = Options(**{name: OPTIONS[name].read(text) for name, text in values.items()})
         start = partial(self._start, photos, options, request)
         async with self._queue.turn(request), aclosing(work(start)) as done:
             async for each in done:
@@ -207,25 +233,21 @@ class Http:
 
     def _start(self, photos: list[UploadFile], options: Options, request: Request) -> Batch:
         session, number = uuid.uuid4().hex, request.headers[REQUEST_HEADER]
-        try:
-            with TemporaryDirectory() as folder:
-                sources = [_source(photo, Path(folder, str(i))) for i, photo in enumerate(photos)]
-                return self._batches.start(
-                    sources, options, session, number, client=client_of(request)
-                )
-        except OSError as error:
-            log.exception("photos could not be saved")
-            raise NoRoom(NO_ROOM) from error
-        finally:
-            request.state.saved()
+        with saving(request), TemporaryDirectory() as folder:
+            sources = [_source(photo, Path(folder, str(i))) for i, photo in enumerate(photos)]
+            return self._batches.start(sources, options, session, number, client=client_of(request))
 
 
 def _source(photo: UploadFile, path: Path) -> Source:
     """Move what was sent to the path."""
     with photo.file, path.open("wb") as file:
         shutil.copyfileobj(photo.file, file)
+    return Source(path, _name(photo))
+
+
+def _name(photo: UploadFile) -> str:
     name = PureWindowsPath(photo.filename or "").name.encode("utf-8", "replace").decode()
-    return Source(path, name[:255] or "photo")
+    return name[:255] or "photo"
 
 
 def _told(batch: Batch, entry: Entry, request: Request) -> dict[str, Any]:

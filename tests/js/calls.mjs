@@ -13,7 +13,7 @@ const print = (record) => console.log(JSON.stringify(record));
 
 const calls = {
   async enhance() {
-    const options = { photo: photos[0], upscale: 3, format: "png" };
+    const options = { photo: photos[0], size: "3x", format: "png" };
     const { data: [file, report] } = await app.predict("/enhance", options);
     await writeFile(file.orig_name, Buffer.from(await (await fetch(file.url)).arrayBuffer()));
     print({ name: file.orig_name, report });

@@ -43,7 +43,7 @@ def client(connect: Callable[[], Client]) -> Client:
 
 def test_enhance_gives_a_file_and_its_report(client: Client) -> None:
     file, report = client.predict(
-        handle_file(SAMPLES / "small_portrait.jpg"), upscale=3, format="png", api_name="/enhance"
+        handle_file(SAMPLES / "small_portrait.jpg"), size="3x", format="png", api_name="/enhance"
     )
     assert Path(file).name == "small_portrait_enhanced.png"
     with Image.open(file) as image:
@@ -53,7 +53,7 @@ def test_enhance_gives_a_file_and_its_report(client: Client) -> None:
 
 def test_a_result_is_named_by_a_pattern(client: Client) -> None:
     photo = handle_file(SAMPLES / "small_portrait.jpg")
-    file, _ = client.predict(photo, upscale=1, name="{stem}@{upscale}x", api_name="/enhance")
+    file, _ = client.predict(photo, size="1x", name="{stem}@{upscale}x", api_name="/enhance")
     assert Path(file).name == "small_portrait@1x.jpg"
     with pytest.raises(AppError, match=r"\{name\} means nothing in a name pattern"):
         client.predict(photo, name="{name}", api_name="/enhance")
@@ -86,11 +86,11 @@ def test_a_bad_photo_is_an_event_and_the_others_go_on(client: Client, corrupt: P
 
 def test_any_size(client: Client) -> None:
     photo = handle_file(SAMPLES / "small_portrait.jpg")
-    file, report = client.predict(photo, upscale=1.5, api_name="/enhance")
+    file, report = client.predict(photo, size="1.5x", api_name="/enhance")
     with Image.open(file) as image:
         assert list(image.size) == [round(1.5 * side) for side in report["source_size"]]
     assert report["upscale"] == 1.5
-    file, report = client.predict(photo, longer_side=300, api_name="/enhance")
+    file, report = client.predict(photo, size="300", api_name="/enhance")
     with Image.open(file) as image:
         assert max(image.size) == 300
     assert report["upscale"] == round(300 / max(report["source_size"]), 3)
@@ -99,12 +99,10 @@ def test_any_size(client: Client) -> None:
 def test_errors_are_sentences(client: Client, corrupt: Path) -> None:
     with pytest.raises(AppError, match=r"“corrupt\.jpg” is damaged"):
         client.predict(handle_file(corrupt), api_name="/enhance")
-    with pytest.raises(AppError, match=r"upscale must be between 0\.25 and 4, not 5\."):
-        client.predict(handle_file(SAMPLES / "small_portrait.jpg"), upscale=5, api_name="/enhance")
-    with pytest.raises(AppError, match="longer_side must be a whole number"):
-        client.predict(
-            handle_file(SAMPLES / "small_portrait.jpg"), longer_side=99.5, api_name="/enhance"
-        )
+    with pytest.raises(AppError, match=r"size must be a factor from 0\.25x to 4x.*; not '5x'\."):
+        client.predict(handle_file(SAMPLES / "small_portrait.jpg"), size="5x", api_name="/enhance")
+    with pytest.raises(AppError, match="tile must be a whole number"):
+        client.predict(handle_file(SAMPLES / "small_portrait.jpg"), tile=99.5, api_name="/enhance")
     with pytest.raises(AppError, match="at least one photo"):
         client.predict([], api_name="/enhance_batch")
 
@@ -194,8 +192,11 @@ def test_options_are_still_accepted_by_the_names_of_the_last_version(client: Cli
             client.predict(
                 photo if endpoint == "/enhance" else [photo], face_colours="grey", api_name=endpoint
             )
-    _, report = client.predict(photo, upscale=1, face_colours="model", api_name="/enhance")
+    _, report = client.predict(photo, size="1x", face_colours="model", api_name="/enhance")
     assert report["ok"]
+    for old, side in (({"upscale": 1.5, "longer_side": 0}, 300), ({"longer_side": 120}, 120)):
+        _, report = client.predict(photo, **old, api_name="/enhance")
+        assert max(report["output_size"]) == side
 
 
 def contract(url: str) -> str:

@@ -40,7 +40,7 @@ from enhance.web.page.viewed import details
 from enhance.web.server.routes import routes
 from tests.server import SAMPLES
 
-FAST = Options(upscale=1, restorer="none", background="lanczos", repair="off", tone="off")
+FAST = Options(size="1x", restorer="none", background="lanczos", repair="off", tone="off")
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(batches: BatchStore, tmp_pat
 def test_faces_that_cannot_be_switched_are_a_sentence(batches: BatchStore) -> None:
     with closing(batches.engine):
         portrait = Source.of(SAMPLES / "small_portrait.jpg")
-        batch = batches.start([portrait], Options(upscale=1), "one", viewed=True)
+        batch = batches.start([portrait], Options(size="1x"), "one", viewed=True)
         (entry,) = batch.records()
         assert entry.version and entry.version.layers
         entry.version.layers.unlink()
@@ -289,7 +289,7 @@ def test_an_archive_is_sent_whole_whatever_becomes_of_its_batch(
 ) -> None:
     with closing(batches.engine):
         sources = [Source.of(SAMPLES / "small_portrait.jpg"), *photos(tmp_path, 2, ".png")]
-        batch = batches.start(sources, Options(upscale=1), "one", viewed=True)
+        batch = batches.start(sources, Options(size="1x"), "one", viewed=True)
         (first, *_) = batch.records()
         (route,) = (
             each
@@ -359,11 +359,12 @@ def test_whole_numbers_are_asked_for() -> None:
         settings = Settings()
     values = [widget.value for widget in settings.widgets]
     assert settings.options(*values) == Options()
-    values[0] = 2.0
-    assert settings.options(*values).upscale == 2
-    values[0], values[1] = 2.5, None  # None: an empty field
-    assert settings.options(*values) == replace(Options(), upscale=2.5)
-    values[1] = 640.5
+    assert settings.names[:3] == ["size", "restorer", "weight"]
+    values[0], values[2] = "4k", None  # None: an empty field
+    assert settings.options(*values) == Options(size="3840")
+    values[0], tile = "", settings.names.index("tile")
+    assert settings.options(*values) == Options()
+    values[tile] = 640.5
     with pytest.raises(OptionsError, match="whole number"):
         settings.options(*values)
     odd_ones: tuple[object, ...] = (math.nan, math.inf, 10**400, -1, "2", [], {})

@@ -55,18 +55,41 @@ def test_settings_are_remembered(page: Page, server: Server) -> None:
 
 
 def test_a_link_opens_the_page_with_its_settings(page: Page, server: Server) -> None:
-    page.goto(f"{server.url}?upscale=3&only_restore_blurred=False&quality=abc&files=x&tile=7")
+    page.goto(f"{server.url}?size=3x&only_restore_blurred=False&quality=abc&files=x&tile=7")
     drop(page, SMALL)
     settings = open_settings(page, "Size and file")
-    expect(settings.locator("input[type=number]").first).to_have_value("2")
+    expect(settings.get_by_label("Size", exact=True)).to_have_value("2x")
     page.goto(f"{server.url}?upscale=3&only_restore_blurred=False&quality=abc&files=x")
     drop(page, SMALL)
     settings = open_settings(page, "Size and file")
-    expect(settings.locator("input[type=number]").first).to_have_value("3")
+    expect(settings.get_by_label("Size", exact=True)).to_have_value("3x")
     open_settings(page, "Faces")
     expect(settings.get_by_label("Leave sharp faces alone")).not_to_be_checked()
     expect(page.locator("#preset input:checked")).to_have_value("custom")
-    page.wait_for_url(re.compile(r"\?upscale=3&only_restore_blurred=False$"))
+    page.wait_for_url(re.compile(r"\?size=3x&only_restore_blurred=False$"))
+
+
+def test_a_size_is_picked_or_typed(page: Page) -> None:
+    example, status = page.locator("#name_example"), page.locator("#estimate")
+    drop(page, SMALL)
+    settings = open_settings(page, "Size and file")
+    settings.get_by_label("File name").fill("{stem}@{upscale}x")
+    size = settings.get_by_label("Size", exact=True)
+    size.click()
+    page.get_by_role("option", name="4K").click()
+    page.wait_for_url(re.compile("size=3840"))
+    expect(example).to_have_text("small_portrait.jpg → small_portrait@19.2x.jpg")
+    size.fill("min:100")
+    size.press("Enter")
+    expect(example).to_have_text("small_portrait.jpg → small_portrait@1x.jpg")
+    size.fill("2")
+    size.press("Tab")
+    expect(status).to_contain_text("size must be a factor from 0.25x to 4x, such as 2x")
+    size.fill("1.5x")
+    page.click("#enhance")  # without leaving the field first
+    finish(page, 1)
+    expect(page.locator(HEADLINE)).to_be_visible()
+    page.wait_for_url(re.compile("size=1.5x"))
 
 
 def test_results_are_named_by_a_pattern(page: Page) -> None:

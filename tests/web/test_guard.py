@@ -35,6 +35,7 @@ from starlette.types import Message, Receive, Scope, Send
 import app
 from enhance.limits import Limits
 from enhance.web.batches.disk_shares import NO_ROOM
+from enhance.web.language import CHINESE
 from enhance.web.server import middleware
 from enhance.web.server.middleware import (
     MAX_AT_ONCE,
@@ -43,6 +44,7 @@ from enhance.web.server.middleware import (
     POST_SECONDS,
     Guard,
 )
+from enhance.web.server.problems import MEDIA_TYPE
 from tests.server import SAMPLES, Server, running
 from tests.web.api_photos import QUICK, results, square
 from tests.web.hands import HEADLINE, PICTURES, SMALL, states
@@ -857,6 +859,49 @@ def test_after_logging_in_everything_is_served(private: Server, tmp_path: Path) 
     heartbeat = f"{private.url}/gradio_api/heartbeat/x"
     with httpx.stream("GET", heartbeat, cookies=cookies) as answer:
         assert answer.status_code == 200
+
+
+def test_plain_http_takes_the_password_with_each_request(private: Server, tmp_path: Path) -> None:
+    photo = {"photo": square(tmp_path / "photo.png", QUICK).read_bytes()}
+    url = f"{private.url}/v1/enhance"
+    asked = {"Accept": "application/json"}
+    told = httpx.post(url, files=photo, auth=("ann", "pass:word"), headers=asked, timeout=60).json()
+    assert httpx.get(told["file"], auth=("bob", "b")).status_code == 200
+    wrong = httpx.get(told["file"], auth=("bob", "B"), headers={"Accept-Language": "zh"})
+    for answer in (httpx.get(told["file"]), wrong, httpx.post(url, files=photo, auth=("eve", "b"))):
+        assert answer.status_code == answer.json()["status"] == 401
+        assert answer.headers["content-type"] == MEDIA_TYPE
+        assert answer.headers["www-authenticate"].startswith("Basic ")
+    assert wrong.json()["detail"] == CHINESE["The user name or the password is wrong."]
+    for header in ("Basic", "Basic x", "Basic /////w==", "Bearer Ym9iOmI=", "Basic Og=="):
+        answer = httpx.get(f"{private.url}/v1/options", headers={"Authorization": header})
+        assert answer.status_code == 401, header
+    report = told["file"].replace("/v1", "").removesuffix("/0") + "/report.csv"
+    assert httpx.get(report, auth=("bob", "b")).status_code == 401, "only plain HTTP takes it"
+    described = httpx.get(f"{private.url}/v1/openapi.json", auth=("bob", "b")).json()
+    (scheme,) = described["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "basic")
+
+
+def test_wrong_passwords_a_minute(tmp_path: Path) -> None:
+    with running(tmp_path, ENHANCE_AUTH="ann:a", ENHANCE_TRUSTED_PROXY="1") as server:
+
+        def status(password: str, address: str = "10.0.0.1", **more: Any) -> int:
+            said = {"X-Forwarded-For": address}
+            url, auth = f"{server.url}/v1/options", ("ann", password)
+            return httpx.get(url, auth=auth, headers=said, **more).status_code
+
+        assert [status("a") for _ in range(MAX_LOGINS_PER_MINUTE + 1)][-1] == 200
+        tries = [status("b") for _ in range(MAX_LOGINS_PER_MINUTE)]
+        assert set(tries) == {401}
+        assert status("b") == status("a") == 429, "the right one does not show"
+        assert status("a", "10.0.0.2") == 200
+        form, said = {"username": "ann", "password": "a"}, {"X-Forwarded-For": "10.0.0.1"}
+        login = f"{server.url}/login"
+        assert httpx.post(login, data=form, headers=said).status_code == 429
+        said = {"X-Forwarded-For": "10.0.0.2"}
+        cookies = dict(httpx.post(login, data=form, headers=said).cookies)
+        assert status("b", cookies=cookies) == 200, "logged in on the page, whatever a proxy adds"
 
 
 def test_photos_are_nobody_elses_on_the_machine(server: Server, tmp_path: Path) -> None:

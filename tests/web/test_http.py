@@ -28,7 +28,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.testclient import TestClient
 
 import enhance.web.plain_http
-from enhance.options import OPTIONS
+from enhance.options import OLD_NAMES, OPTIONS
 from enhance.web.http_contract import REPORT_HEADER
 from enhance.web.plain_http import Http
 from tests.server import ROOT, SAMPLES, Server, running
@@ -88,7 +88,7 @@ def test_one_line_of_curl_is_the_whole_client(web: Server, tmp_path: Path, page:
 
 def test_the_answer_is_the_file_with_its_name_and_report(web: Server) -> None:
     http = client(web, 1)
-    form = {"upscale": "3", "format": "png", "only_restore_blurred": "false", "name": ""}
+    form = {"size": "3x", "format": "png", "only_restore_blurred": "false", "name": ""}
     answer = http.post("/enhance", files=one(PHOTO), data=form)
     assert answer.status_code == 200 and answer.headers["content-type"] == "image/png"
     named = 'attachment; filename="small_portrait_enhanced.png"'
@@ -106,6 +106,18 @@ def test_the_answer_is_the_file_with_its_name_and_report(web: Server) -> None:
     for wrong in (f"{told['file']}1", f"{web.url}/v1/batches/x/0"):
         missing = http.get(wrong, headers={"Accept-Language": "zh"})
         assert missing.status_code == 404 and "过期" in missing.json()["detail"]
+
+
+def test_the_size_is_taken_as_version_0_2_said_it(web: Server) -> None:
+    http = client(web, 1)
+    for form, side in (
+        ({"upscale": "1.5", "longer_side": "0"}, 300),
+        ({"longer_side": "120"}, 120),
+    ):
+        answer = http.post("/enhance", files=one(PHOTO), data=CHEAP | form)
+        assert max(json.loads(answer.headers[REPORT_HEADER])["output_size"]) == side
+    refused = http.post("/enhance", files=one(PHOTO), data={"upscale": "9"}).json()
+    assert refused["kind"] == "OptionsError" and refused["detail"].endswith("not '9x'.")
 
 
 def test_names_of_photos_are_only_names(web: Server) -> None:
@@ -131,8 +143,8 @@ def test_names_in_odd_codecs_are_no_faults(web: Server, codec: str, status: int)
 @pytest.mark.parametrize(
     ("form", "status", "kind", "sentence"),
     [
-        ({"upscale": "9"}, 422, "OptionsError", "upscale must be between 0.25 and 4, not 9."),
-        ({"upscale": "x"}, 422, "OptionsError", "upscale must be between 0.25 and 4, not 'x'."),
+        ({"tile": "9"}, 422, "OptionsError", "tile must be between 32 and 4096, not 9."),
+        ({"tile": "x"}, 422, "OptionsError", "tile must be between 32 and 4096, not 'x'."),
         ({"only_restore_blurred": "maybe"}, 422, "OptionsError", "must be one of False, True"),
         ({"upscal": "2"}, 422, "", "There is no option “upscal”."),
         ({"restorer": "gfpgan-1.4"}, 422, "WeightsMissing", "are not on this machine"),
@@ -267,7 +279,8 @@ def test_the_description_follows_from_the_options(web: Server) -> None:
     assert schema["openapi"].startswith("3.1")
     assert schema["servers"] == [{"url": web.url}]
     fields = schema["components"]["schemas"]["Photo"]["properties"]
-    assert list(fields) == ["photo", *OPTIONS]
+    assert list(fields) == ["photo", *OPTIONS, *OLD_NAMES]
+    assert all(fields[old]["deprecated"] for old in OLD_NAMES)
     for name, option in OPTIONS.items():
         assert fields[name]["description"] == option.description
         assert fields[name]["anyOf"] == [json.loads(json.dumps(option.schema)), {"const": ""}]

@@ -34,7 +34,7 @@ from tests.server import ROOT, Server, running
 from tests.web.api_photos import QUICK, SLOW, square
 from tests.web.hands import copies, drop, finish
 
-FAST = Options(upscale=1, restorer="none", background="lanczos", repair="off", tone="off")
+FAST = Options(size="1x", restorer="none", background="lanczos", repair="off", tone="off")
 NAMES = [field.name for field in fields(Limits)]
 
 

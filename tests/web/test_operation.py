@@ -45,7 +45,7 @@ def logging_json(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(folder, **settings) as server:
         client = Client(server.url, headers={"x-request-id": TICKET}, verbose=False)
         photos = [handle_file(SAMPLES / "small_portrait.jpg"), handle_file(broken)]
-        list(client.submit(photos, upscale=2, restorer="none", api_name="/enhance_batch"))
+        list(client.submit(photos, size="2x", restorer="none", api_name="/enhance_batch"))
         yield server
 
 
@@ -75,8 +75,8 @@ def test_metrics_count_photos_failures_stages_and_waiting(logging_json: Server) 
 
 def test_metrics_tell_how_much_disk_is_in_use(logging_json: Server) -> None:
     client = Client(logging_json.url, verbose=False)
-    client.predict(handle_file(SAMPLES / "group.jpg"), upscale=1, api_name="/enhance")
-    client.predict(handle_file(SAMPLES / "group.jpg"), upscale=1, api_name="/enhance")
+    client.predict(handle_file(SAMPLES / "group.jpg"), size="1x", api_name="/enhance")
+    client.predict(handle_file(SAMPLES / "group.jpg"), size="1x", api_name="/enhance")
     assert numbers(logging_json)["enhance_files_bytes"] > (SAMPLES / "group.jpg").stat().st_size
 
 

@@ -6,16 +6,18 @@ from functools import partial
 from pathlib import Path
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from enhance.i18n import say
 from enhance.photos import EXTENSIONS
+from enhance.web.batches.handed import photos_of
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import language_of, text, translated
 from enhance.web.page.actions import Actions
 from enhance.web.page.results_panel import ResultsPanel
 from enhance.web.page.settings import Settings
 from enhance.web.page.settings_panel import SettingsPanel
-from enhance.web.page.widgets import QUICK
+from enhance.web.page.widgets import QUICK, Shown
 
 # Gradio's own colours, where text can be read on them (a contrast of 4.5 or more).
 THEME = gr.themes.Default().set(
@@ -38,6 +40,13 @@ _SAMPLES = {
     "old_print": text("Old print"),
     "small_portrait": text("Small portrait"),
 }
+# A link to the page that somebody shares must not show their photos.
+_TAKE_KEY = """() => {
+  const address = new URL(location), key = address.searchParams.get('photos') || '';
+  address.searchParams.delete('photos');
+  if (key) history.replaceState(null, '', address);
+  return [key];
+}"""
 _WAYS_IN = Path(__file__).with_name("ways_in.js").read_text("utf-8")
 
 
@@ -84,6 +93,7 @@ class Page:
                     ),
                     elem_id="unread",
                 )
+                self.handed = gr.Textbox(visible=False)  # the key in the page's address
                 gr.Button(text("Choose a folder"), size="sm", elem_id="folder")
                 with gr.Column(elem_id="samples", visible=bool(self._samples)):
                     gr.Markdown(text("Or try one of these (public domain):"))
@@ -103,12 +113,14 @@ class Page:
         self.choices.connect(page, self.files, self.actions.estimate)
         self.results.connect(self.actions.key)
         self.actions.connect(page, self.files, self.choices, self.results)
-        page.load(self._limits, None, self.limits, **QUICK)
+        page.load(self._greet, self.handed, [self.limits, self.files], js=_TAKE_KEY, **QUICK)
         page.load(None, js=_WAYS_IN, **QUICK)
         for button, path in zip(self.samples, self._samples, strict=True):
             button.click(partial(list, [str(path)]), None, self.files, **QUICK)
 
-    def _limits(self, request: gr.Request) -> str:
+    def _greet(self, request: gr.Request, key: str) -> Shown:
+        """Say what the limits are, and show the photos that another program has handed over."""
+        language = language_of(request)
         limits = self._batches.limits
         sentence = say(
             "Up to {photos} photos, {megabytes:.0f} MB and {megapixels:.0f} megapixels each.",
@@ -116,4 +128,10 @@ class Page:
             megabytes=limits.max_bytes / 1e6,
             megapixels=limits.max_pixels / 1e6,
         )
-        return translated(sentence, language_of(request))
+        said = translated(sentence, language)
+        if not key:
+            return {self.limits: said}
+        if photos := photos_of(Path(get_upload_folder()), key):
+            return {self.limits: said, self.files: [str(photo) for photo in photos]}
+        expired = translated("These photos have expired. Open them again.", language)
+        return {self.limits: f"**{expired}** {said}"}

@@ -11,8 +11,8 @@ PRESETS: dict[str, Options] = {
     "automatic": Options(),
     "old": Options(background="compact", repair="on", tone="on"),
     "group": Options(face_threshold=0.6, min_face=12),
-    "large": Options(upscale=4),
-    "fast": Options(upscale=1, background="lanczos", faces="largest"),
+    "large": Options(size="4x"),
+    "fast": Options(size="1x", background="lanczos", faces="largest"),
 }
 LABELS = {
     "automatic": text("Automatic"),

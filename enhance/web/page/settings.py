@@ -12,8 +12,6 @@ from enhance.option_spec import OptionSpec
 from enhance.options import GROUPS, OPTIONS, Options
 from enhance.web.language import Language, translated
 
-_STEPS = 1000  # the most that a slider can still be set to
-
 
 class Settings:
     """A widget for each option, drawn on construction; `names` and `widgets` correspond."""
@@ -73,16 +71,18 @@ def _widget(spec: OptionSpec) -> Any:
         widget = gr.Checkbox(**shown)
     elif spec.kind in FOLDER_KINDS:
         widget = gr.Dropdown(**shown)
+    elif spec.check and spec.words:
+        widget = gr.Dropdown(_choices(spec), allow_custom_value=True, **shown)
     elif spec.values:
         widget = gr.Radio(_choices(spec), **shown)
     elif spec.most is None:
         widget = gr.Textbox(max_length=LONGEST, max_lines=1, **shown)
-    elif spec.most - spec.least <= _STEPS * spec.step:
-        widget = gr.Slider(spec.least, spec.most, step=spec.step, **shown)
     else:
-        widget = gr.Number(minimum=spec.least, maximum=spec.most, step=spec.step, **shown)
+        widget = gr.Slider(spec.least, spec.most, step=spec.step, **shown)
     widget.preprocess = _as_sent  # `Options` checks it, with the models folder as it is then
     schema = widget.api_info()
+    if not spec.values:
+        schema.pop("enum", None)  # the usual values are not all
     widget.api_info = lambda: schema | _described(spec)
     return widget
 
@@ -92,7 +92,7 @@ def _choices(spec: OptionSpec, language: Language = "en") -> list[tuple[str, str
     labels = dict(spec.words)
     if spec.kind:
         labels |= {model.name: model.label for model in models(spec.kind)}
-    return [(translated(labels[value], language), value) for value in spec.values]
+    return [(translated(labels[value], language), value) for value in spec.values or spec.words]
 
 
 def _of_the_folder(spec: OptionSpec, language: Language = "en") -> dict[str, Any]:

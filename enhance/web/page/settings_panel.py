@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 _PROGRESS = gr.Progress()
 _TO_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
 _SESSIONS = 1000  # whose changes are counted
+_TYPICAL = 4000, 3000  # pixels of a photo, until there is one
 _READERS = 2  # photos whose headers are read at once; more would block the rest of the page
 
 
@@ -92,7 +93,8 @@ class SettingsPanel:
         ).then(**changed)
         # Only a person's input, because a preset changes many widgets, not all at the same moment.
         # A text's input event misses what is pasted or deleted, so leaving the field counts, too.
-        left = [widget.blur for widget in widgets if isinstance(widget, gr.Textbox)]
+        fields = gr.Textbox | gr.Dropdown
+        left = [widget.blur for widget in widgets if isinstance(widget, fields)]
         gr.on(
             [files.change, *(widget.input for widget in widgets), *left],
             trigger_mode="always_last",
@@ -203,12 +205,12 @@ class SettingsPanel:
         """The first photo's name and that of its result."""
         photo = paths[0].name if paths else "photo.jpg"
         used = self._estimator.resolved(options)
-        by_side = used.longer_side and sizes
+        size = sizes[0] if sizes else _TYPICAL
         stem = result_stem(
             used.name,
             photo,
             number=1,
-            upscale=round(used.longer_side / max(sizes[0]), 3) if by_side else used.upscale,
+            upscale=round(max(used.output_size(size)) / max(size), 3),
             restorer=used.restorer,
             background=used.background,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,7 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 import gradio as gr
+from fastapi.security.utils import get_authorization_scheme_param
+from gradio.route_utils import compare_passwords_securely
+from starlette._utils import get_route_path
 from starlette.requests import HTTPConnection
+
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="Photo enhancer", charset="UTF-8"'}
+"""Says with status 401 how to log in to plain HTTP."""
 
 
 @lru_cache(1024)
@@ -35,13 +42,46 @@ def client_key(host: str, account: str | None = None) -> str:
 
 
 def account(visitor: HTTPConnection) -> str | None:
-    """The account that a visitor has logged in with, if any. Only Gradio's app has accounts."""
-    app: Any = visitor.scope.get("app")
-    if getattr(app, "auth", None) is None:
+    """The account that a visitor has logged in with, if any: on the page, or to plain HTTP with the
+    request itself. Only Gradio's app has accounts."""
+    if not _has_accounts(visitor):
         return None
+    if found := _logged_in(visitor):
+        return found
+    user, password = _credentials(visitor) or ("", "")
+    known = visitor.app.auth.get(user)
+    return user if known and compare_passwords_securely(password, known) else None
+
+
+def brings_password(visitor: HTTPConnection) -> bool:
+    """Whether it is only the request itself, to plain HTTP, that may log its visitor in."""
+    if not _has_accounts(visitor) or _logged_in(visitor):
+        return False
+    return _credentials(visitor) is not None
+
+
+def _has_accounts(visitor: HTTPConnection) -> bool:
+    return getattr(visitor.scope.get("app"), "auth", None) is not None
+
+
+def _logged_in(visitor: HTTPConnection) -> str | None:
+    """The account that the cookie of Gradio's login form says."""
+    app: Any = visitor.app
     names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
     found = (app.tokens.get(visitor.cookies.get(name)) for name in names)
     return next(filter(None, found), None)
+
+
+def _credentials(visitor: HTTPConnection) -> tuple[str, str] | None:
+    """User and password of HTTP Basic, in a request to plain HTTP; empty if they are malformed."""
+    kind, said = get_authorization_scheme_param(visitor.headers.get("authorization"))
+    if kind.lower() != "basic" or not get_route_path(visitor.scope).startswith("/v1/"):
+        return None
+    try:
+        user, _, password = base64.b64decode(said, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return user, password
 
 
 def client_of(visitor: HTTPConnection | gr.Request) -> str:
@@ -52,7 +92,7 @@ def client_of(visitor: HTTPConnection | gr.Request) -> str:
 
 def may_enter(visitor: HTTPConnection) -> bool:
     """Whether the visitor has logged in, or the app needs no login."""
-    return getattr(visitor.app, "auth", None) is None or account(visitor) is not None
+    return not _has_accounts(visitor) or account(visitor) is not None
 
 
 @dataclass
@@ -90,12 +130,16 @@ class Rate:
     seconds: int = 60
     _taken: dict[int, Counter[str]] = field(default_factory=dict, init=False)
 
+    def allows(self, client: str, amount: int = 1) -> bool:
+        """Whether the client's limit allows `amount` now."""
+        oldest = int(self.clock()) - self.seconds
+        for second in [second for second in self._taken if second < oldest]:
+            del self._taken[second]
+        return sum(taken[client] for taken in self._taken.values()) + amount <= self.most
+
     def take(self, client: str, amount: int = 1) -> bool:
         """Count `amount` if the client's limit allows it. Returns whether it does."""
-        now = int(self.clock())
-        for second in [second for second in self._taken if second < now - self.seconds]:
-            del self._taken[second]
-        if sum(taken[client] for taken in self._taken.values()) + amount > self.most:
-            return False
-        self._taken.setdefault(now, Counter())[client] += amount
-        return True
+        allowed = self.allows(client, amount)
+        if allowed:
+            self._taken.setdefault(int(self.clock()), Counter())[client] += amount
+        return allowed

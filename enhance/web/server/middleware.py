@@ -28,11 +28,19 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.server.clients import Rate, Share, client_of, may_enter
+from enhance.web.server.clients import (
+    CHALLENGE,
+    Rate,
+    Share,
+    brings_password,
+    client_key,
+    client_of,
+    may_enter,
+)
 from enhance.web.server.problems import problem
 
 UPLOAD = "/gradio_api/upload"
-UPLOADS = (UPLOAD, "/v1/enhance", "/v1/batches")
+UPLOADS = (UPLOAD, "/v1/enhance", "/v1/batches", "/v1/photos")
 """What photos are sent to."""
 MAX_LOGINS_PER_MINUTE = 20
 MAX_AT_ONCE = 100
@@ -52,6 +60,7 @@ TOO_LARGE = say("This request is too large. Send fewer photos at once.")
 TOO_OFTEN = say("You have uploaded too much within a minute. Try again in a minute.")
 LATE = say("This request took too long to arrive. Send it again.")
 _ADDRESS = say("This server does not fetch photos from other addresses. Upload the photo itself.")
+TOO_MANY_LOGINS = say("Too many login attempts. Try again in a minute.")
 
 # Parts of Gradio that this app does not use and that accept, fetch or print something for anyone;
 # icons in any size but those in the app's manifest; what is longer than the path of any file,
@@ -152,7 +161,7 @@ class Guard:
                 if allowed and refusal.status_code == 429:
                     await anyio.sleep(SLOWED_SECONDS)
                 # The connection ends because the rest of the body is not read.
-                closing = {"Connection": "close"}
+                closing = {"Connection": "close", **(refusal.headers or {})}
                 answer = problem(refusal.status_code, refusal.detail, headers, closing)
                 await answer(scope, receive, send_safely)
 
@@ -164,6 +173,7 @@ class Guard:
         # An endless stream, for which Gradio itself needs no login.
         if path.startswith("/gradio_api/heartbeat") and not may_enter(HTTPConnection(scope)):
             raise HTTPException(401, say("Log in first."))
+        self._check_password(HTTPConnection(scope))
         if scope["method"] != "POST":
             return body
         if _foreign(headers):
@@ -176,7 +186,7 @@ class Guard:
             if length > 64 * 1024 + 2 * 1024 * self._limits.max_photos:
                 raise HTTPException(413, TOO_LARGE)
             if path == "/login" and not self._logins.take(client):
-                raise HTTPException(429, say("Too many login attempts. Try again in a minute."))
+                raise HTTPException(429, TOO_MANY_LOGINS)
             if not self._posts.take(client):
                 raise HTTPException(429, TOO_MANY)
             return await self._read(scope, body)
@@ -231,6 +241,18 @@ class Guard:
             return message
 
         return receive_counted
+
+    def _check_password(self, visitor: HTTPConnection) -> None:
+        """Raises HTTPException if the request brings a wrong password, which counts as one try to
+        log in, or any password after too many tries: what it says is then not looked at."""
+        if not brings_password(visitor):
+            return
+        address = client_key(visitor.client.host if visitor.client else "")
+        if not self._logins.allows(address):
+            raise HTTPException(429, TOO_MANY_LOGINS)
+        if not may_enter(visitor):
+            self._logins.take(address)
+            raise HTTPException(401, say("The user name or the password is wrong."), CHALLENGE)
 
     def _believed(self, scope: Scope) -> Scope:
         """The request with only trustworthy headers, its id for the log and the client's address.

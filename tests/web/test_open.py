@@ -1,0 +1,171 @@
+"""Photos that `enhance open` and other programs hand to the page."""
+
+from __future__ import annotations
+
+import configparser
+import io
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from enhance.jobs import desktop
+from enhance.version import VERSION
+from enhance.web.batches.handed import keep, photos_of
+from tests.server import ROOT, SAMPLES, Server, running
+from tests.web.hands import PRINT, SMALL, finish
+
+Command = tuple[subprocess.CompletedProcess[str], str]
+
+
+def enhance_open(folder: Path, url: str, *arguments: object, **environment: str) -> Command:
+    """Run the command for the page at this address; also what it has had the browser open."""
+    browser, opened = folder / "browser", folder / "opened"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {shlex.quote(str(opened))}\n')
+    browser.chmod(0o700)
+    opened.write_text("")
+    settings = {"BROWSER": str(browser), "GRADIO_SERVER_PORT": url.rpartition(":")[2]}
+    done = subprocess.run(
+        [sys.executable, "-m", "enhance", "open", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | settings | environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    return done, opened.read_text()
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("private"), ENHANCE_AUTH="ann:a,bob:b") as server:
+        yield server
+
+
+def test_the_page_shows_photos_that_were_opened(
+    browser: Browser, server: Server, tmp_path: Path
+) -> None:
+    namesake = tmp_path / PRINT.name
+    shutil.copy(SMALL, namesake)
+    done, address = enhance_open(tmp_path, server.url, PRINT, namesake)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == address
+    assert re.fullmatch(rf"{re.escape(server.url)}/\?photos=[0-9a-f]{{64}}", address)
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{address}&size=1x")
+        expect(page.locator("#files .file-name, #files .filename")).to_have_count(2)
+        page.wait_for_url(re.compile(r"\?size=1x$"))  # nobody shares the key by sharing the link
+        page.click("#enhance")
+        finish(page, 2)
+        page.goto(f"{server.url}/?photos={'0' * 64}")
+        expect(page.locator("#limits")).to_contain_text("These photos have expired")
+
+
+def test_the_page_is_started_if_it_does_not_run(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    files, logs = tmp_path / "files", tmp_path / "state"
+    settings = {"GRADIO_TEMP_DIR": str(files), "XDG_STATE_HOME": str(logs)}
+    done, address = enhance_open(tmp_path, url, SMALL, **settings)
+    started = re.search(r"process (\d+)", done.stderr)
+    assert started, done.stderr
+    try:
+        assert done.returncode == 0, done.stderr
+        assert httpx.get(f"{url}/health").json()["version"] == VERSION
+        (photo,) = photos_of(files, address.partition("=")[2])
+        assert photo.read_bytes() == SMALL.read_bytes()
+        again, _ = enhance_open(tmp_path, url, **settings)
+        assert again.stdout.strip() == url and not again.stderr
+    finally:
+        os.kill(int(started[1]), signal.SIGTERM)
+
+
+def test_a_login_is_needed_where_there_is_one(private: Server, tmp_path: Path) -> None:
+    done, opened = enhance_open(tmp_path, private.url, SMALL)
+    assert done.returncode == 1 and "Set ENHANCE_AUTH=user:password" in done.stderr and not opened
+    done, _ = enhance_open(tmp_path, private.url, SMALL, ENHANCE_AUTH="ann:b")
+    assert done.returncode == 1 and not list(private.files.glob("*/000000"))
+    done, opened = enhance_open(tmp_path, private.url, SMALL, ENHANCE_AUTH="bob:b,ann:a")
+    assert done.returncode == 0 and opened.startswith(private.url), done.stderr
+
+
+def test_what_cannot_be_opened_is_said(server: Server, tmp_path: Path) -> None:
+    done, opened = enhance_open(tmp_path, server.url, tmp_path / "missing.jpg")
+    assert done.returncode == 1 and "missing.jpg" in done.stderr and not opened
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.listen()
+        other.settimeout(120)
+        port = other.getsockname()[1]
+        command = subprocess.Popen(
+            [sys.executable, "-m", "enhance", "open", SMALL],
+            cwd=ROOT,
+            env=os.environ | {"GRADIO_SERVER_PORT": str(port)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        visitor, _ = other.accept()
+        with visitor:
+            visitor.recv(4096)
+            visitor.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+            _, said = command.communicate(timeout=120)
+    assert command.returncode == 1 and "is not this program's page" in said
+
+
+def test_handed_photos_are_only_found_by_their_key(tmp_path: Path) -> None:
+    names = ("../../a.jpg", "a.jpg", "C:\\b.PNG", "x" * 300 + ".webp", "..", "script.html", "\0\n")
+    folder = keep(tmp_path, ((name, io.BytesIO(name.encode())) for name in names))
+    photos = photos_of(tmp_path, folder.name)
+    assert [photo.read_bytes() for photo in photos] == [name.encode() for name in names]
+    assert all(photo.resolve().parents[1] == folder for photo in photos)
+    assert [photo.name for photo in photos[:3]] == ["a.jpg", "a.jpg", "b.png"]
+    assert [photo.suffix for photo in photos[3:]] == [".webp", "", "", ""]
+    upload = tmp_path / ("a" * 64)  # its name follows from what it holds, which others may know
+    upload.mkdir()
+    (upload / "private.jpg").touch()
+    for wrong in ("", ".", "..", upload.name, f"../{tmp_path.name}/{folder.name}", "*" * 64, None):
+        assert photos_of(tmp_path, wrong) == []
+
+
+def test_handed_photos_take_from_the_share_of_who_sent_them(tmp_path: Path) -> None:
+    photo = ("photos", ("a.jpg", (SAMPLES / "group.jpg").read_bytes()))
+    with running(tmp_path, ENHANCE_MAX_DISK_BYTES="1000000") as server:
+        answers = [httpx.post(f"{server.url}/v1/photos", files=[photo]) for _ in range(8)]
+    statuses = [answer.status_code for answer in answers]
+    assert statuses[0] == 200 and statuses[-1] == 507
+    assert answers[-1].json()["kind"] == "" and "share" in answers[-1].json()["detail"]
+
+
+def test_file_managers_offer_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    python = tmp_path / 'a $HOME "100%" \\ folder' / "python"
+    monkeypatch.setattr(sys, "executable", str(python))
+    path = desktop.install()
+    assert path == tmp_path / "applications" / "enhance.desktop" == desktop.entry()
+    if validate := shutil.which("desktop-file-validate"):
+        done = subprocess.run([validate, path], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+    parser = configparser.RawConfigParser()
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(path, "utf-8")
+    entry = dict(parser["Desktop Entry"])
+    assert {"image/jpeg", "image/heic", "image/tiff"} <= set(entry["MimeType"].split(";"))
+    assert Path(entry["Path"]) == ROOT and Path(entry["Icon"]).is_file()
+    said = re.sub(r"\\(.)", r"\1", entry["Exec"])  # as a string of the file
+    argument = re.match(r'"((?:[^"\\`$]|\\.)*)" ', said.replace("%%", "%"))
+    assert argument and re.sub(r"\\(.)", r"\1", argument[1]) == str(python)
+    assert entry["Exec"].endswith("-m enhance open %F")
+    desktop.uninstall()
+    desktop.uninstall()
+    assert not path.exists()

@@ -55,14 +55,16 @@ class Options:
     """
 
     size: str = option(
-        "2x",
+        "auto",
         FILE,
         text("Size"),
         text(
-            "A factor (2x), or pixels: 3840, 4K or 8K for the longer side, short:1080 for the "
-            "shorter side, min:2000 for a longer side of at least that."
+            "By default, what is not large already is doubled. A factor (2x), or pixels: 3840, 4K "
+            "or 8K for the longer side, short:1080 for the shorter side, min:2000 for a longer "
+            "side of at least that."
         ),
         words={
+            "auto": text("As the photo needs"),
             "1x": "1x",
             "1.5x": "1.5x",
             "2x": "2x",

@@ -1,7 +1,8 @@
-"""How large a result is, as people say it: "2x", "3840", "short:1080", "min:2000", "4K"."""
+"""How large a result is, as people say it: "2x", "3840", "short:1080", "min:2000", "4K", "auto"."""
 
 from __future__ import annotations
 
+import math
 import re
 import reprlib
 
@@ -10,6 +11,8 @@ from enhance.i18n import say
 
 FACTORS = 0.25, 4.0
 """The smallest and the largest factor."""
+LARGE = 8_000_000
+"""Pixels from which "auto" keeps a photo at its size."""
 PIXELS = 16, 65_535
 """The shortest and the longest side that can be asked for; "2" is more likely meant as "2x"."""
 
@@ -26,6 +29,8 @@ def check_size(size: object) -> str:
     Raises OptionsError, with a sentence that shows the forms, unless it is a valid size.
     """
     said = str(size).strip().lower() if isinstance(size, str | int) else ""
+    if said == "auto":
+        return said
     form = _FORMS.fullmatch(_NAMES.get(said, said))
     if form and form["factor"] and FACTORS[0] <= float(form["factor"]) <= FACTORS[1]:
         return f"{float(form['factor']):.4g}x"
@@ -33,8 +38,8 @@ def check_size(size: object) -> str:
         return f"{form['side']}:{int(form['pixels'])}" if form["side"] else f"{int(form['pixels'])}"
     raise OptionsError(
         say(
-            "size must be a factor from {smallest:g}x to {largest:g}x, such as 2x, or {least} to "
-            "{most} pixels: 3840 or 4K for the longer side, short:1080 for the shorter side, or "
+            "size must be auto, a factor from {smallest:g}x to {largest:g}x, such as 2x, or {least} "
+            "to {most} pixels: 3840 or 4K for the longer side, short:1080 for the shorter side, or "
             "min:2000 for a longer side of at least that; not {value}.",
             smallest=FACTORS[0],
             largest=FACTORS[1],
@@ -46,8 +51,10 @@ def check_size(size: object) -> str:
 
 
 def scale(size: str, photo: tuple[int, int]) -> float:
-    """How many times larger a result of this size is. size: as `check_size` returns it. photo:
-    (width, height)."""
+    """How many times larger a result of this size is. size: as `check_size` returns it, where
+    "auto" is what it is at most (see `pipeline.needs`). photo: (width, height)."""
+    if size == "auto":
+        return 1.0 if math.prod(photo) >= LARGE else 2.0
     if size.endswith("x"):
         return float(size[:-1])
     side, _, pixels = size.rpartition(":")

@@ -41,6 +41,7 @@ CLEAN = Findings(
     gray=False,
     faces=(),
 )
+SIZE = 640, 480
 FADED = replace(CLEAN, faded=1.0, black=0.2, white=0.8)
 
 
@@ -52,8 +53,8 @@ def seen(models: ResidentModels, rgb: Rgb) -> Findings:
     return look(Photo("photo", rgb, "PNG"), models, lambda: None)
 
 
-def steps(findings: Findings, options: Options = Options()) -> tuple[str, str, str]:  # noqa: B008
-    chosen = decide(options, findings).options
+def steps(findings: Findings, options: Options = Options(size="1x")) -> tuple[str, str, str]:  # noqa: B008
+    chosen = decide(options, findings, SIZE).options
     return chosen.repair, chosen.tone, chosen.background
 
 
@@ -126,7 +127,8 @@ def test_a_photo_gets_what_it_needs(findings: Findings, expected: tuple[str, str
 
 def test_the_background_is_chosen_by_the_noise_and_the_size() -> None:
     def chosen(noise: float, larger: bool) -> str:
-        return decide(Options(), replace(CLEAN, noise=noise), larger=larger).options.background
+        options = Options(size="2x" if larger else "1x")
+        return decide(options, replace(CLEAN, noise=noise), SIZE).options.background
 
     assert [chosen(noise, False) for noise in (1, 3, 9)] == ["lanczos", "compact", "auto"]
     assert [chosen(noise, True) for noise in (1, 3, 9)] == ["compact", "compact", "auto"]
@@ -156,14 +158,20 @@ def test_a_photo_that_was_enlarged_is_not_enlarged_again(models: ResidentModels)
 
 def test_what_a_person_chose_counts() -> None:
     damaged = replace(FADED, damage=0.02, noise=9)
-    assert steps(damaged, Options(repair="off")) == ("off", "on", "auto")
-    assert steps(damaged, Options(tone="off")) == ("on", "off", "auto")
-    assert steps(CLEAN, Options(repair="on", tone="on")) == ("on", "on", "lanczos")
-    named = decide(Options(background="compact"), CLEAN)
+    assert steps(damaged, Options(size="1x", repair="off")) == ("off", "on", "auto")
+    assert steps(damaged, Options(size="1x", tone="off")) == ("on", "off", "auto")
+    assert steps(CLEAN, Options(size="1x", repair="on", tone="on")) == ("on", "on", "lanczos")
+    named = decide(Options(size="3x", background="compact"), CLEAN, SIZE)
     assert named.options.background == "compact"
     assert set(named.reasons) == {"repair", "tone"}
-    assert not asks(Options(repair="on", tone="off", background="lanczos"))
-    assert decide(Options(), CLEAN, marked=True).options.repair == "on"
+    decided = Options(repair="on", tone="off", background="lanczos")
+    assert [asks(decided, size) for size in (SIZE, (2000, 1500), (4000, 3000))] == [
+        False,
+        True,
+        False,
+    ]
+    assert decide(decided, None, (4000, 3000)).options.size == "1x"
+    assert decide(Options(), CLEAN, SIZE, marked=True).options.repair == "on"
 
 
 # --- Doing ----------------------------------------------------------------------------------------
@@ -176,7 +184,7 @@ def test_the_samples_get_what_they_need(engine: LocalEngine) -> None:
     assert old.repaired > 0.02
     assert old.toned == 1
     assert old.findings and old.findings.gray
-    assert set(old.reasons) == {"repair", "tone", "background"}
+    assert set(old.reasons) == {"size", "repair", "tone", "background"}
     for clean in (blurred, small):
         assert clean.repaired == clean.toned == 0
         assert len(clean.restored) == 1
@@ -204,7 +212,10 @@ def test_the_command_says_what_photos_need(
     said, failures = capsys.readouterr()
     header, clean, old = said.splitlines()
     assert "damage" in header
-    assert "clean.png: No damage found. The colors have not faded. Sharp and clean" in clean
+    assert (
+        "clean.png: Small enough to be doubled. No damage found. The colors have not faded. Sharp"
+        in clean
+    )
     assert "old_print.jpg: Damage: " in old
     assert "The colors have faded." in old
     assert "broken.png" in failures

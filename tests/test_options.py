@@ -126,7 +126,7 @@ def test_the_command_takes_old_names(arguments: list[str]) -> None:
         ({"upscale": 3}, "3x"),
         ({"upscale": "1.50"}, "1.5x"),
         ({"longer_side": 2000}, "2000"),
-        ({"longer_side": 0}, "2x"),
+        ({"longer_side": 0}, "auto"),
         ({"upscale": 3, "longer_side": "0"}, "3x"),
         ({"longer_side": 2000, "upscale": 3}, "2000"),
     ],

@@ -109,8 +109,9 @@ class Looking:
     def __call__(self, rgb: Rgb) -> tuple[Findings, tuple[bool, bool, bool]]:
         """The findings, and which of `_STEPS` would run."""
         start = time.process_time()
-        seen = look(Photo("photo", rgb, "PNG"), self._models, lambda: None)
-        needs = decide(Options(), seen)
+        photo = Photo("photo", rgb, "PNG")
+        seen = look(photo, self._models, lambda: None)
+        needs = decide(Options(size="1x"), seen, photo.size)
         self.seconds += time.process_time() - start
         self.megapixels += rgb.shape[0] * rgb.shape[1] / 1e6
         options = needs.options

@@ -42,12 +42,12 @@ def main(arguments: Sequence[str]) -> int:
                 print(printable(f"failed: {error}"), file=sys.stderr)
                 failed = True
                 continue
-            _show(entry.name, seen, as_json=wanted.json)
+            _show(entry.name, photo.size, seen, as_json=wanted.json)
     return int(failed)
 
 
-def _show(name: str, seen: Findings, *, as_json: bool) -> None:
-    reasons = decide(Options(), seen).reasons
+def _show(name: str, size: tuple[int, int], seen: Findings, *, as_json: bool) -> None:
+    reasons = decide(Options(), seen, size).reasons
     if as_json:
         print(json.dumps({"name": name, "findings": asdict(seen), "reasons": reasons}))
         return

@@ -74,16 +74,16 @@ class Enhancer:
         Raises PhotoTooLarge when the output would exceed the limits, Cancelled from `stop_check`,
         and whatever the models raise.
         """
-        size = self._output_size(photo, options)
+        self._check_size(photo, options)
         clock = _Clock()
         space = colour_space(photo.icc, photo.grey)
         original: Pixels = photo.rgb
         seen: Findings | None = None
-        if asks(options):
+        if asks(options, photo.size):
             with clock("look"):
                 seen = look(photo, self._models, stop_check)
-        larger = math.prod(size) > math.prod(photo.size)
-        needs = decide(options, seen, larger=larger, marked=photo.marks is not None)
+        needs = decide(options, seen, photo.size, marked=photo.marks is not None)
+        size = needs.options.output_size(photo.size)
         # Also where nothing needs repair: a person may think otherwise.
         marks = np.zeros(original.shape[:2], bool) if options.repair == "auto" else None
         options, choices = self._models.resolve(needs.options)
@@ -148,8 +148,8 @@ class Enhancer:
         mended = photo.rgb if repaired or toned or colorized else None
         return Enhanced(upscaled.rgb, alpha, patches, report, mended, marks)
 
-    def _output_size(self, photo: Photo, options: Options) -> tuple[int, int]:
-        width, height = size = options.output_size(photo.size)
+    def _check_size(self, photo: Photo, options: Options) -> None:
+        width, height = options.output_size(photo.size)
         if width * height > self._limits.max_output_pixels:
             raise PhotoTooLarge(
                 say(
@@ -161,7 +161,6 @@ class Enhancer:
                     megapixels=self._limits.max_output_pixels / 1e6,
                 )
             )
-        return size
 
     def _marks(
         self,

@@ -14,6 +14,7 @@ from typing import Literal
 from enhance.i18n import Sentence, say
 from enhance.options import Options
 from enhance.records import Findings
+from enhance.sizes import LARGE
 
 Flaw = Literal["noise", "blocks", "blur"]
 
@@ -26,9 +27,9 @@ _CLEAR = 3.0  # noise, above which detail says nothing
 # have whites, and photos of the night have blacks.
 _BLACK, _WHITE = 0.15, 0.965
 _FADED, _YELLOWED = 0.4, 0.9  # how certain that must be, also if the print has only turned yellow
-# Pixels from which a photo is not enlarged: of any, and of one that has no more detail than at half
-# its size, because it was enlarged before or its lens was not sharper.
-_LARGE, _LARGE_SOFT = 8_000_000, 2_000_000
+# Pixels from which a photo is not enlarged if it has no more detail than at half its size, because
+# it was enlarged before or its lens was not sharper.
+_LARGE_SOFT = 2_000_000
 _HALF = 0.2  # detail; the limit of `working_size` for shrinking to half
 # (from, to): what is no flaw, and what needs the best network for it.
 _NOISE, _BLOCKS, _BLUR = (2.0, 6.0), (1.0, 1.9), (0.14, 0.08)
@@ -42,20 +43,25 @@ class Needs:
     reasons: dict[str, str]
 
 
-def asks(options: Options) -> bool:
-    """Whether any of the options depends on the photo."""
+def asks(options: Options, size: tuple[int, int]) -> bool:
+    """Whether any of the options depends on what a photo of `size` (width, height) shows."""
+    if options.size == "auto" and _LARGE_SOFT <= math.prod(size) < LARGE:
+        return True
     return "auto" in (options.repair, options.tone, options.background)
 
 
 def decide(
-    options: Options, seen: Findings | None, *, larger: bool = False, marked: bool = False
+    options: Options, seen: Findings | None, size: tuple[int, int], *, marked: bool = False
 ) -> Needs:
-    """What to do with a photo. seen: None unless the options ask for it. larger: than the photo the
-    result becomes. marked: a person has said what to repair."""
-    if seen is None:
-        return Needs(options, {})
+    """What to do with a photo of `size` (width, height). seen: None unless the options ask for it.
+    marked: a person has said what to repair."""
     chosen: dict[str, str] = {}
     reasons: dict[str, str] = {}
+    if options.size == "auto":
+        times, reasons["size"] = enlargement(size, seen)
+        options = replace(options, size=f"{times}x")
+    if seen is None:
+        return Needs(options, reasons)
     damaged, repairing = _repair(seen)
     if options.repair == "auto":
         reasons["repair"] = repairing
@@ -69,16 +75,17 @@ def decide(
                 "Where damage was filled in there is no grain, so none is left."
             )
         else:
+            larger = math.prod(options.output_size(size)) > math.prod(size)
             chosen["background"], reasons["background"] = _background(seen, larger)
     return Needs(replace(options, **chosen), reasons)  # type: ignore[arg-type]
 
 
-def enlargement(size: tuple[int, int], seen: Findings) -> tuple[int, Sentence]:
+def enlargement(size: tuple[int, int], seen: Findings | None) -> tuple[int, Sentence]:
     """How many times larger a photo of `size` (width, height) can reasonably become, and why."""
     pixels = math.prod(size)
-    if pixels >= _LARGE:
+    if pixels >= LARGE:
         return 1, say("Already large: kept at its size.")
-    if pixels >= _LARGE_SOFT and seen.detail <= _HALF and seen.noise < _CLEAR:
+    if pixels >= _LARGE_SOFT and seen and seen.detail <= _HALF and seen.noise < _CLEAR:
         return 1, say("No sharper than at half its size: kept at its size.")
     return 2, say("Small enough to be doubled.")
 

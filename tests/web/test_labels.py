@@ -21,7 +21,7 @@ from enhance.web.page.labels import Step, labels, switch, switch_all
 from enhance.web.page.look import Tab
 from tests.web.hands import PRINT, SMALL
 
-OPTIONS = Options(upscale=1)
+OPTIONS = Options(size="1x")
 
 
 class Person:

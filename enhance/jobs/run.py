@@ -168,8 +168,7 @@ def _hash(path: Path, limits: Limits) -> str:
 
 def _unread(task: _Task, error: OSError) -> Failure:
     name = task.entry.name
-    reason = error.strerror or str(error)
-    return failure(task.index, name, UnreadablePhoto.because(name, reason))
+    return failure(task.index, name, UnreadablePhoto.because(name, error))
 
 
 def _save(

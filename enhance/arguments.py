@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
+from enhance.jobs.pool import add_setup
 from enhance.jobs.sources import Shard
 from enhance.option_spec import OptionSpec, number
-from enhance.options import OLD_NAMES, OPTIONS, DeviceName, Options, Precision, Setup
+from enhance.options import OLD_NAMES, OPTIONS, Options
 from enhance.version import VERSION
 
 _TREES = (
@@ -109,8 +110,8 @@ def _add_overwrite(parser: argparse.ArgumentParser) -> None:
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that all commands share."""
-    add = parser.add_argument_group("options").add_argument
-    setup = Setup()
+    group = parser.add_argument_group("options")
+    add = group.add_argument
     for name, spec in OPTIONS.items():
         add(
             _flag(name),
@@ -120,14 +121,7 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
         )
     for old in OLD_NAMES:
         add(_flag(old), default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    add("--device", choices=get_args(DeviceName), default=setup.device)
-    add("--precision", choices=get_args(Precision), default=setup.precision)
-    add(
-        "--weights",
-        type=Path,
-        metavar="PATH",
-        help="a weight file, or a folder that is searched first",
-    )
+    add_setup(group, "a weight file, or a folder that is searched first")
     add(
         "--download",
         action="store_true",

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,12 @@ from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
 from enhance.jobs import look, open_page, pool
 from enhance.jobs.console import Show, left_out
-from enhance.jobs.locations import find_folder, open_photos, open_results
+from enhance.jobs.folder import Folder, find_folder
+from enhance.jobs.manifest import Manifest
 from enhance.jobs.manifest_lines import PathOrUrl
-from enhance.jobs.object_store import Store
+from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.run import work
-from enhance.jobs.sources import Photos, named
+from enhance.jobs.sources import Photos, below, named
 from enhance.jobs.targets import Results
 from enhance.jobs.watch import watch
 from enhance.limits import Limits
@@ -49,16 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # file names may contain bytes that are not text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if arguments[:1] == ["fetch"]:
-        return _fetch(arguments[1:])
-    if arguments[:1] == ["models"]:
-        return _models(arguments[1:])
-    if arguments[:1] == ["look"]:
-        return look.main(arguments[1:])
-    if arguments[:1] == ["pool"]:
-        return pool.main(arguments[1:])
-    if arguments[:1] == ["open"]:
-        return open_page.main(arguments[1:])
+    commands = {
+        "fetch": _fetch,
+        "models": _models,
+        "look": look.main,
+        "open": open_page.main,
+        "pool": pool.main,
+    }
+    if arguments and arguments[0] in commands:
+        return commands[arguments[0]](arguments[1:])
     folder_parsers = {"run": run_parser, "watch": watch_parser}
     if arguments and arguments[0] in folder_parsers:
         parser, arguments = folder_parsers[arguments[0]](), arguments[1:]
@@ -67,10 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO if wanted.verbose else logging.ERROR)
     show = Show(wanted.out, wanted.json, wanted.quiet)
-    limits = Limits()
     try:
         options = options_of(wanted)
-        photos, out = _folders(wanted, limits, show)
+        photos, out = _folders(wanted, show)
     except (EnhanceError, ValueError) as error:
         parser.error(str(error))
     except OSError as error:
@@ -80,32 +80,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wanted.download and not _download(required_weights(options)):
         return 1
     try:
-        results = open_results(out)
+        results: Results[PathOrUrl] = Manifest(Path(out.root)) if out.is_local else Bucket(out)
     except OSError as error:
         reason = error.strerror or error
         parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
-    _leave_out_results(photos, results, wanted)
+    links_only = "source" in wanted  # else the folder of the results has not been left out
+    photos.listing.leave_out_results(results.made, links_only=links_only)
     key = _key(options, wanted)
     try:
-        engine = _engine(wanted, limits)
+        engine = _engine(wanted)
     except EnhanceError as error:
         parser.error(str(error))
+    do = partial(work, engine=engine, results=results, options=options, wanted=key, show=show)
     with closing(photos), closing(results), closing(engine):
         if "every" in wanted:
 
             def listed() -> Photos:
-                found, _ = _folders(wanted, limits, Show(wanted.out, quiet=True))
-                _leave_out_results(found, results, wanted)
+                found, _ = _folders(wanted, Show(wanted.out, quiet=True))
+                found.listing.leave_out_results(results.made, links_only=True)
                 return found
 
-            times = {"every": wanted.every, "once": wanted.once}
-            ok, stopped_by = watch(
-                engine, listed, results, options, key, limits, **times, show=show
-            )
+            each = partial(do, watched=True)
+            times = wanted.every, wanted.once
+            ok, stopped_by = watch(listed, each, results, key, *times, show=show)
         else:
-            counts, stopped_by = work(
-                engine, photos, results, options, key, limits, show=show, overwrite=wanted.overwrite
-            )
+            counts, stopped_by = do(photos, overwrite=wanted.overwrite)
             ok = not (counts.failed or photos.listing.missed)
         try:
             results.close()
@@ -122,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if ok else 1
 
 
-def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Photos, Path | Store]:
+def _folders(wanted: argparse.Namespace, show: Show) -> tuple[Photos, Folder]:
     """The photos to do, and the folder for the results. Raises OSError, or ValueError with a
     sentence."""
     out = find_folder(wanted.out)
@@ -135,22 +134,14 @@ def _folders(wanted: argparse.Namespace, limits: Limits, show: Show) -> tuple[Ph
         )
     source = find_folder(wanted.source)
     with show.bar(" photos", doing="listing") as bar:
-        return open_photos(source, out, wanted.shard, bar.update, limits), out
+        return below(source, out, wanted.shard, bar.update), out
 
 
-def _leave_out_results(
-    photos: Photos, results: Results[PathOrUrl], wanted: argparse.Namespace
-) -> None:
-    # The folder of the results has been left out, but there may be links to what is in it.
-    photos.listing.leave_out("earlier result", results.made, links_only="source" in wanted)
-
-
-def _engine(wanted: argparse.Namespace, limits: Limits) -> Engine:
+def _engine(wanted: argparse.Namespace) -> Engine:
     """The engine for the job. Raises OptionsError if the environment asks for one that is not
     available."""
-
     setup = Setup(wanted.device, wanted.precision, wanted.weights)
-    return open_engine(setup, limits, yields="source" in wanted)
+    return open_engine(setup, Limits(), yields="source" in wanted)
 
 
 def _models(arguments: Sequence[str]) -> int:

@@ -51,8 +51,9 @@ class UnreadablePhoto(PhotoError):
     """The file is empty, corrupt or not an image."""
 
     @classmethod
-    def because(cls, name: str, reason: str) -> UnreadablePhoto:
-        """The error about the photo called `name`. reason: as the system words it."""
+    def because(cls, name: str, error: OSError) -> UnreadablePhoto:
+        """The error about the photo called `name`."""
+        reason = error.strerror or str(error) or type(error).__name__
         return cls(say("“{name}” cannot be read: {reason}.", name=name, reason=reason))
 
 

@@ -42,7 +42,7 @@ class Copies:
             try:
                 data = self._make(source.path.read_bytes(), options)
             except OSError as error:
-                why = UnreadablePhoto.because(source.name, str(error))
+                why = UnreadablePhoto.because(source.name, error)
                 yield failure(index, source.name, why)
                 continue
             stem = result_stem(

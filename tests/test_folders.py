@@ -26,12 +26,11 @@ from benchmarks.photos import astronaut
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
 from enhance.jobs import manifest_lines
+from enhance.jobs.folder import Entry, Folder, find_folder
 from enhance.jobs.manifest import LOCK, NAME
 from enhance.jobs.manifest_lines import Job, Ledger
-from enhance.jobs.object_store import Store
 from enhance.jobs.remote_manifest import FOLDER, Bucket
-from enhance.jobs.sources import Entry, Listing, Shard, below
-from enhance.jobs.walk import list_local, walk
+from enhance.jobs.sources import Listing, Shard, below
 from enhance.limits import Limits
 from enhance.records import Failure, Result
 from tests.test_manifest import result
@@ -193,9 +192,11 @@ def test_every_photo_is_in_one_shard_whatever_else_there_is(tmp_path: Path) -> N
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
 
+    tree, out = find_folder(str(tmp_path)), find_folder(str(tmp_path / "out"))
+
     def shards(count: int) -> list[set[str]]:
         parts = (Shard(number, count) for number in range(1, count + 1))
-        found = [below(tmp_path, part, None, lambda: None).listing for part in parts]
+        found = [below(tree, out, part, lambda: None).listing for part in parts]
         assert {one.found for one in found} == {len(names)}
         return [{entry.name for entry in one} for one in found]
 
@@ -291,8 +292,8 @@ def test_results_are_no_photos(run: Any, tree: Path) -> None:
         ("tree/nowhere", "out", "No such file"),
         ("tree/z.png", "out", "Not a directory"),
         ("tree/2020/empty", "out", "no photos were found."),
-        ("gs://bucket/photos", "out", "pip install gcsfs."),
-        ("tree", "gs://bucket/photos", "pip install gcsfs."),
+        ("gs://bucket/photos", "out", "gs://bucket/photos cannot be opened: Please install gcsfs"),
+        ("tree", "gs://bucket/photos", "gs://bucket/photos cannot be opened: Please install gcsfs"),
         ("nonsense://photos", "out", "nonsense://photos cannot be opened: "),
         (
             "tree",
@@ -426,15 +427,15 @@ def test_single_photos_may_go_to_a_store(
 
 
 def test_a_store_with_real_folders(tmp_path: Path) -> None:
-    store = Store(LocalFileSystem(), str(tmp_path))
+    store = Folder(LocalFileSystem(), str(tmp_path))
     job = Job("/a.png", 1, "1", "x2")
     with closing(Bucket(store)) as bucket:
         bucket.save(job, result("some/where/a.png"))
     assert (tmp_path / "some" / "where" / "a.png").read_bytes() == b"pixels"
     with closing(Bucket(store)) as bucket:
-        assert bucket.find(job) == (tmp_path / "some" / "where" / "a.png").as_uri()
+        assert bucket.find(job) == str(tmp_path / "some" / "where" / "a.png")
     with pytest.raises(FileNotFoundError):
-        Bucket(Store(LocalFileSystem(), str(tmp_path / "nowhere")))
+        Bucket(Folder(LocalFileSystem(), str(tmp_path / "nowhere")))
 
 
 def test_names_in_a_store_lead_to_no_other_folder(
@@ -459,14 +460,14 @@ def test_a_photo_that_cannot_be_fetched_is_a_failure_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     upload(tree, memory, "/in")
-    fetch = Store.fetch
+    fetch = Folder.fetch
 
-    def vanish(store: Store, name: str, target: str) -> None:
+    def vanish(store: Folder, name: str, target: str) -> None:
         if name == "a-b/a.png":
             memory.rm_file("/in/a-b/a.png")
         fetch(store, name, target)
 
-    monkeypatch.setattr(Store, "fetch", vanish)
+    monkeypatch.setattr(Folder, "fetch", vanish)
     code, lines, last = run("memory://in", tmp_path / "out")
     assert (code, last["done"], last["failed"]) == (1, 5, 1)
     (failed,) = (line for line in lines if not line["ok"])
@@ -483,13 +484,13 @@ def test_a_photo_that_is_too_large_is_not_fetched(
     memory.pipe_file("/in/large.png", bytes(Limits().max_bytes + 1_000_000))
     memory.pipe_file("/in/a.png", (tree / "z.png").read_bytes())
     fetched: list[str] = []
-    fetch = Store.fetch
+    fetch = Folder.fetch
 
-    def count(store: Store, name: str, target: str) -> None:
+    def count(store: Folder, name: str, target: str) -> None:
         fetched.append(name)
         fetch(store, name, target)
 
-    monkeypatch.setattr(Store, "fetch", count)
+    monkeypatch.setattr(Folder, "fetch", count)
     _, lines, last = run("memory://in", tmp_path / "out")
     assert (last["done"], last["failed"]) == (1, 1)
     assert "“large.png” is 101 MB; the limit is 100 MB." in lines[1]["reason"]
@@ -503,13 +504,13 @@ def test_fetched_photos_do_not_pile_up(
     for number in range(40):
         memory.pipe_file(f"/in/{number}.png", (tmp_path / "a.png").read_bytes())
     piled: list[int] = []
-    fetch = Store.fetch
+    fetch = Folder.fetch
 
-    def count(store: Store, name: str, target: str) -> None:
+    def count(store: Folder, name: str, target: str) -> None:
         fetch(store, name, target)
         piled.append(len(list(Path(target).parent.iterdir())))
 
-    monkeypatch.setattr(Store, "fetch", count)
+    monkeypatch.setattr(Folder, "fetch", count)
     run("memory://in", tmp_path / "out")
     assert len(piled) == 40 and max(piled) <= 10
 
@@ -519,7 +520,7 @@ def test_parts_of_the_manifest_follow_one_another(
 ) -> None:
     monkeypatch.setattr("enhance.jobs.remote_manifest._LINES", 3)
     monkeypatch.setattr("enhance.jobs.remote_manifest._PART", 6)
-    store = Store(memory, "/out")
+    store = Folder(memory, "/out")
     jobs = [Job(f"/{number}.png", 1, "1", "x2") for number in range(20)]
     bucket = Bucket(store)
     for number, job in enumerate(jobs):
@@ -548,7 +549,7 @@ def test_a_store_that_fails_is_an_error_of_the_system(memory: AbstractFileSystem
             raise RuntimeError("the line is dead")
 
     with pytest.raises(OSError, match="RuntimeError: the line is dead"):
-        Bucket(Store(Broken(), "/out"))
+        Bucket(Folder(Broken(), "/out"))
 
 
 def test_a_walk_goes_everywhere_once(tmp_path: Path) -> None:
@@ -558,7 +559,7 @@ def test_a_walk_goes_everywhere_once(tmp_path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         (path / f"{number}.txt").touch()
         expected.add((path / f"{number}.txt").relative_to(tmp_path).as_posix())
-    found = [one.name for one in walk(lambda folder: list_local(tmp_path, folder))]
+    found = [one.name for one in find_folder(str(tmp_path)).walk()]
     assert sorted(found) == sorted(expected)
     with pytest.raises(FileNotFoundError):
-        list(walk(lambda folder: list_local(tmp_path / "nowhere", folder)))
+        list(find_folder(str(tmp_path / "nowhere")).walk())

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from enhance.jobs.folder import local_entry
 from enhance.jobs.manifest import LOCK, NAME, Manifest
 from enhance.jobs.manifest_lines import Job
-from enhance.jobs.walk import stated
 from enhance.records import Failure, Report, Result
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def manifest(out: Path) -> Iterator[Manifest]:
 
 def job_of(path: Path, wanted: str) -> Job:
     """The job of a photo that lies in `path`."""
-    listed = stated(path.name, path)
+    listed = local_entry(path.name, path.absolute(), path.is_symlink())
     return Job(str(path.absolute()), listed.size, listed.version, wanted)
 
 
@@ -101,6 +101,22 @@ def test_a_folder_that_is_gone_or_a_link_since_is_noticed_between_runs(
     manifest.check()
     with pytest.raises(OSError, match="leads out of"):
         manifest.save(job, result("sub/b.png"))
+
+
+def test_a_manifest_that_is_a_link_for_a_while_is_refused_that_long(
+    manifest: Manifest, out: Path, photo: Path
+) -> None:
+    job = job_of(photo, "x2")
+    path = manifest.save(job, result())
+    (out / NAME).rename(out / "kept")
+    (out / NAME).symlink_to(photo)
+    for _ in range(2):
+        with pytest.raises(OSError):
+            manifest.check()
+    (out / NAME).unlink()
+    (out / "kept").rename(out / NAME)
+    manifest.check()
+    assert manifest.find(job) == path and photo.read_bytes() == b"photo"
 
 
 def test_a_failure_is_written_down_and_tried_again(

@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 
 from enhance.cli import main
 from enhance.files import real
+from enhance.jobs.folder import Folder
 from enhance.jobs.manifest import LOCK, NAME
-from enhance.jobs.object_store import Store
 from enhance.options import Options
 from tests.copying import Copies, marked
 from tests.test_s3 import address, s3
@@ -90,7 +90,7 @@ def killed_at(step: int | None, root: Path) -> Iterator[None]:
     from enhance.jobs.remote_manifest import Bucket
 
     changes = [(os, name, below) for name in ("link", "unlink", "rename", "replace", "mkdir")]
-    methods = [(Store, "create"), (Store, "write"), (Manifest, "record"), (Bucket, "_upload")]
+    methods = [(Folder, "create"), (Folder, "write"), (Manifest, "record"), (Bucket, "_upload")]
     patches = [
         patch.object(where, name, stopping(getattr(where, name), ours))
         for where, name, ours in changes

@@ -18,9 +18,9 @@ from fsspec import AbstractFileSystem
 from enhance import files
 from enhance.cli import main
 from enhance.files import UnsafeName, safe
+from enhance.jobs.folder import Folder
 from enhance.jobs.manifest import LOCK, NAME, Manifest
 from enhance.jobs.manifest_lines import Job
-from enhance.jobs.object_store import Store
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.sources import Shard, named
 from enhance.web.batches.entries import BatchFiles
@@ -357,7 +357,7 @@ def test_a_manifest_names_no_files_elsewhere(out: Path, file: str, tmp_path: Pat
 
 def test_no_name_leads_a_manifest_out_of_its_folder(out: Path) -> None:
     job = Job("/a.jpg", 1, "1", "x2")
-    store = Store(fsspec.filesystem("memory"), "/safe")
+    store = Folder(fsspec.filesystem("memory"), "/safe")
     with closing(Manifest(out)) as here, closing(Bucket(store)) as there:
         for name in NAMES:
             for results in (here, there):
@@ -412,11 +412,11 @@ def test_what_a_failed_fetch_left_is_removed_at_once(
         memory.pipe_file(f"/in/{number}.jpg", b"photo")
     left: list[int] = []
 
-    def fail(store: Store, name: str, target: str) -> None:
+    def fail(store: Folder, name: str, target: str) -> None:
         Path(target).write_bytes(b"half")
         left.append(len(list(Path(target).parent.iterdir())))
         raise OSError("the line is dead")
 
-    monkeypatch.setattr(Store, "fetch", fail)
+    monkeypatch.setattr(Folder, "fetch", fail)
     enhance("run", "memory://in", "-o", out, code=1)
     assert len(left) == 20 and max(left) <= 5, "those that are fetched at the same time"

@@ -50,8 +50,18 @@ class Manifest(Results[Path]):
             pass  # read the manifest, and find out whether there can be a lock
 
     def _open(self) -> None:
-        self._file = _open(self._folder / NAME)
+        """Open the manifest for reading and appending. Raises OSError, also if it is a link or
+        anything else that would lead what is appended to another file."""
+        path = self._folder / NAME
+
+        def opener(name: str, flags: int) -> int:
+            return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+        self._file = FileIO(path, "a+", opener=opener)
         self._status = os.fstat(self._file.fileno())
+        if not stat.S_ISREG(self._status.st_mode) or self._status.st_nlink > 1:
+            self._file.close()
+            raise OSError(f"{path} is a link or no file; remove it")
         self._partial = f".enhance-{self._status.st_dev:x}-{self._status.st_ino:x}.part"
         self._read = 0  # bytes of the file that have been read
         self._ready: Path | None = None  # the folder that was last written to
@@ -62,7 +72,7 @@ class Manifest(Results[Path]):
         try:
             os.fstat(self._file.fileno())
             same = os.path.samestat(there, self._status)
-        except OSError:  # a share that was away has forgotten the open file
+        except (OSError, ValueError):  # a share that was away has forgotten the open file
             same = False
         if not same:
             self._file.close()
@@ -166,21 +176,6 @@ class Manifest(Results[Path]):
             yield partial
         finally:
             partial.unlink(missing_ok=True)
-
-
-def _open(path: Path) -> FileIO:
-    """Open a manifest for reading and appending. Raises OSError, also if it is a link or anything
-    else that would lead what is appended to another file."""
-
-    def opener(name: str, flags: int) -> int:
-        return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
-
-    file = FileIO(path, "a+", opener=opener)
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-        file.close()
-        raise OSError(f"{path} is a link or no file; remove it")
-    return file
 
 
 @lru_cache(maxsize=2)  # photos come folder by folder

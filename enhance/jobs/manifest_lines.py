@@ -1,8 +1,10 @@
-"""The lines of a manifest, and an index of them on disk, so that memory does not grow with them."""
+"""The lines of a manifest, and tables on disk, so that memory grows neither with them nor with
+photos."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +12,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from enhance.files import safe
-from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
 
 PathOrUrl: TypeAlias = Path | str
 """The location of a result."""
@@ -60,14 +61,13 @@ def alike(name: str) -> bytes:
 
 
 class Ledger:
-    """The latest result of each source, and the source that each result's name belongs to."""
+    """The results by name, each with the job that it is of; a name belongs to the latest."""
 
     def __init__(self) -> None:
         self._rows = scratch(
-            "CREATE TABLE done (source BLOB PRIMARY KEY, size INTEGER, version TEXT, wanted TEXT,"
-            " name BLOB) WITHOUT ROWID;"
-            "CREATE TABLE made (name BLOB PRIMARY KEY, file BLOB, source BLOB, bytes INTEGER,"
-            " sha256 TEXT) WITHOUT ROWID;"
+            "CREATE TABLE made (name BLOB PRIMARY KEY, file BLOB, bytes INTEGER, sha256 TEXT,"
+            " source BLOB, size INTEGER, version TEXT, wanted TEXT);"
+            "CREATE INDEX sources ON made (source);"
         )
 
     def read(self, lines: Iterable[bytes]) -> None:
@@ -80,32 +80,48 @@ class Ledger:
 
     def find(self, job: Job) -> Made | None:
         """The result of this job, unless its source has got a different one since."""
-        row = self._rows.execute(
-            "SELECT name FROM done WHERE source = ? AND size = ? AND version = ? AND wanted = ?",
+        return self._one(
+            "rowid = (SELECT max(rowid) FROM made WHERE source = ?)"
+            " AND size = ? AND version = ? AND wanted = ?",
             (as_bytes(job.source), job.size, job.version, job.wanted),
-        ).fetchone()
-        found = self._made(row[0]) if row else None
-        return found if found and found.source == job.source else None
+        )
 
     def made(self, name: str) -> Made | None:
         """The latest result with this name, or with one that some file system takes for it."""
-        return self._made(alike(name))
+        return self._one("name = ?", (alike(name),))
 
     def close(self) -> None:
         """Delete the tables."""
         self._rows.close()
 
-    def _made(self, key: bytes) -> Made | None:
-        row = self._rows.execute(
-            "SELECT file, source, bytes, sha256 FROM made WHERE name = ?", (key,)
-        ).fetchone()
+    def _one(self, where: str, values: tuple[object, ...]) -> Made | None:
+        query = f"SELECT file, source, bytes, sha256 FROM made WHERE {where}"  # noqa: S608, from above
+        row = self._rows.execute(query, values).fetchone()
         return Made(as_text(row[0]), as_text(row[1]), row[2], row[3]) if row else None
 
     def _remember(self, said: dict[str, object]) -> None:
-        if "file" not in said:
-            return
-        source, file = as_bytes(str(said["source"])), safe(str(said["file"]))
-        done = (source, said["size"], said["version"], said["wanted"], alike(file))
-        made = (alike(file), as_bytes(file), source, said["bytes"], said.get("result_sha256"))
-        self._rows.execute("REPLACE INTO made VALUES (?, ?, ?, ?, ?)", made)
-        self._rows.execute("REPLACE INTO done VALUES (?, ?, ?, ?, ?)", done)
+        if "file" in said:
+            source, file = as_bytes(str(said["source"])), safe(str(said["file"]))
+            made = alike(file), as_bytes(file), said["bytes"], said.get("result_sha256")
+            job = source, said["size"], said["version"], said["wanted"]
+            self._rows.execute("REPLACE INTO made VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*made, *job))
+
+
+def scratch(schema: str) -> sqlite3.Connection:
+    """An empty database, private to this process; what does not fit in its cache is on disk.
+
+    Threads may share it, one statement at a time. Closing it deletes it.
+    """
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    database.executescript(f"PRAGMA journal_mode = OFF; {schema}")
+    return database
+
+
+def as_bytes(text: str) -> bytes:
+    """A file name in the form stored in the database: it may contain bytes that are not text."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def as_text(data: bytes) -> str:
+    """The inverse of `as_bytes`."""
+    return data.decode("utf-8", "surrogatepass")

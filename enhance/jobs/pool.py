@@ -49,10 +49,14 @@ def _parser() -> argparse.ArgumentParser:
         "says, unless there is a pool already. status: what they are doing. down: stop them and "
         "free their memory.",
     )
-    add = parser.add_argument
-    add("action", choices=("up", "status", "down"))
-    setup = Setup()
-    add("--device", choices=get_args(DeviceName), default=setup.device)
-    add("--precision", choices=get_args(Precision), default=setup.precision)
-    add("--weights", type=Path, metavar="PATH", help="a weight file or a folder, on every node")
+    parser.add_argument("action", choices=("up", "status", "down"))
+    add_setup(parser, "a weight file or a folder, on every node")
     return parser
+
+
+def add_setup(parser: argparse._ActionsContainer, weights: str) -> None:
+    """Add the arguments that say what to load. weights: what is said about that argument."""
+    setup = Setup()
+    parser.add_argument("--device", choices=get_args(DeviceName), default=setup.device)
+    parser.add_argument("--precision", choices=get_args(Precision), default=setup.precision)
+    parser.add_argument("--weights", type=Path, metavar="PATH", help=weights)

@@ -17,10 +17,9 @@ from collections.abc import Collection
 from contextlib import suppress
 from threading import Lock
 
-from enhance.jobs.object_store import Store
+from enhance.jobs.folder import Folder
+from enhance.jobs.manifest_lines import as_bytes, scratch
 from enhance.jobs.targets import Results
-from enhance.jobs.temporary_tables import as_bytes, scratch
-from enhance.jobs.walk import walk
 
 FOLDER = ".enhance"
 
@@ -38,7 +37,7 @@ class Bucket(Results[str]):
     What other processes do at the same time is not seen, so each must have its own shard.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Folder) -> None:
         """Read the manifest. Raises OSError, also if the store is not writable."""
         super().__init__()
         self._store = store
@@ -51,11 +50,11 @@ class Bucket(Results[str]):
                 f"{FOLDER}/about.txt", b"What `python -m enhance` has done is in the parts.\n"
             )
         parts = []
-        for listed in walk(store.list):
-            if _IS_PART.fullmatch(listed.name):
-                parts.append(listed.name)
+        for entry in store.walk():
+            if _IS_PART.fullmatch(entry.name):
+                parts.append(entry.name)
             else:
-                self._remember(listed.name, listed.size)
+                self._remember(entry.name, entry.size)
         for part in sorted(parts):  # by time
             self._ledger.read(store.read(part).splitlines())
 

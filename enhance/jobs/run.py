@@ -7,9 +7,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -19,10 +19,10 @@ from enhance.engines.base import Engine, Run, ahead, failure
 from enhance.errors import NotSaved, UnreadablePhoto
 from enhance.files import sha256
 from enhance.jobs.console import Counts, Show
+from enhance.jobs.folder import Entry
 from enhance.jobs.manifest_lines import Job, PathOrUrl
-from enhance.jobs.sources import Entry, Photos
+from enhance.jobs.sources import LARGEST, Photos
 from enhance.jobs.targets import Results
-from enhance.limits import Limits
 from enhance.options import Options
 from enhance.pipeline.notes import name_taken
 from enhance.records import Failure, Result, Source
@@ -44,12 +44,11 @@ class _Task:
 
 
 def work(
-    engine: Engine,
     photos: Photos,
+    engine: Engine,
     results: Results[PathOrUrl],
     options: Options,
     wanted: str,
-    limits: Limits,
     *,
     show: Show,
     overwrite: bool = False,
@@ -57,7 +56,7 @@ def work(
 ) -> tuple[Counts, int]:
     """Enhance the photos that are not done yet; save and report the results.
 
-    wanted: see `Job`. limits: the engine's. overwrite: redo finished photos too. watched: the
+    wanted: see `Job`. overwrite: redo finished photos too. watched: the
     photos may still be arriving, and will be tried again: refuse those that are cut off, and stop
     as soon as a result cannot be saved. Returns the counts and the number of the signal that
     stopped the work, or 0.
@@ -72,7 +71,7 @@ def work(
             job = Job(entry.source, entry.size, entry.version, wanted)
             file = None if overwrite else results.find(job)
             if file is None:
-                yield _Task(index, entry, job, pool.submit(_fetch, photos, entry, job, limits))
+                yield _Task(index, entry, job, pool.submit(_fetch, photos, entry, job))
             else:
                 counts.skipped += 1
                 show.skipped(index, entry.source, entry.name, file)
@@ -83,7 +82,8 @@ def work(
             try:
                 path, _ = task.fetched.result()
             except OSError as error:
-                over(task, task.job, _unread(task, error))
+                name = task.entry.name
+                over(task, task.job, failure(0, name, UnreadablePhoto.because(name, error)))
             else:
                 at_work[next(numbers)] = task
                 yield Source(path, task.entry.name, number=task.index + 1, whole=watched)
@@ -122,11 +122,7 @@ def _signals(run: Run, results: Results[PathOrUrl]) -> Iterator[list[int]]:
     Yields a list to which the signal's number is added. A second signal kills the process at once.
     """
     received: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def put_back() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    handling = ExitStack()
 
     def end(code: int) -> None:
         try:
@@ -136,7 +132,7 @@ def _signals(run: Run, results: Results[PathOrUrl]) -> Iterator[list[int]]:
 
     def stop(number: int, _: FrameType | None) -> None:
         received.append(number)
-        put_back()
+        handling.close()
         run.close()
         # Loading models, or one step of a large one, may take longer. The photo in progress will
         # be done by the next run.
@@ -144,32 +140,31 @@ def _signals(run: Run, results: Results[PathOrUrl]) -> Iterator[list[int]]:
         timer.daemon = True
         timer.start()
 
-    for number in before:
-        signal.signal(number, stop)
-    try:
+    with handling:
+        handling.enter_context(handled_by(stop))
         yield received
-    finally:
-        put_back()
 
 
-def _fetch(photos: Photos, entry: Entry, job: Job, limits: Limits) -> tuple[Path, Job]:
-    path = photos.fetch(entry)
-    return path, replace(job, sha256=_hash(path, limits))
-
-
-def _hash(path: Path, limits: Limits) -> str:
-    """SHA-256 of the file; "" if it is unreadable or too large, which decoding will report."""
+@contextmanager
+def handled_by(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Within the block, SIGTERM and SIGINT call this."""
+    numbers = signal.SIGTERM, signal.SIGINT
+    before = [signal.signal(number, handler) for number in numbers]
     try:
-        readable = path.is_file() and path.stat().st_size <= limits.max_bytes
-        return sha256(path) if readable else ""
-    except OSError:
-        return ""
+        yield
+    finally:
+        for number, earlier in zip(numbers, before, strict=True):
+            signal.signal(number, earlier)
 
 
-def _unread(task: _Task, error: OSError) -> Failure:
-    name = task.entry.name
-    reason = error.strerror or str(error)
-    return failure(task.index, name, UnreadablePhoto.because(name, reason))
+def _fetch(photos: Photos, entry: Entry, job: Job) -> tuple[Path, Job]:
+    """The photo's file, and the job with its SHA-256, which remains "" if the file is unreadable or
+    too large; decoding will report that."""
+    path = photos.fetch(entry)
+    with suppress(OSError):
+        if path.is_file() and path.stat().st_size <= LARGEST:
+            job = replace(job, sha256=sha256(path))
+    return path, job
 
 
 def _save(

@@ -11,32 +11,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from enhance.files import UnsafeName, real, safe
-from enhance.jobs.manifest_lines import alike
-from enhance.jobs.object_store import Store
-from enhance.jobs.temporary_tables import as_bytes, as_text, scratch
-from enhance.jobs.walk import Listed, list_local, stated, walk
+from enhance.files import UnsafeName, safe
+from enhance.jobs.folder import Entry, Folder, find_folder, local_entry
+from enhance.jobs.manifest_lines import alike, as_bytes, as_text, scratch
 from enhance.limits import Limits
 from enhance.photos import EXTENSIONS, output_stem
 
 log = logging.getLogger(__name__)
 
-_LIMITS = Limits()
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A photo in a listing.
-
-    source: absolute path or URL. name: its relative path, which its result will have too. size,
-    version: see `Job`. is_link: whether it is a link to a local file.
-    """
-
-    source: str
-    name: str
-    size: int
-    version: str
-    is_link: bool = False
+LARGEST = Limits().max_bytes
+"""The most bytes of a photo that is read."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +71,14 @@ class Listing:
         row = (rank, *names, entry.size, entry.version, entry.is_link)
         self._rows.execute("INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    def leave_out(self, kind: str, is_meant: Callable[[str], bool], *, links_only: bool) -> None:
-        """Drop the photos, or only the links among them, for whose source `is_meant` holds."""
-        self._rows.create_function("meant", 1, lambda source: is_meant(as_text(source)))
+    def leave_out_results(self, made: Callable[[str], bool], *, links_only: bool) -> None:
+        """Drop the photos, or only the links among them, whose source earlier runs have `made`."""
+        self._rows.create_function("made", 1, lambda source: made(as_text(source)))
         dropped = self._rows.execute(
-            "DELETE FROM photos WHERE is_link >= ? AND meant(source)", (links_only,)
+            "DELETE FROM photos WHERE is_link >= ? AND made(source)", (links_only,)
         ).rowcount
         if dropped:
-            self.left_out[kind] += dropped
+            self.left_out["earlier result"] += dropped
 
     @property
     def missed(self) -> int:
@@ -116,10 +100,9 @@ class Photos:
     """The photos of a listing, each fetched when its turn comes: one in an object store to a
     temporary file, while it is needed."""
 
-    def __init__(self, listing: Listing, store: Store | None = None, limits: Limits = _LIMITS):
+    def __init__(self, listing: Listing, store: Folder | None = None) -> None:
         """store: where the photos are, unless they are on this machine."""
         self.listing = listing
-        self._limits = limits
         self._store = store
         self._folder = tempfile.TemporaryDirectory(prefix="enhance-") if store else None
 
@@ -129,11 +112,11 @@ class Photos:
             return Path(entry.source)
         handle, name = tempfile.mkstemp(dir=self._folder.name)
         os.close(handle)
-        if entry.size > self._limits.max_bytes:
+        if entry.size > LARGEST:
             os.truncate(name, entry.size)  # a sparse file, which is refused for its size unread
         else:
             try:
-                self._store.fetch(entry.source[len(self._store.url) + 1 :], name)
+                self._store.fetch(entry.name, name)
             except BaseException:  # what has arrived may be large
                 self.release(Path(name))
                 raise
@@ -154,78 +137,50 @@ def named(paths: Iterable[Path]) -> Photos:
     """The given files, and the photos directly in the given folders; their names have no folder."""
     listing = Listing()
     for rank, path in enumerate(paths):
-        is_folder = path.is_dir()
-        folder = path if is_folder else path.parent
-        inside = list_local(path, "") if is_folder else [stated(path.name, path)]
-        for found in inside:
-            if not is_folder or (found.kind == "file" and _is_photo(found.name)):
-                source = str((folder / found.name).absolute())
-                listing.add(_entry(source, found), rank)
-                listing.found += 1
+        found = iter([local_entry(path.name, path.absolute(), path.is_symlink())])
+        if path.is_dir():
+            inside = find_folder(str(path)).list("")
+            found = (one for one in inside if one.kind == "file" and _is_photo(one.name))
+        for entry in found:
+            listing.found += 1
+            listing.add(entry, rank)
     return Photos(listing)
 
 
-def below(root: Path, shard: Shard, skip: Path | None, tick: Callable[[], object]) -> Photos:
-    """A shard of the photos in a local folder and all its subfolders, except the folder `skip`.
+def below(folder: Folder, results: Folder, shard: Shard, tick: Callable[[], object]) -> Photos:
+    """A shard of the photos in a folder and all its subfolders, except the folder of the results.
 
-    tick: called for each photo. Raises OSError if the folder itself cannot be read.
+    tick: called for each photo found. Raises OSError if the folder itself cannot be read,
+    ValueError with a sentence if the results would be mixed with the photos.
     """
-    root = root.absolute()
-    left_out = None
-    if skip is not None and real(skip).is_relative_to(real(root)):
-        left_out = real(skip).relative_to(real(root)).as_posix()
+    if folder.within(results) is not None:
+        raise ValueError(
+            "OUT must not be SRC, nor a folder that SRC lies in: results are no photos to enhance."
+        )
+    listing, left_out = Listing(), results.within(folder)
 
-    def inside(folder: str) -> Iterator[Listed]:
-        return (found for found in list_local(root, folder) if found.name != left_out)
+    def is_wanted(entry: Entry) -> bool:
+        if entry.kind == "file" and not _is_photo(entry.name):
+            return False
+        if left_out is not None and f"{entry.name}/".startswith(f"{left_out}/"):
+            return False
+        try:
+            safe(entry.name)
+        except UnsafeName as error:
+            log.warning("left out: %s", error)
+            listing.left_out["unusable name"] += 1
+            return False
+        return not any(part.startswith(".") for part in entry.name.split("/"))
 
-    return Photos(_listed(inside, str(root), shard, tick))
-
-
-def stored(
-    store: Store, shard: Shard, skip: str, tick: Callable[[], object], limits: Limits
-) -> Photos:
-    """The same for a folder in a store. skip: the URL of a folder to leave out."""
-    left_out = f"{skip[len(store.url) + 1 :]}/" if skip.startswith(f"{store.url}/") else "\0"
-
-    def inside(folder: str) -> Iterator[Listed]:
-        found = store.list(folder)
-        return (one for one in found if not f"{one.name}/".startswith(left_out))
-
-    return Photos(_listed(inside, store.url, shard, tick), store, limits)
-
-
-def _listed(
-    inside: Callable[[str], Iterator[Listed]], root: str, shard: Shard, tick: Callable[[], object]
-) -> Listing:
-    listing = Listing()
-
-    def usable(folder: str) -> Iterator[Listed]:
-        for found in inside(folder):
-            if found.kind == "file" and not _is_photo(found.name):
-                continue
-            try:
-                safe(found.name)
-            except UnsafeName as error:
-                log.warning("left out: %s", error)
-                listing.left_out["unusable name"] += 1
-            else:
-                if not any(part.startswith(".") for part in found.name.split("/")):
-                    yield found
-
-    for found in walk(usable):
-        if found.kind != "file":
-            listing.left_out[found.kind] += 1
+    for entry in folder.walk(is_wanted):
+        if entry.kind != "file":
+            listing.left_out[entry.kind] += 1
         else:
             listing.found += 1
             tick()
-            if shard.holds(found.name):
-                source = f"{root.rstrip('/')}/{found.name}"
-                listing.add(_entry(source, found))
-    return listing
-
-
-def _entry(source: str, found: Listed) -> Entry:
-    return Entry(source, found.name, found.size, found.version, found.is_link)
+            if shard.holds(entry.name):
+                listing.add(entry)
+    return Photos(listing, None if folder.is_local else folder)
 
 
 def _is_photo(name: str) -> bool:

@@ -11,24 +11,19 @@ Only the manifest says what is done, so the process may be killed at any moment.
 
 from __future__ import annotations
 
-import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
-from types import FrameType
 
-from enhance.engines.base import Engine
 from enhance.jobs.console import Counts, Show
 from enhance.jobs.manifest_lines import Job, PathOrUrl
-from enhance.jobs.run import work
+from enhance.jobs.run import handled_by
 from enhance.jobs.sources import Listing, Photos
 from enhance.jobs.targets import Results
-from enhance.limits import Limits
-from enhance.options import Options
 
 _LONGEST_PAUSE = 3600  # seconds between two attempts at a photo that fails
 
@@ -44,26 +39,25 @@ class _Waiting:
 
 
 def watch(
-    engine: Engine,
     look: Callable[[], Photos],
+    do: Callable[[Photos], tuple[Counts, int]],
     results: Results[PathOrUrl],
-    options: Options,
     wanted: str,
-    limits: Limits,
-    *,
     every: float,
     once: bool,
+    *,
     show: Show,
 ) -> tuple[bool, int]:
     """Do photos as they come, until a signal arrives.
 
-    look: lists the photos. wanted: see `Job`. limits: the engine's. every: seconds between two
-    looks. once: look only twice. Returns whether nothing failed after the last look, and the number
-    of the signal that stopped the work, or 0; a signal at any other time raises SystemExit.
+    look: lists the photos. do: does some of them, see `work`. wanted: see `Job`. every: seconds
+    between two looks. once: look only twice. Returns whether nothing failed after the last look,
+    and the number of the signal that stopped the work, or 0; a signal at any other time raises
+    SystemExit.
     """
     waiting: dict[str, _Waiting] = {}
     trouble = ""
-    with _ended_by_signals():
+    with handled_by(lambda number, _: sys.exit(128 + number)):
         for number in count(1):
             counts, missed, stopped_by = Counts(), 0, 0
             try:
@@ -74,11 +68,7 @@ def watch(
                         photos.listing, waiting, results, wanted, every
                     )
                     if photos.listing:
-                        counts, stopped_by = work(
-                            *(engine, photos, results, options, wanted, limits),
-                            show=show,
-                            watched=True,
-                        )
+                        counts, stopped_by = do(photos)
                 trouble = ""
             except BrokenPipeError:  # nobody reads what is printed
                 raise
@@ -113,18 +103,3 @@ def _taken(
             known = _Waiting(state, now + known.pause, min(2 * known.pause, _LONGEST_PAUSE))
         waiting[entry.source] = known
     return taken, waiting
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Within the block, SIGTERM and SIGINT raise SystemExit, unless `work` handles them."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    before = {each: signal.signal(each, end) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

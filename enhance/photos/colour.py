@@ -7,26 +7,24 @@ sRGB, and the model's output is converted back. Colours outside sRGB's gamut byp
 from __future__ import annotations
 
 import functools
+import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from enhance.photos.pixels import bands, from_unit, unit
-from enhance.photos.profiles import (
-    LEVELS,
-    Array,
-    curve_of,
-    numbers,
-    open_profile,
-    parametric,
-    tags_of,
-)
 from enhance.records import Photo
 
+Array: TypeAlias = NDArray[Any]
+
+_LEVELS = 65_536  # entries of a curve: as many as a channel of 16 bits has values
+_STEP = 1e-3  # rounded numbers make a curve of two parts fall this little where they meet
+_MAX_STEPS = 16  # elements in a multi-process-element tag
 _SAME = 1 / 255  # a space that differs from sRGB by no more than this counts as sRGB
 _BAND = 2_000_000  # pixels converted at once
 # Linear sRGB → XYZ as in profiles, relative to the D50 white point (IEC 61966-2-1, Bradford).
@@ -76,8 +74,8 @@ class _Conversion:
         self._matrix = matrix.T.astype(np.float32)
         # Indexed by the square root of light, for more entries in the dark, where eyes and curves
         # are most sensitive.
-        light = np.linspace(0, 1, LEVELS) ** 2
-        values = np.linspace(0, 1, LEVELS)
+        light = np.linspace(0, 1, _LEVELS) ** 2
+        values = np.linspace(0, 1, _LEVELS)
         self._values = np.stack([np.interp(light, c, values) for c in end]).astype(np.float32)
 
     def __call__(self, pixels: Array) -> Array:
@@ -87,7 +85,7 @@ class _Conversion:
 
 
 def _looked_up(tables: Array, pixels: Array) -> Array:
-    at = (pixels.clip(0, 1) * np.float32(LEVELS - 1) + np.float32(0.5)).astype(np.uint16)
+    at = (pixels.clip(0, 1) * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.uint16)
     result = np.empty(pixels.shape, np.float32)
     for channel, table in enumerate(tables):
         result[..., channel] = table[at[..., channel]]
@@ -126,7 +124,7 @@ def colour_space(icc: bytes | None, grey: bool = False) -> ColourSpace:
     if icc[36:40] != b"acsp" or kind not in ((b"RGB ", b"GRAY") if grey else (b"RGB ",)):
         raise ValueError("not a profile for such a picture")
     try:
-        space = _matrix(dict(tags_of(icc)), kind)
+        space = _matrix(dict(_tags_of(icc)), kind)
     except (KeyError, ValueError, ArithmeticError, struct.error, np.linalg.LinAlgError):
         try:
             space = _tables(icc, "RGB" if kind == b"RGB " else "L")
@@ -167,7 +165,7 @@ def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
         if image.mode == "LAB":
             own = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
         elif icc:
-            own = open_profile(icc)
+            own = _open_profile(icc)
         else:
             return image.convert("RGB")
         srgb = ImageCms.createProfile("sRGB")
@@ -189,12 +187,12 @@ def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> ColourSpace:
     if b"A2B0" in tags:
         raise ValueError("tables come first")  # a profile's tables take precedence over its matrix
     if kind == b"GRAY":
-        curves, to_xyz = [curve_of(tags[b"kTRC"])] * 3, _SRGB_TO_XYZ
+        curves, to_xyz = [_curve_of(tags[b"kTRC"])] * 3, _SRGB_TO_XYZ
     else:
-        curves = [curve_of(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
-        columns = [numbers(tags[name][8:20]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+        curves = [_curve_of(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
+        columns = [_numbers(tags[name][8:20]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
         to_xyz = np.array(columns).T
-    own, srgb = np.stack(curves), np.stack([parametric(3, _SRGB_CURVE)] * 3)
+    own, srgb = np.stack(curves), np.stack([_parametric(3, _SRGB_CURVE)] * 3)
     matrix = np.linalg.inv(_SRGB_TO_XYZ) @ to_xyz
     return ColourSpace(
         _Conversion(own, matrix, srgb), _Conversion(srgb, np.linalg.inv(matrix), own)
@@ -203,7 +201,7 @@ def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> ColourSpace:
 
 def _tables(icc: bytes, mode: str) -> ColourSpace:
     """The space of any other profile. Raises PyCMSError or OSError if the profile is damaged."""
-    own, srgb = open_profile(icc), ImageCms.createProfile("sRGB")
+    own, srgb = _open_profile(icc), ImageCms.createProfile("sRGB")
     intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
     there = ImageCms.buildTransform(own, srgb, mode, "RGB", intent)
     try:
@@ -211,3 +209,67 @@ def _tables(icc: bytes, mode: str) -> ColourSpace:
     except ImageCms.PyCMSError:
         return SRGB
     return ColourSpace(_Transform(there, mode), _Transform(back, "RGB"))
+
+
+def _open_profile(icc: bytes) -> ImageCms.ImageCmsProfile:
+    """Open a profile. Raises OSError for one that Little CMS would take for ever to process."""
+    try:
+        tags = _tags_of(icc)
+    except struct.error as error:
+        raise OSError("a profile that is cut off") from error
+    for _, tag in tags:
+        if bytes(tag[:4]) == b"mpet" and int.from_bytes(tag[12:16], "big") > _MAX_STEPS:
+            raise OSError("a profile of too many steps")
+    return ImageCms.ImageCmsProfile(io.BytesIO(icc))
+
+
+def _tags_of(icc: bytes) -> list[tuple[bytes, memoryview]]:
+    """The tags of a profile by name, as far as they can be found. Raises struct.error."""
+    view = memoryview(icc)  # no copies: many tags may refer to the same bytes
+    (count,) = struct.unpack_from(">I", icc, 128)
+    entries = (struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100)))
+    return [(name, view[start : start + size]) for name, start, size in entries]
+
+
+def _numbers(body: memoryview) -> tuple[float, ...]:
+    """The fixed-point _numbers of a tag's body."""
+    return tuple(v / 65536 for v in struct.unpack(f">{len(body) // 4}i", body))
+
+
+def _curve_of(tag: memoryview) -> Array:
+    """A rising curve, channel value → linear light, at 65536 values. Raises ValueError if the tag
+    has no such curve."""
+    if bytes(tag[:4]) == b"para":
+        (kind,) = struct.unpack_from(">H", tag, 8)
+        count = (1, 3, 4, 5, 7)[kind] if kind < 5 else 0
+        curve = _parametric(kind, _numbers(tag[12 : 12 + 4 * count]))
+    elif bytes(tag[:4]) == b"curv":
+        (count,) = struct.unpack_from(">I", tag, 8)
+        values = np.frombuffer(tag, ">u2", count, 12)
+        if count == 0:
+            curve = np.linspace(0, 1, _LEVELS)
+        elif count == 1:
+            curve = _parametric(0, (values[0] / 256,))
+        else:
+            x = np.linspace(0, 1, _LEVELS)
+            curve = np.interp(x, np.linspace(0, 1, count), values / 65535)
+    else:
+        raise ValueError("no curve")
+    if not np.isfinite(curve).all() or (np.diff(curve) < -_STEP).any() or curve[-1] < 0.5:
+        raise ValueError("the curve does not rise")
+    return np.maximum.accumulate(curve)
+
+
+def _parametric(kind: int, parameters: Sequence[float]) -> Array:
+    """The curve types 0 to 4 of the ICC specification, section 10.18."""
+    gamma, *rest = parameters
+    a, b, c, d, e, f = {
+        0: lambda: (1, 0, 0, 0, 0, 0),
+        1: lambda: (*rest, 0, -rest[1] / rest[0], 0, 0),
+        2: lambda: (rest[0], rest[1], 0, -rest[1] / rest[0], rest[2], rest[2]),
+        3: lambda: (*rest, 0, 0),
+        4: lambda: rest,
+    }[kind]()
+    x = np.linspace(0, 1, _LEVELS)
+    power = np.maximum(a * x + b, 0) ** gamma + e
+    return np.clip(np.where(x >= d, power, c * x + f), 0, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,25 +16,9 @@ from enhance.i18n import Sentence, say
 from enhance.limits import Limits
 from enhance.photos.colour import colour_space, printed_as_srgb
 from enhance.photos.decode_limits import check_bytes, check_pixels, too_costly
-from enhance.photos.deep import is_deep, read_deep, read_deep_tiff, size_of_grey_alpha
-from enhance.photos.formats import (
-    is_lossless_webp,
-    load,
-    open_image,
-    pictures,
-    video_bits,
-)
-from enhance.photos.metadata import (
-    ICC_TAG,
-    XMP_TAG,
-    exif_of_tiff,
-    iptc_of_tiff,
-    read_dpi,
-    read_exif,
-    read_iptc,
-    read_xmp,
-    tags_of,
-)
+from enhance.photos.deep import is_deep, read_deep
+from enhance.photos.formats import is_lossless_webp, load, open_image, pictures, video_bits
+from enhance.photos.metadata import read_dpi, read_exif, read_iptc, read_xmp, tags_of
 from enhance.photos.orientation import Reader, orientation_of, upright
 from enhance.records import Photo, Pixels, Source
 
@@ -43,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _UNDECODED = 128  # the value of pixels for which a JPEG's data is missing
 _LINE = 16  # pixels, height of a row of blocks; the first incomplete row contains garbage
+_UNUSABLE_PROFILE = say("The color profile cannot be used and was ignored.")
 _NOTHING = np.empty((0, 0, 3), np.uint8)  # until the pixels are decoded
 
 
@@ -60,12 +44,7 @@ def decode(source: Source, limits: Limits = Limits(), preview: int = 0) -> Photo
     name = source.name
     data = read(source, limits)
     with _clear_failures(name):
-        try:
-            image = open_image(data)
-        except UnidentifiedImageError:
-            if data[:4] not in (b"II*\0", b"MM\0*"):
-                raise
-            return _decode_deep_grey_alpha(name, data, limits)
+        image = open_image(data)
         check_pixels(name, image.size, limits)
         if preview:
             image.draft(None, (preview, preview))
@@ -105,7 +84,9 @@ def read(source: Source, limits: Limits) -> bytes:
     try:
         status = path.stat()
         if not S_ISREG(status.st_mode):  # a pipe would be waited for, and a device has no end
-            raise UnreadablePhoto.because(name, say("it is not a regular file"))
+            raise UnreadablePhoto(
+                say("“{name}” cannot be read: it is not a regular file.", name=name)
+            )
         if status.st_size == 0:
             raise UnreadablePhoto(
                 say("“{name}” is empty (0 bytes). Send the file again.", name=name)
@@ -113,8 +94,7 @@ def read(source: Source, limits: Limits) -> bytes:
         check_bytes(name, status.st_size, limits)
         return path.read_bytes()
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UnreadablePhoto.because(name, reason) from error
+        raise UnreadablePhoto.because(name, error) from error
 
 
 def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo:
@@ -168,20 +148,6 @@ def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo
     return _filled(blocks, upright(pixels, orientation, kind, reader), icc, notes)
 
 
-def _decode_deep_grey_alpha(name: str, data: bytes, limits: Limits) -> Photo:
-    """Decode a TIFF with two 16-bit channels, which Pillow cannot open."""
-    size = size_of_grey_alpha(io.BytesIO(data))
-    check_pixels(name, size, limits)
-    tags = Image.Exif()
-    tags.load(data)
-    pixels, reader = read_deep_tiff(data, size)
-    pixels = upright(pixels, orientation_of(tags), "TIFF", reader)
-    xmp, icc = tags.get(XMP_TAG), tags.get(ICC_TAG)
-    iptc = iptc_of_tiff(data)
-    blocks = Photo(name, _NOTHING, "TIFF", exif=exif_of_tiff(tags), xmp=xmp, iptc=iptc)
-    return _filled(blocks, pixels, icc, [])
-
-
 def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Sentence]) -> Photo:
     """The photo with its pixels, (h, w) or (h, w, 1 to 4), and its profile if that is usable."""
     pixels = pixels.reshape(*pixels.shape[:2], -1)
@@ -192,7 +158,7 @@ def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Senten
         colour_space(icc, grey)
     except ValueError:
         icc = None
-        notes.append(_unusable_profile())
+        notes.append(_UNUSABLE_PROFILE)
     return replace(
         blocks,
         rgb=np.repeat(colour, 3, axis=2) if grey else np.ascontiguousarray(colour),
@@ -234,12 +200,8 @@ def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Im
     try:
         return printed_as_srgb(image, icc)
     except ValueError:
-        notes.append(_unusable_profile())
+        notes.append(_UNUSABLE_PROFILE)
         return image.convert("RGB")
-
-
-def _unusable_profile() -> Sentence:
-    return say("The color profile cannot be used and was ignored.")
 
 
 def _what_is_missing(image: Image.Image) -> Sentence:

@@ -8,23 +8,15 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import tifffile
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from enhance.photos.decode_limits import check_same
-from enhance.photos.ifd import EXIF_PREFIX
-from enhance.photos.metadata import (
-    IPTC_TAG,
-    KEPT_TIFF_TAGS,
-    XMP_TAG,
-    add_sub_blocks,
-    sub_blocks,
-)
+from enhance.photos.metadata import IPTC_TAG, KEPT_TIFF_TAGS, add_sub_blocks, sub_blocks
 from enhance.photos.orientation import Reader
 from enhance.records import Photo, Pixels
 
@@ -34,6 +26,7 @@ _PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → colour type
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _SEPARATE = 2
 _PREMULTIPLIED = 1
+_XMP_TAG = 700
 _WITHOUT_HELP = {1, 8, 32946}  # compressions that tifffile reads by itself: none and deflate
 
 
@@ -61,34 +54,18 @@ def read_deep(image: Image.Image, data: bytes) -> tuple[Pixels, Reader]:
 
     Raises ValueError if they cannot be read correctly.
     """
+    reader: Reader
     if image.format == "TIFF":
-        pixels, reader = read_deep_tiff(data, image.size)
+        pixels, reader = _read_tiff(data, image.size)
     else:
-        pixels, reader = _read_png(data), "OpenCV"
+        pixels, reader = _opencv(data), "OpenCV"
+        if data[25] == _PNG_KINDS[2]:  # grey with alpha, which OpenCV converts to colour
+            pixels = pixels[..., [0, 3]]
     check_same(pixels.shape[:2], image.size)
     return pixels, reader
 
 
-def _read_png(data: bytes) -> Pixels:
-    pixels = _opencv(data)
-    if data[25] == _PNG_KINDS[2]:  # grey with alpha, which OpenCV converts to colour
-        pixels = pixels[..., [0, 3]]
-    return pixels
-
-
-def size_of_grey_alpha(file: Path | IO[bytes]) -> tuple[int, int]:
-    """(width, height) of a TIFF with two 16-bit channels, which Pillow cannot open.
-
-    Raises UnidentifiedImageError for any other TIFF, TiffFileError if the file is not a TIFF.
-    """
-    with tifffile.TiffFile(file, is_lsm=False) as tiff:
-        page = cast(tifffile.TiffPage, tiff.pages[0])
-        if (page.bitspersample, page.samplesperpixel) != (16, 2):
-            raise UnidentifiedImageError
-        return page.imagewidth, page.imagelength
-
-
-def read_deep_tiff(data: bytes, size: tuple[int, int]) -> tuple[Pixels, Reader]:
+def _read_tiff(data: bytes, size: tuple[int, int]) -> tuple[Pixels, Reader]:
     """The first picture of a 16-bit TIFF; see `read_deep`.
 
     size: (width, height), in either orientation, that has passed the size check.
@@ -141,15 +118,9 @@ def write_deep_png(pixels: Pixels, photo: Photo) -> bytes:
     channels = rows.shape[1] // width
     header = struct.pack(">IIBBBBB", width, height, 16, _PNG_KINDS[channels], 0, 0, 0)
     parts = [b"\x89PNG\r\n\x1a\n", _chunk(b"IHDR", header)]
-    if photo.icc:
-        parts.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(photo.icc)))
-    if photo.dpi:
-        per_metre = (round(value / 0.0254) for value in photo.dpi)
-        parts.append(_chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1)))
-    if photo.exif:
-        parts.append(_chunk(b"eXIf", photo.exif.removeprefix(EXIF_PREFIX)))
-    if photo.xmp:
-        parts.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + photo.xmp))
+    other = io.BytesIO()  # Pillow writes what is between the header and the pixels
+    Image.new("L", (1, 1)).save(other, "PNG", **png_blocks(photo))
+    parts.append(other.getvalue()[33 : other.getvalue().rindex(b"IDAT") - 4])
     squeeze = zlib.compressobj(3)
     step = max(1, _PNG_BAND // rows[0].nbytes)
     for top in range(0, height, step):
@@ -161,6 +132,15 @@ def write_deep_png(pixels: Pixels, photo: Photo) -> bytes:
         parts.append(_chunk(b"IDAT", squeeze.compress(filtered.data)))
     parts += [_chunk(b"IDAT", squeeze.flush()), _chunk(b"IEND", b"")]
     return b"".join(parts)
+
+
+def png_blocks(photo: Photo) -> dict[str, Any]:
+    """What Pillow is told of a photo's profile, metadata and resolution, to write them to a PNG."""
+    texts = PngImagePlugin.PngInfo()
+    if photo.xmp:
+        texts.add(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + photo.xmp)
+    blocks = {"icc_profile": photo.icc, "exif": photo.exif, "dpi": photo.dpi}
+    return {"pnginfo": texts, **{name: block for name, block in blocks.items() if block}}
 
 
 def _chunk(tag: bytes, body: bytes) -> bytes:
@@ -186,7 +166,7 @@ def write_tiff(pixels: Pixels, photo: Photo) -> bytes:
         resolutionunit="INCH" if photo.dpi else None,
         metadata=None,
         software=False,
-        extratags=[*_text_tags(exif), *_blocks(photo)],
+        extratags=list(_tags(exif, photo)),
     )
     blocks = sub_blocks(exif)
     return add_sub_blocks(file.getvalue(), blocks) if blocks else file.getvalue()
@@ -196,8 +176,9 @@ Tag = tuple[int, int, int, bytes, bool]
 _BYTES, _TEXT, _UNDEFINED = 1, 2, 7  # types of TIFF tags
 
 
-def _text_tags(tags: Image.Exif) -> Iterator[Tag]:
-    """Title, camera, dates and author from an EXIF block, in the form that tifffile expects."""
+def _tags(tags: Image.Exif, photo: Photo) -> Iterator[Tag]:
+    """Title, camera, dates and author from a photo's EXIF block, and its XMP and IPTC, in the form
+    that tifffile expects."""
     for tag in KEPT_TIFF_TAGS:
         value = tags.get(tag)
         if isinstance(value, str):
@@ -205,10 +186,7 @@ def _text_tags(tags: Image.Exif) -> Iterator[Tag]:
             yield tag, _TEXT, len(text), text, True
         elif isinstance(value, bytes):
             yield tag, _BYTES, len(value), value, True
-
-
-def _blocks(photo: Photo) -> Iterator[Tag]:
     if photo.xmp:
-        yield XMP_TAG, _BYTES, len(photo.xmp), photo.xmp, True
+        yield _XMP_TAG, _BYTES, len(photo.xmp), photo.xmp, True
     if photo.iptc:
         yield IPTC_TAG, _UNDEFINED, len(photo.iptc), photo.iptc, True

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import cv2
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from enhance.i18n import Sentence, say
 from enhance.options import Metadata, OutputFormat
-from enhance.photos.deep import to_8_bit, write_deep_png, write_tiff
+from enhance.photos.deep import png_blocks, to_8_bit, write_deep_png, write_tiff
 from enhance.photos.location import without_location
-from enhance.photos.metadata import photoshop_block
+from enhance.photos.metadata import iptc_segment
 from enhance.photos.provenance import Provenance, recorded
 from enhance.records import Photo, Pixels
 
@@ -184,32 +183,23 @@ def _write(kind: str, pixels: Pixels, photo: Photo, quality: int) -> bytes:
         return write_tiff(pixels, photo)
     if pixels.dtype == np.uint16:
         return write_deep_png(pixels, photo)
-    by_kind: dict[str, dict[str, Any]] = {
-        "JPEG": {"quality": quality, "subsampling": 0, "extra": _iptc_segment(photo.iptc)},
-        "PNG": {"compress_level": 3, "pnginfo": _png_texts(photo.xmp)},
-        "WEBP": {"quality": quality, "method": 4, "exact": True, "lossless": photo.lossless},
-        "BMP": {},
-        "HEIF": {"quality": quality, "chroma": 444},
-        "AVIF": {"quality": quality, "subsampling": "4:4:4"},
-    }
-    settings = by_kind[kind]
     kept = {"icc_profile": photo.icc, "exif": photo.exif, "xmp": photo.xmp, "dpi": photo.dpi}
-    settings |= {name: value for name, value in kept.items() if value}
+    kept = {name: value for name, value in kept.items() if value}
+    iptc = iptc_segment(photo.iptc) if photo.iptc else b""
+    settings: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": quality, "subsampling": 0, "extra": iptc, **kept},
+        "PNG": {"compress_level": 3, **png_blocks(photo)},
+        "WEBP": {
+            "quality": quality,
+            "method": 4,
+            "exact": True,
+            "lossless": photo.lossless,
+            **kept,
+        },
+        "BMP": kept,
+        "HEIF": {"quality": quality, "chroma": 444, **kept},
+        "AVIF": {"quality": quality, "subsampling": "4:4:4", **kept},
+    }
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **settings)
+    Image.fromarray(pixels).save(file, kind, **settings[kind])
     return file.getvalue()
-
-
-def _iptc_segment(iptc: bytes | None) -> bytes:
-    """IPTC as a complete JPEG segment, in Photoshop's format."""
-    if not iptc:
-        return b""
-    body = b"Photoshop 3.0\0" + photoshop_block(iptc)
-    return b"\xff\xed" + struct.pack(">H", 2 + len(body)) + body
-
-
-def _png_texts(xmp: bytes | None) -> PngImagePlugin.PngInfo:
-    texts = PngImagePlugin.PngInfo()
-    if xmp:
-        texts.add(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
-    return texts

@@ -5,38 +5,24 @@ from __future__ import annotations
 import io
 import struct
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import pillow_heif
 import tifffile
-from PIL import Image, UnidentifiedImageError
-
-from enhance.photos.deep import size_of_grey_alpha
+from PIL import Image, TiffImagePlugin
 
 Image.init()  # register every plugin, which opening with a list of formats requires
 pillow_heif.register_heif_opener()
 Image.MAX_IMAGE_PIXELS = None  # `Limits` applies instead, before any pixel is decoded
+# Have Pillow read the header of a TIFF with grey and alpha of 16 bits; `deep` reads its pixels.
+for _order, _black, _alpha in product((b"II", b"MM"), (0, 1), (0, 1, 2)):
+    TiffImagePlugin.OPEN_INFO[_order, _black, (1,), 1, (16, 16), (_alpha,)] = "LA", "LA;16B"
 
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF")
 """Pillow's names of the formats that are decoded (JPEG includes MPO); no other file is opened."""
 
-EXTENSIONS = [
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".png",
-    ".apng",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".gif",
-    ".heic",
-    ".heif",
-    ".hif",
-    ".avif",
-]
+EXTENSIONS = sorted(e for e, kind in Image.registered_extensions().items() if kind in READABLE)
 """File name extensions of those formats, for file pickers and folder walks."""
 
 _END_OF_JPEG = b"\xff\xd9"
@@ -50,13 +36,9 @@ def open_image(data: bytes) -> Image.Image:
 def size_of(path: Path) -> tuple[int, int] | None:
     """(width, height) from the file's header, or None when it is no readable image."""
     with suppress(Exception):  # damaged files make the decoders raise almost anything
-        if not path.is_file():  # a pipe would be waited for
-            return None
-        try:
+        if path.is_file():  # a pipe would be waited for
             with Image.open(path, formats=READABLE) as image:
                 return image.size
-        except UnidentifiedImageError:
-            return size_of_grey_alpha(path)
     return None
 
 

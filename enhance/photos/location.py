@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
 from dataclasses import replace
-from xml.dom import minidom
-from xml.parsers import expat
 
 from enhance.photos.ifd import EXIF_PREFIX, GPS_IFD, Ifd
-from enhance.photos.metadata import may_be_parsed
+from enhance.photos.metadata import parsed_xmp, written_xmp
 from enhance.records import Photo
 
 # XMP properties that reveal a location, with any namespace prefix.
@@ -50,42 +47,29 @@ def _without_position(exif: bytes) -> bytes | None:
 
 
 def _xmp_without_location(xmp: bytes) -> bytes | None:
-    # A document type could define entities, and with them gigabytes of text.
-    if not may_be_parsed(xmp) or b"<!DOCTYPE" in xmp:
-        return None
     try:
-        packet = minidom.parseString(xmp)  # noqa: S318, see above
+        packet = parsed_xmp(xmp)
         for element in packet.getElementsByTagName("*"):
             if element.parentNode and _XMP_LOCATION.fullmatch(element.tagName):
                 element.parentNode.removeChild(element)
             for name in filter(_XMP_LOCATION.fullmatch, [*element.attributes.keys()]):
                 element.removeAttribute(name)
-        kept = "".join(node.toxml() for node in packet.childNodes).encode()
-    except (expat.ExpatError, ValueError, RecursionError):
+        kept = written_xmp(packet)
+    except (ValueError, RecursionError):
         return None
     return kept if b"GPS" not in kept else None
 
 
 def _iptc_without_location(iptc: bytes) -> bytes | None:
-    try:
-        kept = [
-            part
-            for record, dataset, part in _data_sets(iptc)
-            if (record, dataset) not in {(2, number) for number in _IPTC_LOCATION}
-        ]
-    except ValueError:
-        return None
-    return b"".join(kept) or None
-
-
-def _data_sets(iptc: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """(record, data set number, its bytes with their header) of each IPTC data set."""
+    kept: list[bytes] = []
     at, end = 0, len(iptc.rstrip(b"\0"))  # TIFF pads with zeros
     while at < end:
         if len(iptc) < at + 5:
-            raise ValueError("cut off")
+            return None
         marker, record, dataset, size = struct.unpack_from(">BBBH", iptc, at)
-        if marker != 0x1C or size & 0x8000:
-            raise ValueError("no plain IPTC")
-        yield record, dataset, iptc[at : at + 5 + size]
+        if marker != 0x1C or size & 0x8000:  # no plain IPTC
+            return None
+        if record != 2 or dataset not in _IPTC_LOCATION:
+            kept.append(iptc[at : at + 5 + size])
         at += 5 + size
+    return b"".join(kept) or None

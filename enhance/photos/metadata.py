@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 import struct
 from typing import Any
+from xml.dom import minidom
+from xml.parsers.expat import ExpatError
 
 from PIL import Image, TiffImagePlugin, TiffTags
 
 from enhance.photos.ifd import EXIF_IFD, EXIF_PREFIX, GPS_IFD, Ifd
 from enhance.photos.orientation import ORIENTATION, upright_exif, upright_xmp
 
-XMP_TAG, IPTC_TAG, ICC_TAG = 700, 33723, 34675
+IPTC_TAG = 33723
 _MOST_XMP = 1_000_000  # bytes; a tree of them takes some two hundred times as much memory
 # What costs a parser gigabytes: it keeps each name with all of its namespace.
 _LONG_NAMESPACE = re.compile(rb"xmlns(?::[^\s=:]*)?\s*=\s*(?:\"[^\"]{300}|'[^']{300})")
@@ -25,10 +27,23 @@ _PHOTOSHOP_TAG = 34377
 _IPTC_RESOURCE = 0x0404  # among the resources of a Photoshop block
 
 
-def may_be_parsed(xmp: bytes) -> bool:
-    """Whether a parser may read an XMP packet. Zeros are in UTF-16, which no program writes, and in
-    which checks of the bytes would overlook what they look for."""
-    return len(xmp) <= _MOST_XMP and b"\0" not in xmp and not _LONG_NAMESPACE.search(xmp)
+def parsed_xmp(xmp: bytes) -> minidom.Document:
+    """An XMP packet as a tree. Raises ValueError unless it is well-formed and harmless."""
+    # A document type could define entities, and with them gigabytes of text. Zeros are in UTF-16,
+    # which no program writes, and in which these checks would overlook what they look for.
+    if len(xmp) > _MOST_XMP or any(bad in xmp for bad in (b"\0", b"<!DOCTYPE")):
+        raise ValueError("too long, no UTF-8, or with a document type")
+    if _LONG_NAMESPACE.search(xmp):
+        raise ValueError("a long namespace")
+    try:
+        return minidom.parseString(xmp)  # noqa: S318, see above
+    except ExpatError as error:
+        raise ValueError(str(error)) from error
+
+
+def written_xmp(packet: minidom.Document) -> bytes:
+    """The inverse of `parsed_xmp`. Raises RecursionError if the tree is too deep."""
+    return "".join(node.toxml() for node in packet.childNodes).encode()
 
 
 def tags_of(image: Image.Image) -> Image.Exif:
@@ -81,21 +96,21 @@ def read_xmp(image: Image.Image) -> bytes | None:
 
 def read_iptc(image: Image.Image, data: bytes) -> bytes | None:
     """The IPTC data sets of the file `data`, opened as `image`; None if it has none."""
-    if image.format == "TIFF":
-        return iptc_of_tiff(data)
-    blocks = image.info.get("photoshop")
-    iptc = blocks.get(_IPTC_RESOURCE) if isinstance(blocks, dict) else None
-    return iptc if isinstance(iptc, bytes) and iptc else None
-
-
-def iptc_of_tiff(data: bytes) -> bytes | None:
-    """The IPTC data sets of a TIFF, whatever type their tag claims to have."""
-    try:
+    if image.format != "TIFF":
+        blocks = image.info.get("photoshop")
+        iptc = blocks.get(_IPTC_RESOURCE) if isinstance(blocks, dict) else None
+        return iptc if isinstance(iptc, bytes) and iptc else None
+    try:  # not by Pillow: the tag may claim to have any type
         ifd = Ifd.first(bytearray(data))
-        iptc, blocks = (ifd.content(tag) for tag in (IPTC_TAG, _PHOTOSHOP_TAG))
+        return ifd.content(IPTC_TAG) or _resource(ifd.content(_PHOTOSHOP_TAG), _IPTC_RESOURCE)
     except (ValueError, struct.error):  # a BigTIFF, or a damaged file
         return None
-    return iptc or _resource(blocks, _IPTC_RESOURCE)
+
+
+def iptc_segment(iptc: bytes) -> bytes:
+    """The IPTC data sets as a complete segment of a JPEG, in Photoshop's format."""
+    body = b"Photoshop 3.0\0" + photoshop_block(iptc)
+    return b"\xff\xed" + struct.pack(">H", 2 + len(body)) + body
 
 
 def photoshop_block(iptc: bytes) -> bytes:

@@ -1,18 +1,15 @@
-"""Says in a photo's XMP what was done to it, where other programs look for that.
-
-What the packet says already stays as it is, byte by byte: properties are inserted where a parser
-finds their place. The parser stops at a document type, so no entities are expanded, and keeps
-nothing in memory but the places.
-"""
+"""Says in a photo's XMP what was done to it, where other programs look for that; whatever the XMP
+says already stays."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from xml.parsers import expat
+from typing import Any
+from xml.dom import minidom
 from xml.sax.saxutils import quoteattr
 
-from enhance.photos.metadata import may_be_parsed
+from enhance.photos.metadata import parsed_xmp, written_xmp
 from enhance.version import VERSION
 
 CODES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -21,7 +18,6 @@ COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
 
 # The more of a picture is made up, the later; a code is never replaced by an earlier one.
 _RANKS = (ENHANCED, "compositeSynthetic", COMPOSITE, "algorithmicMedia", "trainedAlgorithmicMedia")
-_DEEPEST = 100  # elements within each other
 
 _SPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -31,20 +27,11 @@ _SPACES = {
     "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
 }
 _DECLARED = " ".join(f'xmlns:{prefix}="{space}"' for prefix, space in _SPACES.items())
-# Names as the parser gives them.
-_ROOT, _ABOUT, _LIST = (f"{_SPACES['rdf']} {name}" for name in ("RDF", "about", "Seq"))
-_TOOL = f"{_SPACES['xmp']} CreatorTool"
-_HISTORY = f"{_SPACES['xmpMM']} History"
-_SOURCE = f"{_SPACES['Iptc4xmpExt']} DigitalSourceType"
-_END_OF_ROOT, _END_OF_LIST = (  # unlike <rdf:RDF/>, after which the parser is when that ends
-    re.compile(rb"</(?:[^\s<>:]+:)?" + name + rb"\s*>") for name in (b"RDF", b"Seq")
-)
-_CODE = re.compile(re.escape(CODES.encode()) + rb"(\w+)")
-_CODE_IN_ATTRIBUTE = re.compile(rb"DigitalSourceType\s*=\s*[\"']" + _CODE.pattern)
+_CODE = re.compile(rf"\s*{re.escape(CODES)}(\w+)\s*")
 _EMPTY = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_SPACES["rdf"]}"></rdf:RDF>'
-    '</x:xmpmeta>\n<?xpacket end="w"?>'
+    '</x:xmpmeta><?xpacket end="w"?>'
 ).encode()
 
 
@@ -60,33 +47,70 @@ class Provenance:
 def recorded(xmp: bytes | None, done: Provenance) -> bytes:
     """The XMP packet, or a new one, which also says what was done. Raises ValueError if the packet
     cannot be read."""
-    packet = (xmp or b"").rstrip(b"\0") or _EMPTY
-    there = _Places(packet)
-    agent, settings = f"enhance {VERSION}", done.settings
+    packet = parsed_xmp((xmp or b"").rstrip(b"\0") or _EMPTY)
+    try:
+        roots = packet.getElementsByTagNameNS(_SPACES["rdf"], "RDF")
+        if not roots:
+            raise ValueError("no XMP")
+        _record(roots[0], done)
+        return written_xmp(packet)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+
+
+def _record(root: Any, done: Provenance) -> None:
+    """Say what was done in an element RDF."""
+    descriptions = [node for node in root.childNodes if node.nodeType == node.ELEMENT_NODE]
+    agent, added = f"enhance {VERSION}", ""
     event = (
         f'<rdf:li {_DECLARED} stEvt:action="edited" stEvt:softwareAgent={_quoted(agent)} '
-        f"stEvt:parameters={_quoted(settings)}/>"
+        f"stEvt:parameters={_quoted(done.settings)}/>"
     )
-    edits: list[tuple[int, int, str]] = []  # what replaces the bytes from here to there
-    added = ""
-    if there.history:
-        edits.append((there.history, there.history, event))
-    elif _HISTORY not in there.names:
+    history = _property(descriptions, "xmpMM", "History")
+    if history is None:
         added += f"<xmpMM:History><rdf:Seq>{event}</rdf:Seq></xmpMM:History>"
-    if _TOOL not in there.names:  # otherwise it names the tool that made the photo
+    elif history.nodeType == history.ELEMENT_NODE:
+        for events in history.getElementsByTagNameNS(_SPACES["rdf"], "Seq")[:1]:
+            _append(events, event)
+    if _property(descriptions, "xmp", "CreatorTool") is None:  # it names what made the photo
         added += f"<xmp:CreatorTool>{agent}</xmp:CreatorTool>"
-    if there.code and _rank(there.code[1].decode()) < _rank(done.source):
-        edits.append((*there.code.span(1), done.source))
-    elif done.source and _SOURCE not in there.names:
-        source = f"{CODES}{done.source}"
-        added += f"<Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>"
+    source = _property(descriptions, "Iptc4xmpExt", "DigitalSourceType")
+    if source is not None:
+        _raise_code(source, done.source)
+    elif done.source:
+        code = f"{CODES}{done.source}"
+        added += f"<Iptc4xmpExt:DigitalSourceType>{code}</Iptc4xmpExt:DigitalSourceType>"
     if added:
-        about = _quoted(there.about)
-        block = f"<rdf:Description {_DECLARED} rdf:about={about}>{added}</rdf:Description>"
-        edits.append((there.end, there.end, block))
-    for start, end, new in sorted(edits, reverse=True):
-        packet = packet[:start] + new.encode("ascii", "xmlcharrefreplace") + packet[end:]
-    return packet
+        abouts = (_attribute(each, "rdf", "about") for each in descriptions)
+        about = _quoted(next((each.value for each in abouts if each and each.value), ""))
+        _append(root, f"<rdf:Description {_DECLARED} rdf:about={about}>{added}</rdf:Description>")
+
+
+def _property(descriptions: list[Any], prefix: str, name: str) -> Any:
+    """The attribute or element that has a property of a photo; None if there is none."""
+    for description in descriptions:
+        nodes = [_attribute(description, prefix, name), *description.childNodes]
+        for node in filter(None, nodes):
+            if (node.namespaceURI, node.localName) == (_SPACES[prefix], name):
+                return node
+    return None
+
+
+def _attribute(element: Any, prefix: str, name: str) -> Any:
+    return element.getAttributeNodeNS(_SPACES[prefix], name)
+
+
+def _append(element: Any, xml: str) -> None:
+    element.appendChild(minidom.parseString(xml).documentElement)  # noqa: S318, our own
+
+
+def _raise_code(source: Any, code: str) -> None:
+    """Replace the IPTC's code in a property unless that says more than the new one."""
+    if source.nodeType == source.ELEMENT_NODE:
+        source = _attribute(source, "rdf", "resource") or source.firstChild
+    found = _CODE.fullmatch(source.nodeValue or "") if source else None
+    if found and _rank(found[1]) < _rank(code):
+        source.nodeValue = f"{CODES}{code}"
 
 
 def _rank(code: str) -> int:
@@ -95,66 +119,3 @@ def _rank(code: str) -> int:
 
 def _quoted(text: str) -> str:
     return quoteattr("".join(each if each.isprintable() else "?" for each in text))
-
-
-class _Places:
-    """Where things are in an XMP packet, in bytes from its start. Raises ValueError if it cannot be
-    read.
-
-    names: which of our properties it has. about: what its descriptions say they describe. end:
-    where the last of them ends. history: where the list of events ends, 0 if there is none. code:
-    the IPTC's code, as group 1.
-    """
-
-    def __init__(self, packet: bytes) -> None:
-        self.names: set[str] = set()
-        self.about = ""
-        self.end = self.history = 0
-        self.code: re.Match[bytes] | None = None
-        self._packet = packet
-        self._open: list[tuple[str, int]] = []  # the elements around a place, from RDF on
-        self._parser = expat.ParserCreate(namespace_separator=" ")
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.StartDoctypeDeclHandler = self._refuse
-        if not may_be_parsed(packet):
-            raise ValueError("too long, or no UTF-8")
-        try:
-            self._parser.Parse(packet, True)
-        except expat.ExpatError as error:
-            raise ValueError(str(error)) from error
-        if not self.end:
-            raise ValueError("no XMP")
-
-    def _refuse(self, *_: object) -> None:
-        raise ValueError("a document type could define entities")
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if not self._open and (self.end or name != _ROOT):
-            return
-        at = self._parser.CurrentByteIndex
-        self._open.append((name, at))
-        if len(self._open) > _DEEPEST:
-            raise ValueError("too deep")
-        if len(self._open) == 2:  # a description, whose attributes are properties, too
-            self.about = self.about or attributes.get(_ABOUT) or attributes.get("about", "")
-            if _SOURCE in attributes and _SOURCE not in self.names:
-                found = _CODE_IN_ATTRIBUTE.search(self._packet, at)
-                if found and attributes[_SOURCE] == f"{CODES}{found[1].decode()}":
-                    self.code = found
-            self.names |= {_TOOL, _HISTORY, _SOURCE} & attributes.keys()
-        elif len(self._open) == 3:
-            self.names |= {_TOOL, _HISTORY, _SOURCE} & {name}
-
-    def _end(self, name: str) -> None:
-        if not self._open:
-            return
-        _, start = self._open.pop()
-        at = self._parser.CurrentByteIndex
-        around = [each for each, _ in self._open[1:]]
-        if name == _ROOT and not self._open and _END_OF_ROOT.match(self._packet, at):
-            self.end = at
-        elif name == _SOURCE and len(around) == 1:
-            self.code = _CODE.search(self._packet, start, max(at, self._packet.index(b">", start)))
-        elif name == _LIST and around[1:] == [_HISTORY] and _END_OF_LIST.match(self._packet, at):
-            self.history = at

@@ -91,13 +91,10 @@ class Decoder:
                 if not worker.begins(request):
                     raise OSError("the decoder's process ends as soon as it is started")
             self._answered = True
-            result, error = worker.answer()
+            result, error = worker.answer(source.name)
             fit = True
         except OSError as reason:
             return self._without_worker(function, source, arguments, reason)
-        except _Ended as end:
-            log.warning("a worker ended while it read a photo (exit code %s)", end.code)
-            raise end.failure(source.name) from end
         finally:
             if worker and not fit:
                 worker.close()
@@ -131,10 +128,10 @@ class Decoder:
         self, function: Callable[..., T], source: Source, arguments: Any, reason: OSError
     ) -> T:
         """Decode in this process if no worker could ever be started; otherwise fail the photo."""
-        why = reason.strerror or str(reason)
         if self._answered:
-            raise UnreadablePhoto.because(source.name, why) from reason
+            raise UnreadablePhoto.because(source.name, reason) from reason
         if not self._told:
+            why = reason.strerror or reason
             log.warning("photos are decoded in this process, as no other can be started: %s", why)
             self._told = True
         return function(*arguments)
@@ -144,39 +141,22 @@ DECODER = Decoder()
 """The workers of this process, shared by all its engines. It need not be closed."""
 
 
-class _Ended(Exception):
-    """A worker ended before it answered. code: its exit code, as in `subprocess`."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-    def failure(self, name: str) -> PhotoError:
-        """The error for the photo that the worker was reading."""
-        if self.code in AT_A_LIMIT:
-            return too_costly(name)
-        return UnreadablePhoto(
-            say(
-                "“{name}” cannot be decoded: it crashes the decoder. Export it again from the "
-                "original.",
-                name=name,
-            )
-        )
-
-
 class _Worker:
     """One worker process. Creating it raises OSError if the process cannot be started."""
 
     def __init__(self) -> None:
         if os.name != "posix":
             raise OSError("this system is not supported")
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        # This process's module search path, which a worker would not have by itself.
+        path = [folder or str(Path.cwd()) for folder in sys.path]
         ours, theirs = socket.socketpair()
         self._connection = Connection(ours.detach())
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603, no argument comes from outside
-                    [sys.executable, "-I", "-c", _MAIN, str(theirs.fileno()), *_path()],
-                    env=_environment(),
+                    [sys.executable, "-I", "-c", _MAIN, str(theirs.fileno()), *path],
+                    env=inherited | _ENVIRONMENT,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -204,18 +184,19 @@ class _Worker:
             return False
         return True
 
-    def answer(self) -> tuple[Any, EnhanceError | None]:
-        """What the function returns or raises. Raises _Ended if the worker ends before that."""
+    def answer(self, name: str) -> tuple[Any, EnhanceError | None]:
+        """What the function returns or raises. Raises PhotoError, about the photo called `name`, if
+        the worker ends before that."""
         try:
             lengths = self._receive(_STUCK_SECONDS)
             body = io.BytesIO(self._connection.recv_bytes())
             arrays = [self._array(length) for (length,) in struct.iter_unpack("Q", lengths)]
             result, error, messages = _Answer(body, buffers=arrays).load()
         except (EOFError, OSError) as reason:
-            raise _Ended(self.close()) from reason
+            raise _failure(name, self.close()) from reason
         except Exception as reason:  # a compromised worker may send anything
             self.close()
-            raise _Ended(_NO_ANSWER) from reason
+            raise _failure(name, _NO_ANSWER) from reason
         for logger, level, message in messages:
             logging.getLogger(logger).log(level, "%s", message)
         return result, error
@@ -258,11 +239,16 @@ class _Answer(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name}")
 
 
-def _environment() -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return inherited | _ENVIRONMENT
-
-
-def _path() -> list[str]:
-    """This process's module search path, which a worker would not have by itself."""
-    return [folder or str(Path.cwd()) for folder in sys.path]
+def _failure(name: str, code: int) -> PhotoError:
+    """The error for the photo that a worker was reading when it ended. code: its exit code, as in
+    `subprocess`."""
+    log.warning("a worker ended while it read a photo (exit code %s)", code)
+    if code in AT_A_LIMIT:
+        return too_costly(name)
+    return UnreadablePhoto(
+        say(
+            "“{name}” cannot be decoded: it crashes the decoder. Export it again from the "
+            "original.",
+            name=name,
+        )
+    )

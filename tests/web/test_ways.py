@@ -30,10 +30,10 @@ def test_a_folder_is_dropped_anywhere(page: Page, tmp_path: Path) -> None:
     (inner / "notes.txt").write_text("no photo")
     (tmp_path / "scans" / "cover.jpg").write_bytes(SMALL.read_bytes())
     drag(page, tmp_path / "scans")
-    expect(page.locator("#files .file-preview tr")).to_have_count(3)
+    expect(page.locator(PICTURES)).to_have_count(3)
     drag(page, PORTRAIT)
-    expect(page.locator("#files .file-preview tr")).to_have_count(4)
-    expect(page.locator("#files")).not_to_contain_text("notes")
+    expect(page.locator(PICTURES)).to_have_count(4)
+    expect(page.locator("#gallery")).not_to_contain_text("notes")
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_of_the_drop_comes_in(
@@ -56,18 +56,18 @@ def test_what_cannot_be_read_is_named_and_the_rest_of_the_drop_comes_in(
         copies(tmp_path / name, 2)
     expect(page.locator("#unread")).to_be_hidden()
     drag(page, tmp_path / "open", tmp_path / "locked")
-    expect(page.locator("#files .file-preview tr")).to_have_count(2)
+    expect(page.locator(PICTURES)).to_have_count(2)
     expect(page.locator("#unread")).to_be_visible()
     expect(page.locator("#unread")).to_have_attribute("data-names", "locked")
     drag(page, PORTRAIT)
-    expect(page.locator("#files .file-preview tr")).to_have_count(3)
+    expect(page.locator(PICTURES)).to_have_count(3)
     expect(page.locator("#unread")).to_be_hidden()
 
 
 def test_a_picture_of_another_page_is_dropped(page: Page) -> None:
     page.evaluate("() => { DataTransferItem.prototype.webkitGetAsEntry = () => null; }")
     drag(page, SMALL)
-    expect(page.locator("#files .file-preview tr")).to_have_count(1)
+    expect(page.locator(PICTURES)).to_have_count(1)
 
 
 def test_a_folder_is_chosen(page: Page, tmp_path: Path) -> None:
@@ -79,8 +79,7 @@ def test_a_folder_is_chosen(page: Page, tmp_path: Path) -> None:
     with page.expect_file_chooser() as chooser:
         page.click("#folder")
     chooser.value.set_files(tmp_path / "scans")
-    expect(page.locator("#files .file-preview tr")).to_have_count(2)
-    expect(page.locator("#folder")).to_be_hidden()
+    expect(page.locator(PICTURES)).to_have_count(2)
 
 
 def test_a_picture_is_pasted(page: Page) -> None:
@@ -93,7 +92,7 @@ def test_a_picture_is_pasted(page: Page) -> None:
         }""",
         list(SMALL.read_bytes()),
     )
-    expect(page.locator("#files")).to_contain_text("image")
+    expect(page.locator("#gallery")).to_contain_text("image")
     page.click("#enhance")
     finish(page, 1)
 

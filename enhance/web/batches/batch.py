@@ -6,6 +6,7 @@ viewed later. Its files are in a folder with an unguessable name.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -41,7 +42,6 @@ class Batch:
     key: str
     session: str
     folder: Path
-    options: Options
     entries: list[Entry]
     engine: Engine
     metrics: Metrics
@@ -51,6 +51,8 @@ class Batch:
     take: Callable[[int], None]  # raises OSError if there is no room for so many more bytes
     viewed: bool  # on the page, which needs previews and layers
     touched: float = field(default_factory=time.monotonic)
+    adding: threading.Lock = field(default_factory=threading.Lock)
+    serial: Iterator[int] = field(default_factory=lambda: itertools.count(1))  # of its photos
     files: BatchFiles = field(init=False)
     options_at_work: Options = field(init=False)
     _begun: float = 0.0
@@ -78,6 +80,11 @@ class Batch:
         """The entries that were not finished when the batch was stopped."""
         return [entry for entry in self.entries if entry.state == "stopped"]
 
+    @property
+    def due(self) -> list[Entry]:
+        """What to work on next: entries that are new or were stopped; all, if there are none."""
+        return [each for each in self.entries if each.state in ("new", "stopped")] or self.entries
+
     def begin(self, entries: list[Entry], *several: Options) -> None:
         """Give these photos to the engine; `records` yields them.
 
@@ -85,7 +92,10 @@ class Batch:
             `records` ends after each, so that others get their turn.
         """
         options, *later = several
-        sources = [replace(entry.source, marks=entry.marks) for entry in entries]
+        sources = [
+            replace(entry.source, number=self.index(entry) + 1, marks=entry.marks)
+            for entry in entries
+        ]
         with self._taking:
             self._at_work = [*entries]
             self._later = tuple(later)
@@ -121,6 +131,14 @@ class Batch:
             yield entry
         if self._at_work is entries:
             self.abandon()
+
+    def remove(self, index: int) -> bool:
+        """Take a photo out. Returns whether it is out: it stays while the batch is being worked
+        on, and there may be none at this index."""
+        if self.remaining or not 0 <= index < len(self.entries):
+            return False
+        del self.entries[index]
+        return True
 
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""
@@ -223,7 +241,7 @@ class Batch:
         """The outcome of every photo that has one."""
         found = (
             version.report if version else entry.failure
-            for entry, version in zip(self.entries, self.versions(picks), strict=True)
+            for entry, version in zip(self.entries, self.versions(picks), strict=False)
         )
         return [outcome for outcome in found if outcome]
 

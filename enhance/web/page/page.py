@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -12,7 +11,7 @@ from enhance.photos import EXTENSIONS
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import language_of, text, translated
 from enhance.web.page.actions import Actions
-from enhance.web.page.results_panel import ResultsPanel
+from enhance.web.page.results_panel import ResultsPanel, gallery_widget
 from enhance.web.page.settings import Settings
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.widgets import QUICK
@@ -71,42 +70,45 @@ class Page:
                     ),
                     elem_id="about",
                 )
-                self.files = gr.File(
-                    file_count="multiple",
-                    file_types=list(EXTENSIONS),
-                    label=text("Your photos"),
-                    height=180,
-                    elem_id="files",
-                )
+                with gr.Row(elem_id="add"):
+                    self.files = gr.File(
+                        file_count="multiple",
+                        file_types=list(EXTENSIONS),
+                        label=text("Add photos"),
+                        elem_id="files",
+                    )
+                    gr.Button(text("Choose a folder"), size="sm", elem_id="folder")
                 gr.Markdown(
                     text(
                         "These could not be read and were left out. Check that you may open them:"
                     ),
                     elem_id="unread",
                 )
-                gr.Button(text("Choose a folder"), size="sm", elem_id="folder")
                 with gr.Column(elem_id="samples", visible=bool(self._samples)):
                     gr.Markdown(text("Or try one of these (public domain):"))
                     with gr.Row():
-                        self.samples = [
-                            gr.Button(_SAMPLES[path.stem], icon=str(path), min_width=120)
+                        self.samples = {
+                            gr.Button(_SAMPLES[path.stem], icon=str(path), min_width=120): path
                             for path in self._samples
-                        ]
-                self.actions = Actions(self._batches)
+                        }
                 self.limits = gr.Markdown(elem_id="limits")
+                self.gallery = gallery_widget()
+            with (
+                gr.Column(elem_id="settings"),
+                gr.Accordion(text("Settings"), open=False, elem_id="choices"),
+            ):
+                self.choices = SettingsPanel(self._batches, self._may_download)
+            with gr.Column(elem_id="work"):
+                self.actions = Actions(self._batches)
             with gr.Column(elem_id="results"):
-                self.results = ResultsPanel(self._batches)
-            with gr.Column(elem_id="settings"):
-                self.choices = SettingsPanel(self._batches.estimator, self._may_download)
+                self.results = ResultsPanel(self._batches, self.gallery)
 
     def _connect(self, page: gr.Blocks) -> None:
-        self.choices.connect(page, self.files, self.actions.estimate)
+        self.choices.connect(page, self.actions.key, self.actions.estimate)
         self.results.connect(self.actions.key)
-        self.actions.connect(page, self.files, self.choices, self.results)
+        self.actions.connect(page, self.files, self.samples, self.choices, self.results)
         page.load(self._limits, None, self.limits, **QUICK)
         page.load(None, js=_WAYS_IN, **QUICK)
-        for button, path in zip(self.samples, self._samples, strict=True):
-            button.click(partial(list, [str(path)]), None, self.files, **QUICK)
 
     def _limits(self, request: gr.Request) -> str:
         limits = self._batches.limits

@@ -31,6 +31,7 @@ _SIGNS: dict[State, str] = {
     "stopped": "■",
 }
 _STATES: dict[State, str] = {
+    "new": text("new"),
     "waiting": text("waiting"),
     "running": text("processing"),
     "done": text("done"),
@@ -47,7 +48,7 @@ _CLEANED: dict[Flaw, str] = {
 
 def pictures(tab: Tab) -> list[dict[str, Any]]:
     """The gallery's value: each photo's result, or the photo itself until there is one."""
-    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=True)
+    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False)
     return [
         {
             "image": _image(_url(version.thumbnail) if version else _preview(tab.batch, index)),
@@ -152,7 +153,8 @@ def _image(url: str) -> dict[str, Any]:
 
 def _preview(batch: Batch, index: int) -> str:
     """The URL of a picture of a photo as it was sent; see `routes`."""
-    return f"batches/{batch.key}/photos/{index}"
+    # With the number that the photo keeps, because browsers cache pictures, and places change.
+    return f"batches/{batch.key}/photos/{index}?{batch.entries[index].source.number}"
 
 
 def _url(path: Path | None) -> str:
@@ -161,7 +163,9 @@ def _url(path: Path | None) -> str:
 
 
 def caption(entry: Entry, language: Language) -> str:
-    """A photo's state, then its name on a line of its own."""
+    """A photo's state, then its name on a line of its own; of a new photo only its name."""
+    if entry.state == "new":
+        return entry.source.name
     state = translated(_STATES[entry.state], language)
     return f"{_SIGNS[entry.state]} {state}\n{entry.source.name}"
 
@@ -174,7 +178,7 @@ def common_notes(tab: Tab) -> list[str]:
 
 def rows(tab: Tab, common: list[str]) -> list[list[str]]:
     """The table of all photos, without the common notes."""
-    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=True)
+    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False)
     return [_row(entry, version, common, tab.language) for entry, version in shown]
 
 

@@ -131,14 +131,14 @@ def test_before_and_after_are_shared_as_one_picture(page: Page, server: Server) 
     assert 0.5 < np.abs(left - right).mean() < 20  # the same photo, the one on the right restored
 
 
-def test_a_photo_is_found_by_its_batch_and_place_only(page: Page, server: Server) -> None:
+def test_a_photo_is_found_by_its_batch_and_number_only(page: Page, server: Server) -> None:
     drop(page, SMALL)
     page.click("#enhance")
     finish(page, 1)
     batch = (page.locator("#zip").get_attribute("href") or "").rpartition("/")[0]
-    assert httpx.get(f"{server.url}/{batch}/photos/0").status_code == 200
-    assert httpx.get(f"{server.url}/{batch}/photos/1").status_code == 404
-    assert httpx.get(f"{server.url}/batches/{'0' * 32}/photos/0").status_code == 404
+    assert httpx.get(f"{server.url}/{batch}/photos/1").status_code == 200
+    assert httpx.get(f"{server.url}/{batch}/photos/2").status_code == 404
+    assert httpx.get(f"{server.url}/batches/{'0' * 32}/photos/1").status_code == 404
 
 
 def test_the_keys_are_listed(page: Page) -> None:

@@ -133,9 +133,8 @@ class Batch:
             self.abandon()
 
     def remove(self, index: int) -> bool:
-        """Take a photo out. Returns whether it is out: it stays while the batch is being worked
-        on, and there may be none at this index."""
-        if self.remaining or not 0 <= index < len(self.entries):
+        """Take a photo out, unless the batch is being worked on. Returns whether it is out."""
+        if self.remaining:
             return False
         del self.entries[index]
         return True

@@ -29,6 +29,7 @@ from enhance.web.page.presets import PRESETS, preset_for
 from enhance.web.page.results_panel import ResultsPanel
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.status import progress
+from enhance.web.page.viewed import shown_at
 from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, sent_by
 from enhance.web.server.clients import client_of
 
@@ -88,19 +89,20 @@ class Actions:
             "postprocess": False,
             "js": _TO_RESULTS,
         }
-        # Several at once: a drop that comes while another is taken in must not be lost.
-        adds = starts | {"js": None, "trigger_mode": "multiple", "concurrency_id": "adds"}
+        # What is dropped or taken out while the last such event is under way must not be lost.
+        several = starts | {"js": None, "trigger_mode": "multiple"}
         given: list[tuple[Callable[..., Any], Any, list[Any]]] = [
             (files.upload, self._add, [self.key, files]),
             *((button.click, self._sample(path), [self.key]) for button, path in samples.items()),
         ]
         for event, add, inputs in given:
-            added = event(add, inputs, [self.key, *everything], **adds)
+            added = event(add, inputs, [self.key, *everything], **several)
             # Whatever became of them; the next ones come alone then.
             added.then(None, None, files, js="() => null", **QUICK).then(**choices.changed)
-        results.gallery.delete(self._remove, self.key, everything, postprocess=False, **QUICK).then(
-            **choices.changed
+        removed = results.gallery.delete(
+            self._remove, self.key, everything, **several | {"concurrency_limit": 1}
         )
+        removed.then(**choices.changed)
         self.enhance.click(
             self._begin,
             [self.key, self.ticket, *self.settings.widgets],
@@ -168,7 +170,10 @@ class Actions:
     def _remove(self, request: gr.Request, key: str, event: gr.EventData) -> Shown:
         """Take a photo out."""
         tab = tab_of(self._batches, key, request)
-        tab.remove(sent_by(event).get("index"))
+        file = sent_by(event).get("file")
+        index = shown_at(tab, file.get("url")) if isinstance(file, dict) else None
+        if index is not None:
+            tab.remove(index)
         return self._shown(tab)
 
     def _begin(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:

@@ -91,11 +91,11 @@ class Tab:
         """Pick versions of the photo in the viewer."""
         self.look.sides[self.index] = left, right
 
-    def remove(self, index: object) -> None:
-        """Take a photo out of the batch; what was picked of the others stays. Ignores what is no
-        index, and every index while the batch is being worked on."""
+    def remove(self, index: int) -> None:
+        """Take a photo out of the batch, unless that is being worked on; what was picked of the
+        others stays."""
         shown = self.index
-        if not isinstance(index, int) or not self.batch.remove(index):
+        if not self.batch.remove(index):
             return
         sides = self.look.sides.items()
         self.look.sides = {i - (i > index): pair for i, pair in sides if i != index}

@@ -93,10 +93,7 @@ class Page:
                         }
                 self.limits = gr.Markdown(elem_id="limits")
                 self.gallery = gallery_widget()
-            with (
-                gr.Column(elem_id="settings"),
-                gr.Accordion(text("Settings"), open=False, elem_id="choices"),
-            ):
+            with gr.Column(elem_id="settings"):
                 self.choices = SettingsPanel(self._batches, self._may_download)
             with gr.Column(elem_id="work"):
                 self.actions = Actions(self._batches)

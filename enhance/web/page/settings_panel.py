@@ -49,20 +49,22 @@ class SettingsPanel:
         self._batches = batches
         self._estimator = batches.estimator
         self._asked: dict[str, int] = {}  # how often each session's settings have changed
-        self.preset = gr.Radio(
-            [(f"{label}\n{ABOUT[name]}", name) for name, label in LABELS.items()],
-            value="automatic",
-            label=text("What to do"),
-            elem_id="preset",
-        )
-        self.models = gr.Markdown(elem_id="models")
-        self.fetch = gr.Button(text("Download"), visible=False, size="sm", elem_id="fetch")
-        with gr.Accordion(
-            text("Licence"), open=False, visible=False, elem_id="licence"
-        ) as self.licence:
-            self.terms = gr.Markdown()
+        with gr.Accordion(text("Settings"), open=False, elem_id="choices"):
+            self.preset = gr.Radio(
+                [(f"{label}\n{ABOUT[name]}", name) for name, label in LABELS.items()],
+                value="automatic",
+                label=text("What to do"),
+                elem_id="preset",
+            )
+            self.models = gr.Markdown(elem_id="models")
+            self.fetch = gr.Button(text("Download"), visible=False, size="sm", elem_id="fetch")
+            with gr.Accordion(
+                text("Licence"), open=False, visible=False, elem_id="licence"
+            ) as self.licence:
+                self.terms = gr.Markdown()
+            self.settings = Settings()
         self._offers = [self.models, self.fetch, self.licence, self.terms]
-        self.settings = Settings()
+        # Not within, as what is folded is not drawn, and would keep nothing.
         self.remembered = browser_state("settings", None)
         self.address = gr.Textbox(visible=False)  # the query of the page's address
 

@@ -58,6 +58,13 @@ def pictures(tab: Tab) -> list[dict[str, Any]]:
     ]
 
 
+def shown_at(tab: Tab, url: object) -> int | None:
+    """The index of the photo whose picture in the gallery is at this URL, unchecked, as a browser
+    sent it: places change when photos are taken out one after the other."""
+    urls = (picture["image"]["url"] for picture in pictures(tab))
+    return next((i for i, own in enumerate(urls) if str(url).endswith(own)), None)
+
+
 def versions(tab: Tab) -> list[dict[str, Any]]:
     """The value of the gallery of versions: the same part of each, at 100 %."""
     found = tab.entry.versions
@@ -153,8 +160,7 @@ def _image(url: str) -> dict[str, Any]:
 
 def _preview(batch: Batch, index: int) -> str:
     """The URL of a picture of a photo as it was sent; see `routes`."""
-    # With the number that the photo keeps, because browsers cache pictures, and places change.
-    return f"batches/{batch.key}/photos/{index}?{batch.entries[index].source.number}"
+    return f"batches/{batch.key}/photos/{batch.entries[index].source.number}"
 
 
 def _url(path: Path | None) -> str:

@@ -76,10 +76,11 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
     clients: WeakValueDictionary[str, Lock] = WeakValueDictionary()
 
     def entry_of(request: Request) -> tuple[Batch, Entry]:
-        batch, index = batch_of(request), request.path_params["index"]
-        if index >= len(batch.entries):
-            raise HTTPException(404, "There is no such photo.")
-        return batch, batch.entries[index]
+        batch, number = batch_of(request), request.path_params["number"]
+        for entry in batch.entries:
+            if entry.source.number == number:
+                return batch, entry
+        raise HTTPException(404, "There is no such photo.")
 
     async def preview(request: Request) -> Response:
         """A small picture of a photo as it was sent, for a page that shows it before its turn."""
@@ -107,7 +108,7 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         Route("/health", alive),
         Route("/health/ready", ready),
         Route("/metrics", metrics),
-        Route("/batches/{key}/photos/{index:int}", preview),
+        Route("/batches/{key}/photos/{number:int}", preview),
         Route("/batches/{key}/enhanced_photos.zip", archive),
         Route("/batches/{key}/report.csv", report_csv),
         Route("/batches/{key}/report.json", report_json),

@@ -103,7 +103,7 @@ def test_every_photo_is_in_the_gallery_from_the_start(page: Page, corrupt: Path)
     drop(page, PORTRAIT, corrupt, tiff)
     page.click("#enhance")
     expect(page.locator(PICTURES)).to_have_count(3)
-    assert states(page)[-1] == "waiting"
+    expect(page.locator(PICTURES).last).to_have_attribute("alt", "○ waiting\nscan.tif")
     page.wait_for_function(
         "[...document.querySelectorAll('#gallery img')].every((i) => i.naturalWidth > 100)"
     )

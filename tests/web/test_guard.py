@@ -84,7 +84,7 @@ def test_no_shared_cache_keeps_a_result(server: Server, tmp_path: Path) -> None:
     (mine,) = results(server, "kept")
     batch = f"{server.url}/batches/{mine.parts[-3]}"
     urls = [f"{server.url}/gradio_api/file={mine}", f"{batch}/enhanced_photos.zip"]
-    for url in (*urls, f"{batch}/report.csv", f"{batch}/photos/0"):
+    for url in (*urls, f"{batch}/report.csv", f"{batch}/photos/1"):
         assert "private" in httpx.get(url).headers["cache-control"], url
 
 

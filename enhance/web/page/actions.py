@@ -91,14 +91,16 @@ class Actions:
         }
         # What is dropped or taken out while the last such event is under way must not be lost.
         several = starts | {"js": None, "trigger_mode": "multiple"}
+        # So that the next ones come alone.
+        emptied = {"fn": None, "outputs": files, "js": "() => null"} | QUICK
         given: list[tuple[Callable[..., Any], Any, list[Any]]] = [
             (files.upload, self._add, [self.key, files]),
             *((button.click, self._sample(path), [self.key]) for button, path in samples.items()),
         ]
         for event, add, inputs in given:
             added = event(add, inputs, [self.key, *everything], **several)
-            # Whatever became of them; the next ones come alone then.
-            added.then(None, None, files, js="() => null", **QUICK).then(**choices.changed)
+            added.then(**emptied).then(**choices.changed)
+            added.failure(**emptied)
         removed = results.gallery.delete(
             self._remove, self.key, everything, **several | {"concurrency_limit": 1}
         )

@@ -919,7 +919,7 @@ def test_hostile_names_run_nothing_in_the_page(
         expect(page.locator("#table")).to_contain_text("done" if good else "failed")
         if good:
             for number in range(total):
-                page.locator("#gallery .grid-container button").nth(number).click()
+                page.locator("#gallery button.thumbnail-lg").nth(number).click()
                 expect(page.locator("#viewer .name")).to_have_text(
                     " ".join(HOSTILE[number].split())
                 )

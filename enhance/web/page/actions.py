@@ -18,12 +18,11 @@ import gradio as gr
 from enhance.errors import EnhanceError
 from enhance.i18n import say
 from enhance.options import Options
-from enhance.records import Source
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
-from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.brush import remarked
+from enhance.web.page.intake import take_in
 from enhance.web.page.look import Tab, tab_of
 from enhance.web.page.presets import PRESETS, preset_for
 from enhance.web.page.results_panel import ResultsPanel
@@ -31,7 +30,6 @@ from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.status import progress
 from enhance.web.page.viewed import shown_at
 from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, sent_by
-from enhance.web.server.clients import client_of
 
 MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
@@ -150,23 +148,7 @@ class Actions:
         return add
 
     def _take_in(self, request: gr.Request, key: str, paths: list[Path]) -> Shown:
-        """Add photos to the batch of the page, or make it."""
-        language, batch = language_of(request), self._batches.get(key)
-        sources = list(map(Source.of, paths))
-        try:
-            if batch is None:
-                batch = self._batches.start(
-                    sources,
-                    None,
-                    str(request.session_hash),
-                    request.headers[REQUEST_HEADER],
-                    client=client_of(request),
-                    viewed=True,
-                )
-            else:
-                self._batches.add(batch, sources)
-        except EnhanceError as error:
-            raise toast(error.sentence, language) from error
+        batch = take_in(self._batches, request, key, paths)
         return {self.key: batch.key, **self._shown(Tab.of(batch, request))}
 
     def _remove(self, request: gr.Request, key: str, event: gr.EventData) -> Shown:

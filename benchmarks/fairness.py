@@ -78,7 +78,7 @@ def at_two_pages(
             time.sleep(offset * service)
             taken = single()
             owner.click("#stop")
-            owner.wait_for_selector("#resume", state="visible")
+            owner.wait_for_selector("#enhance", state="visible")
             return service, taken
 
         return collect(trial, offsets, repeat)

@@ -39,8 +39,8 @@ def check_size(size: object) -> str:
     raise OptionsError(
         say(
             "size must be auto, a factor from {smallest:g}x to {largest:g}x, such as 2x, or "
-            "{least} to {most} pixels: 3840 or 4K for the longer side, short:1080 for the shorter side, or "
-            "min:2000 for a longer side of at least that; not {value}.",
+            "{least} to {most} pixels: 3840 or 4K for the longer side, short:1080 for the shorter "
+            "side, or min:2000 for a longer side of at least that; not {value}.",
             smallest=FACTORS[0],
             largest=FACTORS[1],
             least=PIXELS[0],

@@ -1,7 +1,7 @@
 """Takes pictures of the page's moments, to be looked at: `python -m scripts.moments FOLDER`.
 
-The empty page, a batch at work, one that is done, and the settings; on a desktop, a tablet and a
-phone, light and dark, in English and Chinese.
+The empty page, a batch that was dropped, is at work and is done, and the settings; on desktops, a
+tablet and a phone, light and dark, in English and Chinese.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tests.server import SAMPLES, running
 from tests.web.conftest import launch
 from tests.web.hands import GROUP, PORTRAIT, PRINT, SMALL, THUMBNAILS, drop
 
-WIDTHS = {1400: 900, 768: 1024, 390: 844}
+WIDTHS = {2560: 1300, 1400: 900, 768: 1024, 390: 844}
 SCHEMES = ("light", "dark")
 LOCALES = ("en-US", "zh-CN")
 
 
 def moments(page: Page, photos: list[Path], to: Path, name: str) -> None:
-    """Four pictures, the last two of the whole page."""
+    """Five pictures, the last two of the whole page."""
 
     def take(moment: str, *, full: bool = False) -> None:
         page.evaluate("scrollTo(0, 0)")
@@ -34,6 +34,7 @@ def moments(page: Page, photos: list[Path], to: Path, name: str) -> None:
     expect(page.locator("#limits")).not_to_have_text("")
     take("empty")
     drop(page, *photos)
+    take("dropped")
     page.click("#enhance")
     expect(page.locator(THUMBNAILS).first).to_be_visible()
     take("working")

@@ -97,6 +97,34 @@ def test_a_photo_without_faces_says_nothing_about_faces() -> None:
     assert per_face[0] == pytest.approx(per_face[1])
 
 
+def test_a_batch_is_expected_to_go_on_as_it_began() -> None:
+    """Faces, the photos' sizes and how fast the machine is just now, each of which may differ."""
+    guess = Estimator(lambda: INFO)
+
+    def took(size: tuple[int, int], slower: float, faces: int) -> float:
+        """Of a machine that is so many times slower than was thought."""
+        return slower * seconds(guess, [size], faces=faces)
+
+    for slower in (0.3, 1.0, 2.5):
+        for faces in (0, 1, 6):
+            small, large = (800, 600), (4000, 3000)
+            done = replace(
+                REPORT,
+                source_size=small,
+                faces=(FACE,) * faces,
+                restored=tuple(range(faces)),
+                seconds={"upscale": took(small, slower, faces)},
+            )
+            expected = guess.seconds_like([(done, Options())], [small, large], Options())
+            actual = took(small, slower, faces) + took(large, slower, faces)
+            assert expected == pytest.approx(actual)
+            # Other options, for which only the pace and the faces can be taken from it.
+            larger = guess.seconds_like([(done, Options())], [small], Options(size="4x"))
+            usual = seconds(guess, [small], Options(size="4x"), faces)
+            assert larger == pytest.approx(slower * usual)
+    assert guess.seconds_like([], PHOTO, Options()) == seconds(guess)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 
 from enhance.i18n import Sentence, say
@@ -50,7 +50,7 @@ class Estimator:
         return self.ready
 
     def seconds(
-        self, sizes: Iterable[tuple[int, int]], options: Options, faces: int = 1
+        self, sizes: Iterable[tuple[int, int]], options: Options, faces: float = 1
     ) -> float | None:
         """Expected seconds for photos of these sizes (width, height) with `faces` faces each.
 
@@ -70,6 +70,24 @@ class Estimator:
             cost = background * min(photo, output) + steps * photo + restorer
             seconds += cost * info.pixel_seconds + self._per_output_megapixel * output / 1e6
         return seconds
+
+    def seconds_like(
+        self,
+        done: Sequence[tuple[Report, Options]],
+        sizes: Iterable[tuple[int, int]],
+        options: Options,
+    ) -> float | None:
+        """Expected seconds for photos of these sizes, with as many faces as those that are done,
+        and at their pace: a machine may be slower now, and what photos need differs more between
+        batches than within one. Without such photos, as `seconds`."""
+        if not done:
+            return self.seconds(sizes, options)
+        faces = sum(len(report.restored) for report, _ in done) / len(done)
+        expected = self.seconds(sizes, options, faces)
+        usual = sum(self.seconds([one.source_size], used, faces) or 0 for one, used in done)
+        if expected is None or not usual:
+            return expected
+        return expected * sum(sum(report.seconds.values()) for report, _ in done) / usual
 
     def resolved(self, options: Options) -> Options:
         """The options without "auto"; until the models are loaded, as they would be on a CPU."""

@@ -43,11 +43,19 @@ def finish(page: Page, count: int) -> None:
 
 def open_settings(page: Page, group: str) -> Locator:
     """Unfold a group of the settings."""
-    settings = page.locator("#settings")
+    settings = unfolded(page)
     settings.locator("button.label-wrap", has_text=group).click()
+    return settings
+
+
+def unfolded(page: Page) -> Locator:
+    """The settings, which are closed at first."""
+    settings = page.locator("#settings")
+    if not settings.locator("#preset").is_visible():
+        settings.locator("#choices > button").click()
     return settings
 
 
 def choose(page: Page, preset: str) -> None:
     """Pick a preset by the beginning of its label."""
-    page.locator("#preset label").filter(has_text=preset).click()
+    unfolded(page).locator("#preset label").filter(has_text=preset).click()

@@ -22,20 +22,21 @@ from starlette.routing import Route
 
 from benchmarks.photos import hopper
 from enhance.engines.local import LocalEngine
-from enhance.errors import EnhanceError, NoRoom, OptionsError, WeightsMissing
+from enhance.errors import EnhanceError, NoRoom, OptionsError, TooManyPhotos, WeightsMissing
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.photos import Decoder, output_stem, size_of
 from enhance.pipeline.build import load_enhancer
 from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.estimates import Estimator
-from enhance.records import Photo, Source
+from enhance.records import Photo, Report, Source
+from enhance.web.batches.batch import Batch
 from enhance.web.batches.edits import change
-from enhance.web.batches.entries import BatchFiles
+from enhance.web.batches.entries import BatchFiles, Version
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS
-from enhance.web.page.status import headline
+from enhance.web.page.status import headline, seconds_left
 from enhance.web.page.viewed import details
 from enhance.web.server.routes import routes
 from tests.server import SAMPLES
@@ -123,6 +124,89 @@ def test_the_time_left_is_that_of_the_options_at_work(batches: BatchStore, tmp_p
         again = headline(batch, batches)
         batch.abandon()
     assert "photo 1 of 2" in again and "about 1 s" not in again
+
+
+def finished(batch: Batch, seconds: float) -> None:
+    """The next photo has been enhanced; it took so long."""
+    entry = batch.remaining[0]
+    assert entry.size
+    report = Report(
+        name=entry.source.name,
+        source_size=entry.size,
+        output_size=entry.size,
+        faces=(),
+        restored=(),
+        restorer="none",
+        background="lanczos",
+        detector="retinaface-mobilenet",
+        masker="feather",
+        upscale=1,
+        device="cpu",
+        precision="fp32",
+        seconds={"encode": seconds},
+    )
+    batch.estimator.learn(report)
+    path = entry.source.path
+    entry.versions.append(Version(batch.options_at_work, report, path, path, path, path, None, ()))
+    entry.state = "done"
+
+
+def test_the_time_left_follows_what_the_photos_of_the_batch_took(
+    batches: BatchStore, tmp_path: Path
+) -> None:
+    """On a machine that has become busy, so that all take many times what the estimate knows."""
+    sizes = [(400, 300), (1200, 900), (300, 300), (900, 1200), (600, 400), (1000, 700)]
+    for number, size in enumerate(sizes):
+        Image.new("RGB", size).save(tmp_path / f"{number}.png")
+    sources = [Source.of(tmp_path / f"{number}.png") for number in range(len(sizes))]
+    rng = np.random.default_rng(1)
+    took = [3e-5 * math.prod(size) * rng.uniform(0.9, 1.1) for size in sizes]
+    with closing(batches.engine):
+        batches.engine.load()
+        batch = batches.start(sources, FAST, "one")
+        for number, seconds in enumerate(took):
+            left = seconds_left(batch, batch.remaining, FAST, batches)
+            if number:
+                assert left == pytest.approx(sum(took[number:]), rel=0.25), number
+            finished(batch, seconds)
+
+
+def test_the_time_left_counts_the_photos_of_others_that_come_in_between(
+    batches: BatchStore, tmp_path: Path
+) -> None:
+    for name, side in (("small", 100), ("large", 1000)):
+        Image.new("RGB", (side, side)).save(tmp_path / f"{name}.png")
+    small, large = (Source.of(tmp_path / f"{name}.png") for name in ("small", "large"))
+    with closing(batches.engine):
+        batches.engine.load()
+        mine = batches.start([small] * 2, FAST, "one")
+        alone = seconds_left(mine, mine.remaining, FAST, batches)
+        yours = batches.start([large] * 9, FAST, "two")
+        nine = seconds_left(yours, yours.remaining, FAST, batches) - alone
+        # Photo by photo: two of theirs are done before mine are.
+        both = seconds_left(mine, mine.remaining, FAST, batches)
+        assert both == pytest.approx(alone + nine * 2 / 9)
+
+
+def test_photos_are_added_to_a_batch_that_is_not_begun(batches: BatchStore, tmp_path: Path) -> None:
+    three = photos(tmp_path, 3)
+    with closing(batches.engine):
+        batch = batches.start(three[:2], None, "one", viewed=True)
+        assert not batch.remaining and not batches.alive() and headline(batch, batches) == ""
+        assert batch.remove(1)
+        batches.add(batch, [three[0], three[2]])  # one of which it has already
+        assert [entry.source.name for entry in batch.due] == ["0.tif", "2.tif"]
+        named = replace(FAST, name="{index}")
+        batch.begin(batch.due, named)
+        assert not batch.remove(0), "it is being worked on"
+        done = [entry.version.file.name for entry in batch.records() if entry.version]
+        assert done == ["001.tif", "002.tif"]
+        batches.add(batch, [three[1]])
+        assert headline(batch, batches) == "2 of 2 photos enhanced."
+        assert [entry.source.name for entry in batch.due] == ["1.tif"]
+        with pytest.raises(TooManyPhotos, match="You sent 501 photos"):
+            batches.add(batch, [replace(three[0], path=tmp_path / str(i)) for i in range(498)])
+        assert len(batch.entries) == 3
 
 
 def test_models_that_load_at_the_second_attempt_give_an_estimate(tmp_path: Path) -> None:

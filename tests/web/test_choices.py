@@ -19,6 +19,7 @@ from tests.web.hands import (
     drop,
     finish,
     open_settings,
+    unfolded,
 )
 
 
@@ -30,6 +31,7 @@ def test_presets_are_different_and_known_again() -> None:
 
 def test_a_preset_sets_the_options_and_shows_its_cost(page: Page) -> None:
     drop(page, SMALL)
+    unfolded(page)
     seconds = re.compile(r"\d s$")
     for preset in ("Automatic", "Old photo", "Group photo", "Quick look"):
         expect(page.locator("#preset label").filter(has_text=preset)).to_contain_text(seconds)
@@ -51,6 +53,7 @@ def test_settings_are_remembered(page: Page, server: Server) -> None:
     page.wait_for_url(re.compile("min_face=12"))
     page.goto(server.url)  # without them in the address
     drop(page, SMALL)
+    unfolded(page)
     expect(group.locator("input")).to_be_checked()
 
 

@@ -47,9 +47,9 @@ def test_without_a_request_or_its_header_it_is_english() -> None:
 
 def test_sentences_are_translated_with_what_they_hold() -> None:
     inner = say("{hours} h {minutes} min", hours=1, minutes=5)
-    sentence = say("{count} photos: about {time} if each has one face.", count=3, time=inner)
-    assert translated(sentence, "zh") == "3 张照片：大约 1 小时 5 分钟（按每张一张人脸估算）。"
-    assert translated(sentence, "en") == "3 photos: about 1 h 5 min if each has one face."
+    sentence = say("{count} photos: about {time}.", count=3, time=inner)
+    assert translated(sentence, "zh") == "3 张照片：约 1 小时 5 分钟。"
+    assert translated(sentence, "en") == "3 photos: about 1 h 5 min."
 
 
 def test_numbers_are_formatted_by_the_translation() -> None:

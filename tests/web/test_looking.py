@@ -227,7 +227,7 @@ def test_the_last_batch_is_offered_on_coming_back(page: Page, tmp_path: Path) ->
     page.click("#reopen")
     expect(page.locator(THUMBNAILS).first).to_be_visible()
     expect(page.locator(HEADLINE)).to_contain_text("stopped")
-    page.click("#resume")
+    page.click("#enhance")
     finish(page, 4)
     expect(page.locator(THUMBNAILS)).to_have_count(4)
 

@@ -23,6 +23,7 @@ from tests.web.hands import (
     finish,
     open_settings,
     states,
+    unfolded,
 )
 
 
@@ -99,12 +100,12 @@ def test_stop_keeps_what_is_finished_and_the_rest_can_go_on(page: Page, tmp_path
     expect(page.locator(THUMBNAILS)).to_have_count(1)
     page.click("#stop")
     expect(page.locator(HEADLINE)).to_contain_text("stopped")
-    expect(page.locator("#enhance")).to_be_visible()
+    expect(page.locator("#enhance")).to_have_text("Enhance")
     assert states(page)[0] == "done" and states(page)[-1] == "stopped"
     expect(page.locator(PICTURES)).to_have_count(4)
-    page.click("#resume")
-    expect(page.locator(HEADLINE)).to_have_text("4 of 4 photos enhanced.")
-    expect(page.locator("#resume")).to_be_hidden()
+    page.click("#enhance")
+    finish(page, 4)
+    expect(page.locator("#enhance")).to_have_text("Enhance again")
     with page.expect_download() as zipped:
         page.click("#zip")
     names = zipfile.ZipFile(zipped.value.path()).namelist()
@@ -113,20 +114,67 @@ def test_stop_keeps_what_is_finished_and_the_rest_can_go_on(page: Page, tmp_path
 
 def test_a_sample_can_be_tried(page: Page) -> None:
     page.locator("#samples button").first.click()
-    expect(page.locator("#files")).to_contain_text("blurred_portrait")
+    expect(page.locator("#gallery")).to_contain_text("blurred_portrait")
     page.click("#enhance")
     finish(page, 1)
 
 
 def test_an_empty_page_asks_for_photos_and_nothing_else(page: Page) -> None:
     expect(page.locator("#files")).to_be_visible()
-    for later in ("#enhance", "#settings", "#results"):
+    for later in ("#gallery", "#enhance", "#settings", "#results"):
         expect(page.locator(later)).to_be_hidden()
     drop(page, SMALL)
-    for now in ("#enhance", "#settings"):
+    for now in ("#gallery", "#enhance", "#settings"):
         expect(page.locator(now)).to_be_visible()
+    expect(page.locator("#preset")).to_be_hidden()  # until it is wanted
     expect(page.locator("#results")).to_be_hidden()
     expect(page.locator("#samples")).to_be_hidden()
+
+
+def names(page: Page) -> list[str]:
+    """The photos in the gallery."""
+    captions = [picture.get_attribute("alt") or "" for picture in page.locator(PICTURES).all()]
+    return [caption.rpartition("\n")[2] for caption in captions]
+
+
+def test_photos_are_added_and_taken_out_of_the_gallery(page: Page) -> None:
+    drop(page, SMALL, PORTRAIT, PRINT)
+    expect(page.locator(PICTURES)).to_have_count(3)
+    expect(page.locator("#files")).not_to_contain_text("jpg")  # listed once, as pictures
+    remove = page.locator("#gallery .delete-button")
+    remove.nth(1).click()
+    expect(page.locator(PICTURES)).to_have_count(2)
+    remove.nth(1).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(PICTURES)).to_have_count(1)
+    assert names(page) == [SMALL.name]
+    drop(page, SMALL, PRINT)  # one of them again
+    expect(page.locator(PICTURES)).to_have_count(2)
+    assert names(page) == [SMALL.name, PRINT.name]
+    page.wait_for_function(
+        "[...document.querySelectorAll('#gallery img')].every((i) => i.naturalWidth > 100)"
+    )
+    page.click("#enhance")
+    expect(remove).to_have_count(0)
+    finish(page, 2)
+    assert names(page) == [SMALL.name, PRINT.name]
+
+    drop(page, PORTRAIT)
+    expect(page.locator(PICTURES)).to_have_count(3)
+    expect(page.locator("#estimate")).to_contain_text("1 photo:")
+    remove.nth(0).click()
+    expect(page.locator(PICTURES)).to_have_count(2)
+    page.click("#enhance")
+    finish(page, 2)
+    assert states(page) == ["done", "done"]
+    with page.expect_download() as zipped:
+        page.click("#zip")
+    archive = zipfile.ZipFile(zipped.value.path()).namelist()
+    assert archive[:2] == ["old_print_enhanced.jpg", "blurred_portrait_enhanced.jpg"]
+    for _ in range(2):
+        remove.nth(0).click()
+    expect(page.locator("#gallery")).to_be_hidden()
+    expect(page.locator("#samples")).to_be_visible()
 
 
 def test_a_name_is_never_markup(page: Page, tmp_path: Path) -> None:
@@ -141,9 +189,13 @@ def test_a_name_is_never_markup(page: Page, tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_there_is_offered_with_its_licence(page: Page) -> None:
     drop(page, SMALL)
-    expect(page.locator("#models")).to_contain_text("gfpgan-1.4 (349 MB) is not on this machine")
-    expect(page.locator("#models")).to_contain_text("Apache-2.0")
+    unfolded(page)
+    expect(page.locator("#models")).to_contain_text("gfpgan-1.4 draws a whole face there")
     expect(page.locator("#fetch")).to_have_text("Download (349 MB)")
+    licence = page.locator("#licence").get_by_text("Apache-2.0")
+    expect(licence).to_be_hidden()
+    page.click("#licence > button")
+    expect(licence).to_be_visible()
     open_settings(page, "Faces").get_by_label("Faces", exact=True).click()
     page.get_by_role("option", name="Bundled (fast)").click()
     expect(page.locator("#fetch")).to_be_hidden()

@@ -287,15 +287,15 @@ def test_previews_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             you = TestClient(app, client=("10.0.0.2", 1))
             you.portal = me.portal  # one event loop, as in a server
 
-            def ask(client: TestClient, batch: Any, index: int) -> None:
-                url = f"/batches/{batch.key}/photos/{index}"
+            def ask(client: TestClient, batch: Any, number: int) -> None:
+                url = f"/batches/{batch.key}/photos/{number}"
                 asked.append(threading.Thread(target=client.get, args=[url]))
                 asked[-1].start()
 
-            for index in range(6):
-                ask(me, mine, index)
+            for number in range(1, 7):
+                ask(me, mine, number)
             time.sleep(0.5)  # until all wait
-            ask(you, yours, 0)
+            ask(you, yours, 1)
             time.sleep(0.5)
             go_on.release(7)
             for thread in asked:

@@ -98,7 +98,7 @@ def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_
         expect(third.get_by_text("The queue is full: 1 waiting.")).to_be_visible()
         expect(third.locator("#enhance")).to_be_visible()
         first.click("#stop")
-        expect(first.locator("#resume")).to_be_visible()
+        expect(first.locator("#enhance")).to_be_visible()
         for _ in range(60):  # tries again, as it was told, until the place is free
             third.click("#enhance")
             third.wait_for_timeout(1000)

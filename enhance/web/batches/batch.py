@@ -6,6 +6,7 @@ viewed later. Its files are in a folder with an unguessable name.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -43,7 +44,6 @@ class Batch:
     key: str
     session: str
     folder: Path
-    options: Options
     entries: list[Entry]
     engine: Engine
     metrics: Metrics
@@ -54,6 +54,8 @@ class Batch:
     viewed: bool  # on the page, which needs previews and layers
     touched: float = field(default_factory=time.monotonic)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    adding: threading.Lock = field(default_factory=threading.Lock)
+    serial: Iterator[int] = field(default_factory=lambda: itertools.count(1))  # of its photos
     files: BatchFiles = field(init=False)
     options_at_work: Options = field(init=False)
     _begun: float = 0.0
@@ -82,6 +84,11 @@ class Batch:
         """The entries that were not finished when the batch was stopped."""
         return [entry for entry in self.entries if entry.state == "stopped"]
 
+    @property
+    def due(self) -> list[Entry]:
+        """What to work on next: entries that are new or were stopped; all, if there are none."""
+        return [each for each in self.entries if each.state in ("new", "stopped")] or self.entries
+
     def begin(self, entries: list[Entry], *several: Options) -> bool:
         """Give these photos to the engine, before those that still wait; `records` yields them.
 
@@ -96,9 +103,8 @@ class Batch:
             return working
 
     def alter(self, change: Callable[[Options], Options]) -> None:
-        """Change the options for the photos that have no result yet, and for those that wait."""
+        """Change the options for the photos that wait."""
         with self.lock:
-            self.options = change(self.options)
             jobs = [(entries, change(options)) for entries, options in self._jobs()]
             if jobs != self._jobs():
                 self._start(jobs)
@@ -129,7 +135,10 @@ class Batch:
         self._mark_running()
         if self._run:
             self._run.close()
-        sources = [replace(entry.source, marks=entry.marks) for entry in entries]
+        sources = [
+            replace(entry.source, number=self.index(entry) + 1, marks=entry.marks)
+            for entry in entries
+        ]
         self._run = self.engine.run(sources, options, viewed=self.viewed, client=self.client)
         self._begun = time.monotonic()
 
@@ -157,6 +166,13 @@ class Batch:
         with self.lock:
             if self._at_work is entries:
                 self.abandon()
+
+    def remove(self, index: int) -> bool:
+        """Take a photo out, unless the batch is being worked on. Returns whether it is out."""
+        if self.remaining:
+            return False
+        del self.entries[index]
+        return True
 
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""
@@ -190,7 +206,7 @@ class Batch:
         """The outcome of every photo that has one."""
         found = (
             version.report if version else entry.failure
-            for entry, version in zip(self.entries, self.versions(picks), strict=True)
+            for entry, version in zip(self.entries, self.versions(picks), strict=False)
         )
         return [outcome for outcome in found if outcome]
 

@@ -20,7 +20,7 @@ from enhance.records import Failure, Report, Result, Source, Views
 
 log = logging.getLogger(__name__)
 
-State = Literal["waiting", "running", "done", "failed", "stopped"]
+State = Literal["new", "waiting", "running", "done", "failed", "stopped"]
 
 _UNREADABLE = Path(__file__).with_name("unreadable.svg")
 
@@ -53,6 +53,7 @@ class Entry:
     """One photo of a batch. `before` is the photo itself until there is a picture of it that
     browsers can show; `preview` is such a picture.
 
+    sent: the upload that `source` is a link to.
     preview: a small picture of the photo as it was sent, or of a photo that cannot be read.
     failure: why the last attempt failed. Versions from earlier attempts are kept.
     marks: what is repaired instead of what is found, if a person has changed the marks; as in
@@ -60,9 +61,10 @@ class Entry:
     """
 
     source: Source
+    sent: Path
     size: tuple[int, int] | None
     before: Path
-    state: State = "waiting"
+    state: State = "new"
     preview: Path | None = None
     versions: list[Version] = field(default_factory=list)
     failure: Failure | None = None

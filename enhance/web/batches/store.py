@@ -83,27 +83,20 @@ class BatchStore:
     def start(
         self,
         sources: list[Source],
-        options: Options,
+        options: Options | None,
         session: str,
         request: str = "-",
         *,
         client: str = "",
         viewed: bool = False,
     ) -> Batch:
-        """Start a batch for a browser session; work begins when its records are consumed.
+        """Start a batch for a browser session; work begins when its records are consumed, or if
+        there are no options yet, with its `begin`.
 
         request: id of the HTTP request, for the log. client: whose share of the disk the batch
         takes from. Raises TooManyPhotos or NoRoom if the limits or the disk do not allow the batch.
         """
-        if len(sources) > self.limits.max_photos:
-            raise TooManyPhotos(
-                say(
-                    "You sent {count} photos; a batch may have at most {most}. Split "
-                    "them into several batches.",
-                    count=len(sources),
-                    most=self.limits.max_photos,
-                )
-            )
+        self._admit(len(sources))
         self.expire()
         self.room.take(client)
         key = uuid.uuid4().hex
@@ -113,13 +106,11 @@ class BatchStore:
         except OSError as error:
             log.exception("no folder for a batch could be made")
             raise NoRoom(NO_ROOM) from error
-        entries = [self._entry(source, folder, i) for i, source in enumerate(sources, 1)]
         batch = Batch(
             key=key,
             session=session,
             folder=folder,
-            options=options,
-            entries=entries,
+            entries=[],
             engine=self.engine,
             metrics=self.metrics,
             estimator=self.estimator,
@@ -128,10 +119,33 @@ class BatchStore:
             take=partial(self._take, client),
             viewed=viewed,
         )
-        batch.begin(entries, options)
+        self.add(batch, sources)
+        if options:
+            batch.begin(batch.entries, options)
         with self._lock:
             self._batches[key] = batch
         return batch
+
+    def add(self, batch: Batch, sources: list[Source]) -> None:
+        """Add photos to a batch, without those that it has already: the same uploads. Raises
+        TooManyPhotos if these are more than the limits allow."""
+        with batch.adding:
+            known = {entry.sent for entry in batch.entries}
+            fresh = [source for source in sources if source.path not in known]
+            self._admit(len(batch.entries) + len(fresh))
+            batch.entries += [self._entry(each, batch.folder, next(batch.serial)) for each in fresh]
+            batch.touched = time.monotonic()
+
+    def _admit(self, count: int) -> None:
+        if count > self.limits.max_photos:
+            raise TooManyPhotos(
+                say(
+                    "You sent {count} photos; a batch may have at most {most}. Split "
+                    "them into several batches.",
+                    count=count,
+                    most=self.limits.max_photos,
+                )
+            )
 
     def get(self, key: object) -> Batch | None:
         """The batch with this key; None if it has expired. key: unchecked, as a browser sent it."""
@@ -243,4 +257,5 @@ class BatchStore:
     def _entry(self, source: Source, folder: Path, number: int) -> Entry:
         # The upload may be deleted before the photo's turn; this link lives as long as the batch.
         path = linked(source.path, folder / f"source_{number}{source.path.suffix}")
-        return Entry(Source(path, source.name, number=number), known_size(source.path), path)
+        own = Source(path, source.name, number=number)
+        return Entry(own, source.path, known_size(path), path)

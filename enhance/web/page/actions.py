@@ -1,6 +1,7 @@
 """The buttons that start, stop and go on with work, and what happens then.
 
-Batches take turns. A click on Enhance makes a batch and draws a ticket. Each ticket queues for the
+The first photos make a batch, to which more are added. Batches take turns. A click on Enhance draws
+a ticket for the batch. Each ticket queues for the
 model, then photos are enhanced until the batch is finished or another batch is waiting; in that
 case a new ticket is drawn. So nobody waits for the whole of someone else's batch.
 """
@@ -8,28 +9,30 @@ case a new ticket is drawn. So nobody waits for the whole of someone else's batc
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from enhance.errors import EnhanceError
 from enhance.i18n import say
 from enhance.options import Options
-from enhance.records import Source
 from enhance.web.batches.entries import Entry
+from enhance.web.batches.handed import photos_of
 from enhance.web.batches.store import BatchStore
-from enhance.web.language import Language, language_of, text, toast
-from enhance.web.log import REQUEST_HEADER
+from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.brush import remarked
+from enhance.web.page.intake import take_in
 from enhance.web.page.labels import STEPS, switch, switch_all
 from enhance.web.page.look import Tab, tab_of
 from enhance.web.page.presets import PRESETS, preset_for
 from enhance.web.page.results_panel import LAYERS, ResultsPanel
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.status import progress
-from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, paths_of, sent_by
-from enhance.web.server.clients import client_of
+from enhance.web.page.viewed import shown_at
+from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, sent_by
 
 MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
@@ -38,12 +41,20 @@ _TICK = 2  # seconds between two polls of the queue while a batch waits in it
 # Seconds between two updates of the page, at least, except for the last one of a turn: each costs
 # as much as there are photos in the batch.
 _PAUSE = 0.25
-_STARTS = 4  # batches that are started at once; starting one reads the headers of its photos
+_STARTS = 4  # drops that are taken in at once, which reads the headers of the photos; also starts
 # On a phone the results are below the photos, so scroll down to them.
 _TO_RESULTS = """(...values) => {
   const status = document.querySelector('#status');
   if (status.getBoundingClientRect().top > innerHeight * 0.8) status.scrollIntoView();
   return values;
+}"""
+
+# A link to the page that somebody shares must not show their photos.
+_TAKE_KEY = """(key) => {
+  const address = new URL(location), handed = address.searchParams.get('photos') || '';
+  address.searchParams.delete('photos');
+  if (handed) history.replaceState(null, '', address);
+  return [key, handed];
 }"""
 
 
@@ -56,22 +67,27 @@ class Actions:
         with gr.Row(elem_id="actions"):
             self.enhance = gr.Button(text("Enhance"), variant="primary", elem_id="enhance")
             self.stop = gr.Button(text("Stop"), variant="stop", visible=False, elem_id="stop")
-            self.resume = gr.Button(text("Continue with the rest"), visible=False, elem_id="resume")
             self.estimate = gr.Markdown(elem_id="estimate")
         self.reopen = gr.Button(text("Show my last batch"), visible=False, elem_id="reopen")
         # Kept in the browser, because Gradio discards the State of a page that is silent for long.
         self.key = gr.Textbox(visible=False)
+        self.handed = gr.Textbox(visible=False)  # the key, in the page's address, of other photos
         self.ticket = gr.State(0)
         self.clock = gr.Timer(_TICK, active=False)
         self.last_key = browser_state("batch", "")
 
     def connect(
-        self, page: gr.Blocks, files: gr.File, choices: SettingsPanel, results: ResultsPanel
+        self,
+        page: gr.Blocks,
+        files: gr.File,
+        samples: dict[gr.Button, Path],
+        choices: SettingsPanel,
+        results: ResultsPanel,
     ) -> None:
-        """Wire the handlers. Photos come from `files`, options from `choices`; `results` shows
-        what becomes of them."""
-        self.choices, self.settings, self.results = choices, choices.settings, results
-        controls = [self.ticket, self.clock, self.enhance, self.stop, self.resume, self.reopen]
+        """Wire the handlers. Photos come from `files` and `samples`, options from `choices`;
+        `results` shows what becomes of them."""
+        self.settings, self.results = choices.settings, results
+        controls = [self.ticket, self.clock, self.enhance, self.stop, self.reopen]
         self._beside = [self.results.again, self.results.try_all]
         everything = [*controls, *self._beside, self.results.status, *self.results.widgets]
         page.load(self._offer, self.last_key, self.reopen, **QUICK)
@@ -83,13 +99,34 @@ class Actions:
             "postprocess": False,
             "js": _TO_RESULTS,
         }
+        # What is dropped or taken out while the last such event is under way must not be lost.
+        several = starts | {"js": None, "trigger_mode": "multiple"}
+        # So that the next ones come alone.
+        emptied = {"fn": None, "outputs": files, "js": "() => null"} | QUICK
+        choices.restored.then(
+            self._handed,
+            [self.key, self.handed],
+            [self.key, *everything],
+            **several | {"js": _TAKE_KEY},
+        ).then(**choices.changed)
+        given: list[tuple[Callable[..., Any], Any, list[Any]]] = [
+            (files.upload, self._add, [self.key, files]),
+            *((button.click, self._sample(path), [self.key]) for button, path in samples.items()),
+        ]
+        for event, add, inputs in given:
+            added = event(add, inputs, [self.key, *everything], **several)
+            added.then(**emptied).then(**choices.changed)
+            added.failure(**emptied)
+        removed = results.gallery.delete(
+            self._remove, self.key, everything, **several | {"concurrency_limit": 1}
+        )
+        removed.then(**choices.changed)
         self.enhance.click(
             self._begin,
-            [files, self.ticket, *self.settings.widgets],
-            [self.key, self.last_key, *everything],
+            [self.key, self.ticket, *self.settings.widgets],
+            [self.last_key, *everything],
             **starts,
         )
-        self.resume.click(self._resume, [self.key, self.ticket], everything, **starts)
         self.results.again.click(
             self._again, [self.key, self.ticket, *self.settings.widgets], everything, **starts
         )
@@ -103,7 +140,7 @@ class Actions:
         self.results.viewer.apply(self._switch, [self.key, self.ticket], everything, **labelled)
         self.reopen.click(
             self._reopen, self.last_key, [self.key, *everything], postprocess=False, **QUICK
-        )
+        ).then(**choices.changed)
         turn = self.ticket.change(
             self._turn,
             [self.key, self.ticket],
@@ -114,38 +151,51 @@ class Actions:
             show_progress="hidden",
             **PRIVATE,
         )
+        turn.then(**choices.changed)
         # Refused, or an error.
         turn.failure(self._give_up, self.key, everything, postprocess=False, **QUICK)
         self.clock.tick(self._wait, self.key, self.results.status, postprocess=False, **QUICK)
         self.stop.click(self._stop, self.key, everything, postprocess=False, **QUICK)
 
-    def _begin(self, request: gr.Request, files: Sent, ticket: int, *values: Any) -> Shown:
-        """Make the batch and draw its first ticket."""
-        language = language_of(request)
-        if not files:
-            raise toast("Add at least one photo first.", language)
-        sources = [Source.of(path) for path in paths_of(files)]
-        options = self._options(language, values)
-        try:
-            batch = self._batches.start(
-                sources,
-                options,
-                str(request.session_hash),
-                request.headers[REQUEST_HEADER],
-                client=client_of(request),
-                viewed=True,
-            )
-        except EnhanceError as error:
-            raise toast(error.sentence, language) from error
-        tab = Tab.of(batch, request)
-        self._batches.waiting_list.join(batch.key)
-        keys = {self.key: batch.key, self.last_key: batch.key}
-        return {**keys, self.ticket: ticket + 1, **self._shown(tab)}
+    def _add(self, request: gr.Request, key: str, files: Sent) -> Shown:
+        """Take in photos that were uploaded."""
+        return self._take_in(request, key, [Path(file["path"]) for file in files or ()])
 
-    def _resume(self, request: gr.Request, key: str, ticket: int) -> Shown:
-        """Draw a ticket for the photos that were not finished when the batch was stopped."""
+    def _handed(self, request: gr.Request, key: str, handed: str) -> Shown:
+        """Take in the photos that another program has handed over for the page."""
+        if not handed:
+            return {self.key: key}
+        photos = photos_of(Path(get_upload_folder()), handed)
+        if not photos:
+            sentence = say("These photos have expired. Open them again.")
+            raise toast(sentence, language_of(request))
+        return self._take_in(request, key, photos)
+
+    def _sample(self, path: Path) -> Callable[..., Shown]:
+        def add(request: gr.Request, key: str) -> Shown:
+            return self._take_in(request, key, [path])
+
+        return add
+
+    def _take_in(self, request: gr.Request, key: str, paths: list[Path]) -> Shown:
+        batch = take_in(self._batches, request, key, paths)
+        return {self.key: batch.key, **self._shown(Tab.of(batch, request))}
+
+    def _remove(self, request: gr.Request, key: str, event: gr.EventData) -> Shown:
+        """Take a photo out."""
         tab = tab_of(self._batches, key, request)
-        return self._work_on(tab, tab.batch.stopped, [tab.batch.options], ticket, request)
+        file = sent_by(event).get("file")
+        index = shown_at(tab, file.get("url")) if isinstance(file, dict) else None
+        if index is not None:
+            tab.remove(index)
+        return self._shown(tab)
+
+    def _begin(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
+        """Draw a ticket for the photos that are due."""
+        tab = tab_of(self._batches, key, request)
+        options = self._options(tab.language, values)
+        shown = self._work_on(tab, tab.batch.due, [options], ticket, request)
+        return {self.last_key: key, **shown}
 
     def _again(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
         """Draw a ticket to enhance the selected photo again with other options."""
@@ -269,16 +319,22 @@ class Actions:
         """Everything that the page shows of a batch: what a turn sends, and all else that changes
         the batch's state."""
         batch = tab.batch
+        if not batch.entries:
+            return {self.results.gallery: []}
         working = bool(batch.remaining)
+        done = all(entry.state in ("done", "failed") for entry in batch.entries)
         waiting = self._batches.waiting_list.ahead(batch.key) is not None
         again = gr.update(visible=bool(batch.finished) and not working)
         return {
             self.results.status: progress(batch, self._batches, tab.language),
             **self.results.shown(tab),
             **dict.fromkeys(self._beside, again),
-            self.enhance: gr.update(visible=not working),
+            self.enhance: gr.update(
+                visible=not working,
+                value=translated(text("Enhance again") if done else text("Enhance"), tab.language),
+                variant="secondary" if done else "primary",
+            ),
             self.stop: gr.update(visible=working),
-            self.resume: gr.update(visible=bool(batch.stopped) and not working),
             self.reopen: gr.update(visible=False),
             self.clock: gr.update(active=waiting),
         }

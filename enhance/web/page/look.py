@@ -55,7 +55,7 @@ class Tab:
         if self.look.photo is None:
             seen = (i for i, entry in enumerate(self.batch.entries) if entry.versions)
             self.look.photo = next(seen, None)
-        return self.look.photo or 0
+        return min(self.look.photo or 0, len(self.batch.entries) - 1)
 
     @property
     def entry(self) -> Entry:
@@ -91,6 +91,17 @@ class Tab:
         """Pick versions of the photo in the viewer."""
         self.look.sides[self.index] = left, right
 
+    def remove(self, index: int) -> None:
+        """Take a photo out of the batch, unless that is being worked on; what was picked of the
+        others stays."""
+        shown = self.index
+        if not self.batch.remove(index):
+            return
+        sides = self.look.sides.items()
+        self.look.sides = {i - (i > index): pair for i, pair in sides if i != index}
+        if self.look.photo is not None:
+            self.look.photo = shown - (shown > index)
+
     def forget(self, entries: list[Entry]) -> None:
         """Look at the newest version of these photos."""
         for entry in entries:
@@ -101,6 +112,6 @@ def tab_of(batches: BatchStore, key: str, request: gr.Request) -> Tab:
     """The tab that sent the request, with the batch of this key; raises gr.Error if that has
     expired."""
     batch = batches.get(key)
-    if batch is None:
+    if batch is None or not batch.entries:
         raise toast("These results have expired. Enhance the photos again.", language_of(request))
     return Tab.of(batch, request)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from enhance.i18n import say
 from enhance.photos import EXTENSIONS
-from enhance.web.batches.handed import photos_of
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import language_of, text, translated
 from enhance.web.page.actions import Actions
-from enhance.web.page.results_panel import ResultsPanel
+from enhance.web.page.results_panel import ResultsPanel, gallery_widget
 from enhance.web.page.settings import Settings
 from enhance.web.page.settings_panel import SettingsPanel
-from enhance.web.page.widgets import QUICK, Shown
+from enhance.web.page.widgets import QUICK
 
 # Gradio's own colours, where text can be read on them (a contrast of 4.5 or more).
 THEME = gr.themes.Default().set(
@@ -40,13 +37,6 @@ _SAMPLES = {
     "old_print": text("Old print"),
     "small_portrait": text("Small portrait"),
 }
-# A link to the page that somebody shares must not show their photos.
-_TAKE_KEY = """() => {
-  const address = new URL(location), key = address.searchParams.get('photos') || '';
-  address.searchParams.delete('photos');
-  if (key) history.replaceState(null, '', address);
-  return [key];
-}"""
 _WAYS_IN = Path(__file__).with_name("ways_in.js").read_text("utf-8")
 
 
@@ -80,47 +70,44 @@ class Page:
                     ),
                     elem_id="about",
                 )
-                self.files = gr.File(
-                    file_count="multiple",
-                    file_types=list(EXTENSIONS),
-                    label=text("Your photos"),
-                    height=180,
-                    elem_id="files",
-                )
+                with gr.Row(elem_id="add"):
+                    self.files = gr.File(
+                        file_count="multiple",
+                        file_types=list(EXTENSIONS),
+                        label=text("Add photos"),
+                        elem_id="files",
+                    )
+                    gr.Button(text("Choose a folder"), size="sm", elem_id="folder")
                 gr.Markdown(
                     text(
                         "These could not be read and were left out. Check that you may open them:"
                     ),
                     elem_id="unread",
                 )
-                self.handed = gr.Textbox(visible=False)  # the key in the page's address
-                gr.Button(text("Choose a folder"), size="sm", elem_id="folder")
                 with gr.Column(elem_id="samples", visible=bool(self._samples)):
                     gr.Markdown(text("Or try one of these (public domain):"))
                     with gr.Row():
-                        self.samples = [
-                            gr.Button(_SAMPLES[path.stem], icon=str(path), min_width=120)
+                        self.samples = {
+                            gr.Button(_SAMPLES[path.stem], icon=str(path), min_width=120): path
                             for path in self._samples
-                        ]
-                self.actions = Actions(self._batches)
+                        }
                 self.limits = gr.Markdown(elem_id="limits")
-            with gr.Column(elem_id="results"):
-                self.results = ResultsPanel(self._batches)
+                self.gallery = gallery_widget()
             with gr.Column(elem_id="settings"):
-                self.choices = SettingsPanel(self._batches.estimator, self._may_download)
+                self.choices = SettingsPanel(self._batches, self._may_download)
+            with gr.Column(elem_id="work"):
+                self.actions = Actions(self._batches)
+            with gr.Column(elem_id="results"):
+                self.results = ResultsPanel(self._batches, self.gallery)
 
     def _connect(self, page: gr.Blocks) -> None:
-        self.choices.connect(page, self.files, self.actions.estimate)
+        self.choices.connect(page, self.actions.key, self.actions.estimate)
         self.results.connect(self.actions.key)
-        self.actions.connect(page, self.files, self.choices, self.results)
-        page.load(self._greet, self.handed, [self.limits, self.files], js=_TAKE_KEY, **QUICK)
+        self.actions.connect(page, self.files, self.samples, self.choices, self.results)
+        page.load(self._limits, None, self.limits, **QUICK)
         page.load(None, js=_WAYS_IN, **QUICK)
-        for button, path in zip(self.samples, self._samples, strict=True):
-            button.click(partial(list, [str(path)]), None, self.files, **QUICK)
 
-    def _greet(self, request: gr.Request, key: str) -> Shown:
-        """Say what the limits are, and show the photos that another program has handed over."""
-        language = language_of(request)
+    def _limits(self, request: gr.Request) -> str:
         limits = self._batches.limits
         sentence = say(
             "Up to {photos} photos, {megabytes:.0f} MB and {megapixels:.0f} megapixels each.",
@@ -128,10 +115,4 @@ class Page:
             megabytes=limits.max_bytes / 1e6,
             megapixels=limits.max_pixels / 1e6,
         )
-        said = translated(sentence, language)
-        if not key:
-            return {self.limits: said}
-        if photos := photos_of(Path(get_upload_folder()), key):
-            return {self.limits: said, self.files: [str(photo) for photo in photos]}
-        expired = translated("These photos have expired. Open them again.", language)
-        return {self.limits: f"**{expired}** {said}"}
+        return translated(sentence, language_of(request))

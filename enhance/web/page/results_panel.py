@@ -1,4 +1,4 @@
-"""The results panel: progress, viewer, gallery, downloads and the table of details."""
+"""The photos with their results: gallery, progress, viewer, downloads and the table of details."""
 
 from __future__ import annotations
 
@@ -20,28 +20,33 @@ from enhance.web.page.widgets import PRIVATE, QUICK, Shown, sent_by, share_of
 LAYERS: dict[str, Any] = {"concurrency_id": "layers", "concurrency_limit": 1}
 
 
+def gallery_widget() -> gr.Gallery:
+    """The gallery of the photos, from which they can be taken out."""
+    return gr.Gallery(
+        label=text("Photos"),
+        show_label=False,  # it would cover the first picture
+        columns=4,
+        object_fit="cover",
+        fit_columns=False,
+        allow_preview=False,
+        buttons=[],
+        interactive=True,
+        elem_id="gallery",
+    )
+
+
 class ResultsPanel:
     """Widgets and their handlers for the batch whose key the page holds."""
 
-    def __init__(self, batches: BatchStore) -> None:
-        """Draw into the current column."""
+    def __init__(self, batches: BatchStore, gallery: gr.Gallery) -> None:
+        """Draw into the current column. gallery: where the photos are; see `gallery_widget`."""
         self._batches = batches
+        self.gallery = gallery
         with gr.Row(elem_id="headline"):
             self.status = status_widget()
             self.zip = gr.Button(
                 text("Download all"), interactive=False, variant="primary", elem_id="zip"
             )
-        self.gallery = gr.Gallery(
-            label=text("Photos"),
-            show_label=False,  # it would cover the first picture
-            columns=4,
-            object_fit="cover",
-            fit_columns=False,
-            allow_preview=False,
-            buttons=[],
-            interactive=False,
-            elem_id="gallery",
-        )
         self.viewer = viewer_widget()
         with gr.Row():
             self.again = gr.Button(
@@ -103,7 +108,8 @@ class ResultsPanel:
         }
         return {
             self.viewer: view_of(tab),
-            self.gallery: pictures(tab),
+            # Photos can be taken out while none is being worked on.
+            self.gallery: gr.update(value=pictures(tab), interactive=not tab.batch.remaining),
             self.versions: versions(tab),
             **downloads,
             **(self._table(tab) if tab.look.table else {}),

@@ -8,28 +8,30 @@ from __future__ import annotations
 import html
 import json
 import logging
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 
 from enhance.errors import EnhanceError
-from enhance.i18n import say
+from enhance.i18n import Sentence, say
 from enhance.models.catalogue import MODELS
 from enhance.models.download import fetch
 from enhance.models.files import WeightFile
 from enhance.models.verified import locate
 from enhance.options import Options, renamed
 from enhance.photos import expected_extension, result_stem
-from enhance.pipeline.estimates import Estimator, readable
+from enhance.pipeline.estimates import readable
 from enhance.pipeline.model_choice import required_weights
-from enhance.web.batches.sizes import known_size
+from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry
+from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.address import from_query, query_of
 from enhance.web.page.presets import ABOUT, LABELS, PRESETS, preset_of
 from enhance.web.page.settings import Settings
-from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, paths_of
+from enhance.web.page.status import seconds_left
+from enhance.web.page.widgets import PRIVATE, QUICK, Shown, browser_state
 
 log = logging.getLogger(__name__)
 
@@ -37,73 +39,79 @@ _PROGRESS = gr.Progress()
 _TO_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
 _SESSIONS = 1000  # whose changes are counted
 _TYPICAL = 4000, 3000  # pixels of a photo, until there is one
-_READERS = 2  # photos whose headers are read at once; more would block the rest of the page
 
 
 class SettingsPanel:
     """Widgets and their handlers; `settings.options` turns the widgets' values into options."""
 
-    def __init__(self, estimator: Estimator, may_download: bool) -> None:
+    def __init__(self, batches: BatchStore, may_download: bool) -> None:
         """Draw into the current column. may_download: whether missing models can be downloaded."""
         self._may_download = may_download
-        self._estimator = estimator
-        self._readers = CapacityLimiter(_READERS)
+        self._batches = batches
+        self._estimator = batches.estimator
         self._asked: dict[str, int] = {}  # how often each session's settings have changed
-        self.preset = gr.Radio(
-            [(f"{label}\n{ABOUT[name]}", name) for name, label in LABELS.items()],
-            value="automatic",
-            label=text("What to do"),
-            elem_id="preset",
-        )
-        self.models = gr.Markdown(elem_id="models")
-        self.fetch = gr.Button(text("Download"), visible=False, size="sm", elem_id="fetch")
-        self.settings = Settings()
+        with gr.Accordion(text("Settings"), open=False, elem_id="choices"):
+            self.preset = gr.Radio(
+                [(f"{label}\n{ABOUT[name]}", name) for name, label in LABELS.items()],
+                value="automatic",
+                label=text("What to do"),
+                elem_id="preset",
+            )
+            self.models = gr.Markdown(elem_id="models")
+            self.fetch = gr.Button(text("Download"), visible=False, size="sm", elem_id="fetch")
+            with gr.Accordion(
+                text("Licence"), open=False, visible=False, elem_id="licence"
+            ) as self.licence:
+                self.terms = gr.Markdown()
+            self.settings = Settings()
+        self._offers = [self.models, self.fetch, self.licence, self.terms]
+        # Not within, as what is folded is not drawn, and would keep nothing.
         self.remembered = browser_state("settings", None)
         self.address = gr.Textbox(visible=False)  # the query of the page's address
 
-    def connect(self, page: gr.Blocks, files: gr.File, estimate: gr.Markdown) -> None:
-        """Wire the handlers. estimate: where the cost of enhancing `files` is shown."""
+    def connect(self, page: gr.Blocks, key: gr.Textbox, estimate: gr.Markdown) -> None:
+        """Wire the handlers. estimate: where the cost of what is due in the batch of `key` is
+        shown. `changed` is the event to chain to what changes the batch, and to `restored`."""
         self._estimate = estimate
         widgets = self.settings.widgets
-        changed = {
+        self.changed = {
             "fn": self._changed,
-            "inputs": [files, *widgets],
+            "inputs": [key, *widgets],
             "outputs": [
                 self.preset,
                 estimate,
-                self.models,
-                self.fetch,
+                *self._offers,
                 self.remembered,
                 self.address,
                 self.settings.example,
             ],
             "preprocess": False,
         } | QUICK
-        page.load(
+        self.restored = page.load(
             self._restore,
             [self.remembered, self.address],
             widgets,
             js="(remembered) => [remembered, location.search]",
             **QUICK,
-        ).then(**changed)
+        )
         self.address.change(None, self.address, None, js=_TO_ADDRESS, **QUICK)
         # In the browser, so that a click on Enhance right after it finds the preset's values.
         self.preset.input(
             None, [self.preset, *widgets], widgets, js=self._take_preset(), **QUICK
-        ).then(**changed)
+        ).then(**self.changed)
         # Only a person's input, because a preset changes many widgets, not all at the same moment.
         # A text's input event misses what is pasted or deleted, so leaving the field counts, too.
         fields = gr.Textbox | gr.Dropdown
         left = [widget.blur for widget in widgets if isinstance(widget, fields)]
         gr.on(
-            [files.change, *(widget.input for widget in widgets), *left],
+            [*(widget.input for widget in widgets), *left],
             trigger_mode="always_last",
-            **changed,
+            **self.changed,
         )
         self.fetch.click(
             self._fetch,
             self.settings.widgets,
-            [self.models, self.fetch],
+            self._offers,
             concurrency_id="download",
             show_progress_on=self.models,
             **PRIVATE,
@@ -132,61 +140,50 @@ class SettingsPanel:
             f".map((value, i) => i === {kept} ? now[i] : value)"
         )
 
-    async def _changed(self, request: gr.Request, files: Sent, *values: Any) -> Shown:
+    async def _changed(self, request: gr.Request, key: str, *values: Any) -> Shown:
         """Show the cost and the missing models of the current settings, and remember them."""
         session = str(request.session_hash)
         asked = self._asked.pop(session, 0) + 1
         self._asked[session] = asked  # as the newest one
         if len(self._asked) > _SESSIONS:
             del self._asked[next(iter(self._asked))]
-        paths = paths_of(files)
-        sizes = await to_thread.run_sync(_sizes, paths, limiter=self._readers)
-        language = language_of(request)
-        shown = await to_thread.run_sync(self._chosen, language, paths, sizes, values)
+        batch = self._batches.get(key)
+        shown = await to_thread.run_sync(self._chosen, language_of(request), batch, values)
         # An answer that waited for the models must not replace that to a later question.
         return shown if self._asked.get(session) == asked else {self._estimate: gr.skip()}
 
-    def _chosen(
-        self,
-        language: Language,
-        paths: list[Path],
-        sizes: list[tuple[int, int]],
-        values: tuple[Any, ...],
-    ) -> Shown:
+    def _chosen(self, language: Language, batch: Batch | None, values: tuple[Any, ...]) -> Shown:
+        due = batch.due if batch else []
+        sizes = [entry.size for entry in due if entry.size]
         try:
             options = self.settings.options(*values)
         except EnhanceError as error:
             sentence = translated(error.sentence, language)
             return {self._estimate: sentence, self.settings.example: html.escape(sentence)}
         remembered = zip(self.settings.names, self.settings.values(options), strict=True)
-        cost = translated(self._cost(len(paths), sizes, options), language)
+        cost = translated(self._cost(batch, options), language)
         return {
-            self.preset: self._presets(sizes, options, language),
+            self.preset: self._presets(batch, options, language),
             self._estimate: cost,
             self.remembered: dict(remembered),
             self.address: query_of(options),
-            self.settings.example: html.escape(self._example(paths, sizes, options)),
+            self.settings.example: html.escape(self._example(due, sizes, options)),
             **self._missing_models(options, language),
         }
 
-    def _cost(self, count: int, sizes: list[tuple[int, int]], options: Options) -> str:
-        """How long the work will take, before it is started."""
-        if not count:
+    def _cost(self, batch: Batch | None, options: Options) -> str:
+        """How long the work will take beside that of others, before it is started."""
+        if batch is None or not batch.due:
             return ""
-        self._estimator.wait()
-        seconds = self._estimator.seconds(sizes, options)
-        if seconds is None:
+        if not self._estimator.wait():
             return say("The models are still loading, but you can start right away.")
-        time = readable(seconds)
+        count = len(batch.due)
+        time = readable(seconds_left(batch, batch.due, options, self._batches))
         if count == 1:
-            return say("1 photo: about {time} if it has one face.", time=time)
-        return say(
-            "{count} photos: about {time} if each has one face.",
-            count=count,
-            time=time,
-        )
+            return say("1 photo: about {time}.", time=time)
+        return say("{count} photos: about {time}.", count=count, time=time)
 
-    def _presets(self, sizes: list[tuple[int, int]], options: Options, language: Language) -> Any:
+    def _presets(self, batch: Batch | None, options: Options, language: Language) -> Any:
         """The presets, each labelled with its time for these photos."""
         name = preset_of(options)
         choices = []
@@ -194,16 +191,16 @@ class SettingsPanel:
             if key == "custom" != name:
                 continue  # nothing to choose, only what the presets are left for
             shown = f"{translated(label, language)}\n{translated(ABOUT[key], language)}"
-            seconds = self._estimator.seconds(sizes, PRESETS[key]) if key in PRESETS else None
             cost = "\u00a0"  # always a line, so that nothing moves
-            if sizes and seconds is not None:
+            if batch and batch.due and key in PRESETS and self._estimator.ready:
+                seconds = seconds_left(batch, batch.due, PRESETS[key], self._batches)
                 cost = translated(readable(seconds), language)
             choices.append((f"{shown}\n{cost}", key))
         return gr.update(choices=choices, value=name)
 
-    def _example(self, paths: list[Path], sizes: list[tuple[int, int]], options: Options) -> str:
+    def _example(self, due: list[Entry], sizes: list[tuple[int, int]], options: Options) -> str:
         """The first photo's name and that of its result."""
-        photo = paths[0].name if paths else "photo.jpg"
+        photo = due[0].source.name if due else "photo.jpg"
         used = self._estimator.resolved(options)
         size = sizes[0] if sizes else _TYPICAL
         stem = result_stem(
@@ -217,29 +214,30 @@ class SettingsPanel:
         return f"{photo} → {stem}.{expected_extension(photo, used.format)}"
 
     def _missing_models(self, options: Options, language: Language) -> Shown:
-        """List the chosen models that are not on this machine, with their licences."""
+        """Offer the chosen models that are not on this machine; their licences are a click away."""
         missing = _missing(options)
         if not missing:
-            return {self.models: "", self.fetch: gr.update(visible=False)}
-        lines = [
+            hidden = gr.update(visible=False)
+            return {self.models: "", self.fetch: hidden, self.licence: hidden}
+        offers = (translated(_offer(name, options), language) for name in missing)
+        terms = [
             say(
-                "- **{name}** ({megabytes:.0f} MB) is not on this machine. {about} "
-                "*Licence: {licence}.* {warning}",
+                "{name}: {licence}. {warning}",
                 name=name,
-                megabytes=file.size / 1e6,
-                about=MODELS[name].about,
                 licence=MODELS[name].licence,
                 warning=MODELS[name].warning,
             )
-            for name, file in missing.items()
+            for name in missing
         ]
         label = say(
             "Download ({megabytes:.0f} MB)",
             megabytes=sum(file.size for file in missing.values()) / 1e6,
         )
         return {
-            self.models: "\n".join(translated(line, language) for line in lines),
+            self.models: "\n\n".join(offers),
             self.fetch: gr.update(visible=self._may_download, value=translated(label, language)),
+            self.licence: gr.update(visible=True),
+            self.terms: "\n\n".join(translated(term, language) for term in terms),
         }
 
     def _fetch(
@@ -276,11 +274,18 @@ class SettingsPanel:
         return self._missing_models(options, language)
 
 
+def _offer(name: str, options: Options) -> Sentence:
+    """Why to download a model."""
+    if MODELS[name].kind == "restorer" and options.restorer == "auto":
+        return say(
+            "Where a photo holds hardly anything of a face, the face stays soft. **{name}** draws "
+            "a whole face there, not always the person's.",
+            name=name,
+        )
+    return say("**{name}** is not on this machine. {about}", name=name, about=MODELS[name].about)
+
+
 def _missing(options: Options) -> dict[str, WeightFile]:
     """The files that these options need and this machine has not, by their models' names."""
     files = required_weights(options)
     return {name: file for name, file in files.items() if locate(file) is None}
-
-
-def _sizes(paths: list[Path]) -> list[tuple[int, int]]:
-    return [size for size in map(known_size, paths) if size]

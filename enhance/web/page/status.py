@@ -8,11 +8,14 @@ from typing import Any
 import gradio as gr
 
 from enhance.i18n import say
+from enhance.options import Options
 from enhance.pipeline.estimates import readable
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, text, translated
+
+_JUDGES = 20  # photos by which the rest of a batch is judged
 
 # No data in the template: Gradio would draw the widget anew with each value.
 _TEMPLATE = """
@@ -73,7 +76,7 @@ def progress(
     """How far a batch is, under the headline or under `said` in its place. batches: all on the
     server."""
     seconds = _seconds_of_photo(batch, batches)
-    left, total = len(batch.remaining), len(batch.entries)
+    left, total = len(batch.remaining), max(1, len(_begun(batch)))
     percent = 100 * (total - left) / total
     soon = percent + (95 / total if seconds else 0)  # not quite: it may take longer than expected
     return _value(said or headline(batch, batches), round(percent), soon, seconds, language)
@@ -92,8 +95,11 @@ def _value(
 
 
 def headline(batch: Batch, batches: BatchStore) -> str:
-    """One sentence about the batch, to be shown above its photos. batches: all on the server."""
-    total, left = len(batch.entries), batch.remaining
+    """One sentence about the batch, to be shown below its photos, or none if it was not begun.
+    batches: all on the server."""
+    total, left = len(_begun(batch)), batch.remaining
+    if not total:
+        return ""
     ahead = batches.waiting_list.ahead(batch.key)
     if left and ahead:
         return say(
@@ -113,7 +119,7 @@ def headline(batch: Batch, batches: BatchStore) -> str:
             "Enhancing photo {place} of {total}, about {time} left",
             place=number,
             total=total,
-            time=readable(_seconds_left(batch, batches)),
+            time=readable(seconds_left(batch, left, batch.options_at_work, batches)),
         )
     failed = sum(entry.state == "failed" for entry in batch.entries)
     stopped = len(batch.stopped)
@@ -126,29 +132,42 @@ def headline(batch: Batch, batches: BatchStore) -> str:
     )
 
 
+def _begun(batch: Batch) -> list[Entry]:
+    """The photos without those that were added since the work began."""
+    return [entry for entry in batch.entries if entry.state != "new"]
+
+
 def _seconds_of_photo(batch: Batch, batches: BatchStore) -> float:
     """Expected for the photo in progress; 0 if there is none."""
     running = [entry for entry in batch.remaining if entry.state == "running"]
-    if batches.waiting_list.ahead(batch.key):
+    if not running or batches.waiting_list.ahead(batch.key):
         return 0.0
-    return _seconds(batch, running[:1], batches)
+    return _seconds(batch, running[:1], batch.options_at_work, batches)
 
 
-def _seconds_left(batch: Batch, batches: BatchStore) -> float:
-    """Seconds until a batch is finished if it takes turns with all other batches."""
-    own = _seconds(batch, batch.remaining, batches)
+def seconds_left(
+    batch: Batch, entries: list[Entry], options: Options, batches: BatchStore
+) -> float:
+    """Seconds until these photos of a batch are done if it takes turns with all other batches,
+    photo by photo."""
+    own = _seconds(batch, entries, options, batches)
     others = (other for other in batches.alive() if other is not batch)
-    theirs = sum(min(own, _seconds(other, other.remaining, batches)) for other in others)
+    theirs = sum(_seconds_of_next(other, len(entries), batches) for other in others)
     return (own + theirs) / batches.engine.running
 
 
 def _until_next(ahead: list[str], batches: BatchStore) -> float:
     """Seconds until the next photo of each of these batches is done."""
     before = filter(None, map(batches.get, ahead))
-    photos = sum(_seconds(batch, batch.remaining[:1], batches) for batch in before)
-    return photos / batches.engine.running
+    return sum(_seconds_of_next(batch, 1, batches) for batch in before) / batches.engine.running
 
 
-def _seconds(batch: Batch, entries: list[Entry], batches: BatchStore) -> float:
+def _seconds_of_next(batch: Batch, count: int, batches: BatchStore) -> float:
+    return _seconds(batch, batch.remaining[:count], batch.options_at_work, batches)
+
+
+def _seconds(batch: Batch, entries: list[Entry], options: Options, batches: BatchStore) -> float:
+    """Judged by the last photos of the batch that are done, if there are any."""
     sizes = [entry.size for entry in entries if entry.size]
-    return batches.estimator.seconds(sizes, batch.options_at_work) or 0.0
+    done = [(one.report, one.options) for one in (each.version for each in batch.entries) if one]
+    return batches.estimator.seconds_like(done[-_JUDGES:], sizes, options) or 0.0

@@ -30,6 +30,7 @@ _SIGNS: dict[State, str] = {
     "stopped": "■",
 }
 _STATES: dict[State, str] = {
+    "new": text("new"),
     "waiting": text("waiting"),
     "running": text("processing"),
     "done": text("done"),
@@ -40,7 +41,7 @@ _STATES: dict[State, str] = {
 
 def pictures(tab: Tab) -> list[dict[str, Any]]:
     """The gallery's value: each photo's result, or the photo itself until there is one."""
-    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=True)
+    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False)
     return [
         {
             "image": _image(_url(version.thumbnail) if version else _preview(tab.batch, index)),
@@ -48,6 +49,13 @@ def pictures(tab: Tab) -> list[dict[str, Any]]:
         }
         for index, (entry, version) in enumerate(shown)
     ]
+
+
+def shown_at(tab: Tab, url: object) -> int | None:
+    """The index of the photo whose picture in the gallery is at this URL, unchecked, as a browser
+    sent it: places change when photos are taken out one after the other."""
+    urls = (picture["image"]["url"] for picture in pictures(tab))
+    return next((i for i, own in enumerate(urls) if str(url).endswith(own)), None)
 
 
 def versions(tab: Tab) -> list[dict[str, Any]]:
@@ -147,7 +155,7 @@ def _image(url: str) -> dict[str, Any]:
 
 def _preview(batch: Batch, index: int) -> str:
     """The URL of a picture of a photo as it was sent; see `routes`."""
-    return f"batches/{batch.key}/photos/{index}"
+    return f"batches/{batch.key}/photos/{batch.entries[index].source.number}"
 
 
 def _url(path: Path | None) -> str:
@@ -156,7 +164,9 @@ def _url(path: Path | None) -> str:
 
 
 def caption(entry: Entry, language: Language) -> str:
-    """A photo's state, then its name on a line of its own."""
+    """A photo's state, then its name on a line of its own; of a new photo only its name."""
+    if entry.state == "new":
+        return entry.source.name
     state = translated(_STATES[entry.state], language)
     return f"{_SIGNS[entry.state]} {state}\n{entry.source.name}"
 
@@ -169,7 +179,7 @@ def common_notes(tab: Tab) -> list[str]:
 
 def rows(tab: Tab, common: list[str]) -> list[list[str]]:
     """The table of all photos, without the common notes."""
-    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=True)
+    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False)
     return [_row(entry, version, common, tab.language) for entry, version in shown]
 
 

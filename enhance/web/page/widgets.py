@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -19,11 +18,6 @@ Shown = dict[Any, Any]
 Sent = list[dict[str, Any]] | None
 """Uploaded files, checked by Gradio, as an event with preprocess=False receives them. (With
 preprocessing, Gradio would create an empty file for each.)"""
-
-
-def paths_of(files: Sent) -> list[Path]:
-    """The paths of uploaded files."""
-    return [Path(file["path"]) for file in files or ()]
 
 
 def browser_state(name: str, default: Any) -> gr.BrowserState:

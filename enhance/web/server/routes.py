@@ -21,6 +21,7 @@ from enhance.pipeline.model_choice import resolve
 from enhance.pipeline.reports import Outcome, as_csv, as_json
 from enhance.version import VERSION
 from enhance.web.batches.batch import Batch
+from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.server.clients import client_of, may_enter
 
@@ -96,15 +97,20 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
     one_at_a_time = CapacityLimiter(1)  # so that the model never waits long for its next photo
     clients: WeakValueDictionary[str, Lock] = WeakValueDictionary()
 
+    def entry_of(request: Request) -> tuple[Batch, Entry]:
+        batch, number = batch_of(request), request.path_params["number"]
+        for entry in batch.entries:
+            if entry.source.number == number:
+                return batch, entry
+        raise HTTPException(404, "There is no such photo.")
+
     async def preview(request: Request) -> Response:
         """A small picture of a photo as it was sent, for a page that shows it before its turn."""
-        batch, index = batch_of(request), request.path_params["index"]
-        if index >= len(batch.entries):
-            raise HTTPException(404, "There is no such photo.")
+        batch, entry = entry_of(request)
         own = clients.setdefault(client_of(request), Lock())
         async with own:  # so that all clients take turns, however many one asks for
             path = await to_thread.run_sync(
-                batch.files.preview, batch.entries[index], batches.limits, limiter=one_at_a_time
+                batch.files.preview, entry, batches.limits, limiter=one_at_a_time
             )
         return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
 
@@ -124,7 +130,7 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         Route("/health", alive),
         Route("/health/ready", ready),
         Route("/metrics", metrics),
-        Route("/batches/{key}/photos/{index:int}", preview),
+        Route("/batches/{key}/photos/{number:int}", preview),
         Route("/batches/{key}/enhanced_photos.zip", archive),
         report("report.csv", as_csv, "text/csv"),
         report("report.json", as_json, "application/json"),

@@ -49,7 +49,7 @@ _FORMATS = ("JPEG",) * 16 + ("PNG", "WEBP", "TIFF", "TIFF")
 
 
 def make_tree(root: Path, photos: int) -> None:
-    """Tiny photos, each with a colour of its own, a hundred to a folder."""
+    """Tiny photos, each with a color of its own, a hundred to a folder."""
     small = cv2.resize(astronaut(), (24, 24))
     for number in range(photos):
         folder = root / f"{number // _FOLDER // 10:02}" / f"{number // _FOLDER:03}"

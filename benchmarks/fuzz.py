@@ -74,23 +74,23 @@ def corpus() -> dict[str, bytes]:
     rgba = np.dstack([rgb, (x * 4).astype(np.uint8)])
     deep = rgb.astype(np.uint16) * 257 + random.integers(0, 200, rgb.shape).astype(np.uint16)
     image, clear = Image.fromarray(rgb), Image.fromarray(rgba)
-    palette, grey = image.quantize(32), image.convert("L")
+    palette, gray = image.quantize(32), image.convert("L")
     blocks = {"exif": _exif(), "icc_profile": _icc(), "dpi": (300, 300)}
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6" exif:GPSLatitude="1,2N"/>'
     files = {
         "JPEG baseline": _saved(image, "JPEG", quality=80),
         "JPEG progressive": _saved(image, "JPEG", quality=80, progressive=True),
         "JPEG CMYK": _saved(image.convert("CMYK"), "JPEG"),
-        "JPEG grey": _saved(grey, "JPEG"),
+        "JPEG gray": _saved(gray, "JPEG"),
         "JPEG with EXIF, ICC and XMP": _saved(image, "JPEG", **blocks, xmp=xmp),
         "JPEG with restart markers": _saved(image, "JPEG", restart_marker_blocks=2),
         "JPEG of several pictures": _several(image, "MPO"),
         "PNG": _saved(image, "PNG"),
         "PNG with EXIF and ICC": _saved(clear, "PNG", **blocks),
         "PNG palette": _saved(palette, "PNG", transparency=3),
-        "PNG 1 bit": _saved(grey.convert("1"), "PNG"),
-        "PNG grey 16 bit": _saved(Image.fromarray(deep[..., 0]), "PNG"),
-        "PNG colour 16 bit": _png(deep),
+        "PNG 1 bit": _saved(gray.convert("1"), "PNG"),
+        "PNG gray 16 bit": _saved(Image.fromarray(deep[..., 0]), "PNG"),
+        "PNG color 16 bit": _png(deep),
         "PNG interlaced": _interlaced(rgb),
         "PNG animated": _several(image, "PNG"),
         "WebP lossy": _saved(image, "WEBP", quality=70),
@@ -101,16 +101,16 @@ def corpus() -> dict[str, bytes]:
         "TIFF LZW": _saved(clear, "TIFF", compression="tiff_lzw"),
         "TIFF deflate": _saved(image, "TIFF", compression="tiff_adobe_deflate"),
         "TIFF JPEG": _saved(image, "TIFF", compression="jpeg"),
-        "TIFF PackBits grey": _saved(grey, "TIFF", compression="packbits"),
-        "TIFF fax": _saved(grey.convert("1"), "TIFF", compression="group4"),
+        "TIFF PackBits gray": _saved(gray, "TIFF", compression="packbits"),
+        "TIFF fax": _saved(gray.convert("1"), "TIFF", compression="group4"),
         "TIFF CMYK": _saved(image.convert("CMYK"), "TIFF"),
         "TIFF Lab": _saved(image.convert("LAB"), "TIFF", icc_profile=None),
         "TIFF of several pages": _several(image, "TIFF"),
         "TIFF 16 bit": _tiff(deep, compression="zlib", predictor=True),
         "TIFF 16 bit in tiles": _tiff(np.pad(deep, ((0, 7), (0, 7), (0, 0))), tile=(16, 16)),
         "TIFF 16 bit in planes": _tiff(np.moveaxis(deep, -1, 0), planarconfig="separate"),
-        "TIFF 16 bit grey, big-endian": _tiff(deep[..., 0], byteorder=">"),
-        "TIFF 16 bit grey with alpha": _tiff(deep[..., :2], extrasamples=["unassalpha"]),
+        "TIFF 16 bit gray, big-endian": _tiff(deep[..., 0], byteorder=">"),
+        "TIFF 16 bit gray with alpha": _tiff(deep[..., :2], extrasamples=["unassalpha"]),
         "BMP": _saved(image, "BMP"),
         "BMP palette": _saved(palette, "BMP"),
         "GIF": _saved(palette, "GIF"),

@@ -3,7 +3,7 @@
     python -m benchmarks.gpu [--json FILE] [--plot FILE] [--quick]
 
 Runs on whatever device `auto` finds; on a CPU always in its smallest form. GFPGAN's weights are
-random, as in benchmarks.reference. Differences are in grey levels of 0..255, between this device in
+random, as in benchmarks.reference. Differences are in gray levels of 0..255, between this device in
 its usual precision and the CPU in fp32. Photos per minute are those of the command with decoding
 and encoding, from the first result to the last.
 """

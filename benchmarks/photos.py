@@ -44,8 +44,8 @@ def group(faces: int, width: int = 1080, height: int = 1440) -> Rgb:
         turn = cv2.getRotationMatrix2D(
             (portrait.shape[1] / 2, portrait.shape[0] / 2), (-8, 5, 0, 11)[i % 4], scale
         )
-        centre = ((i % columns + 0.5) * cell_w, (i // columns + 0.5) * cell_h)
-        turn[:, 2] += np.array(centre) - (portrait.shape[1] / 2, portrait.shape[0] / 2)
+        center = ((i % columns + 0.5) * cell_w, (i // columns + 0.5) * cell_h)
+        turn[:, 2] += np.array(center) - (portrait.shape[1] / 2, portrait.shape[0] / 2)
         cv2.warpAffine(
             portrait, turn, (width, height), dst=canvas, borderMode=cv2.BORDER_TRANSPARENT
         )
@@ -58,7 +58,7 @@ class Damage:
 
     blur: float = 1.5  # sigma, pixels
     down: int = 4
-    noise: float = 6.0  # sigma, grey levels
+    noise: float = 6.0  # sigma, gray levels
     jpeg: int = 40  # quality
     scratches: int = 0
     restore_size: bool = False  # enlarge the small photo back, so that it is merely blurred
@@ -86,8 +86,8 @@ def degrade(rgb: Rgb, damage: Damage, seed: int = 0) -> Rgb:
 
 def sepia(rgb: Rgb) -> Rgb:
     """An old print: brown, faded."""
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) * 0.8 + 30
-    return np.clip(grey[..., None] * np.array([1.05, 0.93, 0.76]), 0, 255).astype(np.uint8)
+    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) * 0.8 + 30
+    return np.clip(gray[..., None] * np.array([1.05, 0.93, 0.76]), 0, 255).astype(np.uint8)
 
 
 def times(photo: Rgb, factor: float) -> tuple[int, int]:

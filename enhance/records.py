@@ -1,4 +1,4 @@
-"""The records that flow through the pipeline: frozen dataclasses without behaviour."""
+"""The records that flow through the pipeline: frozen dataclasses without behavior."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class Source:
 class Photo:
     """A decoded photo, upright, with everything that must survive into the output.
 
-    rgb: (height, width, 3), uint8 or uint16, in the photo's own colour space.
+    rgb: (height, width, 3), uint8 or uint16, in the photo's own color space.
     alpha: (height, width) of the same dtype, or None.
-    grey: the file has one colour channel, and so will the output.
+    gray: the file has one color channel, and so will the output.
     format: Pillow's name for the file's format ("JPEG", "PNG", ...).
-    icc: the colour profile; None means sRGB.
+    icc: the color profile; None means sRGB.
     exif, xmp, iptc: blocks of metadata as bytes (orientation already reset), or None.
     lossless: the file is a lossless WebP, and so will be the output.
     turned: the file stores its pixels turned or mirrored, and says so.
@@ -75,7 +75,7 @@ class Photo:
     rgb: Pixels
     format: str
     alpha: Pixels | None = None
-    grey: bool = False
+    gray: bool = False
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -106,7 +106,7 @@ class Upscaled:
 
 @dataclass(frozen=True)
 class Face:
-    """A detected face in photo pixels; pixel centres lie at integer coordinates.
+    """A detected face in photo pixels; pixel centers lie at integer coordinates.
 
     box: left, top, right, bottom. landmarks: eyes, nose, mouth corners, (5, 2) as nested tuples.
     """
@@ -116,7 +116,7 @@ class Face:
     landmarks: tuple[tuple[float, float], ...]
 
     @property
-    def centre(self) -> tuple[float, float]:
+    def center(self) -> tuple[float, float]:
         """Middle of the box."""
         left, top, right, bottom = self.box
         return (left + right) / 2, (top + bottom) / 2
@@ -132,15 +132,15 @@ class Face:
 class Findings:
     """What was seen of a photo before anything was done to it; see `enhance.pipeline.findings`.
 
-    noise: its standard deviation, in grey levels of 0..255.
-    blocks: by how many grey levels the borders of JPEG's squares stand out.
+    noise: its standard deviation, in gray levels of 0..255.
+    blocks: by how many gray levels the borders of JPEG's squares stand out.
     detail: how much of the contrast at a scale of two pixels there is at that of one: below 0.2 in
         blurry photos, up to 1.7 in sharp ones.
     damage: share of the pixels that certainly belong to scratches, creases, dust or specks.
     faded: how certain it is that nothing is black any more, or that it has yellowed, 0..1.
-    yellowed: how certain it is that it has no colours but a yellow or brown tint, 0..1.
+    yellowed: how certain it is that it has no colors but a yellow or brown tint, 0..1.
     black, white: the darkest and the lightest value in any channel, 0..1.
-    gray: there are no colours, except for a tint.
+    gray: there are no colors, except for a tint.
     faces: everything that may be a face, largest first.
     """
 
@@ -168,7 +168,7 @@ class Report:
     repaired: share of the photo's pixels that were marked as damaged and filled in.
     fill: what filled them in; None if there were none.
     toned: how much of the fading was undone, 0..1; 0 if the photo had not faded.
-    colorized: how strong the colours are that it was given, 0..1; 0 if none.
+    colorized: how strong the colors are that it was given, 0..1; 0 if none.
     findings: what was seen of the photo; None if no option asked what it needs.
     reasons: why steps were taken or not, by the options that left it to the findings.
     seconds: one entry per stage.

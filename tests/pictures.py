@@ -149,7 +149,7 @@ def rgb_profile(primaries: str, curve: bytes) -> bytes:
     )
 
 
-def grey_profile(curve: bytes) -> bytes:
+def gray_profile(curve: bytes) -> bytes:
     return profile(b"GRAY", {b"wtpt": xyz(0.9642, 1, 0.8249), b"kTRC": curve})
 
 
@@ -173,7 +173,7 @@ _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 
 
 def table_profile(*, back: bool) -> bytes:
-    """A profile of tables: red and blue changed places, as Lab colours; with or without a way
+    """A profile of tables: red and blue changed places, as Lab colors; with or without a way
     back."""
     grid = np.linspace(0, 1, 9)
     levels = np.stack(np.meshgrid(grid, grid, grid, indexing="ij"), -1).reshape(1, -1, 3)
@@ -181,8 +181,8 @@ def table_profile(*, back: bool) -> bytes:
     lab = ImageCms.createProfile("LAB")
     srgb = ImageCms.createProfile("sRGB")
     there = ImageCms.profileToProfile(swapped, srgb, lab, _INTENT, outputMode="LAB")
-    colours = Image.fromarray(np.rint(levels * 255).astype(np.uint8), "LAB")
-    here = ImageCms.profileToProfile(colours, lab, srgb, _INTENT, outputMode="RGB")
+    colors = Image.fromarray(np.rint(levels * 255).astype(np.uint8), "LAB")
+    here = ImageCms.profileToProfile(colors, lab, srgb, _INTENT, outputMode="RGB")
     assert there is not None
     assert here is not None
     # Lab in a profile and in Pillow: a and b lie around 128, and not as signed bytes.

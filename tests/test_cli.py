@@ -225,7 +225,7 @@ def wait_for_lines(out: Path, count: int, process: subprocess.Popen[str]) -> Non
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of photos, each with a colour of its own; tests only read it."""
+    """A folder of photos, each with a color of its own; tests only read it."""
     folder = tmp_path_factory.mktemp("many")
     for number in range(40):
         photo = Image.fromarray(astronaut()[:300, :400])

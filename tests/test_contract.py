@@ -116,7 +116,7 @@ def test_what_a_person_has_marked_is_repaired(engine: Engine, save: Save) -> Non
     assert changed[marks].any() and not changed[~marks].any()
 
 
-def test_a_corrupt_photo_harms_no_neighbour(engine: Engine, save: Save, tmp_path: Path) -> None:
+def test_a_corrupt_photo_harms_no_neighbor(engine: Engine, save: Save, tmp_path: Path) -> None:
     good = photos(save, 4)
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a photo")
     bad, gone = Source.of(tmp_path / "bad.jpg"), Source.of(tmp_path / "gone.jpg")

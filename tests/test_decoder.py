@@ -1,4 +1,4 @@
-"""Workers that crash, hang, swell or flood: one photo fails, its neighbours do not."""
+"""Workers that crash, hang, swell or flood: one photo fails, its neighbors do not."""
 
 from __future__ import annotations
 

@@ -213,8 +213,8 @@ def test_versions_of_python_are_those_that_are_required(front: dict[str, Any]) -
 
 
 def test_the_hub_is_told_what_a_space_is(front: dict[str, Any]) -> None:
-    colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
-    assert {front["colorFrom"], front["colorTo"]} <= colours
+    colors = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {front["colorFrom"], front["colorTo"]} <= colors
     assert front["sdk"] == "gradio"
     assert (ROOT / front["app_file"]).is_file()
     assert read(ROOT / "LICENSE").lower().startswith(front["license"])

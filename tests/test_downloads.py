@@ -43,7 +43,7 @@ class Server(ThreadingHTTPServer):
     """Serves `files` by path. Each request takes the next of `faults`, if any is left:
 
     a status · "cut" after half of the body · "hold" there until `go` · "no length" ·
-    "no range" honoured · "misplaced": the whole where the rest was asked for
+    "no range" honored · "misplaced": the whole where the rest was asked for
     """
 
     daemon_threads = True

@@ -15,7 +15,7 @@ from enhance.faces.paste import Patch, paste
 from enhance.records import Face
 from tests.pictures import lanczos
 
-# (centre, width of the 512×512 crop in photo pixels, degrees) on a photo of 512×512
+# (center, width of the 512×512 crop in photo pixels, degrees) on a photo of 512×512
 PLACES = {
     "upright": ((250.3, 240.8), 300, 0),
     "turned": ((260.1, 230.4), 260, 37),
@@ -33,14 +33,14 @@ SOFT = feathered(np.empty((1, CROP, CROP, 3), np.float32))[0]
 
 def place(name: str) -> Rgb:
     """The matrix photo → crop of a face that lies as PLACES says."""
-    centre, width, degrees = PLACES[name]
-    return similarity(centre, width, degrees)
+    center, width, degrees = PLACES[name]
+    return similarity(center, width, degrees)
 
 
-def similarity(centre: tuple[float, float], width: float, degrees: float) -> Rgb:
-    matrix = cv2.getRotationMatrix2D(centre, degrees, CROP / width)
+def similarity(center: tuple[float, float], width: float, degrees: float) -> Rgb:
+    matrix = cv2.getRotationMatrix2D(center, degrees, CROP / width)
     moved: Rgb = np.array(matrix)
-    moved[:, 2] += (CROP - 1) / 2 - np.array(centre)
+    moved[:, 2] += (CROP - 1) / 2 - np.array(center)
     return moved
 
 
@@ -210,16 +210,16 @@ def test_the_middle_of_a_face_is_the_crop(name: str, upscale: int) -> None:
     pasted(canvas, [constant(place(name), 0.6, WHOLE)], upscale)
     (x, y), width, degrees = PLACES[name]
     inner = outline(similarity((x, y), width * 0.8, degrees), canvas.shape, upscale, margin=0)
-    rim = 6 * upscale  # at the photo's border the grey beyond it must not shine through
+    rim = 6 * upscale  # at the photo's border the gray beyond it must not shine through
     inner[:rim] = inner[-rim:] = inner[:, :rim] = inner[:, -rim:] = False
     assert inner.any()
     assert (canvas[inner] == 153).all()
 
 
-@pytest.mark.parametrize("centre", [(-900.0, 100.0), (100.0, 2000.0), (5000.0, -5000.0)])
-def test_a_face_outside_does_nothing(centre: tuple[float, float]) -> None:
+@pytest.mark.parametrize("center", [(-900.0, 100.0), (100.0, 2000.0), (5000.0, -5000.0)])
+def test_a_face_outside_does_nothing(center: tuple[float, float]) -> None:
     canvas = blurred()
-    pasted(canvas, [constant(similarity(centre, 300, 30), 1.0, WHOLE)], 1)
+    pasted(canvas, [constant(similarity(center, 300, 30), 1.0, WHOLE)], 1)
     assert np.array_equal(canvas, blurred())
 
 

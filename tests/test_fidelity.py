@@ -1,4 +1,4 @@
-"""Whole photos through the engine: what must not change does not, colours come back."""
+"""Whole photos through the engine: what must not change does not, colors come back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.photos import Damage, astronaut, degrade, hopper
 from enhance.engines.local import LocalEngine
 from enhance.options import Options
 from enhance.photos import decode, encode
-from enhance.photos.colour import colour_space
+from enhance.photos.color import color_space
 from enhance.records import Photo, Result, Source
 from tests.pictures import (
     DEEP,
@@ -23,7 +23,7 @@ from tests.pictures import (
     exif,
     file_of,
     gamma,
-    grey_profile,
+    gray_profile,
     iptc,
     rgb_profile,
 )
@@ -31,7 +31,7 @@ from tests.pictures import (
 AS_IT_IS = Options(restorer="none", size="1x", background="lanczos", repair="off", tone="off")
 P3 = rgb_profile("p3", SRGB_CURVE)
 PROPHOTO = rgb_profile("prophoto", gamma(1.8))
-GREY = grey_profile(gamma(1.8))
+GRAY = gray_profile(gamma(1.8))
 
 
 def through(engine: LocalEngine, folder: Path, data: bytes, options: Options) -> tuple[Photo, Any]:
@@ -53,17 +53,17 @@ def pixels(channels: int, dtype: type) -> Any:
 
 
 def photo_of(kind: str, channels: int, dtype: type) -> Photo:
-    """A photo with everything a file can carry; 1 and 2 channels are grey, 2 and 4 have alpha."""
+    """A photo with everything a file can carry; 1 and 2 channels are gray, 2 and 4 have alpha."""
     values = pixels(channels, dtype)
-    grey = channels < 3
-    colour = values[..., :1].repeat(3, 2) if grey else values[..., :3]
+    gray = channels < 3
+    color = values[..., :1].repeat(3, 2) if gray else values[..., :3]
     return Photo(
         name="a",
-        rgb=np.ascontiguousarray(colour),
+        rgb=np.ascontiguousarray(color),
         format=kind,
         alpha=np.ascontiguousarray(values[..., -1]) if channels in (2, 4) else None,
-        grey=grey,
-        icc=GREY if grey else P3,
+        gray=gray,
+        icc=GRAY if gray else P3,
         exif=exif(),
         xmp=XMP,
         iptc=iptc(),
@@ -73,7 +73,7 @@ def photo_of(kind: str, channels: int, dtype: type) -> Photo:
 
 
 def assert_same_blocks(first: Photo, second: Photo) -> None:
-    for block in ("icc", "xmp", "iptc", "dpi", "format", "grey", "lossless"):
+    for block in ("icc", "xmp", "iptc", "dpi", "format", "gray", "lossless"):
         assert getattr(first, block) == getattr(second, block), block
     if first.format != "AVIF":  # Pillow writes its EXIF anew
         assert first.exif == second.exif
@@ -95,7 +95,7 @@ def test_lossless_photos_come_out_as_they_went_in(
 ) -> None:
     made = photo_of(kind, channels, dtype)
     if kind == "WEBP":
-        made = replace(made, grey=False, icc=P3)  # it knows only colour
+        made = replace(made, gray=False, icc=P3)  # it knows only color
     data = written(made)
     before = decode(Source.of(_saved(tmp_path / "before", data)))
     after, record = through(engine, tmp_path, data, AS_IT_IS)
@@ -122,11 +122,11 @@ def test_a_bitmap_comes_out_as_it_went_in(engine: LocalEngine, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "HEIF", "AVIF"])
-@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("gray", [False, True])
 def test_lossy_photos_keep_their_picture_and_all_else(
-    engine: LocalEngine, tmp_path: Path, kind: str, grey: bool
+    engine: LocalEngine, tmp_path: Path, kind: str, gray: bool
 ) -> None:
-    made = replace(photo_of(kind, 1 if grey and kind == "JPEG" else 3, np.uint8), lossless=False)
+    made = replace(photo_of(kind, 1 if gray and kind == "JPEG" else 3, np.uint8), lossless=False)
     data = written(made)
     before = decode(Source.of(_saved(tmp_path / "before", data)))
     after, record = through(engine, tmp_path, data, replace(AS_IT_IS, quality=100))
@@ -140,12 +140,12 @@ def test_lossy_photos_keep_their_picture_and_all_else(
 def test_photos_of_any_shape(
     engine: LocalEngine, tmp_path: Path, width: int, height: int, upscale: float
 ) -> None:
-    colours = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    colors = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
     options = Options(size=f"{upscale}x", background="lanczos", repair="off", tone="off")
-    after, _ = through(engine, tmp_path, file_of(colours, "PNG"), options)
+    after, _ = through(engine, tmp_path, file_of(colors, "PNG"), options)
     assert after.size == tuple(max(1, round(side * upscale)) for side in (width, height))
     if upscale == 1:
-        assert np.array_equal(after.rgb, colours)
+        assert np.array_equal(after.rgb, colors)
 
 
 def test_where_it_was_taken_is_left_out_on_request(engine: LocalEngine, tmp_path: Path) -> None:
@@ -160,11 +160,11 @@ def test_where_it_was_taken_is_left_out_on_request(engine: LocalEngine, tmp_path
 
 
 def test_the_edges_of_alpha_stay_clean(engine: LocalEngine, tmp_path: Path) -> None:
-    """No dark or bright fringe: colour under transparency is as good as any."""
-    colour = np.full((40, 40, 3), (200, 60, 30), np.uint8)
+    """No dark or bright fringe: color under transparency is as good as any."""
+    color = np.full((40, 40, 3), (200, 60, 30), np.uint8)
     alpha = np.zeros((40, 40), np.uint8)
     alpha[10:30, 10:30] = 255
-    data = file_of(np.dstack([colour, alpha]), "PNG")
+    data = file_of(np.dstack([color, alpha]), "PNG")
     after, _ = through(engine, tmp_path, data, replace(AS_IT_IS, size="4x"))
     assert (after.rgb == (200, 60, 30)).all()
     assert after.alpha is not None
@@ -175,37 +175,37 @@ def test_the_edges_of_alpha_stay_clean(engine: LocalEngine, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_hidden_colours_do_not_shine_through(
+def test_hidden_colors_do_not_shine_through(
     engine: LocalEngine, tmp_path: Path, dtype: type
 ) -> None:
     top = np.iinfo(dtype).max
     alpha: Any = np.zeros((40, 50), dtype)
     alpha[10:30, 10:30] = top
-    colour: Any = np.zeros((40, 50, 3), dtype)
-    colour[alpha > 0] = (top, top // 2, top // 4)
-    colour[:, 35:] = (0, top, 0)
-    made = Photo("a", colour, "PNG", alpha)
+    color: Any = np.zeros((40, 50, 3), dtype)
+    color[alpha > 0] = (top, top // 2, top // 4)
+    color[:, 35:] = (0, top, 0)
+    made = Photo("a", color, "PNG", alpha)
     after, _ = through(engine, tmp_path, written(made), replace(AS_IT_IS, size="3x"))
     assert after.alpha is not None
     assert after.alpha.any()
     assert (after.rgb[after.alpha > 0] == (top, top // 2, top // 4)).all()
     kept, _ = through(engine, tmp_path, written(made), AS_IT_IS)
-    assert np.array_equal(kept.rgb, colour)
+    assert np.array_equal(kept.rgb, color)
 
 
-# Colours
+# Colors
 
 
 def in_space(srgb: Any, icc: bytes) -> Any:
     """sRGB pixels, uint8, as uint16 pixels of another space."""
-    space = colour_space(icc)
+    space = color_space(icc)
     return np.rint(space.from_srgb(srgb.astype(np.float32) / 255) * 65535).astype(np.uint16)
 
 
 def seen(photo: Photo) -> Any:
     """A photo as people see it, in sRGB, 0..255."""
     top = np.iinfo(photo.rgb.dtype).max
-    return colour_space(photo.icc, photo.grey).to_srgb(photo.rgb.astype(np.float32) / top) * 255
+    return color_space(photo.icc, photo.gray).to_srgb(photo.rgb.astype(np.float32) / top) * 255
 
 
 # Between pixels, a space with other tones interpolates otherwise. Unconverted: 1.1 and 3.4.
@@ -246,7 +246,7 @@ def test_the_background_model_sees_srgb_too(
     assert np.abs(seen(wide) - plain.rgb).mean() < 0.6
 
 
-def test_colours_beyond_srgb_go_round_the_model(engine: LocalEngine, tmp_path: Path) -> None:
+def test_colors_beyond_srgb_go_round_the_model(engine: LocalEngine, tmp_path: Path) -> None:
     green = np.zeros((40, 40, 3), np.uint8)
     green[..., 1] = 255
     data = written(Photo("a", green, "PNG", icc=P3))
@@ -259,25 +259,25 @@ def test_colours_beyond_srgb_go_round_the_model(engine: LocalEngine, tmp_path: P
     assert np.abs(middle - (0, 255, 0)).mean() < 6, "clipped it would be (117, 251, 76)"
 
 
-def test_a_grey_photo_keeps_its_tones(engine: LocalEngine, tmp_path: Path) -> None:
+def test_a_gray_photo_keeps_its_tones(engine: LocalEngine, tmp_path: Path) -> None:
     ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (40, 1))
-    made = Photo("a", ramp[..., None].repeat(3, 2), "PNG", grey=True, icc=GREY)
+    made = Photo("a", ramp[..., None].repeat(3, 2), "PNG", gray=True, icc=GRAY)
     options = Options(
         restorer="none", background="realesrgan", repair="off", tone="off", size="1x", tile=64
     )
     after, _ = through(engine, tmp_path, written(made), options)
-    assert after.grey
-    assert after.icc == GREY
+    assert after.gray
+    assert after.icc == GRAY
     assert np.abs(after.rgb.astype(int) - made.rgb).mean() < 3
 
 
 @pytest.mark.parametrize(
-    ("icc", "grey"), [(b"junk" * 50, False), (GREY, False), (b"junk" * 50, True)]
+    ("icc", "gray"), [(b"junk" * 50, False), (GRAY, False), (b"junk" * 50, True)]
 )
 def test_a_profile_that_cannot_be_used_is_left_out_and_said(
-    engine: LocalEngine, tmp_path: Path, icc: bytes, grey: bool
+    engine: LocalEngine, tmp_path: Path, icc: bytes, gray: bool
 ) -> None:
-    picture = PHOTO[..., 1] if grey else PHOTO
+    picture = PHOTO[..., 1] if gray else PHOTO
     data = file_of(np.ascontiguousarray(picture), "PNG", icc_profile=icc)
     after, record = through(engine, tmp_path, data, AS_IT_IS)
     assert after.icc is None

@@ -132,7 +132,7 @@ FAMILIES: dict[str, Callable[[], nn.Module]] = {
     ),
 }
 
-# Where a tile differs from the whole photo by more than a grey level, by how many, and why.
+# Where a tile differs from the whole photo by more than a gray level, by how many, and why.
 UNLIKE = {
     "ATD": 3,  # sorts all pixels into categories, which attend to one another
     "CRAFT": 5,  # attention in windows, which begin elsewhere in a tile
@@ -440,7 +440,7 @@ def test_bad_files_get_a_sentence_and_disturb_nobody(
     state = good.state_dict()
     torch.save({k: v for k, v in state.items() if k != "body.0.bias"}, dropped / "incomplete.pth")
     torch.save({**state, "more": torch.zeros(1)}, dropped / "too much.pth")
-    drop(dropped, "grey.pth", compact(num_in_ch=1, num_out_ch=1, num_feat=4, num_conv=1, upscale=2))
+    drop(dropped, "gray.pth", compact(num_in_ch=1, num_out_ch=1, num_feat=4, num_conv=1, upscale=2))
     (dropped / "folder.pth").mkdir()
     (dropped / "readme.txt").touch()
     (dropped / ".hidden.pth").touch()
@@ -451,7 +451,7 @@ def test_bad_files_get_a_sentence_and_disturb_nobody(
         "cut.pth",
         "cut.safetensors",
         "empty.pth",
-        "grey.pth",
+        "gray.pth",
         "incomplete.pth",
         "no weights.pth",
         "page.pth",
@@ -461,7 +461,7 @@ def test_bad_files_get_a_sentence_and_disturb_nobody(
     for name, sentence in sentences.items():
         assert sentence.startswith(name) and sentence.endswith(".")
         assert str(dropped) not in sentence
-    assert "color photos" in sentences["grey.pth"]
+    assert "color photos" in sentences["gray.pth"]
     assert "unknown architecture" in sentences["unknown.pth"]
     assert "do not fit its architecture" in sentences["incomplete.pth"]
     assert "do not fit its architecture" in sentences["too much.pth"]

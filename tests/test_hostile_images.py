@@ -109,14 +109,14 @@ TOO_LARGE = {
     "huge.jpg": jpeg(65_000, 65_000),
     "huge.tif": tiff(60_000, 60_000),
     "deep.tif": tiff(60_000, 60_000, 16),
-    "deep grey.tif": tiff(60_000, 60_000, 16, 2),
+    "deep gray.tif": tiff(60_000, 60_000, 16, 2),
     "huge.webp": webp(16_383, 16_383),
 }
 LYING = {
     "jpeg taller than its data.jpg": jpeg(140, 60_000),
     "tiff without its pixels.tif": tiff(4_000, 4_000),
     "deep tiff without its pixels.tif": tiff(4_000, 4_000, 16),
-    "deep grey tiff without its pixels.tif": tiff(4_000, 4_000, 16, 2),
+    "deep gray tiff without its pixels.tif": tiff(4_000, 4_000, 16, 2),
     "webp on a larger canvas.webp": webp(3_000, 3_000),
     "png without its pixels.png": png((4_000, 4_000), 8, 2, b"\0" * 100),
     "gif without its pixels.gif": gif(4_000, 4_000),
@@ -280,7 +280,7 @@ def shared_tags(count: int, size: int) -> bytes:
     return b"II*\0" + struct.pack("<I", 8) + ifd(*tags) + bytes(size)
 
 
-def grey_tiff(*more: tuple[int, int, int, int], bits: int = 8, compression: int = 1) -> bytes:
+def gray_tiff(*more: tuple[int, int, int, int], bits: int = 8, compression: int = 1) -> bytes:
     """8 × 8 pixels that follow the header, and further tags, each unless it stands there."""
     entries = [(256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, bits), (259, 3, 1, compression)]
     entries += [(262, 3, 1, 1), (277, 3, 1, 1)]
@@ -291,15 +291,15 @@ def grey_tiff(*more: tuple[int, int, int, int], bits: int = 8, compression: int 
 
 def pages(count: int) -> bytes:
     """A TIFF of many pictures, all with the same pixels."""
-    one = len(grey_tiff()) - 136
-    head = grey_tiff()[:136]
-    body = grey_tiff()[136:-4]
+    one = len(gray_tiff()) - 136
+    head = gray_tiff()[:136]
+    body = gray_tiff()[136:-4]
     following = [136 + one * (i + 1) for i in range(count - 1)] + [0]
     return head + b"".join(body + struct.pack("<I", at) for at in following)
 
 
 def scans(count: int, side: int = 256) -> bytes:
-    """A grey progressive JPEG of many scans that change nothing; side: at most 1024 pixels."""
+    """A gray progressive JPEG of many scans that change nothing; side: at most 1024 pixels."""
 
     def part(marker: int, content: bytes) -> bytes:
         return b"\xff" + bytes([marker]) + struct.pack(">H", len(content) + 2) + content
@@ -362,9 +362,9 @@ ODD = {
     "exif in pieces.jpg": segments(2_000, 0xE1, b"Exif\0\0a"),
     "shared tags.avif": file_of(PHOTO, "AVIF", exif=shared_tags(500, 40_000)),
     "shared tags.heic": file_of(PHOTO, "HEIF", exif=shared_tags(500, 40_000)),
-    "two sizes.tif": grey_tiff((256, 4, 1, 45_000), (257, 4, 1, 45_000), bits=16),
+    "two sizes.tif": gray_tiff((256, 4, 1, 45_000), (257, 4, 1, 45_000), bits=16),
     "two sizes.png": _two_headers,
-    "large tiles.tif": grey_tiff(
+    "large tiles.tif": gray_tiff(
         (322, 4, 1, 40_000), (323, 4, 1, 40_000), (324, 4, 1, 8), (325, 4, 1, 64)
     ),
     "pages.tif": pages(20_000),
@@ -420,7 +420,7 @@ def test_odd_files_of_the_same_kinds_are_read_or_refused_in_little_memory(
     [
         ("a.jpg", scans(90), (256, 256)),
         ("a.jpg", segments(300, 0xE5, b"x" * 100), (140, 160)),
-        ("a.tif", grey_tiff(), (8, 8)),
+        ("a.tif", gray_tiff(), (8, 8)),
         ("a.tif", pages(2_000), (8, 8)),
         ("a.gif", gif_frames(2_000), (8, 8)),
         ("a.gif", gif_comment(1_000), (8, 8)),
@@ -448,17 +448,17 @@ def test_pixels_that_unpack_to_gigabytes_are_not_unpacked(tmp_path: Path, decode
     squeeze = zlib.compressobj(9)
     block = squeeze.compress(bytes(10_000_000)) + squeeze.flush(zlib.Z_FULL_FLUSH)
     bomb = block + block[2:] * 300 + squeeze.flush()  # each without the first one's head
-    start = len(grey_tiff((273, 4, 1, 0), (278, 4, 1, 8), (279, 4, 1, 0), bits=16))
+    start = len(gray_tiff((273, 4, 1, 0), (278, 4, 1, 8), (279, 4, 1, 0), bits=16))
     path = tmp_path / "a.tif"
     strip = [(273, 4, 1, start), (278, 4, 1, 8), (279, 4, 1, len(bomb))]
-    path.write_bytes(grey_tiff(*strip, bits=16, compression=8) + bomb)
+    path.write_bytes(gray_tiff(*strip, bits=16, compression=8) + bomb)
     with pytest.raises(UnsupportedPhoto, match=r"“a\.tif” was not opened: .* memory"):
         decoder(Source.of(path), Limits())
 
 
 def test_a_deep_tiff_that_another_decoder_would_see_larger_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
-    path.write_bytes(grey_tiff((32997, 4, 1, 1_000_000), bits=16))  # so deep a picture
+    path.write_bytes(gray_tiff((32997, 4, 1, 1_000_000), bits=16))  # so deep a picture
     with pytest.raises(UnreadablePhoto, match=r"“a\.tif” is damaged"):
         decode(Source.of(path))
 

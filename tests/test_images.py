@@ -140,7 +140,7 @@ def test_a_tiff_of_several_pages_gives_its_first(make: Make) -> None:
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif", "heic", "avif"])
-def test_the_colour_profile_is_kept(make: Make, ending: str) -> None:
+def test_the_color_profile_is_kept(make: Make, ending: str) -> None:
     photo = decode(make(f"a.{ending}", PHOTO, icc_profile=ICC))
     assert photo.icc == ICC
     assert reopen(photo).info["icc_profile"] == ICC
@@ -244,21 +244,21 @@ def test_orientation_in_modern_formats_is_applied_once(make: Make, ending: str) 
 # Kinds of pixels
 
 
-def test_grey_stays_grey(make: Make) -> None:
-    grey = np.ascontiguousarray(PHOTO[..., 1])
-    photo = decode(make("a.png", grey))
-    assert photo.grey
-    assert np.array_equal(photo.rgb, grey[..., None].repeat(3, 2))
+def test_gray_stays_gray(make: Make) -> None:
+    gray = np.ascontiguousarray(PHOTO[..., 1])
+    photo = decode(make("a.png", gray))
+    assert photo.gray
+    assert np.array_equal(photo.rgb, gray[..., None].repeat(3, 2))
     written = reopen(photo)
     assert written.mode == "L"
-    assert np.array_equal(np.asarray(written), grey)
+    assert np.array_equal(np.asarray(written), gray)
     assert reopen(photo, "jpeg").mode == "L"
 
 
-def test_grey_with_alpha_keeps_both(make: Make) -> None:
+def test_gray_with_alpha_keeps_both(make: Make) -> None:
     pixels = np.ascontiguousarray(PHOTO[..., :2])
     photo = decode(make("a.png", Image.fromarray(pixels, "LA")))
-    assert photo.grey
+    assert photo.gray
     assert np.array_equal(photo.rgb[..., 2], pixels[..., 0])
     assert photo.alpha is not None
     assert np.array_equal(photo.alpha, pixels[..., 1])
@@ -277,7 +277,7 @@ def test_alpha_is_kept(make: Make, ending: str) -> None:
     assert np.array_equal(np.asarray(reopen(photo))[..., 3], PHOTO[..., 0])
 
 
-def test_a_palette_becomes_its_colours(make: Make) -> None:
+def test_a_palette_becomes_its_colors(make: Make) -> None:
     image = Image.fromarray(PHOTO).quantize(64)
     photo = decode(make("a.png", image))
     assert photo.alpha is None
@@ -293,10 +293,10 @@ def test_a_transparent_palette_entry_becomes_alpha(make: Make) -> None:
     assert reopen(photo).mode == "RGBA"
 
 
-def test_black_and_white_becomes_grey(make: Make) -> None:
+def test_black_and_white_becomes_gray(make: Make) -> None:
     image = Image.fromarray(PHOTO).convert("1")
     photo = decode(make("a.png", image))
-    assert photo.grey
+    assert photo.gray
     assert np.array_equal(photo.rgb[..., 0] > 127, np.asarray(image))
     assert set(np.unique(photo.rgb)) == {0, 255}
 
@@ -364,13 +364,13 @@ def test_16_bits_stay_16_bits(make: Make, ending: str, channels: int) -> None:
     for photo in (first, recoded(first, make)):
         assert photo.rgb.dtype == np.uint16
         assert photo.format == first.format
-        colour = pixels[..., : 1 if channels < 3 else 3]
-        assert np.array_equal(photo.rgb, np.broadcast_to(colour, photo.rgb.shape))
+        color = pixels[..., : 1 if channels < 3 else 3]
+        assert np.array_equal(photo.rgb, np.broadcast_to(color, photo.rgb.shape))
         assert (photo.alpha is None) == (channels in (1, 3))
         if photo.alpha is not None:
             assert photo.alpha.dtype == np.uint16
             assert np.array_equal(photo.alpha, pixels[..., -1])
-        assert photo.grey == (channels < 3)
+        assert photo.gray == (channels < 3)
 
 
 def test_16_bit_tiffs_that_are_packed_in_unusual_ways(make: Make) -> None:
@@ -378,17 +378,17 @@ def test_16_bit_tiffs_that_are_packed_in_unusual_ways(make: Make) -> None:
     planes = tiff(np.moveaxis(rgb, -1, 0).copy(), photometric="rgb", planarconfig="separate")
     assert np.array_equal(decode(make("planes.tif", planes)).rgb, rgb)
     white = decode(make("white.tif", tiff(rgb[..., 0], photometric="miniswhite")))
-    assert white.grey
+    assert white.gray
     assert np.array_equal(white.rgb[..., 0], 65535 - rgb[..., 0])
-    grey = Image.fromarray(rgb[..., 0])
+    gray = Image.fromarray(rgb[..., 0])
     for compression in ("tiff_lzw", "packbits", "tiff_adobe_deflate"):
-        packed = make("packed.tif", grey, compression=compression, tiffinfo={274: 6})
+        packed = make("packed.tif", gray, compression=compression, tiffinfo={274: 6})
         assert np.array_equal(decode(packed).rgb[..., 0], np.rot90(rgb[..., 0], -1))
     order = tiff(rgb, photometric="rgb", byteorder=">")
     assert np.array_equal(decode(make("motorola.tif", order)).rgb, rgb)
 
 
-def test_premultiplied_16_bit_colours_become_plain_ones(make: Make) -> None:
+def test_premultiplied_16_bit_colors_become_plain_ones(make: Make) -> None:
     alpha = np.linspace(2000, 65535, DEEP[..., 0].size).astype(np.uint16).reshape(21, 30)
     plain = DEEP[..., :3]
     product = np.rint(plain * (alpha[..., None] / 65535)).astype(np.uint16)
@@ -451,17 +451,17 @@ def test_rounding_to_8_bits_is_to_the_nearest(make: Make) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_transparency_goes_on_white_where_there_is_none(make: Make, dtype: type) -> None:
     top = np.iinfo(dtype).max
-    colour: Rgb = np.full((32, 48, 3), top // 4, dtype)
+    color: Rgb = np.full((32, 48, 3), top // 4, dtype)
     alpha: Rgb = np.zeros((32, 48), dtype)
     alpha[:, 16:] = top // 2
     alpha[:, 32:] = top
-    data, _, notes = encode(colour, alpha, Photo("a", colour, "PNG", alpha), "jpeg", 100)
+    data, _, notes = encode(color, alpha, Photo("a", color, "PNG", alpha), "jpeg", 100)
     assert any("white" in note for note in notes)
     seen = decode(make("a.jpg", data)).rgb[16, [4, 24, 44], 0].astype(int)
     assert np.abs(seen - (255, 159, 63)).max() <= 3
 
 
-def test_jpeg_keeps_colour_at_full_resolution(make: Make) -> None:
+def test_jpeg_keeps_color_at_full_resolution(make: Make) -> None:
     image: Any = reopen(decode(make("a.jpg", PHOTO)))
     assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3
 
@@ -574,8 +574,8 @@ BAD: dict[str, tuple[bytes, type[PhotoError]]] = {
     "half.png": (file_of(PHOTO, "PNG")[:3000], UnreadablePhoto),
     "header.png": (file_of(PHOTO, "PNG")[:20], UnreadablePhoto),
     "half deep.png": (deep_png(DEEP)[:900], UnreadablePhoto),
-    "float grey.tif": (float_tiff(1), UnsupportedPhoto),
-    "float colour.tif": (float_tiff(3), PhotoError),
+    "float gray.tif": (float_tiff(1), UnsupportedPhoto),
+    "float color.tif": (float_tiff(3), PhotoError),
     "huge.png": (png((60_000, 60_000), 8, 2, b""), PhotoTooLarge),
     "large.png": (png((20_000, 5_000), 8, 2, b""), PhotoTooLarge),
     "flat.png": (png((2**31 - 1, 1), 8, 2, b""), PhotoTooLarge),

@@ -49,7 +49,7 @@ FILES = {
     "16-bit png with alpha": lambda: deep_png(deep(transparent())),
     "alpha": lambda: file_of(transparent(), "PNG"),
     "alpha, lossy": lambda: file_of(transparent(), "WEBP"),
-    "grey": lambda: file_of(Image.fromarray(sample()).convert("L"), "TIFF"),
+    "gray": lambda: file_of(Image.fromarray(sample()).convert("L"), "TIFF"),
     "wide gamut": lambda: file_of(sample(), "JPEG", icc_profile=rgb_profile("p3", SRGB_CURVE)),
 }
 
@@ -172,10 +172,10 @@ def test_a_photo_without_faces_has_a_background_to_weigh(engine: LocalEngine, sa
     )
 
 
-@pytest.mark.parametrize("grey", [False, True])
-def test_a_browser_can_mix_the_layers(engine: LocalEngine, save: Save, grey: bool) -> None:
+@pytest.mark.parametrize("gray", [False, True])
+def test_a_browser_can_mix_the_layers(engine: LocalEngine, save: Save, gray: bool) -> None:
     photo = degrade(group(2, 900, 600), Damage(down=3))
-    if grey:
+    if gray:
         photo = np.asarray(Image.fromarray(photo).convert("L"))
     options = replace(OPTIONS, background="compact")
     done = enhance(engine, save("two.png", photo), options)
@@ -200,7 +200,7 @@ def test_one_of_two_faces(engine: LocalEngine, pair: Done) -> None:
     ones = [pixels(pair.again(i)) for i in (0, 1)]
     middle = both.shape[1] // 2
     left_of = {
-        i: pair.result.report.faces[i].centre[0] * 2 < middle for i in pair.result.report.restored
+        i: pair.result.report.faces[i].center[0] * 2 < middle for i in pair.result.report.restored
     }
     assert sorted(left_of.values()) == [False, True]
     for i, one in enumerate(ones):
@@ -237,7 +237,7 @@ def test_faces_left_alone_have_no_layer(engine: LocalEngine, save: Save) -> None
     report = done.result.report
     assert len(report.faces) == 2
     (index,) = report.restored
-    assert report.faces[index].centre[0] < 450
+    assert report.faces[index].center[0] < 450
     assert done.again(index).data == done.result.data
     with pytest.raises(OptionsError):
         done.again(1 - index)
@@ -254,7 +254,7 @@ def test_only_those_who_ask_get_layers(engine: LocalEngine, save: Save) -> None:
         assert done.result.layers is None
 
 
-def test_damaged_layers_are_recognised(pair: Done) -> None:
+def test_damaged_layers_are_recognized(pair: Done) -> None:
     layers = pair.result.layers
     assert layers is not None
     places = np.random.default_rng(2).integers(0, len(layers), 200)

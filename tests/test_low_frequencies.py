@@ -1,4 +1,4 @@
-"""Colours and brightness of larger areas stay the photo's."""
+"""Colors and brightness of larger areas stay the photo's."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_shift_and_a_smear_are_undone(dtype: type, upscale: int, size: tuple[i
 def test_what_nobody_sees_stays_to_the_bit() -> None:
     photo = astronaut()
     canvas = lanczos(photo, 2)
-    canvas[:] = canvas // 2 * 2  # a grey level too dark at most, half a level on average
+    canvas[:] = canvas // 2 * 2  # a gray level too dark at most, half a level on average
     before = canvas.copy()
     keep_low_frequencies(canvas, photo)
     assert np.array_equal(canvas, before)
@@ -64,13 +64,13 @@ def test_photos_of_any_shape(shape: tuple[int, int]) -> None:
     assert canvas.min() == canvas.max() == 101
 
 
-def test_matching_colours_takes_over_tint_but_not_detail() -> None:
+def test_matching_colors_takes_over_tint_but_not_detail() -> None:
     face = aligned(astronaut())
     tinted = np.clip(face * (0.9, 1.0, 0.8) + (0.05, 0, 0.1), 0, 1).astype(np.float32)
     matched = match_colors(tinted, face)
     difference = np.abs(means(matched) - means(face))
     assert difference.mean() < 0.5
-    assert difference.max() < 5  # where the crop ends in plain grey
+    assert difference.max() < 5  # where the crop ends in plain gray
     assert np.abs(matched - face).mean() < 0.4 * np.abs(tinted - face).mean()
     blurred = np.asarray(cv2.GaussianBlur(face, (0, 0), 4))
     kept = cv2.Laplacian(match_colors(face, blurred), cv2.CV_32F).std()

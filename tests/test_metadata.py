@@ -212,7 +212,7 @@ def test_all_metadata_can_be_left_out(read: Any, kind: str) -> None:
     data, _, notes = encode(PHOTO, None, full(kind), "same", 95, "strip")
     again = read(data)
     assert (again.exif, again.xmp, again.iptc) == (None, None, None)
-    assert again.icc == ICC, "colours are no metadata"
+    assert again.icc == ICC, "colors are no metadata"
     assert notes == ()
     for trace in (b"camera", b"Paris", b"1999:12:31", b"xpacket"):
         assert trace not in data

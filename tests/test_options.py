@@ -111,7 +111,7 @@ def test_every_choice_is_offered_by_both_commands() -> None:
         text = parser.format_help()
         for name in OPTIONS:
             assert f"--{name.replace('_', '-')}" in text
-        assert not any(old in text for old in ("colours", "--upscale", "--longer-side"))
+        assert not any(old in text for old in ("colors", "--upscale", "--longer-side"))
 
 
 @pytest.mark.parametrize("arguments", [["--face-colours", "model"], ["--face-colors", "model"]])
@@ -151,7 +151,7 @@ def test_the_constructor_takes_old_names() -> None:
     changed = replace(options, face_colours="photo")  # type: ignore[call-arg]
     assert changed == Options()
     with pytest.raises(OptionsError, match="face_colors must be one of photo, model"):
-        made(face_colours="grey")
+        made(face_colours="gray")
     with pytest.raises(TypeError):
         made(face_color="model")
 

@@ -29,7 +29,7 @@ from enhance.records import Face, Photo, Source
         ("restorer", "magic", "bundled, none"),
         ("background", "", "lanczos, realesr-general-x4v3, compact"),
         ("working_size", "half", "auto, full"),
-        ("face_colors", "grey", "photo, model"),
+        ("face_colors", "gray", "photo, model"),
         ("format", "gif", "same, jpeg, png, webp"),
         ("metadata", "some", "keep, no-location, strip"),
         ("faces", "smallest", "all, largest, center"),
@@ -143,4 +143,4 @@ def test_sizes_are_width_by_height() -> None:
     assert Photo("a", np.zeros((2, 3, 3), np.uint8), "PNG").size == (3, 2)
     face = Face((10, 20, 40, 35), 0.9, ())
     assert face.size == 15
-    assert face.centre == (25, 27.5)
+    assert face.center == (25, 27.5)

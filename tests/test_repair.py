@@ -21,7 +21,7 @@ from enhance.errors import Cancelled
 from enhance.limits import Limits
 from enhance.networks.damage import DamageNet
 from enhance.options import Options
-from enhance.photos.colour import colour_space
+from enhance.photos.color import color_space
 from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.layers import repaste
@@ -190,7 +190,7 @@ def test_a_photo_that_is_marked_all_over_stays() -> None:
 
 
 @pytest.mark.parametrize("photo", [astronaut(), hopper(), skimage.data.coffee()])
-def test_faded_colours_come_back(photo: Rgb) -> None:
+def test_faded_colors_come_back(photo: Rgb) -> None:
     errors: list[float] = []
     for picture in (old := faded(photo, seed=4), undone(old)):
         errors.append(float(np.abs(picture.astype(float) - photo).mean()))
@@ -198,16 +198,16 @@ def test_faded_colours_come_back(photo: Rgb) -> None:
 
 
 @pytest.mark.parametrize("photo", [astronaut(), hopper(), skimage.data.coffee()])
-def test_clean_photos_keep_their_colours(photo: Rgb) -> None:
+def test_clean_photos_keep_their_colors(photo: Rgb) -> None:
     assert np.abs(undone(photo).astype(int) - photo).mean() <= 2
 
 
-def test_grey_photos_stay_neutral_and_sepia_becomes_so() -> None:
-    grey = np.repeat(cv2.cvtColor(hopper(), cv2.COLOR_RGB2GRAY)[..., None], 3, 2) // 2 + 60
-    toned = undone(grey)
+def test_gray_photos_stay_neutral_and_sepia_becomes_so() -> None:
+    gray = np.repeat(cv2.cvtColor(hopper(), cv2.COLOR_RGB2GRAY)[..., None], 3, 2) // 2 + 60
+    toned = undone(gray)
     assert (toned == toned[..., :1]).all()
-    assert np.ptp(toned) > np.ptp(grey) + 50
-    sepia = (grey * np.array([1.05, 0.93, 0.76])).clip(0, 255).astype(np.uint8)
+    assert np.ptp(toned) > np.ptp(gray) + 50
+    sepia = (gray * np.array([1.05, 0.93, 0.76])).clip(0, 255).astype(np.uint8)
     assert np.ptp(undone(sepia).astype(int), axis=2).mean() < 3 < np.ptp(sepia, axis=2).mean()
 
 
@@ -219,8 +219,8 @@ def test_16_bits_are_toned_as_8_are_but_finer() -> None:
     assert len(np.unique(toned)) > 256
 
 
-def test_colours_are_judged_and_changed_in_the_photos_own_space() -> None:
-    space = colour_space(rgb_profile("adobe", gamma(2.2)))
+def test_colors_are_judged_and_changed_in_the_photos_own_space() -> None:
+    space = color_space(rgb_profile("adobe", gamma(2.2)))
     old = faded(hopper(), seed=6)
     own = np.rint(space.from_srgb(old.astype(np.float32) / 255) * 65535).astype(np.uint16)
     toned = tone(own, judge(own, space), 1.0, space)
@@ -257,11 +257,11 @@ def test_nothing_is_repaired_unless_asked(models: ResidentModels) -> None:
     assert np.array_equal(pixels, old)
 
 
-def test_grey_photos_stay_grey_and_transparency_as_it_was(models: ResidentModels) -> None:
+def test_gray_photos_stay_gray_and_transparency_as_it_was(models: ResidentModels) -> None:
     old, *_ = damaged(hopper(), "light", seed=9)
-    grey = np.repeat(cv2.cvtColor(old, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
-    alpha = np.tile(np.arange(grey.shape[1], dtype=np.uint8), (grey.shape[0], 1))
-    photo = Photo("old", grey, "PNG", alpha=alpha, grey=True)
+    gray = np.repeat(cv2.cvtColor(old, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+    alpha = np.tile(np.arange(gray.shape[1], dtype=np.uint8), (gray.shape[0], 1))
+    photo = Photo("old", gray, "PNG", alpha=alpha, gray=True)
     enhancer = Enhancer(models, Limits(), EngineInfo("cpu", "fp32", 0))
     done = enhancer(photo, OLD, lambda: None)
     assert done.report.repaired > 0

@@ -30,7 +30,7 @@ from enhance.models.folder import models_folder, refused
 from enhance.models.foreign import read_model
 from enhance.models.upstream import prepare
 from enhance.options import Options, Setup
-from enhance.photos.colour import ColourSpace
+from enhance.photos.color import ColorSpace
 from enhance.pipeline import enhancer as pipeline
 from enhance.pipeline.build import ResidentModels, load_enhancer
 from enhance.pipeline.layers import repaste
@@ -40,7 +40,7 @@ from enhance.repair.colorize import recolored
 from enhance.repair.fill import fill, wide_parts
 from enhance.repair.tone import Fading, judge
 from tests.conftest import Save
-from tests.pictures import gamma, grey_profile
+from tests.pictures import gamma, gray_profile
 
 prepare()
 import spandrel.architectures as spandrel  # noqa: E402
@@ -59,19 +59,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.delenv("ENHANCE_MODELS_DIR", raising=False)
         assert models_folder() == root / "models"
         models_folder().mkdir()
-        drop("big-lama.safetensors", initialised(spandrel.LaMa.LaMa(in_nc=4)))
+        drop("big-lama.safetensors", initialized(spandrel.LaMa.LaMa(in_nc=4)))
         net = extra.DDColor.DDColor(
             encoder_name="convnext-t", num_output_channels=2, last_norm="Spectral", dec_layers=1
         )
-        initialised(net)
-        with torch.no_grad():  # random colours are far outside of any gamut
+        initialized(net)
+        with torch.no_grad():  # random colors are far outside of any gamut
             strength = float(net.eval()(torch.rand(1, 3, 256, 256)).abs().mean())
             net.refine_net[0][0].weight_u.mul_(strength / 15)
         drop("ddcolor.safetensors", net)
         yield models_folder()
 
 
-def initialised(net: nn.Module) -> nn.Module:
+def initialized(net: nn.Module) -> nn.Module:
     """The network with random weights that make a difference."""
     torch.manual_seed(0)
     for module in net.modules():
@@ -96,7 +96,7 @@ def old(folder: Path) -> Iterator[LocalEngine]:
         yield engine
 
 
-def grey(photo: Rgb) -> Rgb:
+def gray(photo: Rgb) -> Rgb:
     return np.repeat(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
 
 
@@ -120,7 +120,7 @@ def test_they_are_found_and_listed(folder: Path, capsys: pytest.CaptureFixture[s
     assert "DDColor: gives gray photos colors." in listed
 
 
-def test_without_them_opencv_fills_and_nothing_is_coloured(
+def test_without_them_opencv_fills_and_nothing_is_colored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENHANCE_MODELS_DIR", str(tmp_path))
@@ -164,10 +164,10 @@ def test_lama_fills_what_is_wide_and_opencv_the_rest(own: ResidentModels, depth:
     assert np.array_equal(filled[thin], fill(filled, thin)[thin])
 
 
-def test_grey_stays_grey_and_scratches_alone_need_no_model(own: ResidentModels) -> None:
+def test_gray_stays_gray_and_scratches_alone_need_no_model(own: ResidentModels) -> None:
     photo, mask = torn()
     filler = own.filler("big-lama.safetensors")
-    filled = filler(grey(photo), mask, lambda: None)
+    filled = filler(gray(photo), mask, lambda: None)
     assert (filled == filled[..., :1]).all()
     mask[:, :110] = False
 
@@ -182,7 +182,7 @@ def test_grey_stays_grey_and_scratches_alone_need_no_model(own: ResidentModels) 
 # --- DDColor --------------------------------------------------------------------------------------
 
 
-def test_colours_have_the_lightness_of_the_grey_and_the_chroma_that_was_asked_for() -> None:
+def test_colors_have_the_lightness_of_the_gray_and_the_chroma_that_was_asked_for() -> None:
     levels = np.repeat(np.arange(256, dtype=np.float32)[:, None, None], 3, 2) / 255
     for chroma in ([20, 10], [-30, 25], [5, -40], [120, 120], [-200, 90]):
         made = recolored(levels, np.full((256, 1, 2), chroma, np.float32))
@@ -194,7 +194,7 @@ def test_colours_have_the_lightness_of_the_grey_and_the_chroma_that_was_asked_fo
     assert mild[0, 0, 1:] == pytest.approx([20, 10], abs=0.1)
 
 
-def colourised(old: LocalEngine, source: Any, **options: Any) -> Result:
+def colorised(old: LocalEngine, source: Any, **options: Any) -> Result:
     (result,) = old.run([source], replace(PLAIN, **options), viewed=True)
     assert isinstance(result, Result), result
     return result
@@ -205,10 +205,10 @@ def opened(data: bytes) -> Image.Image:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_grey_photo_gets_colours(old: LocalEngine, save: Save, channels: int) -> None:
-    photo = grey(hopper())
+def test_a_gray_photo_gets_colors(old: LocalEngine, save: Save, channels: int) -> None:
+    photo = gray(hopper())
     source = save("old.png", photo[..., 0] if channels == 1 else photo)
-    result = colourised(old, source, colorize=1)
+    result = colorised(old, source, colorize=1)
     assert result.report.colorized == 1
     assert result.report.seconds["colorize"] > 0
     image = opened(result.data)
@@ -218,12 +218,12 @@ def test_a_grey_photo_gets_colours(old: LocalEngine, save: Save, channels: int) 
     assert np.hypot(lab[..., 1], lab[..., 2]).mean() > 3
     assert result.views is not None
     assert opened(result.views.thumbnail).mode == "RGB"
-    half = rgb2lab(np.asarray(opened(colourised(old, source, colorize=0.5).data)))
+    half = rgb2lab(np.asarray(opened(colorised(old, source, colorize=0.5).data)))
     assert np.abs(half[..., 1:]).mean() < 0.8 * np.abs(lab[..., 1:]).mean()
 
 
-def test_the_colours_are_those_of_the_network(own: ResidentModels) -> None:
-    photo = cv2.resize(grey(hopper()), (512, 512))
+def test_the_colors_are_those_of_the_network(own: ResidentModels) -> None:
+    photo = cv2.resize(gray(hopper()), (512, 512))
     net: Any = read_model(models_folder() / "ddcolor.safetensors").model
     with torch.inference_mode():
         chroma = net.eval()(torch.from_numpy(photo / np.float32(255)).permute(2, 0, 1)[None])
@@ -234,15 +234,15 @@ def test_the_colours_are_those_of_the_network(own: ResidentModels) -> None:
     assert np.abs(lab[..., 1:] - wanted)[likely].mean() < 0.6
 
 
-def test_a_grey_profile_gives_way_to_srgb(old: LocalEngine, save: Save) -> None:
-    source = save("old.tif", grey(hopper())[..., 0], icc_profile=grey_profile(gamma(1.8)))
-    image = opened(colourised(old, source, colorize=1).data)
+def test_a_gray_profile_gives_way_to_srgb(old: LocalEngine, save: Save) -> None:
+    source = save("old.tif", gray(hopper())[..., 0], icc_profile=gray_profile(gamma(1.8)))
+    image = opened(colorised(old, source, colorize=1).data)
     assert image.mode == "RGB"
     assert not image.info.get("icc_profile")
 
 
-def test_photos_with_colours_keep_them(old: LocalEngine, save: Save) -> None:
-    result = colourised(old, save("new.png", skimage.data.coffee()), colorize=1)
+def test_photos_with_colors_keep_them(old: LocalEngine, save: Save) -> None:
+    result = colorised(old, save("new.png", skimage.data.coffee()), colorize=1)
     assert np.array_equal(np.asarray(opened(result.data)), skimage.data.coffee())
     assert result.report.colorized == 0
     assert any("colors of its own" in note for note in result.report.notes)
@@ -253,18 +253,18 @@ def test_a_photo_is_judged_once(
 ) -> None:
     judged: list[Fading] = []
 
-    def judge_and_count(rgb: Pixels, space: ColourSpace) -> Fading:
+    def judge_and_count(rgb: Pixels, space: ColorSpace) -> Fading:
         judged.append(judge(rgb, space))
         return judged[-1]
 
     monkeypatch.setattr(pipeline, "judge", judge_and_count)
-    result = colourised(old, save("old.png", grey(hopper())), tone="on", colorize=1)
+    result = colorised(old, save("old.png", gray(hopper())), tone="on", colorize=1)
     assert result.report.colorized == 1
     assert len(judged) == 1
 
 
-def test_layers_of_a_photo_with_new_colours(old: LocalEngine, save: Save) -> None:
-    source = save("old.jpg", grey(hopper()[::3, ::3])[..., 0], quality=95)
+def test_layers_of_a_photo_with_new_colors(old: LocalEngine, save: Save) -> None:
+    source = save("old.jpg", gray(hopper()[::3, ::3])[..., 0], quality=95)
     options = replace(PLAIN, background="compact", background_weight=0.5, colorize=0.8)
     (result,) = old.run([source], options, viewed=True)
     assert isinstance(result, Result) and result.layers
@@ -272,9 +272,9 @@ def test_layers_of_a_photo_with_new_colours(old: LocalEngine, save: Save) -> Non
     assert again.data == result.data
 
 
-def test_colouring_can_be_stopped(own: ResidentModels) -> None:
+def test_coloring_can_be_stopped(own: ResidentModels) -> None:
     def stop() -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        own.colorizer(grey(hopper()), 1, stop)
+        own.colorizer(gray(hopper()), 1, stop)

@@ -46,7 +46,7 @@ def restored(models: ResidentModels, crops: Rgb) -> Rgb:
 
 
 def means(crop: Rgb, block: int = 64) -> Rgb:
-    """Mean colour of every block, in levels of 8 bits."""
+    """Mean color of every block, in levels of 8 bits."""
     n = CROP // block
     return crop.reshape(n, block, n, block, 3).mean(axis=(1, 3)) * 255
 
@@ -75,7 +75,7 @@ def test_a_flat_crop_is_not_sharp() -> None:
     assert sharpness(np.full((CROP, CROP, 3), 0.5, np.float32)) == 0
 
 
-def test_a_restored_face_keeps_its_colours(crops: Rgb, restored: Rgb) -> None:
+def test_a_restored_face_keeps_its_colors(crops: Rgb, restored: Rgb) -> None:
     assert restored.shape == crops.shape
     assert restored.dtype == np.float32
     assert restored.min() >= 0

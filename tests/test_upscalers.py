@@ -46,7 +46,7 @@ class Tight(nn.Module):
 
 
 @pytest.fixture
-def own_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+def own_colors(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the network draws, before its low frequencies are brought back to the photo's."""
     monkeypatch.setattr(upscalers, "keep_low_frequencies", lambda *_: None)
 
@@ -98,7 +98,7 @@ def test_tiles_leave_no_seams(models_fp32: ResidentModels) -> None:
 
 
 def test_smaller_sizes_are_the_large_one_averaged(
-    models_fp32: ResidentModels, own_colours: None
+    models_fp32: ResidentModels, own_colors: None
 ) -> None:
     upscaler = models_fp32.upscaler("realesrgan")
     # Of little contrast: what the network gives beyond black and white is averaged unclipped.
@@ -113,7 +113,7 @@ def test_smaller_sizes_are_the_large_one_averaged(
         assert np.abs(small.astype(int) - expected).max() <= 1
 
 
-def test_16_bits_are_enlarged_like_8(models_fp32: ResidentModels, own_colours: None) -> None:
+def test_16_bits_are_enlarged_like_8(models_fp32: ResidentModels, own_colors: None) -> None:
     upscaler = models_fp32.upscaler("realesrgan")
     crop = np.ascontiguousarray(astronaut()[100:124, 200:236])
     deep = enlarged(upscaler, crop.astype(np.uint16) * 257, 4, 512, go).rgb
@@ -288,7 +288,7 @@ def test_regions_of_different_working_sizes_are_mixed() -> None:
 
 
 @pytest.mark.parametrize("upscale", [1, 2, 4])
-def test_a_region_fades_in_over_its_neighbours(upscale: int) -> None:
+def test_a_region_fades_in_over_its_neighbors(upscale: int) -> None:
     canvas = np.zeros((200 * upscale, 300 * upscale, 3), np.uint8)
     region = upscalers._Region((slice(0, 200), slice(100, 300)), 2)
     for part in tiles(200, 300, 90, 8, area=region.area):
@@ -352,7 +352,7 @@ def test_the_compact_network_removes_a_print_raster(
 
 @pytest.mark.parametrize("name", ["compact", "realesrgan"])
 @pytest.mark.parametrize("tone", [16, 120, 235])
-def test_colours_stay_where_nothing_is(models_fp32: ResidentModels, name: str, tone: int) -> None:
+def test_colors_stay_where_nothing_is(models_fp32: ResidentModels, name: str, tone: int) -> None:
     rng = np.random.default_rng(tone)
     plain = np.full((72, 72, 3), (tone, tone, max(0, tone - 10))) + rng.normal(0, 8, (72, 72, 3))
     photo = plain.clip(0, 255).astype(np.uint8)

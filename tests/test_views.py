@@ -70,10 +70,10 @@ def test_a_detail_lies_within_the_result() -> None:
         assert opened(views.detail).size == (40, 40)
 
 
-def test_a_deep_grey_picture_is_not_shown_white() -> None:
+def test_a_deep_gray_picture_is_not_shown_white() -> None:
     ramp = np.linspace(0, 65535, 200 * 100).reshape(100, 200).astype(np.uint16)
     deep = np.dstack([ramp] * 3)
-    with opened(picture(deep, replace(photo(deep), grey=True))) as image:
+    with opened(picture(deep, replace(photo(deep), gray=True))) as image:
         assert image.mode == "L"
         assert 120 < np.asarray(image).mean() < 135
 

@@ -84,8 +84,8 @@ def _part(photo: Image, rng: np.random.Generator) -> Image:
 
 def _texture(part: Image) -> float:
     """How much of a picture is fine detail."""
-    grey = part.mean(2).astype(np.float32)
-    return float(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 1.5)).mean())
+    gray = part.mean(2).astype(np.float32)
+    return float(np.abs(gray - cv2.GaussianBlur(gray, (0, 0), 1.5)).mean())
 
 
 def tensor(patches: Sequence[Image]) -> Tensor:
@@ -159,7 +159,7 @@ class Training(StagedTraining):
 
 
 def gradients(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Differences between neighbours, across and down."""
+    """Differences between neighbors, across and down."""
     return x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
 
 

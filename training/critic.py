@@ -20,7 +20,7 @@ _PARTS = {
 class Critic(nn.Module):
     """RGB (n, 3, h, w) → scores (n, 1, …), and the features that they come from.
 
-    Sees a picture and, beside it, its fine detail alone. Spectrally normalised (Miyato et al.
+    Sees a picture and, beside it, its fine detail alone. Spectrally normalized (Miyato et al.
     2018).
     """
 

@@ -1,6 +1,6 @@
 """What time does to prints and negatives, drawn over clean photos together with its mask.
 
-Scratches, cracks, creases, tears, dust, specks, fibres and small stains, brighter or darker than
+Scratches, cracks, creases, tears, dust, specks, fibers and small stains, brighter or darker than
 the photo. And what only looks like damage, which is drawn unmarked: text, strands of hair,
 stripes, beads, glints. Pictures are float32 RGB in 0..255; masks float32 in 0..1.
 """
@@ -23,7 +23,7 @@ Float = NDArray[Any]
 _SHIFT = 4  # binary digits of a pixel that lines are placed by
 _SEEN = 0.25  # a pixel is damaged where damage covers more of it than this
 _RIM = 0.06  # below it a pixel is clean; between the two nobody can say
-_CONTRAST = 9.0  # grey levels; fainter damage is none
+_CONTRAST = 9.0  # gray levels; fainter damage is none
 
 Kinds = tuple[tuple[Callable[[tuple[int, int], np.random.Generator], Float], float, int], ...]
 
@@ -74,7 +74,7 @@ def damaged(photo: Float, rng: np.random.Generator, amount: float | None = None)
 def labels(photo: Float, marked: Float, alpha: Float, noise: float = 0.0) -> tuple[Float, Float]:
     """Where the damage is seen, and where there is surely none, both bool.
 
-    noise: grey levels; damage that differs by less from the photo is not seen.
+    noise: gray levels; damage that differs by less from the photo is not seen.
     """
     seen = np.abs(marked - photo).max(2) > max(_CONTRAST, noise)
     return (alpha > _SEEN) & seen, alpha < _RIM
@@ -163,7 +163,7 @@ def _scratch(size: tuple[int, int], rng: np.random.Generator) -> Float:
     return _broken(alpha, rng) if rng.random() < 0.4 else alpha
 
 
-def _fibre(size: tuple[int, int], rng: np.random.Generator) -> Float:
+def _fiber(size: tuple[int, int], rng: np.random.Generator) -> Float:
     return _line(size, _path(size, rng, 0.6, False), rng.uniform(0.7, 1.8))
 
 
@@ -211,11 +211,11 @@ def _tear(size: tuple[int, int], rng: np.random.Generator) -> Float:
     return np.ascontiguousarray(turned).astype(np.float32) / 255
 
 
-def _blob(alpha: Float, centre: Float, radius: float, rng: np.random.Generator) -> None:
+def _blob(alpha: Float, center: Float, radius: float, rng: np.random.Generator) -> None:
     """An irregular speck, drawn into `alpha`."""
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     reach = radius * rng.uniform(0.55, 1.25, 12) * (1 + 0.4 * np.cos(2 * (angles - rng.random())))
-    outline = centre + np.stack([np.cos(angles), np.sin(angles)], 1) * reach[:, None]
+    outline = center + np.stack([np.cos(angles), np.sin(angles)], 1) * reach[:, None]
     drawn = np.zeros(alpha.shape, np.uint8)
     at = np.rint(outline * (1 << _SHIFT)).astype(np.int32)
     cv2.fillPoly(drawn, [at], 255, cv2.LINE_AA, _SHIFT)
@@ -244,7 +244,7 @@ def thin_scratch(size: tuple[int, int], rng: np.random.Generator) -> Float:
 
 _KINDS: Kinds = (
     (_scratch, 0.6, 5),
-    (_fibre, 0.3, 4),
+    (_fiber, 0.3, 4),
     (_crack, 0.25, 2),
     (_crease, 0.2, 2),
     (_tear, 0.08, 1),
@@ -261,7 +261,7 @@ def lookalikes(x: Float, rng: np.random.Generator) -> Float:
     return pixels.astype(np.float32)
 
 
-def _colour(rng: np.random.Generator) -> tuple[float, float, float]:
+def _color(rng: np.random.Generator) -> tuple[float, float, float]:
     base = rng.choice((rng.uniform(0, 70), rng.uniform(180, 255), rng.uniform(0, 255)))
     r, g, b = np.clip(base + rng.uniform(-30, 30, 3), 0, 255)
     return float(r), float(g), float(b)
@@ -270,20 +270,20 @@ def _colour(rng: np.random.Generator) -> tuple[float, float, float]:
 def _text(x: Image, rng: np.random.Generator) -> None:
     h, w = x.shape[:2]
     scale = rng.uniform(0.25, 1.6)
-    colour = _colour(rng)
+    color = _color(rng)
     weight = int(rng.integers(1, 3))
     at = rng.uniform(0, 1, 2) * (0.5 * w, h)
     for line in range(rng.integers(1, 5)):
         letters = "".join(chr(c) for c in rng.integers(48, 122, rng.integers(3, 22)))
         place = int(at[0]), int(at[1] + line * 32 * scale)
         font = int(rng.integers(0, 8))
-        cv2.putText(x, letters, place, font, scale, colour, weight, cv2.LINE_AA)
+        cv2.putText(x, letters, place, font, scale, color, weight, cv2.LINE_AA)
 
 
 def _strands(x: Image, rng: np.random.Generator) -> None:
-    """Hair, grass, lashes: many curves side by side, of similar colours."""
+    """Hair, grass, lashes: many curves side by side, of similar colors."""
     path = _path(x.shape[:2], rng, 0.5, rng.random() < 0.5)
-    base = np.array(_colour(rng))
+    base = np.array(_color(rng))
     spread = rng.uniform(2, 12)
     fan = rng.normal(0, 0.01)
     for i in range(rng.integers(8, 40)):
@@ -303,7 +303,7 @@ def _stripes(x: Image, rng: np.random.Generator) -> None:
     h, w = x.shape[:2]
     reach = 2 * max(h, w)
     pitch, width = rng.uniform(5, 18), int(rng.integers(1, 4))
-    colour, turn = _colour(rng), rng.uniform(0, np.pi)
+    color, turn = _color(rng), rng.uniform(0, np.pi)
     low, high = np.sort(rng.uniform(-0.6, 0.6, 2)) * max(h, w)
     for angle in (turn, turn + np.pi / 2)[: rng.integers(1, 3)]:
         u = np.array([np.cos(angle), np.sin(angle)])
@@ -311,7 +311,7 @@ def _stripes(x: Image, rng: np.random.Generator) -> None:
         for offset in np.arange(low, max(high, low + 5.5 * pitch), pitch):
             ends = np.array([w / 2, h / 2]) + offset * v + np.outer((-reach, reach), u)
             at = np.rint(ends * (1 << _SHIFT)).astype(np.int32)
-            cv2.polylines(x, [at], False, colour, width, cv2.LINE_AA, _SHIFT)
+            cv2.polylines(x, [at], False, color, width, cv2.LINE_AA, _SHIFT)
 
 
 def _beads(x: Image, rng: np.random.Generator) -> None:
@@ -319,13 +319,13 @@ def _beads(x: Image, rng: np.random.Generator) -> None:
     radius = rng.uniform(1.5, 9)
     path = _path(x.shape[:2], rng, 0.5, True)
     steps = np.hypot(*np.diff(path, axis=0).T).cumsum()
-    base = np.array(_colour(rng))
+    base = np.array(_color(rng))
     for d in np.arange(0, min(steps[-1], 22 * radius), radius * rng.uniform(1.9, 2.6)):
-        centre = path[int(np.searchsorted(steps, d))]
+        center = path[int(np.searchsorted(steps, d))]
         for size, tone in ((radius, base * 0.6), (radius * 0.8, base), (radius * 0.3, base + 90)):
-            at = tuple(np.rint(centre * (1 << _SHIFT)).astype(int).tolist())
-            colour = tuple(np.clip(tone, 0, 255).tolist())
-            cv2.circle(x, at, int(size * (1 << _SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
+            at = tuple(np.rint(center * (1 << _SHIFT)).astype(int).tolist())
+            color = tuple(np.clip(tone, 0, 255).tolist())
+            cv2.circle(x, at, int(size * (1 << _SHIFT)), color, -1, cv2.LINE_AA, _SHIFT)
 
 
 def _eye(x: Image, rng: np.random.Generator) -> None:
@@ -336,10 +336,10 @@ def _eye(x: Image, rng: np.random.Generator) -> None:
     one = 1 << _SHIFT
 
     def disc(dx: float, dy: float, rx: float, ry: float, tone: Any) -> None:
-        centre = int((cx + dx) * one), int((cy + dy) * one)
+        center = int((cx + dx) * one), int((cy + dy) * one)
         axes = int(rx * one), int(ry * one)
         tone = tuple(float(v) for v in np.clip(np.broadcast_to(tone, 3), 0, 255))
-        cv2.ellipse(x, centre, axes, 0, 0, 360, tone, -1, cv2.LINE_AA, _SHIFT)
+        cv2.ellipse(x, center, axes, 0, 0, 360, tone, -1, cv2.LINE_AA, _SHIFT)
 
     disc(0, 0, 2.0 * r, r * rng.uniform(0.6, 1.0), rng.uniform(150, 240))
     disc(0, 0, 0.9 * r, 0.9 * r, rng.uniform(20, 130, 3))
@@ -369,9 +369,9 @@ def _rim(x: Image, rng: np.random.Generator) -> None:
     at = rng.uniform(-0.2, 1.2, 2) * side
     axes = np.exp(rng.uniform(np.log(0.05), np.log(1.2), 2)) * side
     shape = at.astype(int).tolist(), axes.astype(int).tolist(), rng.uniform(0, 180)
-    cv2.ellipse(x, *shape, 0, 360, _colour(rng), -1, cv2.LINE_AA, _SHIFT)
+    cv2.ellipse(x, *shape, 0, 360, _color(rng), -1, cv2.LINE_AA, _SHIFT)
     for _ in range(rng.integers(1, 3)):
         first, length = rng.uniform(0, 360), rng.choice((360, rng.uniform(30, 200)))
         width = int(rng.integers(1, 4))
         ends = first, first + length
-        cv2.ellipse(x, *shape, *ends, _colour(rng), width, cv2.LINE_AA, _SHIFT)
+        cv2.ellipse(x, *shape, *ends, _color(rng), width, cv2.LINE_AA, _SHIFT)

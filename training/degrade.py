@@ -89,7 +89,7 @@ def _sinc(x: Float, rng: np.random.Generator) -> Float:
 
 
 def noise(x: Float, rng: np.random.Generator) -> Float:
-    """Gaussian noise, coloured or grey, or Poisson noise."""
+    """Gaussian noise, colored or gray, or Poisson noise."""
     if rng.random() < 0.5:
         channels = 3 if rng.random() < 0.6 else 1
         return x + rng.normal(0, rng.uniform(1, 22), (*x.shape[:2], channels))
@@ -125,7 +125,7 @@ def _dust(x: Float, rng: np.random.Generator) -> Float:
 
 
 def fade(x: Float, rng: np.random.Generator) -> Float:
-    """Bleached dyes: less contrast, lifted blacks, a cast; at times no colour at all."""
+    """Bleached dyes: less contrast, lifted blacks, a cast; at times no color at all."""
     if rng.random() < 0.4:
         x = np.repeat(x.mean(2, keepdims=True), 3, 2)
     low = rng.uniform(0, 50, 3) * rng.random()

@@ -82,7 +82,7 @@ def random_sample(photos: list[Image], rng: np.random.Generator) -> Sample:
 
 
 def fresh_net() -> DamageNet:
-    """Initialised so that signals keep their size on the way and most pixels begin as clean."""
+    """Initialized so that signals keep their size on the way and most pixels begin as clean."""
     net = DamageNet()
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):

@@ -71,7 +71,7 @@ def _fine(picture: Image) -> Float:
 
 
 def gradient_energy(picture: Image) -> float:
-    """Mean absolute difference of neighbours."""
+    """Mean absolute difference of neighbors."""
     values = picture.astype(np.float32)
     return float(sum(np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1)))
 
@@ -89,8 +89,8 @@ def raster_left(upscaler: Upscaler, photo: Image, pitch: float) -> float:
     window = np.outer(*(np.hanning(n) for n in photo.shape[:2]))
 
     def energy(picture: Image) -> float:
-        grey = picture.mean(2) * window
-        return sum(float(np.abs((grey * np.exp(1j * phase)).sum()) ** 2) for phase in phases)
+        gray = picture.mean(2) * window
+        return sum(float(np.abs((gray * np.exp(1j * phase)).sum()) ** 2) for phase in phases)
 
     return energy(made_by(upscaler, printed, 1)) / energy(printed)
 

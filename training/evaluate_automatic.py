@@ -36,7 +36,7 @@ Float = NDArray[np.float32]
 
 _WALLPAPERS = (
     *("Autumn", "BytheWater", "ColdRipple", "ColorfulCups", "DarkestHour", "EveningGlow"),
-    *("FallenLeaf", "Grey", "Kite", "OneStandsOut", "Path", "summer_1am"),
+    *("FallenLeaf", "Gray", "Kite", "OneStandsOut", "Path", "summer_1am"),
 )
 _PORTRAITS = ("biden", "obama", "obama2", "obama3", "obama_partial_face2")
 _SHIPPED = (
@@ -159,7 +159,7 @@ def _scan(photo: Rgb, rng: np.random.Generator) -> Rgb:
 
 
 def _faded(photo: Rgb, rng: np.random.Generator) -> Rgb:
-    """Blacks and whites gone, each channel to another degree; at times without colours."""
+    """Blacks and whites gone, each channel to another degree; at times without colors."""
     x = photo.astype(np.float32)
     if rng.random() < 0.4:
         x = np.repeat(x.mean(2, keepdims=True), 3, 2)

@@ -62,13 +62,13 @@ def x4plus() -> Restore:
 
 
 def _working_edge(face: Image) -> int:
-    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[64:-64, 64:-64].astype(np.float32)
-    grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.5), np.float32)
+    gray = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[64:-64, 64:-64].astype(np.float32)
+    gray = np.asarray(cv2.GaussianBlur(gray, (0, 0), 1.5), np.float32)
     for edge in (128, 160, 192):
-        part = round(edge * len(grey) / EDGE)
-        small = cv2.resize(grey, (part, part), interpolation=cv2.INTER_AREA)
-        back = cv2.resize(small, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
-        if float(np.sqrt(np.mean((back - grey) ** 2))) <= 0.02 * float(grey.std()):
+        part = round(edge * len(gray) / EDGE)
+        small = cv2.resize(gray, (part, part), interpolation=cv2.INTER_AREA)
+        back = cv2.resize(small, gray.shape[::-1], interpolation=cv2.INTER_CUBIC)
+        if float(np.sqrt(np.mean((back - gray) ** 2))) <= 0.02 * float(gray.std()):
             return edge
     return 256
 
@@ -115,8 +115,8 @@ class Judge:
 
 
 def _energy(picture: Image) -> float:
-    grey = picture.astype(np.float32).mean(2)
-    return float(sum((np.diff(grey, axis=axis) ** 2).mean() for axis in (0, 1)))
+    gray = picture.astype(np.float32).mean(2)
+    return float(sum((np.diff(gray, axis=axis) ** 2).mean() for axis in (0, 1)))
 
 
 def judge(faces: Path, weights: Path, most: int | None) -> tuple[list[Table], Image]:
@@ -134,7 +134,7 @@ def judge(faces: Path, weights: Path, most: int | None) -> tuple[list[Table], Im
         for number, file in enumerate(tqdm(held, desc=strength, unit="face")):
             rng = np.random.default_rng(number)
             true = load(file)
-            if number % 3 == 2:  # other colours, light and cameras
+            if number % 3 == 2:  # other colors, light and cameras
                 true = vary(true.astype(np.float32), rng).round().astype(np.uint8)
             seen = true if amount is None else _damaged(true, rng, amount)
             made = {}

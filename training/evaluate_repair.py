@@ -6,7 +6,7 @@
 Damage is drawn (`training.damage`) at three strengths over photos that the detector was never
 trained on. Recall: share of the damaged pixels that are marked. Precision: share of the marked ones
 that lie within two pixels of damage, for marks are meant to reach a little further. Damage fainter
-than 16 grey levels counts neither way. PSNR is taken at the damaged pixels. FOLDER: where
+than 16 gray levels counts neither way. PSNR is taken at the damaged pixels. FOLDER: where
 `training/get_photos.sh` unpacked; more photos are there.
 """
 
@@ -39,7 +39,7 @@ _PATCH = 300  # pixels; a square of this size gets the damage of one training pa
 _LONGEST = 1000  # pixels of the photos that are damaged
 _SHOWN, _ON_SHEET = 420, 4  # pixels of each cell of the sheet, and how many photos are on it
 _NEAR = 2  # pixels: a mark so far from damage is right
-_FAINT = 16.0  # grey levels: damage that differs less from the photo counts neither way
+_FAINT = 16.0  # gray levels: damage that differs less from the photo counts neither way
 _GOALS = {"recall": 0.85, "precision": 0.8}
 
 
@@ -169,7 +169,7 @@ def undone(photo: Rgb) -> Rgb:
 
 
 def toned(each: list[tuple[str, Rgb]]) -> Table:
-    """Colour errors (ΔE, CIE 1976) of faded photos, and what is done to clean ones."""
+    """Color errors (ΔE, CIE 1976) of faded photos, and what is done to clean ones."""
 
     def error(picture: Rgb, other: Rgb) -> float:
         return float(np.linalg.norm(rgb2lab(picture) - rgb2lab(other), axis=2).mean())

@@ -18,7 +18,7 @@ _CLEAN = 0.1  # share of faces that are not damaged at all: what is sharp has to
 
 def vary(face: Float, rng: np.random.Generator) -> Float:
     """The face as other cameras, light, skins and prints would show it: mirrored, a little off its
-    alignment, in other colours or none."""
+    alignment, in other colors or none."""
     if rng.random() < 0.5:
         face = face[:, ::-1]
     turn = cv2.getRotationMatrix2D((256, 256), rng.normal(0, 3), np.exp(rng.normal(0.02, 0.05)))
@@ -32,12 +32,12 @@ def vary(face: Float, rng: np.random.Generator) -> Float:
     )
     x = (x / 255).clip(0, 1) ** np.exp(rng.normal(0, 0.28))
     x = x * (rng.uniform(0.65, 1.1) * (1 + rng.normal(0, 0.06, 3)))
-    grey = (x @ np.array([0.299, 0.587, 0.114]))[..., None]
+    gray = (x @ np.array([0.299, 0.587, 0.114]))[..., None]
     if rng.random() < 0.25:
-        x = np.repeat(grey, 3, 2)
+        x = np.repeat(gray, 3, 2)
         x = x * np.array([1, 0.92, 0.78]) if rng.random() < 0.4 else x
     else:
-        x = grey + (x - grey) * rng.uniform(0.5, 1.25)
+        x = gray + (x - gray) * rng.uniform(0.5, 1.25)
     if rng.random() < 0.2:  # faded: less contrast, lifted blacks
         low, high = rng.uniform(0, 0.2), rng.uniform(0.75, 1)
         x = low + x * (high - low)

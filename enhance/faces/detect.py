@@ -55,7 +55,7 @@ class RetinaFace(ABC):
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
         boxes, scores, landmarks = self._detect(np.asarray(small), threshold)
-        # Back to photo pixels; in both grids the centre of pixel 0 is at 0.
+        # Back to photo pixels; in both grids the center of pixel 0 is at 0.
         sx, sy = width / small.shape[1], height / small.shape[0]
         scale = np.array([sx, sy])
         shift = (scale - 1) / 2
@@ -79,8 +79,8 @@ class RetinaFace(ABC):
         likely = scores > threshold
         anchors = _anchors(width, height)[likely]
         offsets, scores, points = offsets[likely], scores[likely], points[likely]
-        centres, sizes = anchors[:, :2], anchors[:, 2:]
-        middle = centres + sizes * offsets[:, :2] * _VARIANCE[0]
+        centers, sizes = anchors[:, :2], anchors[:, 2:]
+        middle = centers + sizes * offsets[:, :2] * _VARIANCE[0]
         extent = sizes * np.exp(offsets[:, 2:] * _VARIANCE[1])
         corner = middle - extent / 2
         kept = np.array(
@@ -89,7 +89,7 @@ class RetinaFace(ABC):
             ),
             int,
         ).reshape(-1)
-        landmarks = centres[:, None] + sizes[:, None] * points.reshape(-1, 5, 2) * _VARIANCE[0]
+        landmarks = centers[:, None] + sizes[:, None] * points.reshape(-1, 5, 2) * _VARIANCE[0]
         boxes = np.hstack([corner, corner + extent])
         return boxes[kept], scores[kept], landmarks[kept]
 
@@ -157,13 +157,13 @@ def _inside(face: Face, width: int, height: int) -> bool:
 
 @functools.lru_cache(maxsize=4)
 def _anchors(width: int, height: int) -> FloatArray:
-    """Centre and edge (n, 4) of every anchor, in pixels, in the network's order."""
+    """Center and edge (n, 4) of every anchor, in pixels, in the network's order."""
     parts = []
     for stride, edges in _STEPS:
         ys, xs = np.mgrid[: math.ceil(height / stride), : math.ceil(width / stride)]
-        centres = (np.stack([xs.ravel(), ys.ravel()], 1) + 0.5) * stride
-        for_each_edge = np.repeat(centres, len(edges), axis=0)
-        sizes = np.tile(np.array(edges, float), len(centres))[:, None].repeat(2, axis=1)
+        centers = (np.stack([xs.ravel(), ys.ravel()], 1) + 0.5) * stride
+        for_each_edge = np.repeat(centers, len(edges), axis=0)
+        sizes = np.tile(np.array(edges, float), len(centers))[:, None].repeat(2, axis=1)
         parts.append(np.hstack([for_each_edge, sizes]))
     return np.vstack(parts).astype(np.float32)
 

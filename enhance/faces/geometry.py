@@ -1,6 +1,6 @@
 """Face geometry on plain arrays: aligns a face to the template.
 
-Coordinates follow OpenCV: pixel centres are at integers, so the photo's point x is at
+Coordinates follow OpenCV: pixel centers are at integers, so the photo's point x is at
 (x + 0.5)·s − 0.5 in a photo enlarged by `s`.
 """
 
@@ -28,7 +28,7 @@ TEMPLATE = np.array(
         [313.08905, 371.15118],
     ]
 )
-# The grey beyond a photo's border with which the face networks were trained.
+# The gray beyond a photo's border with which the face networks were trained.
 _OUTSIDE = (132, 133, 135)
 _WARP_SIDE = 2**15 - 1  # OpenCV warps no larger picture, so the needed part is cut out first
 
@@ -49,7 +49,7 @@ def face_matrix(face: Face) -> Matrix | None:
 
 
 def align(rgb: Pixels, matrix: Matrix) -> Pixels:
-    """The face as a (512, 512, 3) crop of the photo's dtype; grey beyond the photo's border."""
+    """The face as a (512, 512, 3) crop of the photo's dtype; gray beyond the photo's border."""
     if max(rgb.shape) >= _WARP_SIDE:
         corners = moved(np.linalg.inv(homogeneous(matrix)), corners_of(CROP, CROP))
         rows, columns = region_around(corners, rgb.shape, margin=4)

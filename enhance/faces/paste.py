@@ -1,6 +1,6 @@
 """Pastes restored faces into the enlarged photo without seams, each in its own region only.
 
-Before that, `match_colors` gives them the photo's colours.
+Before that, `match_colors` gives them the photo's colors.
 
 Coordinates are those of `geometry`. facexlib pastes with a different offset, which moves every face
 by up to half a pixel; here the exact one is used.
@@ -27,7 +27,7 @@ from enhance.faces.geometry import (
 from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Pixels
 
-_SIGMA = 16.0  # crop pixels; colours coarser than this are taken from the photo
+_SIGMA = 16.0  # crop pixels; colors coarser than this are taken from the photo
 _BAND = 2_000_000  # canvas pixels blended at once, so that a huge face needs no huge float copy
 
 
@@ -129,7 +129,7 @@ class _OnCanvas:
         return mask * rows[:, None] * columns
 
     def _away_from_border(self, part: slice, length: int, scale: float) -> FloatArray:
-        """0 within one crop pixel of the photo's border, where the grey beyond it shows through,
+        """0 within one crop pixel of the photo's border, where the gray beyond it shows through,
         rising to 1 over one photo pixel."""
         at = np.arange(part.start, part.stop, dtype=np.float32) + 0.5
         reach = math.sqrt(2 / abs(np.linalg.det(self.matrix[:2, :2]))) + 0.5 * scale

@@ -20,13 +20,13 @@ def sharpness(crop: FloatArray) -> float:
     not count. The limits separate public-domain portraits from what `training.face_damage` makes
     of them.
     """
-    grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.float32)[64:-64, 64:-64]
-    contrast = float(grey.std())
+    gray = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.float32)[64:-64, 64:-64]
+    contrast = float(gray.std())
     if contrast == 0:
         return 0.0
-    side = len(grey) * _EDGE // crop.shape[0]
-    small = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
-    lost = grey - cv2.resize(small, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    side = len(gray) * _EDGE // crop.shape[0]
+    small = cv2.resize(gray, (side, side), interpolation=cv2.INTER_AREA)
+    lost = gray - cv2.resize(small, gray.shape[::-1], interpolation=cv2.INTER_CUBIC)
     energy = np.asarray(cv2.resize(lost**2, (_BLOCKS, _BLOCKS), interpolation=cv2.INTER_AREA))
     noise = 2 * float(np.percentile(energy, _CALM))
     detail = max(0.0, float(energy.mean()) - noise) ** 0.5 / contrast

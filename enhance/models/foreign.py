@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FILLS, COLORS = "LaMa", "DDColor"
-"""Spandrel's names of the architecture that fills in what is marked, and of that which colours
-grey photos."""
+"""Spandrel's names of the architecture that fills in what is marked, and of that which colors
+gray photos."""
 
 _RESTOREFORMER = (
     "vqvae."  # in its own checkpoints, beside networks that are needed for training only
@@ -53,7 +53,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 def read_model(path: Path) -> Descriptor | Masked:
     """The model in a file, on the CPU: RGB (n, 3, h, w) → (n, 3, s·h, s·w), or one that fills in
-    what is marked ("LaMa"), or one that gives colours to grey photos ("DDColor").
+    what is marked ("LaMa"), or one that gives colors to gray photos ("DDColor").
 
     Raises as `read_state`, and WeightsInvalid when the architecture is unknown, its weights are
     incomplete, or it is a model of another kind.

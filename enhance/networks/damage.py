@@ -11,9 +11,9 @@ _CHANNELS = 24, 48, 64  # at half the photo's size, at a quarter, and below
 class DamageNet(nn.Module):
     """RGB (n, 3, h, w) in 0..1, h and w multiples of 16 → logits (n, 1, h, w).
 
-    A small U-Net without normalisation, so that a pixel's logit depends on nothing but its
+    A small U-Net without normalization, so that a pixel's logit depends on nothing but its
     surroundings: `REACH` pixels in each direction. Each 2×2 pixels of the photo enter, and of the
-    mask leave, as channels of one, which quarters the cost and still tells neighbouring pixels
+    mask leave, as channels of one, which quarters the cost and still tells neighboring pixels
     apart.
     """
 

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from enhance.errors import PhotoError, UnreadablePhoto, UnsupportedPhoto
 from enhance.i18n import Sentence, say
 from enhance.limits import Limits
-from enhance.photos.colour import colour_space, printed_as_srgb
+from enhance.photos.color import color_space, printed_as_srgb
 from enhance.photos.decode_limits import check_bytes, check_pixels, too_costly
 from enhance.photos.deep import is_deep, read_deep
 from enhance.photos.formats import is_lossless_webp, load, open_image, pictures, video_bits
@@ -152,18 +152,18 @@ def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Senten
     """The photo with its pixels, (h, w) or (h, w, 1 to 4), and its profile if that is usable."""
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     alpha = pixels[..., -1] if pixels.shape[2] in (2, 4) else None
-    colour = pixels if alpha is None else pixels[..., :-1]
-    grey = colour.shape[2] == 1
+    color = pixels if alpha is None else pixels[..., :-1]
+    gray = color.shape[2] == 1
     try:
-        colour_space(icc, grey)
+        color_space(icc, gray)
     except ValueError:
         icc = None
         notes.append(_UNUSABLE_PROFILE)
     return replace(
         blocks,
-        rgb=np.repeat(colour, 3, axis=2) if grey else np.ascontiguousarray(colour),
+        rgb=np.repeat(color, 3, axis=2) if gray else np.ascontiguousarray(color),
         alpha=None if alpha is None else np.ascontiguousarray(alpha),
-        grey=grey,
+        gray=gray,
         icc=icc,
         notes=tuple(notes),
     )
@@ -185,8 +185,8 @@ def _deep_pixels(
 
 def _pixels(image: Image.Image) -> Pixels:
     transparent = "transparency" in image.info or "A" in image.getbands()
-    grey = image.mode in ("1", "L", "LA", "La")
-    mode = ("LA" if transparent else "L") if grey else ("RGBA" if transparent else "RGB")
+    gray = image.mode in ("1", "L", "LA", "La")
+    mode = ("LA" if transparent else "L") if gray else ("RGBA" if transparent else "RGB")
     return np.asarray(image.convert(mode))
 
 

@@ -21,8 +21,8 @@ from enhance.photos.orientation import Reader
 from enhance.records import Photo, Pixels
 
 _PNG_BAND = 64_000_000  # bytes compressed at once
-_PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → colour type
-# Values of TIFF tags: the meaning of 0, one plane per channel, colours premultiplied by alpha.
+_PNG_KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels → color type
+# Values of TIFF tags: the meaning of 0, one plane per channel, colors premultiplied by alpha.
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _SEPARATE = 2
 _PREMULTIPLIED = 1
@@ -59,7 +59,7 @@ def read_deep(image: Image.Image, data: bytes) -> tuple[Pixels, Reader]:
         pixels, reader = _read_tiff(data, image.size)
     else:
         pixels, reader = _opencv(data), "OpenCV"
-        if data[25] == _PNG_KINDS[2]:  # grey with alpha, which OpenCV converts to colour
+        if data[25] == _PNG_KINDS[2]:  # gray with alpha, which OpenCV converts to color
             pixels = pixels[..., [0, 3]]
     check_same(pixels.shape[:2], image.size)
     return pixels, reader
@@ -105,10 +105,10 @@ def _opencv(data: bytes) -> Pixels:
 
 
 def _divided(pixels: Pixels) -> Pixels:
-    """Undo the premultiplication of colours by alpha (the last channel)."""
-    colour, alpha = pixels[..., :-1].astype(np.float32), pixels[..., -1:]
-    colour *= np.float32(65535) / np.maximum(alpha, 1)
-    return np.concatenate([np.rint(colour.clip(0, 65535)).astype(np.uint16), alpha], axis=2)
+    """Undo the premultiplication of colors by alpha (the last channel)."""
+    color, alpha = pixels[..., :-1].astype(np.float32), pixels[..., -1:]
+    color *= np.float32(65535) / np.maximum(alpha, 1)
+    return np.concatenate([np.rint(color.clip(0, 65535)).astype(np.uint16), alpha], axis=2)
 
 
 def write_deep_png(pixels: Pixels, photo: Photo) -> bytes:

@@ -107,7 +107,7 @@ def encode(
     photo = _holdable(photo, kind, notes)
     if done and metadata != "strip" and "xmp" in writer.blocks:
         photo = replace(photo, xmp=_with_provenance(photo.xmp, done, kind, notes))
-    data = _write(kind, _channels(canvas, alpha, photo.grey), photo, quality)
+    data = _write(kind, _channels(canvas, alpha, photo.gray), photo, quality)
     return data, writer.extension, tuple(notes)
 
 
@@ -168,14 +168,14 @@ def _on_white(canvas: Pixels, alpha: Pixels) -> Pixels:
     return np.rint(canvas * share + top * (1 - share)).astype(canvas.dtype)
 
 
-def _channels(canvas: Pixels, alpha: Pixels | None, grey: bool) -> Pixels:
-    """Colour or grey, with or without alpha, as one array (height, width[, channels])."""
-    colour: Pixels = canvas
-    if grey:
-        colour = cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY)  # type: ignore[assignment]
+def _channels(canvas: Pixels, alpha: Pixels | None, gray: bool) -> Pixels:
+    """Color or gray, with or without alpha, as one array (height, width[, channels])."""
+    color: Pixels = canvas
+    if gray:
+        color = cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY)  # type: ignore[assignment]
     if alpha is None:
-        return colour
-    return np.dstack([colour, alpha])
+        return color
+    return np.dstack([color, alpha])
 
 
 def _write(kind: str, pixels: Pixels, photo: Photo, quality: int) -> bytes:

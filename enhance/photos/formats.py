@@ -15,7 +15,7 @@ from PIL import Image, TiffImagePlugin
 Image.init()  # register every plugin, which opening with a list of formats requires
 pillow_heif.register_heif_opener()
 Image.MAX_IMAGE_PIXELS = None  # `Limits` applies instead, before any pixel is decoded
-# Have Pillow read the header of a TIFF with grey and alpha of 16 bits; `deep` reads its pixels.
+# Have Pillow read the header of a TIFF with gray and alpha of 16 bits; `deep` reads its pixels.
 for _order, _black, _alpha in product((b"II", b"MM"), (0, 1), (0, 1, 2)):
     TiffImagePlugin.OPEN_INFO[_order, _black, (1,), 1, (16, 16), (_alpha,)] = "LA", "LA;16B"
 
@@ -58,7 +58,7 @@ def pictures(image: Image.Image, data: bytes) -> int:
 def load(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
     """Decode the pixels of `open_image(data)`. Returns the image and whether the file was complete.
 
-    A truncated JPEG is decoded as far as it goes and the rest is grey; the returned image is then a
+    A truncated JPEG is decoded as far as it goes and the rest is gray; the returned image is then a
     new one. For any other damage, raises what the decoder raises.
     """
     try:

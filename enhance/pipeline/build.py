@@ -37,7 +37,7 @@ from enhance.networks.resident import Device, ResidentNet, release
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.options import Options, Setup
-from enhance.photos.colour import SRGB
+from enhance.photos.color import SRGB
 from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.model_choice import resolve
 from enhance.pipeline.protocols import Detector, Filler, Masker, Restorer, Upscaler
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# With this much context a tile of RRDBNet differs from the whole photo by at most one grey level.
+# With this much context a tile of RRDBNet differs from the whole photo by at most one gray level.
 _RRDB_OVERLAP = 64
 # Context for networks about which nothing is known. Tiles begin at multiples of 16 pixels, so that
 # windows of attention lie as they would in the whole photo.
@@ -192,7 +192,7 @@ def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
         scale=net.scale,
         overlap=_RRDB_OVERLAP,
         multiple=net.block,
-        keeps_colours=found.purpose == "SR",
+        keeps_colors=found.purpose == "SR",
     )
 
 
@@ -203,7 +203,7 @@ def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upsca
         scale=found.scale,
         overlap=_FOREIGN_OVERLAP,
         multiple=lcm(_FOREIGN_MULTIPLE, found.size_requirements.multiple_of),
-        keeps_colours=found.purpose == "SR",
+        keeps_colors=found.purpose == "SR",
     )
 
 

@@ -21,7 +21,7 @@ from enhance.faces.sharpness import sharpness
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import FaceChoice, Options
-from enhance.photos.colour import ColourSpace, colour_space, srgb_view, with_colours
+from enhance.photos.color import ColorSpace, color_space, srgb_view, with_colors
 from enhance.photos.pixels import unit
 from enhance.pipeline.findings import FACE_DETECTOR, LIKELY, likely_faces, look
 from enhance.pipeline.needs import asks, decide
@@ -42,7 +42,7 @@ class Enhanced:
     canvas: the resized photo with its original faces. alpha: resized in the same way, or None.
     patches: the restored faces, by their index in `report.faces`. Canvas and patches are at full
     strength: how much of them shows is decided when they are put together, in `layers`.
-    mended: the photo's pixels after repair, toning and colourising, from which all this was made;
+    mended: the photo's pixels after repair, toning and colorising, from which all this was made;
     None if none of them changed anything. marks: which pixels of the photo were repaired, (h, w);
     None if that was not asked for.
     """
@@ -69,14 +69,14 @@ class Enhancer:
         self.info = info
 
     def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
-        """Look, repair, tone, colourise, detect, restore, upscale.
+        """Look, repair, tone, colorize, detect, restore, upscale.
 
         Raises PhotoTooLarge when the output would exceed the limits, Cancelled from `stop_check`,
         and whatever the models raise.
         """
         self._check_size(photo, options)
         clock = _Clock()
-        space = colour_space(photo.icc, photo.grey)
+        space = color_space(photo.icc, photo.gray)
         original: Pixels = photo.rgb
         seen: Findings | None = None
         if asks(options, photo.size):
@@ -100,9 +100,9 @@ class Enhancer:
                 fading = judge(photo.rgb, space)
                 toned = fading.amount * options.tone_strength
                 photo = replace(photo, rgb=tone(photo.rgb, fading, options.tone_strength, space))
-        if options.colorize and (fading or judge(photo.rgb, space)).grey:
+        if options.colorize and (fading or judge(photo.rgb, space)).gray:
             with clock("colorize"):
-                photo, space = with_colours(photo, space)
+                photo, space = with_colors(photo, space)
                 colorized, colorizer = options.colorize, self._models.colorizer
                 photo = replace(photo, rgb=colorizer(photo.rgb, colorized, stop_check, space))
         faces: list[Face] = []
@@ -167,7 +167,7 @@ class Enhancer:
         photo: Photo,
         options: Options,
         stop_check: StopCheck,
-        space: ColourSpace,
+        space: ColorSpace,
         seen: Findings | None,
     ) -> Mask:
         """Which pixels are damaged: those that a person has marked, or else those found."""
@@ -179,7 +179,7 @@ class Enhancer:
         return spare_faces(marks, likelihood, faces)
 
     def _find(
-        self, photo: Photo, options: Options, space: ColourSpace, seen: Findings | None
+        self, photo: Photo, options: Options, space: ColorSpace, seen: Findings | None
     ) -> list[Face]:
         """The faces that should be restored, largest first. seen: what was found in the photo as it
         is now, if that is known."""
@@ -198,7 +198,7 @@ class Enhancer:
         faces: list[Face],
         options: Options,
         stop_check: StopCheck,
-        space: ColourSpace,
+        space: ColorSpace,
     ) -> dict[int, Patch]:
         """The faces' patches by index, except for those that are degenerate or left unchanged."""
         placed = [(i, m) for i, m in enumerate(map(face_matrix, faces)) if m is not None]
@@ -235,7 +235,7 @@ def choose_faces(faces: list[Face], choice: FaceChoice, size: tuple[int, int]) -
     if choice == "largest":
         return [max(faces, key=lambda face: face.size)]
     middle = size[0] / 2, size[1] / 2
-    return [min(faces, key=lambda face: math.dist(face.centre, middle))]
+    return [min(faces, key=lambda face: math.dist(face.center, middle))]
 
 
 def _ratio(size: tuple[int, int], photo: tuple[int, int]) -> float:

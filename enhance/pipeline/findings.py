@@ -11,7 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from enhance.photos.colour import ColourSpace, colour_space, srgb_view
+from enhance.photos.color import ColorSpace, color_space, srgb_view
 from enhance.photos.pixels import unit
 from enhance.pipeline.protocols import Models
 from enhance.records import Face, Findings, FloatArray, Photo, StopCheck
@@ -34,17 +34,17 @@ _TAILS = 1.4
 _NORMAL = 0.6745  # median of the absolute values of a normal distribution of sigma 1
 _SMALLEST = 48  # pixels: in smaller pictures nothing can be said about detail
 _SENSITIVITY = 0.5  # with which damage is looked for
-_FILL = "opencv"  # what fills damage in before the colours are judged
+_FILL = "opencv"  # what fills damage in before the colors are judged
 
 
 def look(photo: Photo, models: Models, stop_check: StopCheck) -> Findings:
     """What is found in a photo. Raises what the models raise."""
-    rgb, space = photo.rgb, colour_space(photo.icc, photo.grey)
+    rgb, space = photo.rgb, color_space(photo.icc, photo.gray)
     faces = likely_faces(photo, models, space)
     rows, columns = (
         slice(max(0, side - _LONGEST) // 2, (side + _LONGEST) // 2) for side in rgb.shape[:2]
     )
-    grey = cv2.cvtColor(space.to_srgb(unit(rgb[rows, columns])), cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(space.to_srgb(unit(rgb[rows, columns])), cv2.COLOR_RGB2GRAY)
     scale = min(1.0, _LONGEST / max(rgb.shape[:2]))
     width, height = (max(1, round(side * scale)) for side in rgb.shape[1::-1])
     small = resized(rgb, (width, height))
@@ -54,26 +54,26 @@ def look(photo: Photo, models: Models, stop_check: StopCheck) -> Findings:
     filler = models.filler(_FILL)
     fading = judge(filler(small, marks, stop_check, space), space)
     return Findings(
-        noise=round(noise(255 * grey), 2),
-        blocks=round(255 * blockiness(grey), 2),
-        detail=round(energy_slope(grey, 2), 3) if min(grey.shape) >= _SMALLEST else 1.0,
+        noise=round(noise(255 * gray), 2),
+        blocks=round(255 * blockiness(gray), 2),
+        detail=round(energy_slope(gray, 2), 3) if min(gray.shape) >= _SMALLEST else 1.0,
         damage=round(float((marks & (likelihood >= CERTAIN)).mean()), 6),
         faded=round(fading.amount, 3),
         yellowed=round(fading.yellowed, 3),
         black=round(fading.ends[0], 3),
         white=round(fading.ends[1], 3),
-        gray=fading.grey,
+        gray=fading.gray,
         faces=tuple(faces),
     )
 
 
-def likely_faces(photo: Photo, models: Models, space: ColourSpace) -> list[Face]:
+def likely_faces(photo: Photo, models: Models, space: ColorSpace) -> list[Face]:
     """Everything in the photo that may be a face, largest first."""
     return models.detector(FACE_DETECTOR)(srgb_view(photo.rgb, space), LIKELY)
 
 
-def noise(grey: FloatArray) -> float:
-    """The standard deviation of the noise in a picture (h, w; 0..255), in grey levels.
+def noise(gray: FloatArray) -> float:
+    """The standard deviation of the noise in a picture (h, w; 0..255), in gray levels.
 
     Donoho and Johnstone (1994) take the median of the finest diagonal wavelet coefficients: few of
     them belong to edges. Grass has many edges, so here that is done in squares, of which the
@@ -82,10 +82,10 @@ def noise(grey: FloatArray) -> float:
     """
     found = 0.0
     for _ in range(_OCTAVES):
-        height, width = (side // (2 * _BLOCK) * 2 * _BLOCK for side in grey.shape)
+        height, width = (side // (2 * _BLOCK) * 2 * _BLOCK for side in gray.shape)
         if not height or not width:
             break
-        a, b, c, d = (grey[i:height:2, j:width:2] for i in (0, 1) for j in (0, 1))
+        a, b, c, d = (gray[i:height:2, j:width:2] for i in (0, 1) for j in (0, 1))
         diagonal = np.abs(a - b - c + d) / 2
         squares = diagonal.reshape(height // 2 // _BLOCK, _BLOCK, width // 2 // _BLOCK, _BLOCK)
         sigmas = np.median(squares, axis=(1, 3)) / _NORMAL
@@ -94,7 +94,7 @@ def noise(grey: FloatArray) -> float:
         spread = np.sqrt(np.square(squares).mean(axis=(1, 3)))
         if np.mean(spread[calm] <= _TAILS * sigmas[calm]) >= 0.5:
             found = max(found, sigma)
-        grey = (a + b + c + d) / 4
+        gray = (a + b + c + d) / 4
     return found
 
 

@@ -82,8 +82,8 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
 
 def _result(photo: Photo, enhanced: Enhanced) -> Photo:
     """The photo with the profile and channels of its result; the pixels do not matter."""
-    colourised = enhanced.report.colorized and photo.grey
-    return replace(photo, grey=False, icc=None) if colourised else photo
+    colorized = enhanced.report.colorized and photo.gray
+    return replace(photo, gray=False, icc=None) if colorized else photo
 
 
 def _composed(photo: Photo, enhanced: Enhanced, options: Options) -> Pixels:
@@ -149,11 +149,11 @@ def separated(
     canvas = enhanced.canvas
     if canvas.dtype == np.uint16:
         canvas = to_8_bit(canvas)
-    # The faces' colours and opacity follow from pasting them over black and over white.
-    over = [replace(enhanced, canvas=np.full_like(canvas, grey)).pasted() for grey in (0, 255)]
+    # The faces' colors and opacity follow from pasting them over black and over white.
+    over = [replace(enhanced, canvas=np.full_like(canvas, gray)).pasted() for gray in (0, 255)]
     cover = 255 - (over[1].astype(np.int16) - over[0]).max(axis=2, keepdims=True)
-    colour = over[0].astype(np.float32) * 255 / np.maximum(cover, 1)
-    faces = np.concatenate([colour.clip(0, 255).round(), cover.clip(0, 255)], 2).astype(np.uint8)
+    color = over[0].astype(np.float32) * 255 / np.maximum(cover, 1)
+    faces = np.concatenate([color.clip(0, 255).round(), cover.clip(0, 255)], 2).astype(np.uint8)
     result = _result(photo, enhanced)
     return picture(canvas, result, quality=90), picture(faces, result, format="PNG")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from enhance.options import Options
-from enhance.photos.colour import SRGB, ColourSpace
+from enhance.photos.color import SRGB, ColorSpace
 from enhance.records import Face, FloatArray, Mask, Pixels, StopCheck, Upscaled
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Masker: TypeAlias = Callable[[FloatArray], FloatArray]
 
 
 class Upscaler(Protocol):
-    """RGB photo → the photo resized to `size` (width, height); same dtype and colour space.
+    """RGB photo → the photo resized to `size` (width, height); same dtype and color space.
 
     Width and height are scaled alike, except for rounding. Of the options only `tile` and
     `working_size` matter.
@@ -35,7 +35,7 @@ class Upscaler(Protocol):
         size: tuple[int, int],
         options: Options,
         stop_check: StopCheck,
-        space: ColourSpace = SRGB,
+        space: ColorSpace = SRGB,
     ) -> Upscaled: ...
 
 
@@ -43,7 +43,7 @@ class Filler(Protocol):
     """RGB photo and marks (h, w) → a copy with what is marked filled in, and all else unchanged."""
 
     def __call__(
-        self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColourSpace = SRGB
+        self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColorSpace = SRGB
     ) -> Pixels: ...
 
 

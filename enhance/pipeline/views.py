@@ -45,14 +45,14 @@ def _detail(report: Report) -> tuple[int, int, int, int]:
     bottom. It is the same part of the photo at every size of the result."""
     (width, height), size = report.source_size, report.output_size
     scale = size[0] / width
-    centre, face = (width / 2, height / 2), 0.0
+    center, face = (width / 2, height / 2), 0.0
     if report.faces:
-        centre, face = report.faces[0].centre, report.faces[0].size
+        center, face = report.faces[0].center, report.faces[0].size
     least, most = _DETAIL_SIDES
     side = min(round(scale * min(max(least, 1.5 * face), most)), *size)
     left, top = (
         min(max(0, round(scale * at - side / 2)), length - side)
-        for at, length in zip(centre, size, strict=True)
+        for at, length in zip(center, size, strict=True)
     )
     return left, top, left + side, top + side
 
@@ -60,11 +60,11 @@ def _detail(report: Report) -> tuple[int, int, int, int]:
 def picture(
     pixels: Pixels, photo: Photo, side: int = _SHOWN_SIDE, format: str = "JPEG", quality: int = 88
 ) -> bytes:
-    """Encode RGB or RGBA pixels in the photo's colour space, shrunk to at most `side` pixels."""
-    if pixels.shape[2] == 3:  # RGBA needs Pillow, which weights colours by opacity
+    """Encode RGB or RGBA pixels in the photo's color space, shrunk to at most `side` pixels."""
+    if pixels.shape[2] == 3:  # RGBA needs Pillow, which weights colors by opacity
         pixels = shrunk(pixels, side)
     image = Image.fromarray(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
-    if photo.grey:  # its profile is a grey one
+    if photo.gray:  # its profile is a gray one
         image = image.convert("LA" if image.mode == "RGBA" else "L")
     image.thumbnail((side, side), reducing_gap=2)
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Gives a grey photo colours: a network says which, and the photo's lightness stays as it is."""
+"""Gives a gray photo colors: a network says which, and the photo's lightness stays as it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from enhance.networks.resident import ResidentNet
-from enhance.photos.colour import SRGB, ColourSpace, linear_light
+from enhance.photos.color import SRGB, ColorSpace, linear_light
 from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Pixels, StopCheck
 from enhance.upscaling.interpolation import resized
@@ -27,47 +27,47 @@ _DARK = 6 / 29  # of CIE Lab: below, its cube root is a line
 
 
 class Colorizer:
-    """RGB photo → the same photo with other colours but the same lightness."""
+    """RGB photo → the same photo with other colors but the same lightness."""
 
     def __init__(self, net: ResidentNet) -> None:
-        """net: grey sRGB (n, 3, h, w) in 0..1 → the chroma a and b of CIE Lab (n, 2, h, w)."""
+        """net: gray sRGB (n, 3, h, w) in 0..1 → the chroma a and b of CIE Lab (n, 2, h, w)."""
         self._net = net
 
     def __call__(
-        self, rgb: Pixels, strength: float, stop_check: StopCheck, space: ColourSpace = SRGB
+        self, rgb: Pixels, strength: float, stop_check: StopCheck, space: ColorSpace = SRGB
     ) -> Pixels:
-        """strength: of the colours, 0..1; 0 makes the photo grey."""
+        """strength: of the colors, 0..1; 0 makes the photo gray."""
         small = space.to_srgb(unit(resized(rgb, (_SEEN, _SEEN))))
-        grey = np.repeat(_encoded(_light(small))[..., None], 3, 2)
+        gray = np.repeat(_encoded(_light(small))[..., None], 3, 2)
         with self._net.interruptible(stop_check):
-            chroma = self._net(grey[None])[0] * np.float32(strength)
+            chroma = self._net(gray[None])[0] * np.float32(strength)
         height, width = rgb.shape[:2]
         chroma = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
-        coloured = np.empty_like(rgb)
+        colored = np.empty_like(rgb)
         for rows in bands(height, width, _BAND):
             seen = recolored(space.to_srgb(unit(rgb[rows])), chroma[rows])  # type: ignore[index]
-            coloured[rows] = from_unit(space.from_srgb(seen), rgb.dtype)
-        return coloured
+            colored[rows] = from_unit(space.from_srgb(seen), rgb.dtype)
+        return colored
 
 
 def recolored(srgb: FloatArray, chroma: FloatArray) -> FloatArray:
-    """Colours (..., 3) of the same lightness, with the chroma (..., 2) a and b of CIE Lab.
+    """Colors (..., 3) of the same lightness, with the chroma (..., 2) a and b of CIE Lab.
 
-    Where sRGB has no such colour, it has less of the chroma, rather than another lightness.
+    Where sRGB has no such color, it has less of the chroma, rather than another lightness.
     """
     light = _light(srgb)
     root = np.where(light > _DARK**3, np.cbrt(light), light / (3 * _DARK**2) + 4 / 29)
     roots = np.stack([root + chroma[..., 0] / 500, root - chroma[..., 1] / 200], -1)
     x, z = np.moveaxis(np.where(roots > _DARK, roots**3, 3 * _DARK**2 * (roots - 4 / 29)), -1, 0)
     linear = np.stack([x * _WHITE[0], light, z * _WHITE[2]], -1) @ _FROM_XYZ.T
-    grey = light[..., None]
-    away = linear - grey
-    room = np.where(away > 0, 1 - grey, grey) / np.maximum(np.abs(away), 1e-6)
-    return _encoded(grey + away * np.minimum(room.min(-1, keepdims=True), 1))
+    gray = light[..., None]
+    away = linear - gray
+    room = np.where(away > 0, 1 - gray, gray) / np.maximum(np.abs(away), 1e-6)
+    return _encoded(gray + away * np.minimum(room.min(-1, keepdims=True), 1))
 
 
 def _light(srgb: FloatArray) -> FloatArray:
-    """The luminance (...) of sRGB colours (..., 3), 0..1."""
+    """The luminance (...) of sRGB colors (..., 3), 0..1."""
     return (linear_light(srgb) @ _TO_XYZ[1]).astype(np.float32)
 
 

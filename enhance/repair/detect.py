@@ -7,7 +7,7 @@ import numpy as np
 
 from enhance.networks.damage import DamageNet
 from enhance.networks.resident import ResidentNet
-from enhance.photos.colour import SRGB, ColourSpace
+from enhance.photos.color import SRGB, ColorSpace
 from enhance.photos.pixels import padded, unit
 from enhance.records import Pixels, StopCheck
 from enhance.repair.marks import CERTAIN
@@ -26,7 +26,7 @@ class DamageDetector:
         """net: a `DamageNet` on its device."""
         self._net = net
 
-    def __call__(self, rgb: Pixels, stop_check: StopCheck, space: ColourSpace = SRGB) -> Pixels:
+    def __call__(self, rgb: Pixels, stop_check: StopCheck, space: ColorSpace = SRGB) -> Pixels:
         """rgb: (h, w, 3), in `space`. Returns (h, w) uint8: from `CERTAIN`, damage is certain.
 
         Cords, whiskers and lit rims, which the network takes for scratches, are often something
@@ -54,7 +54,7 @@ class DamageDetector:
             self._net.shrinking(_TILE, _SMALLEST_TILE, run)
         return likelihood[_MIRRORED:-_MIRRORED, _MIRRORED:-_MIRRORED]
 
-    def _likelihood(self, rgb: Pixels, part: Tile, space: ColourSpace) -> Pixels:
+    def _likelihood(self, rgb: Pixels, part: Tile, space: ColorSpace) -> Pixels:
         window = padded(space.to_srgb(unit(rgb[part.window])), DamageNet.MULTIPLE)
         logits = self._net(window[None])[0, ..., 0][part.core_in_window(1)]
         return np.rint(255 / (1 + np.exp(-logits.clip(-30, 30)))).astype(np.uint8)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from enhance.networks.resident import ResidentNet
-from enhance.photos.colour import SRGB, ColourSpace
+from enhance.photos.color import SRGB, ColorSpace
 from enhance.photos.pixels import from_unit, unit
 from enhance.records import Mask, Pixels, StopCheck
 from enhance.upscaling.tiles import tiles
@@ -56,7 +56,7 @@ class Inpainter:
         self._net = net
 
     def __call__(
-        self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColourSpace = SRGB
+        self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColorSpace = SRGB
     ) -> Pixels:
         wide = wide_parts(mask)
         if mask.all() or not wide.any():
@@ -72,7 +72,7 @@ class Inpainter:
                     seen = space.to_srgb(unit(filled[part.window]))
                     holes = left[part.window].astype(np.float32)
                     made = self._net(np.dstack([seen, holes])[None])[0][inner]
-                    if (rgb[part.window] == rgb[part.window][..., :1]).all():  # no colours here
+                    if (rgb[part.window] == rgb[part.window][..., :1]).all():  # no colors here
                         made = np.repeat(made.mean(2, keepdims=True), 3, 2)
                     own = from_unit(space.from_srgb(made), rgb.dtype)
                     filled[part.core][hole] = own[hole]

@@ -1,9 +1,9 @@
 """Undoes the fading of old prints: contrast and white balance, judged by dark and light parts.
 
 Nearly every clean photo contains something almost black. Where dyes have faded or paper has
-yellowed, nothing is black any more, and the colour of the darkest parts is the cast. So a photo
-with real blacks is left as it is, whatever its colours: an evening stays orange. A monochrome print
-with a tint, such as sepia, is recognised by colours that depend on lightness alone.
+yellowed, nothing is black any more, and the color of the darkest parts is the cast. So a photo
+with real blacks is left as it is, whatever its colors: an evening stays orange. A monochrome print
+with a tint, such as sepia, is recognized by colors that depend on lightness alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from enhance.photos.colour import SRGB, ColourSpace, linear_light
+from enhance.photos.color import SRGB, ColorSpace, linear_light
 from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Pixels
 from enhance.upscaling.interpolation import shrunk
@@ -21,10 +21,10 @@ _JUDGED = 384  # longer side, in pixels, of the copy on which a photo is judged
 _ENDS = 0.5, 99.5  # percentiles: what is darker or lighter is noise, dust or a glint
 _TARGET = 0.02, 0.96  # where the ends of a faded photo go
 _FADED = 0.075, 0.12  # black of the darkest channel: clean up to the first, faded from the second
-_OWN = 0.3, 0.5  # a channel's range relative to the widest: below, the subject has no such colour
+_OWN = 0.3, 0.5  # a channel's range relative to the widest: below, the subject has no such color
 _LIFT = 0.18  # how far a channel's black may lie above that of the darkest channel
-_SPREAD = 0.009, 0.013  # of colours at the same lightness: monochrome below, coloured above
-_TINT = 0.008, 0.02  # mean yellow of a monochrome print: grey below, tinted above
+_SPREAD = 0.009, 0.013  # of colors at the same lightness: monochrome below, colored above
+_TINT = 0.008, 0.02  # mean yellow of a monochrome print: gray below, tinted above
 _RANGE = 0.25, 0.45  # of the widest channel: below, the photo shows something plain
 _BINS = 16  # of lightness
 _BAND = 2_000_000  # pixels toned at once
@@ -48,10 +48,10 @@ _TO_LAB = np.array(
 
 @dataclass(frozen=True)
 class Fading:
-    """How a photo's colours have faded.
+    """How a photo's colors have faded.
 
     black, white: (3,) what is to become black and white, in sRGB, 0..1. amount: how certain it
-    is that the photo has faded, 0..1. monochrome: how certain it is that it has no colours except
+    is that the photo has faded, 0..1. monochrome: how certain it is that it has no colors except
     for a tint, 0..1; yellowed: and that it has one. ends: its darkest and lightest value now in
     any channel, 0..1.
     """
@@ -64,12 +64,12 @@ class Fading:
     ends: tuple[float, float]
 
     @property
-    def grey(self) -> bool:
-        """Whether the photo has no colours but for a tint."""
+    def gray(self) -> bool:
+        """Whether the photo has no colors but for a tint."""
         return self.monochrome >= 0.5
 
     def undone(self, srgb: FloatArray, strength: float) -> FloatArray:
-        """Colours (..., 3) as they were before they faded."""
+        """Colors (..., 3) as they were before they faded."""
         low, high = _TARGET
         gain = (high - low) / (self.white - self.black)
         before = (srgb - self.black) * gain + low
@@ -77,7 +77,7 @@ class Fading:
         return srgb + strength * self.amount * (before.clip(0, 1) - srgb)
 
 
-def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColourSpace = SRGB) -> Pixels:
+def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColorSpace = SRGB) -> Pixels:
     """The photo as it was before it faded; the same array if it has not.
 
     rgb: (h, w, 3) uint8 or uint16, in `space`. strength: 0 changes nothing, 1 undoes all fading.
@@ -95,7 +95,7 @@ def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColourSpace 
     return toned
 
 
-def judge(rgb: Pixels, space: ColourSpace = SRGB) -> Fading:
+def judge(rgb: Pixels, space: ColorSpace = SRGB) -> Fading:
     """How a photo (h, w, 3), in `space`, has faded."""
     seen = space.to_srgb(unit(shrunk(rgb, _JUDGED))).reshape(-1, 3)
     low, high = (np.percentile(seen, end, axis=0).astype(np.float32) for end in _ENDS)
@@ -104,7 +104,7 @@ def judge(rgb: Pixels, space: ColourSpace = SRGB) -> Fading:
     widest = spans.max()
     own = _rise(spans / widest, _OWN)
     white = black + own * spans + (1 - own) * widest
-    tint, spread = _colours(seen)
+    tint, spread = _colors(seen)
     monochrome = 1 - _rise(spread, _SPREAD)
     yellowed = float(monochrome * _rise(tint, _TINT))
     amount = max(_rise(low.min(), _FADED), yellowed) * _rise(widest, _RANGE)
@@ -113,8 +113,8 @@ def judge(rgb: Pixels, space: ColourSpace = SRGB) -> Fading:
     return Fading(black, white, float(amount), float(monochrome), yellowed, ends)
 
 
-def _colours(seen: FloatArray) -> tuple[float, float]:
-    """How yellow colours (n, 3) are, and how far they stray from the mean at their lightness.
+def _colors(seen: FloatArray) -> tuple[float, float]:
+    """How yellow colors (n, 3) are, and how far they stray from the mean at their lightness.
 
     Old prints do not turn green or blue, so such tints do not count.
     """
@@ -125,14 +125,14 @@ def _colours(seen: FloatArray) -> tuple[float, float]:
     squares = np.concatenate(
         [((part - mean) ** 2).sum(1) for part, mean in zip(parts, means, strict=True)]
     )
-    # Without the 2% that stray most, because JPEG and dust leave some colours in any print.
+    # Without the 2% that stray most, because JPEG and dust leave some colors in any print.
     kept = np.sort(squares)[: max(1, int(len(squares) * 0.98))]
     green_red, blue_yellow = means.mean(0)
     return float(blue_yellow + 2 * min(green_red, 0)), float(np.sqrt(kept.mean()))
 
 
 def _oklab(srgb: FloatArray) -> FloatArray:
-    """sRGB (n, 3) in 0..1 → lightness and two opponent colours."""
+    """sRGB (n, 3) in 0..1 → lightness and two opponent colors."""
     return np.cbrt(linear_light(srgb) @ _TO_CONES.T) @ _TO_LAB.T
 
 

@@ -39,9 +39,9 @@ class Noise:
     def __init__(self, rgb: Pixels) -> None:
         """Measure it in a photo, (h, w, 3)."""
         photo = _sample(rgb)
-        grey = photo.mean(2)
-        ringing = _RINGING * blockiness(grey)
-        means = _squares(grey)
+        gray = photo.mean(2)
+        ringing = _RINGING * blockiness(gray)
+        means = _squares(gray)
         order = np.argsort(means, axis=None)
         self._tones: list[float] = []
         levels: list[list[float]] = []
@@ -121,14 +121,14 @@ def _squares(x: FloatArray) -> FloatArray:
     return cv2.resize(x, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def blockiness(grey: FloatArray) -> float:
-    """By how much neighbouring pixels (h, w) differ more at the borders of JPEG's squares than
+def blockiness(gray: FloatArray) -> float:
+    """By how much neighboring pixels (h, w) differ more at the borders of JPEG's squares than
     elsewhere, in their unit.
 
     After Wang, Bovik and Evans (2000). The squares may begin anywhere, because photos are cropped.
     """
     excess = []
-    for picture in (grey, grey.T):
+    for picture in (gray, gray.T):
         jumps = np.abs(np.diff(picture, axis=1)).mean(0)
         count = len(jumps) // _GRID
         if count < 2:

@@ -43,9 +43,9 @@ def transparency(alpha: Pixels, size: tuple[int, int]) -> Pixels:
 
 
 def clean_edges(rgb: Pixels, alpha: Pixels | None, size: tuple[int, int]) -> Pixels:
-    """`rgb` (h, w, 3) with its invisible pixels coloured like the nearest visible ones.
+    """`rgb` (h, w, 3) with its invisible pixels colored like the nearest visible ones.
 
-    Otherwise hidden colours would bleed into the edges when the picture is resized to `size`. If
+    Otherwise hidden colors would bleed into the edges when the picture is resized to `size`. If
     it keeps its size that cannot happen, and nothing is changed.
     """
     if alpha is None or size == rgb.shape[1::-1] or alpha.all() or not alpha.any():

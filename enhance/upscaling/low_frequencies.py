@@ -1,6 +1,6 @@
-"""Keeps a photo's low frequencies, the colours and brightness of larger areas, unchanged.
+"""Keeps a photo's low frequencies, the colors and brightness of larger areas, unchanged.
 
-Networks sometimes shift colours, or paint a smear where there was nothing. Both errors are low
+Networks sometimes shift colors, or paint a smear where there was nothing. Both errors are low
 frequencies, for which the photo itself is the best source.
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 from enhance.photos.pixels import bands
 from enhance.records import FloatArray, Pixels
 
-_SIGMA = 8.0  # photo pixels; colours coarser than this are taken from the photo
-_SHRINK = 4  # colours are compared at a quarter of the photo's size
+_SIGMA = 8.0  # photo pixels; colors coarser than this are taken from the photo
+_SHRINK = 4  # colors are compared at a quarter of the photo's size
 _TOLERANCE = 1 / 255  # smaller differences are invisible and left as they are
 _BAND = 4_000_000  # values corrected at once
 
@@ -24,8 +24,8 @@ def keep_low_frequencies(canvas: Pixels, rgb: Pixels) -> None:
     """Give an enlarged photo the low frequencies of the photo, in place.
 
     canvas: (s·h, s·w, 3), rgb: (h, w, 3), both uint8 or both uint16. Where they differ by at most
-    one 8-bit grey level, the canvas stays exactly as it is; larger differences, such as shifted
-    colours or a smear in plain dark cloth, are reduced to one level.
+    one 8-bit gray level, the canvas stays exactly as it is; larger differences, such as shifted
+    colors or a smear in plain dark cloth, are reduced to one level.
     """
     size = tuple(-(-side // _SHRINK) for side in rgb.shape[1::-1])
     top = np.iinfo(rgb.dtype).max

@@ -12,7 +12,7 @@ import numpy as np
 from enhance.limits import Limits
 from enhance.networks.resident import ResidentNet
 from enhance.options import Options
-from enhance.photos.colour import SRGB, ColourSpace
+from enhance.photos.color import SRGB, ColorSpace
 from enhance.photos.pixels import from_unit, padded, unit
 from enhance.records import FloatArray, Pixels, StopCheck, Upscaled
 from enhance.upscaling.fine_detail import keep_fine_detail
@@ -37,7 +37,7 @@ def interpolated(
     size: tuple[int, int],
     options: Options,
     stop_check: StopCheck,
-    space: ColourSpace = SRGB,
+    space: ColorSpace = SRGB,
 ) -> Upscaled:
     """An `Upscaler` without a network: `resized`. Accepts any number of channels."""
     stop_check()
@@ -55,7 +55,7 @@ class TiledNet:
     tile, in the pixels that the network sees; it must cover what the network looks at for seams to
     be invisible. multiple: the network takes only heights and widths that are multiples of it, or
     divides the picture into such blocks. adapts: the network may work on blurry parts of the photo
-    at a reduced size. keeps_colours: the network is not meant to change the colour and brightness
+    at a reduced size. keeps_colors: the network is not meant to change the color and brightness
     of larger areas, so the photo's are kept. keeps_detail: what fine detail of the photo the
     network loses is put back.
     """
@@ -66,7 +66,7 @@ class TiledNet:
     overlap: int
     multiple: int = 1
     adapts: bool = False
-    keeps_colours: bool = True
+    keeps_colors: bool = True
     keeps_detail: bool = False
 
     def __call__(
@@ -75,7 +75,7 @@ class TiledNet:
         size: tuple[int, int],
         options: Options,
         stop_check: StopCheck,
-        space: ColourSpace = SRGB,
+        space: ColorSpace = SRGB,
     ) -> Upscaled:
         """See `Upscaler`. `stop_check` is called often and may raise to stop.
 
@@ -110,7 +110,7 @@ class TiledNet:
 
         with self.net.interruptible(stop_check):
             self.net.shrinking(tile, _SMALLEST_TILE, run)
-        if self.keeps_colours:
+        if self.keeps_colors:
             keep_low_frequencies(canvas, rgb)
         if self.keeps_detail:
             keep_fine_detail(canvas, rgb)
@@ -131,7 +131,7 @@ class TiledNet:
         return reach + (_LANCZOS_REACH if interpolates else 0)
 
     def _enlarge(
-        self, rgb: Pixels, part: Tile, upscale: int, space: ColourSpace, shrink: int
+        self, rgb: Pixels, part: Tile, upscale: int, space: ColorSpace, shrink: int
     ) -> Pixels:
         """The core of one tile at the final scale, in the photo's dtype.
 
@@ -162,7 +162,7 @@ class TiledNet:
 
 @dataclass(frozen=True)
 class _Region:
-    """A part of the photo that the model sees `shrink` times smaller; neighbours overlap."""
+    """A part of the photo that the model sees `shrink` times smaller; neighbors overlap."""
 
     area: Area
     shrink: int
@@ -181,7 +181,7 @@ class _Region:
             target[:] = np.rint(target + (big - target.astype(np.float32)) * weight)
 
 
-def _regions(rgb: Pixels, size: int, space: ColourSpace) -> list[_Region]:
+def _regions(rgb: Pixels, size: int, space: ColorSpace) -> list[_Region]:
     """The photo in regions of about `size` pixels, each as small as its detail allows."""
     height, width = rgb.shape[:2]
     cores = [part.core for part in tiles(height, width, size, 0)]

@@ -23,22 +23,22 @@ def working_scale(rgb: FloatArray) -> int:
     edge is an edge at every scale. Grain, noise and print raster are evenly spread. So the slope of
     fine over coarse energy measures detail, while noise only raises the intercept.
     """
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    if min(grey.shape) < _SMALLEST_SIDE:
+    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    if min(gray.shape) < _SMALLEST_SIDE:
         return 1
     for scale, limit in _WORKING_SCALES:
-        if energy_slope(grey, scale) <= limit:
+        if energy_slope(gray, scale) <= limit:
             return scale
     return 1
 
 
-def energy_slope(grey: FloatArray, scale: int) -> float:
+def energy_slope(gray: FloatArray, scale: int) -> float:
     """The slope of the energy lost by shrinking by `scale` over the energy of the octave below.
 
-    grey: (h, w), each at least four times `scale`.
+    gray: (h, w), each at least four times `scale`.
     """
-    height, width = (side // (2 * scale) * 2 * scale for side in grey.shape)
-    small = _shrunk(grey[:height, :width], scale)
+    height, width = (side // (2 * scale) * 2 * scale for side in gray.shape)
+    small = _shrunk(gray[:height, :width], scale)
     smaller = _shrunk(small, 2)
     blocks = max(1, width // _BLOCK), max(1, height // _BLOCK)
     fine, coarse = (
@@ -47,7 +47,7 @@ def energy_slope(grey: FloatArray, scale: int) -> float:
             blocks,
             interpolation=cv2.INTER_AREA,
         )
-        for sharp, soft in ((grey[:height, :width], small), (small, smaller))
+        for sharp, soft in ((gray[:height, :width], small), (small, smaller))
     )
     if coarse.std() <= _EVEN * coarse.mean():
         return 0.0
@@ -55,6 +55,6 @@ def energy_slope(grey: FloatArray, scale: int) -> float:
     return float(covariance / coarse.var())
 
 
-def _shrunk(grey: FloatArray, scale: int) -> FloatArray:
-    size = grey.shape[1] // scale, grey.shape[0] // scale
-    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+def _shrunk(gray: FloatArray, scale: int) -> FloatArray:
+    size = gray.shape[1] // scale, gray.shape[0] // scale
+    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

@@ -3,7 +3,7 @@
 To find its version, basicsr's setup.py calls exec() on a file inside a function and then reads the
 result from locals(). Since Python 3.13 (PEP 667) exec() no longer writes into the locals of the
 function that calls it, and the build fails with "KeyError: '__version__'". This file brings the
-old behaviour back.
+old behavior back.
 
 Python imports a module named `sitecustomize` when it starts, if there is one on PYTHONPATH. Only
 the pip that builds basicsr is given that path; the installed app never sees it.

@@ -188,9 +188,9 @@ def test_every_option_is_a_parameter_with_its_default(client: Client) -> None:
 def test_options_are_still_accepted_by_the_names_of_the_last_version(client: Client) -> None:
     photo = handle_file(SAMPLES / "small_portrait.jpg")
     for endpoint in ("/enhance", "/enhance_batch"):
-        with pytest.raises(AppError, match="face_colors must be one of photo, model, not 'grey'"):
+        with pytest.raises(AppError, match="face_colors must be one of photo, model, not 'gray'"):
             client.predict(
-                photo if endpoint == "/enhance" else [photo], face_colours="grey", api_name=endpoint
+                photo if endpoint == "/enhance" else [photo], face_colours="gray", api_name=endpoint
             )
     _, report = client.predict(photo, size="1x", face_colours="model", api_name="/enhance")
     assert report["ok"]

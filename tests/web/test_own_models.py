@@ -67,7 +67,7 @@ def test_the_page_offers_it_when_it_is_opened_again(
             finish(page, 1)
 
 
-def test_colours_are_offered_where_there_is_a_model_for_them(
+def test_colors_are_offered_where_there_is_a_model_for_them(
     server: Server, browser: Browser
 ) -> None:
     with browser.new_context() as context:
@@ -79,7 +79,7 @@ def test_colours_are_offered_where_there_is_a_model_for_them(
         expect(old.get_by_text("Colorize gray photos")).to_have_count(0)
 
         # As if the file had been identified before: real ones are large.
-        file = server.log.parent / "models" / "colours.pth"
+        file = server.log.parent / "models" / "colors.pth"
         file.write_bytes(b"-")
         what = Identity("DDColor", "Colorization", scale=1, parameters=1)
         stat = file.stat()

@@ -623,13 +623,13 @@ def test_the_download_has_the_results_name_and_bytes(viewer: Viewer, folder: Pat
     assert event.value.path().read_bytes() == (folder / "group_enhanced.png").read_bytes()
 
 
-def test_what_is_shown_is_shared_as_one_picture_in_its_colours(
+def test_what_is_shown_is_shared_as_one_picture_in_its_colors(
     app: App, viewer: Viewer, folder: Path
 ) -> None:
-    grey, colour = folder / "grey.png", folder / "colour.jpg"
-    Image.new("L", (300, 200), 128).save(grey)
-    Image.new("RGB", (1200, 800), (200, 60, 60)).save(colour)
-    before, after = (f"gradio_api/file={path}" for path in (grey, colour))
+    gray, color = folder / "gray.png", folder / "color.jpg"
+    Image.new("L", (300, 200), 128).save(gray)
+    Image.new("RGB", (1200, 800), (200, 60, 60)).save(color)
+    before, after = (f"gradio_api/file={path}" for path in (gray, color))
     app.views[0] = replace(app.views[0], before=before, after=after, share="one.jpg")
     viewer.start()
     with viewer.page.expect_download() as event:

@@ -136,8 +136,8 @@ class Actions:
         self.results.viewer.submit(
             self._repair, [self.key, self.ticket], everything, **starts | {"js": None}
         )
-        labelled = starts | LAYERS | {"js": None, "trigger_mode": "multiple"}
-        self.results.viewer.apply(self._switch, [self.key, self.ticket], everything, **labelled)
+        labeled = starts | LAYERS | {"js": None, "trigger_mode": "multiple"}
+        self.results.viewer.apply(self._switch, [self.key, self.ticket], everything, **labeled)
         self.reopen.click(
             self._reopen, self.last_key, [self.key, *everything], postprocess=False, **QUICK
         ).then(**choices.changed)

@@ -16,7 +16,7 @@ from enhance.web.page.settings import Settings
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.widgets import QUICK
 
-# Gradio's own colours, where text can be read on them (a contrast of 4.5 or more).
+# Gradio's own colors, where text can be read on them (a contrast of 4.5 or more).
 THEME = gr.themes.Default().set(
     body_text_color_subdued="*neutral_600",
     link_text_color_dark="*secondary_400",

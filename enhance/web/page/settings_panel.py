@@ -184,7 +184,7 @@ class SettingsPanel:
         return say("{count} photos: about {time}.", count=count, time=time)
 
     def _presets(self, batch: Batch | None, options: Options, language: Language) -> Any:
-        """The presets, each labelled with its time for these photos."""
+        """The presets, each labeled with its time for these photos."""
         name = preset_of(options)
         choices = []
         for key, label in LABELS.items():

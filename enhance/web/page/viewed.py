@@ -21,7 +21,7 @@ from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, view
 COLUMNS = [text("Photo"), text("State"), text("Details")]
 """The headers of the table of `rows`."""
 
-# The signs select the badges' colours in page.css.
+# The signs select the badges' colors in page.css.
 _SIGNS: dict[State, str] = {
     "waiting": "○",
     "running": "▸",

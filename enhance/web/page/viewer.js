@@ -20,7 +20,7 @@ const images = {}; // "before" and "after": the <img> that is shown
 
 // The view, which stays the same when the value changes.
 let scale = null; // CSS pixels per pixel of the picture; null: as large as fits
-let centre = [0.5, 0.5]; // what is in the middle of the stage, in fractions of the picture
+let center = [0.5, 0.5]; // what is in the middle of the stage, in fractions of the picture
 let split = 0.5; // position of the divider, as a fraction of the visible part of the picture
 let room = [0, 0]; // size of the stage, in CSS pixels
 let tags = [0, 0]; // widths of the labels of the two sides
@@ -37,7 +37,7 @@ function frame() {
   const size = scale ?? fit;
   const sides = pixels.map((length) => length * size);
   const corner = sides.map((side, i) => {
-    const offset = side <= room[i] ? (room[i] - side) / 2 : room[i] / 2 - centre[i] * side;
+    const offset = side <= room[i] ? (room[i] - side) / 2 : room[i] / 2 - center[i] * side;
     return Math.round(side <= room[i] ? offset : clamp(offset, room[i] - side, 0));
   });
   const from = corner.map((start) => Math.max(start, 0));
@@ -64,7 +64,7 @@ function layOut() {
   asked = 0;
   if (!value.after || !room[0]) return; // hidden: the observer of its size draws later
   const { fit, size, sides, corner, from, to, roams } = frame();
-  centre = corner.map((start, i) => (room[i] / 2 - start) / sides[i]);
+  center = corner.map((start, i) => (room[i] / 2 - start) / sides[i]);
   const line = from[0] + split * (to[0] - from[0]);
   const percent = Math.round(100 * split);
 
@@ -99,7 +99,7 @@ function hold(point, spot, size) {
   const next = clamp(size, Math.min(fit, 1), Math.max(fit, 4));
   scale = next === fit ? null : next;
   const pixels = [value.width, value.height];
-  centre = point.map((share, i) => share + (room[i] / 2 - spot[i]) / (pixels[i] * next));
+  center = point.map((share, i) => share + (room[i] / 2 - spot[i]) / (pixels[i] * next));
   draw();
 }
 
@@ -116,7 +116,7 @@ function fit() {
 /** Zoom to 100 %, on the first face, which is what people look for, or else on the middle. */
 function actual() {
   const box = scale === null && value.faces[0]?.box;
-  const point = box ? [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2] : centre;
+  const point = box ? [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2] : center;
   hold(point, room.map((length) => length / 2), 1);
 }
 

@@ -1,7 +1,7 @@
-"""Converts colours between a photo's own space, given by its ICC profile, and the models' sRGB.
+"""Converts colors between a photo's own space, given by its ICC profile, and the models' sRGB.
 
-A photo stays in its own colour space from input to output. Only what a model sees is converted to
-sRGB, and the model's output is converted back. Colours outside sRGB's gamut bypass the model.
+A photo stays in its own color space from input to output. Only what a model sees is converted to
+sRGB, and the model's output is converted back. Colors outside sRGB's gamut bypass the model.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 @dataclass(frozen=True)
-class ColourSpace:
-    """A photo's colour space. All arrays: (..., 3) float32 in 0..1.
+class ColorSpace:
+    """A photo's color space. All arrays: (..., 3) float32 in 0..1.
 
-    to_srgb: converts the photo's colours to sRGB, clipped to its gamut. from_srgb: converts sRGB
-        colours to the photo's space.
+    to_srgb: converts the photo's colors to sRGB, clipped to its gamut. from_srgb: converts sRGB
+        colors to the photo's space.
     """
 
     to_srgb: Callable[[Array], Array]
@@ -61,7 +61,7 @@ def _unchanged(pixels: Array) -> Array:
     return pixels
 
 
-SRGB = ColourSpace(_unchanged, _unchanged)
+SRGB = ColorSpace(_unchanged, _unchanged)
 """The space of a photo that is in sRGB already."""
 
 
@@ -102,26 +102,26 @@ class _Transform:
 
     def __call__(self, pixels: Array) -> Array:
         flat = np.rint(pixels.clip(0, 1) * 255).astype(np.uint8).reshape(1, -1, 3)
-        grey = self._mode == "L"
-        image = Image.fromarray(np.ascontiguousarray(flat[..., 0]) if grey else flat)
+        gray = self._mode == "L"
+        image = Image.fromarray(np.ascontiguousarray(flat[..., 0]) if gray else flat)
         result = cast(Image.Image, ImageCms.applyTransform(image, self._transform)).convert("RGB")
         return (np.asarray(result, np.float32) / 255).reshape(pixels.shape)
 
 
 @functools.lru_cache(maxsize=8)
-def colour_space(icc: bytes | None, grey: bool = False) -> ColourSpace:
-    """The colour space that a profile describes; sRGB if there is no profile.
+def color_space(icc: bytes | None, gray: bool = False) -> ColorSpace:
+    """The color space that a profile describes; sRGB if there is no profile.
 
-    grey: the photo has one channel, so its profile may be a grey one. A profile that converts to
+    gray: the photo has one channel, so its profile may be a gray one. A profile that converts to
     other spaces but not back, like that of some scanners, counts as sRGB too, because it is safest
-    to leave such a photo's colours as they are.
+    to leave such a photo's colors as they are.
 
     Raises ValueError if the profile is damaged or for other kinds of pictures.
     """
     if icc is None:
         return SRGB
     kind = icc[16:20]
-    if icc[36:40] != b"acsp" or kind not in ((b"RGB ", b"GRAY") if grey else (b"RGB ",)):
+    if icc[36:40] != b"acsp" or kind not in ((b"RGB ", b"GRAY") if gray else (b"RGB ",)):
         raise ValueError("not a profile for such a picture")
     try:
         space = _matrix(dict(_tags_of(icc)), kind)
@@ -133,7 +133,7 @@ def colour_space(icc: bytes | None, grey: bool = False) -> ColourSpace:
     return SRGB if _is_srgb(space, kind) else space
 
 
-def srgb_view(pixels: Array, space: ColourSpace) -> Array:
+def srgb_view(pixels: Array, space: ColorSpace) -> Array:
     """Convert a whole photo, (h, w, 3) uint8 or uint16, to sRGB of the same dtype."""
     if space is SRGB:
         return pixels
@@ -148,12 +148,12 @@ def linear_light(srgb: Array) -> Array:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def with_colours(photo: Photo, space: ColourSpace) -> tuple[Photo, ColourSpace]:
-    """A photo that can hold colours, and its space: a photo of one channel, and its space, become
-    sRGB, because its profile knows only greys."""
-    if not photo.grey:
+def with_colors(photo: Photo, space: ColorSpace) -> tuple[Photo, ColorSpace]:
+    """A photo that can hold colors, and its space: a photo of one channel, and its space, become
+    sRGB, because its profile knows only grays."""
+    if not photo.gray:
         return photo, space
-    return replace(photo, rgb=srgb_view(photo.rgb, space), grey=False, icc=None), SRGB
+    return replace(photo, rgb=srgb_view(photo.rgb, space), gray=False, icc=None), SRGB
 
 
 def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
@@ -174,14 +174,14 @@ def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
         raise ValueError("not a usable profile") from error
 
 
-def _is_srgb(space: ColourSpace, kind: bytes) -> bool:
+def _is_srgb(space: ColorSpace, kind: bytes) -> bool:
     levels = np.linspace(0, 1, 9 if kind == b"RGB " else 256, dtype=np.float32)
     cube = np.stack(np.meshgrid(levels, levels, levels), -1) if kind == b"RGB " else levels[:, None]
     cube = np.broadcast_to(cube, (*cube.shape[:-1], 3))
     return bool(np.abs(space.to_srgb(cube) - cube).max() <= _SAME)
 
 
-def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> ColourSpace:
+def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> ColorSpace:
     """The space of a profile with one curve per channel, channel value → linear light, and a
     matrix, light → D50 XYZ. Raises KeyError, ValueError or struct.error for any other kind."""
     if b"A2B0" in tags:
@@ -194,12 +194,10 @@ def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> ColourSpace:
         to_xyz = np.array(columns).T
     own, srgb = np.stack(curves), np.stack([_parametric(3, _SRGB_CURVE)] * 3)
     matrix = np.linalg.inv(_SRGB_TO_XYZ) @ to_xyz
-    return ColourSpace(
-        _Conversion(own, matrix, srgb), _Conversion(srgb, np.linalg.inv(matrix), own)
-    )
+    return ColorSpace(_Conversion(own, matrix, srgb), _Conversion(srgb, np.linalg.inv(matrix), own))
 
 
-def _tables(icc: bytes, mode: str) -> ColourSpace:
+def _tables(icc: bytes, mode: str) -> ColorSpace:
     """The space of any other profile. Raises PyCMSError or OSError if the profile is damaged."""
     own, srgb = _open_profile(icc), ImageCms.createProfile("sRGB")
     intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
@@ -208,7 +206,7 @@ def _tables(icc: bytes, mode: str) -> ColourSpace:
         back = ImageCms.buildTransform(srgb, own, "RGB", mode, intent)
     except ImageCms.PyCMSError:
         return SRGB
-    return ColourSpace(_Transform(there, mode), _Transform(back, "RGB"))
+    return ColorSpace(_Transform(there, mode), _Transform(back, "RGB"))
 
 
 def _open_profile(icc: bytes) -> ImageCms.ImageCmsProfile:

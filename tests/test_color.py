@@ -1,4 +1,4 @@
-"""Colours of photos with profiles: what the models see, what comes back."""
+"""Colors of photos with profiles: what the models see, what comes back."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 from PIL import Image, ImageCms
 
 from benchmarks.photos import astronaut
-from enhance.photos.colour import SRGB, ColourSpace, colour_space, srgb_view
+from enhance.photos.color import SRGB, ColorSpace, color_space, srgb_view
 from tests.pictures import (
     SRGB_CURVE,
     SRGB_PROFILE,
     cmyk_profile,
     gamma,
-    grey_profile,
+    gray_profile,
     parametric,
     profile,
     rgb_profile,
@@ -37,17 +37,17 @@ PROFILES = {
         "p3", parametric(4, 1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081, 0, 0)
     ),
 }
-GREYS = {
-    "gamma 1.8": grey_profile(gamma(1.8)),
-    "dot gain": grey_profile(
+GRAYS = {
+    "gamma 1.8": gray_profile(gamma(1.8)),
+    "dot gain": gray_profile(
         sampled(np.linspace(0, 1, 256) ** 1.7 * 0.9 + np.linspace(0, 0.1, 256))
     ),
-    "linear": grey_profile(gamma(1)),
+    "linear": gray_profile(gamma(1)),
 }
 
 
 def by_little_cms(pixels: Any, icc: bytes, *, back: bool = False) -> Any:
-    """uint8 RGB or grey through the library that browsers and Photoshop are measured by."""
+    """uint8 RGB or gray through the library that browsers and Photoshop are measured by."""
     own = ImageCms.ImageCmsProfile(io.BytesIO(icc))
     srgb = ImageCms.createProfile("sRGB")
     image = Image.fromarray(pixels)
@@ -64,8 +64,8 @@ def unit(pixels: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_colours_are_those_of_little_cms(name: str) -> None:
-    space = colour_space(PROFILES[name])
+def test_colors_are_those_of_little_cms(name: str) -> None:
+    space = color_space(PROFILES[name])
     levels = np.linspace(0, 255, 18).round().astype(np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(18, -1, 3)
     for pixels in (cube, astronaut()):
@@ -76,8 +76,8 @@ def test_colours_are_those_of_little_cms(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_colours_of_srgb_come_back_as_by_little_cms(name: str) -> None:
-    space = colour_space(PROFILES[name])
+def test_colors_of_srgb_come_back_as_by_little_cms(name: str) -> None:
+    space = color_space(PROFILES[name])
     expected = by_little_cms(astronaut(), PROFILES[name], back=True)
     bright = expected.min(axis=2) > 8  # in the dark 8 bits of a steep curve say little
     difference = np.abs(space.from_srgb(unit(astronaut())) * 255 - expected)[bright]
@@ -85,11 +85,11 @@ def test_colours_of_srgb_come_back_as_by_little_cms(name: str) -> None:
     assert difference.mean() < 0.35
 
 
-@pytest.mark.parametrize("name", GREYS)
-def test_greys_are_those_of_little_cms(name: str) -> None:
-    space = colour_space(GREYS[name], True)
-    levels = np.arange(20, 256, dtype=np.uint8)[None]  # darker, that library is coarse with greys
-    expected = by_little_cms(levels, GREYS[name])
+@pytest.mark.parametrize("name", GRAYS)
+def test_grays_are_those_of_little_cms(name: str) -> None:
+    space = color_space(GRAYS[name], True)
+    levels = np.arange(20, 256, dtype=np.uint8)[None]  # darker, that library is coarse with grays
+    expected = by_little_cms(levels, GRAYS[name])
     seen = space.to_srgb(unit(levels)[..., None].repeat(3, 2))
     assert np.abs(seen * 255 - expected).max() <= 1.5
     assert np.ptp(seen, axis=2).max() == 0
@@ -97,7 +97,7 @@ def test_greys_are_those_of_little_cms(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_what_goes_there_and_back_is_the_same_to_16_bits(name: str) -> None:
-    space = colour_space(PROFILES[name])
+    space = color_space(PROFILES[name])
     pixels = np.random.default_rng(1).random((64, 64, 3), np.float32)
     back = space.from_srgb(space.to_srgb(pixels))
     rest = space.beyond(pixels)
@@ -113,11 +113,11 @@ def test_what_goes_there_and_back_is_the_same_to_16_bits(name: str) -> None:
 @pytest.mark.parametrize("name", PROFILES)
 def test_sixteen_bits_stay_sixteen(name: str) -> None:
     ramp = np.linspace(0.2, 1, 50_000, dtype=np.float32)[:, None].repeat(3, 1)
-    assert len(np.unique(colour_space(PROFILES[name]).to_srgb(ramp)[:, 1])) > 10_000
+    assert len(np.unique(color_space(PROFILES[name]).to_srgb(ramp)[:, 1])) > 10_000
 
 
 def test_a_wider_space_holds_what_srgb_cannot() -> None:
-    space = colour_space(PROFILES["Display P3"])
+    space = color_space(PROFILES["Display P3"])
     green = np.array([[[0.0, 1.0, 0.0]]], np.float32)
     assert space.to_srgb(green).tolist() == [[[0.0, 1.0, 0.0]]], "clipped"
     rest = space.beyond(green)
@@ -130,8 +130,8 @@ def test_a_wider_space_holds_what_srgb_cannot() -> None:
     "icc", [None, SRGB_PROFILE, rgb_profile("srgb", SRGB_CURVE)], ids=["none", "Pillow's", "ours"]
 )
 def test_srgb_is_left_alone(icc: bytes | None) -> None:
-    assert colour_space(icc) is SRGB
-    assert colour_space(icc, True) is SRGB
+    assert color_space(icc) is SRGB
+    assert color_space(icc, True) is SRGB
     pixels = np.random.default_rng(0).random((3, 3, 3), np.float32)
     assert SRGB.to_srgb(pixels) is pixels
     assert SRGB.from_srgb(pixels) is pixels
@@ -142,7 +142,7 @@ def test_srgb_is_left_alone(icc: bytes | None) -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_view_of_a_whole_photo_is_in_srgb(dtype: type) -> None:
-    space = colour_space(PROFILES["Adobe RGB"])
+    space = color_space(PROFILES["Adobe RGB"])
     top = np.iinfo(dtype).max
     pixels: Any = (astronaut().astype(dtype) * (top // 255)).astype(dtype)
     pixels = np.tile(pixels, (1, 20, 1))  # more than one band
@@ -154,7 +154,7 @@ def test_a_view_of_a_whole_photo_is_in_srgb(dtype: type) -> None:
 
 
 def test_any_number_of_crops_is_converted() -> None:
-    space = colour_space(PROFILES["ProPhoto"])
+    space = color_space(PROFILES["ProPhoto"])
     crops = np.random.default_rng(0).random((3, 16, 16, 3), np.float32)
     seen = space.to_srgb(crops)
     assert seen.shape == crops.shape
@@ -165,7 +165,7 @@ def test_any_number_of_crops_is_converted() -> None:
 
 
 def test_values_outside_are_clipped() -> None:
-    space = colour_space(PROFILES["Display P3"])
+    space = color_space(PROFILES["Display P3"])
     wild = np.array([[[-1.0, 2.0, 0.5]]], np.float32)
     tame = np.array([[[0.0, 1.0, 0.5]]], np.float32)
     assert np.array_equal(space.from_srgb(wild), space.from_srgb(tame))
@@ -177,7 +177,7 @@ def test_values_outside_are_clipped() -> None:
 
 def test_profiles_of_tables_go_through_little_cms() -> None:
     icc = table_profile(back=True)
-    space = colour_space(icc)
+    space = color_space(icc)
     assert space is not SRGB
     pixels = astronaut()[::4, ::4]
     seen = space.to_srgb(unit(pixels))
@@ -188,7 +188,7 @@ def test_profiles_of_tables_go_through_little_cms() -> None:
 
 
 def test_a_profile_of_tables_without_a_way_back_is_left_alone() -> None:
-    assert colour_space(table_profile(back=False)) is SRGB
+    assert color_space(table_profile(back=False)) is SRGB
 
 
 # Profiles that are none
@@ -197,7 +197,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
     "junk": lambda: b"junk" * 50,
     "empty": lambda: b"",
     "cmyk": cmyk_profile,
-    "grey": lambda: GREYS["linear"],
+    "gray": lambda: GRAYS["linear"],
     "cut": lambda: PROFILES["Adobe RGB"][:150],
     "no tags": lambda: profile(b"RGB ", {}),
 }
@@ -206,7 +206,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_profile_that_is_none_or_for_other_pictures_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="profile"):
-        colour_space(BROKEN[name]())
+        color_space(BROKEN[name]())
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_profile_that_is_none_or_for_other_pictures_is_refused(name: str) -> N
 def test_curves_that_are_none_do_no_harm(curve: bytes) -> None:
     pixels = np.random.default_rng(0).random((8, 8, 3), np.float32)
     try:
-        space: ColourSpace = colour_space(rgb_profile("p3", curve))
+        space: ColorSpace = color_space(rgb_profile("p3", curve))
     except ValueError:
         return
     for result in (space.to_srgb(pixels), space.from_srgb(pixels)):
@@ -234,5 +234,5 @@ def test_curves_that_are_none_do_no_harm(curve: bytes) -> None:
 
 
 def test_a_photo_of_one_channel_may_have_either_kind_of_profile() -> None:
-    assert colour_space(GREYS["linear"], True) is not SRGB
-    assert colour_space(PROFILES["linear"], True) is not SRGB
+    assert color_space(GRAYS["linear"], True) is not SRGB
+    assert color_space(PROFILES["linear"], True) is not SRGB

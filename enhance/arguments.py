@@ -141,7 +141,7 @@ def _flag(name: str) -> str:
 def _kind(spec: OptionSpec) -> dict[str, Any]:
     """What argparse is told about the values."""
     if isinstance(spec.default, bool):
-        return {"action": "store_true"}
+        return {"action": argparse.BooleanOptionalAction}
     if spec.values:
         return {"choices": spec.values}
     return {"type": str if spec.most is None else number}

@@ -111,13 +111,18 @@ def test_every_choice_is_offered_by_both_commands() -> None:
         text = parser.format_help()
         for name in OPTIONS:
             assert f"--{name.replace('_', '-')}" in text
-        assert not any(old in text for old in ("colors", "--upscale", "--longer-side"))
+        assert not any(old in text for old in ("colours", "--upscale", "--longer-side"))
 
 
 @pytest.mark.parametrize("arguments", [["--face-colours", "model"], ["--face-colors", "model"]])
 def test_the_command_takes_old_names(arguments: list[str]) -> None:
     wanted = photos_parser().parse_args(["a.jpg", "-o", "out", *arguments])
     assert options_of(wanted) == Options(face_colors="model")
+
+
+def test_the_command_switches_off_what_is_on_by_default() -> None:
+    wanted = photos_parser().parse_args(["a.jpg", "-o", "out", "--no-only-restore-blurred"])
+    assert options_of(wanted) == Options(only_restore_blurred=False)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +142,7 @@ def test_what_said_the_size_in_version_0_2_still_does(old: dict[str, Any], size:
     assert options_of(photos_parser().parse_args(["a.jpg", "-o", "out", *flags])).size == size
     query = "&".join(f"{name}={value}" for name, value in old.items())
     assert Options(**from_query(f"?{query}")).size == size
-    assert query_of(made(**old)) == ("" if size == "2x" else f"?size={size}")
+    assert query_of(made(**old)) == ("" if size == "auto" else f"?size={size}")
 
 
 def test_the_address_takes_old_names() -> None:

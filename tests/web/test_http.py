@@ -93,10 +93,11 @@ def test_the_answer_is_the_file_with_its_name_and_report(web: Server) -> None:
     assert answer.status_code == 200 and answer.headers["content-type"] == "image/png"
     named = 'attachment; filename="small_portrait_enhanced.png"'
     assert answer.headers["content-disposition"] == named
-    report = json.loads(answer.headers[REPORT_HEADER])
+    said = answer.headers[REPORT_HEADER]
+    report = json.loads(said)
     with Image.open(io.BytesIO(answer.content)) as image:
         assert image.size == (510, 600) == tuple(report["output_size"])
-    assert report["ok"] and report["restored"] == [0] and "faces" not in report
+    assert report["ok"] and report["restored"] == [0] and "faces" not in said
     asked = {"Accept": "application/json"}
     told = http.post("/enhance", files=one(PHOTO), data=form, headers=asked).json()
     assert told["name"] == PHOTO.name and len(told["faces"]) == 1

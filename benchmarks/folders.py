@@ -9,7 +9,7 @@ the right result. Memory is the most that a run held beyond what it held after i
 
 Then a family's archive, drawn from a seed: 0.3 to 24 megapixels, mostly JPEG, some PNG, WebP and
 TIFF, no to twelve faces, one photo broken. The command keeps the size of the photos
-(`--upscale 1`) and cleans the whole picture. The last table adds up the stages of all reports;
+(`--size 1x`) and cleans the whole picture. The last table adds up the stages of all reports;
 decoding, encoding and saving run beside the model.
 """
 

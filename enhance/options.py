@@ -59,9 +59,9 @@ class Options:
         FILE,
         text("Size"),
         text(
-            "By default, what is not large already is doubled. A factor (2x), or pixels: 3840, 4K "
-            "or 8K for the longer side, short:1080 for the shorter side, min:2000 for a longer "
-            "side of at least that."
+            "By default, a photo is doubled unless it is already large. A factor (2x), or pixels: "
+            "3840, 4K or 8K for the longer side, short:1080 for the shorter side, min:2000 for a "
+            "longer side of at least that."
         ),
         words={
             "auto": text("As the photo needs"),
@@ -133,7 +133,7 @@ class Options:
         0.5,
         OLD_PHOTOS,
         text("Sensitivity of the repair"),
-        text("0 repairs only what is certainly damage, 1 what is likely to be."),
+        text("0 repairs only what is certainly damage, 1 also what is likely to be."),
         **_SHARE,
     )
     fill: str = option(

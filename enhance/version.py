@@ -1,3 +1,3 @@
 """The version of this package, in a module that its build can read without importing others."""
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"

@@ -4,7 +4,7 @@
 
 FACES is the folder that training.face_data made. Each held-out face is damaged at three strengths
 and restored by the network and by Real-ESRGAN ×4 plus, which works on the crop at the size that
-its blur allows (the bundled restorer until 0.2.0). All figures are of the face itself, against the
+its blur allows (the bundled restorer in 0.2.0). All figures are of the face itself, against the
 portrait: PSNR, SSIM; energy: that of its gradients, relative to the portrait's; NIQE; identity:
 dlib's distance to the portrait; landmarks: their mean error in pixels of 512; stranger: by how
 much nearer it is to the nearest face that was trained on than the portrait itself is.

@@ -126,7 +126,7 @@ def test_any_size(
     [
         (["a.png", "-o", "out", "--weight", "7"], "weight must be between 0 and 1, not 7."),
         (["a.png", "-o", "out", "--tile", "5"], "tile must be between 32 and 4096, not 5."),
-        (["a.png", "-o", "out", "--size", "9x"], "size must be a factor from 0.25x to 4x"),
+        (["a.png", "-o", "out", "--size", "9x"], "size must be auto, a factor from 0.25x to 4x"),
         (["a.png", "-o", "out", "--longer-side", "-3"], "short:1080 for the shorter side"),
         (["a.png"], "-o/--out"),
         ([".", "-o", "out"], "no photos were found."),

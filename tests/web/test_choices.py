@@ -87,7 +87,7 @@ def test_a_size_is_picked_or_typed(page: Page) -> None:
     expect(example).to_have_text("small_portrait.jpg → small_portrait@1x.jpg")
     size.fill("2")
     size.press("Tab")
-    expect(status).to_contain_text("size must be a factor from 0.25x to 4x, such as 2x")
+    expect(status).to_contain_text("size must be auto, a factor from 0.25x to 4x, such as 2x")
     size.fill("1.5x")
     page.click("#enhance")  # without leaving the field first
     finish(page, 1)

@@ -271,7 +271,7 @@ def test_every_answer_is_described_and_no_other_is_given(web: Server, tmp_path: 
         timeout=240,
     )
     assert done.returncode == 0, done.stdout
-    assert "Tested: 5" in done.stdout
+    assert "Tested: 6" in done.stdout
 
 
 def test_the_description_follows_from_the_options(web: Server) -> None:

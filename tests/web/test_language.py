@@ -105,7 +105,7 @@ def test_the_page_in_chinese(browser: Browser, server: Server, visitor: dict[str
         open_settings(page, "尺寸与文件")
         expect(page.get_by_label("全部", exact=True)).to_be_visible()  # a choice
         expect(
-            page.get_by_text("结果相对于原图的放大倍数；小于 1 则缩小。")
+            page.get_by_text("默认将照片放大到两倍，除非照片已经够大。")
         ).to_be_visible()  # an info
         shown = set(page.locator("body").inner_text().splitlines())
         assert not shown & {english for english, chinese in CHINESE.items() if english != chinese}
@@ -145,4 +145,4 @@ def test_the_api_is_described_in_english(server: Server) -> None:
     with urllib.request.urlopen(request) as response:
         endpoints = json.load(response)["named_endpoints"]
     labels = {parameter["label"] for parameter in endpoints["/enhance"]["parameters"]}
-    assert {"Upscale", "Faces", "Tile size"} <= labels
+    assert {"Size", "Faces", "Tile size"} <= labels

@@ -24,14 +24,16 @@ from enhance.engines.local import LocalEngine
 from enhance.errors import NoRoom, OptionsError, TooManyPhotos
 from enhance.limits import Limits, whole_number
 from enhance.options import Options, Setup
-from enhance.pipeline.build import load_enhancer
-from enhance.records import Failure, Result, Source
+from enhance.pipeline.build import ResidentModels, load_enhancer
+from enhance.pipeline.enhancer import Enhanced, Enhancer
+from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk_shares import files_in
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
+from tests.enhancers import SETUP
 from tests.server import ROOT, Server, running
-from tests.web.api_photos import QUICK, SLOW, square
+from tests.web.api_photos import QUICK, square
 from tests.web.hands import copies, drop, finish
 
 FAST = Options(size="1x", restorer="none", background="lanczos", repair="off", tone="off")
@@ -124,26 +126,30 @@ def test_too_many_photos(engine: LocalEngine, tmp_path: Path) -> None:
     assert len(list(batches.start([source] * 2, FAST, "one").records())) == 2
 
 
+class Endless(Enhancer):
+    """Never comes to an end with a photo that is called so."""
+
+    def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
+        while photo.name == "endless.png":
+            stop_check()
+            time.sleep(0.01)
+        return super().__call__(photo, options, stop_check)
+
+
 def test_a_photo_that_takes_too_long(tmp_path: Path) -> None:
-    """It is stopped at the model; the time in which others are there does not count."""
-    few = Limits(max_seconds=1)
-    slow = Options(
-        restorer="none",
-        background="realesrgan",
-        repair="off",
-        tone="off",
-        working_size="full",
-        tile=32,
-    )
-    sources = [
-        Source.of(square(tmp_path / f"{name}.png", edge))
-        for name, edge in (("a", 8), ("b", 2 * SLOW), ("c", 8))
-    ]
-    with closing(LocalEngine(lambda: load_enhancer(Setup(device="cpu"), few), few)) as engine:
-        first, late, last = engine.run(sources, slow)
+    """It is stopped at the model, and the others are done."""
+    few = Limits(max_seconds=2)
+    names = "a.png", "endless.png", "c.png"
+    sources = [Source.of(square(tmp_path / name, 8)) for name in names]
+
+    def load() -> Enhancer:
+        return Endless(ResidentModels(SETUP), few, EngineInfo("cpu", "fp32", 1e-4))
+
+    with closing(LocalEngine(load, few)) as engine:
+        first, late, last = engine.run(sources, FAST)
         assert isinstance(first, Result) and isinstance(last, Result)
         assert isinstance(late, Failure) and late.kind == "TookTooLong"
-        assert "“b.png” was stopped because it took longer than 1 seconds" in late.reason
+        assert "“endless.png” was stopped because it took longer than 2 seconds" in late.reason
 
 
 def test_a_clients_oldest_finished_batches_make_room_for_its_own(

@@ -97,7 +97,7 @@ def test_commands_can_be_given(module: str, rest: str, capsys: pytest.CaptureFix
     assert spec.origin is not None
     if module == "enhance":
         asked = rest.split()
-        subcommand = asked[:1] if asked[:1] in (["run"], ["fetch"]) else []
+        subcommand = asked[:1] if asked[:1] in (["run"], ["fetch"], ["open"]) else []
         with pytest.raises(SystemExit):
             cli.main([*subcommand, "--help"])
         known = capsys.readouterr().out

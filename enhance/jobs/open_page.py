@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,9 +17,12 @@ import httpx
 import platformdirs
 
 from enhance.jobs import desktop
+from enhance.jobs.console import printable
+from enhance.jobs.peer import trusted
 
 _APP = Path(__file__).parents[2] / "app.py"  # beside the package in a clone, not part of it
 _START_SECONDS = 300
+_KEY = re.compile(r"\?photos=([0-9a-f]{64})\Z")  # at the end of the page's address
 _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104, compared with, not listened on
 
 
@@ -39,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
             print(page)
             webbrowser.open(page)
     except (_Failed, OSError, httpx.HTTPError) as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 1
     return 0
 
@@ -61,12 +65,25 @@ def _page_with(photos: list[Path]) -> str:
         if not files:
             return address
         answer = server.post("/v1/photos", files=files, auth=_account() or httpx.USE_CLIENT_DEFAULT)
+    return f"{address}/?photos={_key_in(answer)}"
+
+
+def _key_in(answer: httpx.Response) -> str:
+    """The key to the photos; nothing else in the answer may reach the browser's command line.
+
+    Raises _Failed.
+    """
     if answer.status_code == 401:
         raise _Failed("The page has a login. Set ENHANCE_AUTH=user:password for this command, too.")
-    told = answer.json()
-    if not answer.is_success:
-        raise _Failed(told["detail"])
-    return str(told["page"])
+    try:
+        told = answer.json()
+        if not answer.is_success:
+            raise _Failed(told["detail"])
+        if key := _KEY.search(told["page"]):
+            return key[1]
+    except (ValueError, LookupError, TypeError):
+        pass
+    raise _stranger(answer.url)
 
 
 def _address() -> str:
@@ -83,18 +100,26 @@ def _account() -> tuple[str, str] | None:
 
 
 def _runs(server: httpx.Client) -> bool:
-    """Whether the page can be reached. Raises _Failed if something else is there."""
+    """Whether the page can be reached. Raises _Failed if something else is there, or the page of
+    another user, who would get the photos and the password."""
     try:
-        told = server.get("/health").json()
-        if "ready" in told and "version" in told:
-            return True
+        with server.stream("GET", "/health") as answer:
+            if trusted(answer.extensions["network_stream"].get_extra_info("socket")):
+                answer.read()
+                told = answer.json()
+                if "ready" in told and "version" in told:
+                    return True
     except httpx.ConnectError:
         return False
-    except ValueError:
+    except (ValueError, TypeError):
         pass
-    raise _Failed(
-        f"What listens at {server.base_url} is not this program's page. Set GRADIO_SERVER_PORT to "
-        "another port."
+    raise _stranger(server.base_url)
+
+
+def _stranger(address: httpx.URL) -> _Failed:
+    return _Failed(
+        f"What listens at {address} is not this program's page, or another user's. Set "
+        "GRADIO_SERVER_PORT to another port."
     )
 
 

@@ -109,10 +109,10 @@ class Http:
             "/batches/{key}/{index}",
             self.result,
             response_class=FileResponse,
-            responses=refusals(401, 404, 422, 429) | {200: {"content": IMAGE}},
+            responses=refusals(401, 403, 404, 422, 429) | {200: {"content": IMAGE}},
         )
-        add("/options", self.options, responses=refusals(401, 429))
-        add("/models", self.models, response_model=list[MODEL], responses=refusals(401, 429))
+        add("/options", self.options, responses=refusals(401, 403, 429))
+        add("/models", self.models, response_model=list[MODEL], responses=refusals(401, 403, 429))
         add("/openapi.json", self.openapi, include_in_schema=False)
         add("/docs", self.docs, include_in_schema=False)
 
@@ -166,10 +166,11 @@ class Http:
     ) -> Handed:
         """Hand photos to the page, where a person can enhance them: open the address `page` in a
         browser. Like other uploads they are kept for some hours."""
-        with saving(request):
+        self._batches.admit(len(sent.photos))
+        with saving(request):  # until whose they are is known
             named = [(_name(photo), photo.file) for photo in sent.photos]
             folder = keep(Path(get_upload_folder()), named)
-        self._batches.sent(client_of(request), folder.iterdir())
+            self._batches.sent(client_of(request), folder.iterdir())
         return Handed(page=f"{_root(request)}/?photos={folder.name}")
 
     def result(self, key: str, index: Annotated[int, PathParameter(ge=0)]) -> FileResponse:

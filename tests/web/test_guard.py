@@ -7,6 +7,7 @@ import io
 import json
 import os
 import secrets
+import socket
 import threading
 import time
 import zipfile
@@ -27,7 +28,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -38,6 +39,7 @@ from enhance.limits import Limits
 from enhance.web.batches.disk_shares import NO_ROOM
 from enhance.web.language import CHINESE
 from enhance.web.server import middleware
+from enhance.web.server.clients import may_enter
 from enhance.web.server.middleware import (
     MAX_AT_ONCE,
     MAX_LOGINS_PER_MINUTE,
@@ -165,6 +167,33 @@ def test_pages_of_other_websites_send_nothing(path: str) -> None:
         assert web.post(path, headers=own).status_code in (200, 429), own
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT"])
+def test_pages_of_other_websites_read_nothing(method: str) -> None:
+    web = guarded()
+    for origin in OTHERS:
+        assert web.request(method, "/other", headers={"Origin": origin}).status_code == 403, origin
+    # It is only for POST; somebody who follows a link sends no Origin, but may say where from.
+    for own in ({}, {"Origin": HOME}, {"Sec-Fetch-Site": "cross-site"}):
+        assert web.request(method, "/other", headers=own).status_code == 405, own
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("127.0.0.1:7860", "http://127.0.0.1:7860", 200),
+        ("127.0.0.1:7860", "http://127.0.0.1:3000", 403),
+        ("127.0.0.1:7860", "http://127.0.0.1", 403),
+        ("[::1]:7860", "http://[::1]:7860", 200),
+        ("[::1]:7860", "http://[::1]:3000", 403),
+        ("photos.example:443", "https://photos.example", 200),
+        ("photos.example", "https://photos.example:8443", 200),  # the proxy does not say the port
+    ],
+)
+def test_another_port_is_another_website(host: str, origin: str, status: int) -> None:
+    answer = guarded().post("/other", headers={"Host": host, "Origin": origin})
+    assert answer.status_code == status
+
+
 def test_behind_a_proxy_the_page_has_the_name_that_the_proxy_says() -> None:
     origin = {"Origin": "https://photos.example"}
     named = {**origin, "X-Forwarded-Host": "photos.example"}
@@ -176,8 +205,9 @@ def test_behind_a_proxy_the_page_has_the_name_that_the_proxy_says() -> None:
     assert guarded().post("/other", headers=certain).status_code == 200
 
 
-def test_another_website_sends_no_photo(server: Server, browser: Browser) -> None:
-    """A page on another host, in a browser in which the server's page can be used."""
+@pytest.fixture
+def website() -> Iterator[int]:
+    """The port of another website on this machine."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -188,25 +218,40 @@ def test_another_website_sends_no_photo(server: Server, browser: Browser) -> Non
         def log_message(self, format: str, *args: object) -> None:
             pass
 
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        yield other.server_port
+        other.shutdown()
+
+
+def test_another_website_sends_no_photo(server: Server, browser: Browser, website: int) -> None:
+    """A page on another host, in a browser in which the server's page can be used."""
     send = """async (url) => {
       const body = new FormData();
       body.append("files", new File(["x"], "planted.jpg"));
       await fetch(url, {method: "POST", mode: "no-cors", credentials: "include", body});
     }"""
     url = f"{server.url}/gradio_api/upload"
-    with (
-        ThreadingHTTPServer(("127.0.0.1", 0), Handler) as other,
-        browser.new_context() as context,
-    ):
-        threading.Thread(target=other.serve_forever, daemon=True).start()
+    with browser.new_context() as context:
         page = context.new_page()
-        page.goto(f"http://localhost:{other.server_port}")
+        page.goto(f"http://localhost:{website}")
         page.evaluate(send, url)
         assert not list(server.files.glob("*/planted.jpg"))
         page.goto(server.url)
         page.evaluate(send, url)
         assert list(server.files.glob("*/planted.jpg"))
-        other.shutdown()
+
+
+def test_another_website_reads_nothing(server: Server, browser: Browser, website: int) -> None:
+    """Even on the same host, which Gradio lets read everything, with the visitor's login."""
+    read = "async (url) => (await fetch(url, {credentials: 'include'})).status"
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{website}")
+        assert page.evaluate(read, f"{server.url}/v1/models") == 403
+        page.evaluate("(url) => { location = url }", f"{server.url}/v1/models")
+        page.wait_for_url(f"{server.url}/**")  # following a link is no reading
+        assert page.evaluate(read, f"{server.url}/v1/models") == 200
 
 
 # values that no widget sends
@@ -566,6 +611,7 @@ def served(guarded: Guard, path: str, body: Iterator[bytes]) -> list[Message]:
             (b"content-type", b"multipart/form-data; boundary=bound"),
         ],
         "client": ("10.0.0.1", 1),
+        "app": Starlette(),
     }
     with ThreadPoolExecutor() as apart:  # from the loop of the browser's tests
         apart.submit(anyio.run, guarded, scope, receive, send).result()
@@ -627,7 +673,8 @@ def test_a_refusal_further_inside_is_a_sentence_too() -> None:
     async def full(scope: Scope, receive: Receive, send: Send) -> None:
         raise HTTPException(507, NO_ROOM)
 
-    web = TestClient(Guard(full, Limits()))
+    both = [Middleware(Guard, limits=Limits()), Middleware(lambda _: full)]
+    web = TestClient(Starlette(middleware=both))
     answer = web.post(middleware.UPLOAD, content=b"x", headers={"Accept-Language": "zh"})
     assert answer.status_code == 507 and "服务器" in answer.json()["detail"]
 
@@ -897,25 +944,67 @@ def test_plain_http_takes_the_password_with_each_request(private: Server, tmp_pa
     assert (scheme["type"], scheme["scheme"]) == ("http", "basic")
 
 
-def test_wrong_passwords_a_minute(tmp_path: Path) -> None:
-    with running(tmp_path, ENHANCE_AUTH="ann:a", ENHANCE_TRUSTED_PROXY="1") as server:
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a login, behind a proxy."""
+    folder = tmp_path_factory.mktemp("proxied")
+    with running(folder, ENHANCE_AUTH="ann:a", ENHANCE_TRUSTED_PROXY="1") as server:
+        yield server
 
-        def status(password: str, address: str = "10.0.0.1", **more: Any) -> int:
-            said = {"X-Forwarded-For": address}
-            url, auth = f"{server.url}/v1/options", ("ann", password)
-            return httpx.get(url, auth=auth, headers=said, **more).status_code
 
-        assert [status("a") for _ in range(MAX_LOGINS_PER_MINUTE + 1)][-1] == 200
-        tries = [status("b") for _ in range(MAX_LOGINS_PER_MINUTE)]
-        assert set(tries) == {401}
-        assert status("b") == status("a") == 429, "the right one does not show"
-        assert status("a", "10.0.0.2") == 200
-        form, said = {"username": "ann", "password": "a"}, {"X-Forwarded-For": "10.0.0.1"}
-        login = f"{server.url}/login"
-        assert httpx.post(login, data=form, headers=said).status_code == 429
-        said = {"X-Forwarded-For": "10.0.0.2"}
-        cookies = dict(httpx.post(login, data=form, headers=said).cookies)
-        assert status("b", cookies=cookies) == 200, "logged in on the page, whatever a proxy adds"
+def guess(server: Server, address: str, password: str, **more: Any) -> httpx.Response:
+    said, auth = {"X-Forwarded-For": address}, ("ann", password)
+    return httpx.get(f"{server.url}/v1/options", auth=auth, headers=said, **more)
+
+
+def test_wrong_passwords_a_minute(proxied: Server) -> None:
+    def status(password: str, address: str = "10.0.0.1", **more: Any) -> int:
+        return guess(proxied, address, password, **more).status_code
+
+    assert [status("a") for _ in range(MAX_LOGINS_PER_MINUTE + 1)][-1] == 200
+    tries = [status("b") for _ in range(MAX_LOGINS_PER_MINUTE)]
+    assert set(tries) == {401}
+    assert status("b") == status("a") == 429, "the right one does not show"
+    assert status("a", "10.0.0.2") == 200
+    form, said = {"username": "ann", "password": "a"}, {"X-Forwarded-For": "10.0.0.1"}
+    login = f"{proxied.url}/login"
+    assert httpx.post(login, data=form, headers=said).status_code == 429
+    said = {"X-Forwarded-For": "10.0.0.2"}
+    cookies = dict(httpx.post(login, data=form, headers=said).cookies)
+    assert status("b", cookies=cookies) == 200, "logged in on the page, whatever a proxy adds"
+
+
+def test_wrong_passwords_count_from_an_address_with_too_much_open(proxied: Server) -> None:
+    """What is refused for another reason must not tell a right password from a wrong one."""
+    address, host = "10.0.0.3", ("127.0.0.1", int(proxied.url.rpartition(":")[2]))
+    head = f"POST /gradio_api/queue/join HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {address}\r\n"
+    with ExitStack() as held:
+        for _ in range(MAX_AT_ONCE):
+            connection = held.enter_context(socket.create_connection(host))
+            connection.sendall(f"{head}Content-Length: 1000\r\n\r\n".encode())
+        said = {"X-Forwarded-For": address}
+        while httpx.get(f"{proxied.url}/config", headers=said).status_code != 429:
+            time.sleep(0.1)
+        tries = [guess(proxied, address, "b") for _ in range(MAX_LOGINS_PER_MINUTE)]
+        assert {one.status_code for one in tries} == {401}
+        right, wrong = guess(proxied, address, "a"), guess(proxied, address, "b")
+        assert right.status_code == wrong.status_code == 429 and right.text == wrong.text
+        assert guess(proxied, "10.0.0.4", "a").status_code == 200
+
+
+def test_other_websites_do_not_use_the_password_that_a_browser_keeps(proxied: Server) -> None:
+    url, asked = f"{proxied.url}/v1/options", {"X-Forwarded-For": "10.0.0.5"}
+    for site in ("http://other.example", "http://127.0.0.1:3000"):
+        said = {**asked, "Origin": site}
+        answers = [httpx.get(url, auth=("ann", word), headers=said) for word in "ab"]
+        assert {answer.status_code for answer in answers} == {403}
+        assert answers[0].text == answers[1].text
+    assert httpx.get(url, auth=("ann", "a"), headers=asked).status_code == 200
+
+
+def test_without_an_app_nobody_may_enter() -> None:
+    with pytest.raises(KeyError):
+        may_enter(HTTPConnection({"type": "http", "path": "/v1/options", "headers": []}))
 
 
 def test_photos_are_nobody_elses_on_the_machine(server: Server, tmp_path: Path) -> None:

@@ -173,6 +173,8 @@ def test_photos_that_cannot_be_used_are_problems_too(web: Server, corrupt: Path)
         assert answer.status_code == 422 and answer.json()["detail"], asked
     too_many = http.post("/batches", files=many(*[corrupt] * 16))
     assert too_many.status_code == 413 and too_many.json()["kind"] == "TooManyPhotos"
+    handed = http.post("/photos", files=many(*[corrupt] * 16))
+    assert handed.status_code == 413, "the page would refuse them"
     foreign = http.post("/enhance", files=one(PHOTO), headers={"Origin": "http://evil.example"})
     assert foreign.status_code == 403
     assert foreign.headers["content-type"] == "application/problem+json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import io
+import json
 import os
 import re
 import shlex
@@ -12,16 +13,27 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import webbrowser
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI, Request, UploadFile
 from playwright.sync_api import Browser, expect
 
-from enhance.jobs import desktop
+from enhance.engines.local import LocalEngine
+from enhance.jobs import desktop, open_page
+from enhance.limits import Limits
 from enhance.version import VERSION
 from enhance.web.batches.handed import keep, photos_of
+from enhance.web.batches.store import BatchStore
+from enhance.web.http_contract import HandedForm
+from enhance.web.plain_http import Http
 from tests.server import ROOT, SAMPLES, Server, running
 from tests.web.hands import PRINT, SMALL, finish
 
@@ -123,6 +135,90 @@ def test_what_cannot_be_opened_is_said(server: Server, tmp_path: Path) -> None:
     assert command.returncode == 1 and "is not this program's page" in said
 
 
+@contextmanager
+def imitation(status: int, answer: Any, owner: int | None = None) -> Iterator[list[bytes]]:
+    """What another program takes in at the page's address, if it says that it is the page and
+    answers so. owner: the number of the user whose program it is."""
+    taken: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            if owner is not None:
+                os.fchown(self.connection.fileno(), owner, -1)
+
+        def tell(self, status: int, told: Any) -> None:
+            body = json.dumps(told).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            self.tell(200, {"ready": True, "version": VERSION})
+
+        def do_POST(self) -> None:
+            taken.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.tell(status, answer)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with pytest.MonkeyPatch.context() as patch, HTTPServer(("127.0.0.1", 0), Handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        patch.setenv("GRADIO_SERVER_PORT", str(other.server_port))
+        yield taken
+        other.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "said"),
+    [
+        (200, {"page": "--gpu-launcher=id"}, "is not this program's page"),
+        (200, {"page": f"--gpu-launcher=id ?photos={'a' * 64} "}, "is not this program's page"),
+        (200, {"page": ["x"]}, "is not this program's page"),
+        (200, [], "is not this program's page"),
+        (400, {"detail": "\x1b]0;owned\a\u202e"}, "\\x1b]0;owned\\x07\\u202e"),
+        (400, {}, "is not this program's page"),
+        (200, {"page": f"--gpu-launcher=id?photos={'a' * 64}"}, ""),
+    ],
+)
+def test_of_an_answer_only_the_key_reaches_the_browser(
+    status: int,
+    answer: Any,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    with imitation(status, answer) as taken:
+        code = open_page.main([str(SMALL)])
+    assert len(taken) == 1 and said in capsys.readouterr().err
+    if said:
+        assert code == 1 and not opened
+    else:
+        (address,) = opened
+        assert re.fullmatch(rf"http://127.0.0.1:\d+/\?photos={'a' * 64}", address)
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux says whose it is")
+def test_another_users_program_gets_no_photos(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    me = os.getuid()
+    if me:  # only root can give something to somebody else
+        monkeypatch.setattr(os, "getuid", lambda: me + 1)
+    with imitation(200, {"page": f"/?photos={'a' * 64}"}, None if me else 65534) as taken:
+        assert open_page.main([str(SMALL)]) == open_page.main([]) == 1
+    assert not taken and not opened
+    assert "or another user's" in capsys.readouterr().err
+
+
 def test_handed_photos_are_only_found_by_their_key(tmp_path: Path) -> None:
     names = ("../../a.jpg", "a.jpg", "C:\\b.PNG", "x" * 300 + ".webp", "..", "script.html", "\0\n")
     folder = keep(tmp_path, ((name, io.BytesIO(name.encode())) for name in names))
@@ -145,6 +241,28 @@ def test_handed_photos_take_from_the_share_of_who_sent_them(tmp_path: Path) -> N
     statuses = [answer.status_code for answer in answers]
     assert statuses[0] == 200 and statuses[-1] == 507
     assert answers[-1].json()["kind"] == "" and "share" in answers[-1].json()["detail"]
+
+
+def test_handed_photos_have_a_sender_before_they_are_no_longer_expected(
+    engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise, for a moment, they would take from nobody's share."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    batches = BatchStore(engine, tmp_path, Limits())
+    told: list[str] = []
+    monkeypatch.setattr(batches, "sent", lambda client, paths: told.append(client))
+    scope = {
+        "type": "http",
+        "path": "/v1/photos",
+        "root_path": "",
+        "headers": [(b"host", b"testserver")],
+        "client": ("10.0.0.1", 1),
+        "app": FastAPI(),
+        "state": {"saved": lambda: told.append("saved")},
+    }
+    photos = HandedForm(photos=[UploadFile(io.BytesIO(b"x"), filename="a.jpg")])
+    Http(batches, None).hand_over(photos, Request(scope))  # type: ignore[arg-type]
+    assert told == ["10.0.0.1", "saved"]
 
 
 def test_file_managers_offer_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

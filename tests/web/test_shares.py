@@ -115,6 +115,10 @@ def test_one_client_cannot_fill_the_queue_of_page_and_api(
     assert "event: complete" in other.outcome(asked, "enhance")
 
 
+def request_from(address: str) -> Request:
+    return Request({"type": "http", "app": Starlette(), "client": (address, 1), "headers": []})
+
+
 def test_what_runs_at_once_is_shared_too() -> None:
     """Of eight requests at once a client has two; those of others overtake its further ones."""
     with gr.Blocks() as page:
@@ -124,7 +128,7 @@ def test_what_runs_at_once_is_shared_too() -> None:
     queue.active_jobs = [None] * 40
 
     def ask(address: str) -> Any:
-        request = Request({"type": "http", "client": (address, 1), "headers": []})
+        request = request_from(address)
         event = Event(None, page.fns[0], request, None)
         queue.create_event_queue_for_fn(page.fns[0])
         queue.event_queue_per_concurrency_id["api"].queue.append(event)
@@ -150,7 +154,7 @@ def test_gradio_remembers_nothing_for_ever(tmp_path: Path) -> None:
     (number,) = (number for number, fn in page.fns.items() if fn.api_name == "models")
 
     async def push(address: str) -> str:
-        request = Request({"type": "http", "client": (address, 1), "headers": []})
+        request = request_from(address)
         body = PredictBodyInternal(data=[], fn_index=number, request=request)
         _, event, _ = await queue.push(body, request, None)
         await queue.remove_from_queue(str(event))  # as if it were done and nobody asked for it
@@ -160,7 +164,7 @@ def test_gradio_remembers_nothing_for_ever(tmp_path: Path) -> None:
         others = await push("10.0.0.2")
         for _ in range(5000):
             await push("10.0.0.1")
-        request = Request({"type": "http", "client": ("10.0.0.3", 1), "headers": []})
+        request = request_from("10.0.0.3")
         with move_on_after(0.01):  # the client of plain HTTP goes before its turn
             async with queue.turn(request):
                 raise AssertionError("nobody serves this queue")

@@ -96,7 +96,7 @@ class BatchStore:
         request: id of the HTTP request, for the log. client: whose share of the disk the batch
         takes from. Raises TooManyPhotos or NoRoom if the limits or the disk do not allow the batch.
         """
-        self._admit(len(sources))
+        self.admit(len(sources))
         self.expire()
         self.room.take(client)
         key = uuid.uuid4().hex
@@ -132,11 +132,12 @@ class BatchStore:
         with batch.adding:
             known = {entry.sent for entry in batch.entries}
             fresh = [source for source in sources if source.path not in known]
-            self._admit(len(batch.entries) + len(fresh))
+            self.admit(len(batch.entries) + len(fresh))
             batch.entries += [self._entry(each, batch.folder, next(batch.serial)) for each in fresh]
             batch.touched = time.monotonic()
 
-    def _admit(self, count: int) -> None:
+    def admit(self, count: int) -> None:
+        """Raises TooManyPhotos if a batch may not have so many photos."""
         if count > self.limits.max_photos:
             raise TooManyPhotos(
                 say(

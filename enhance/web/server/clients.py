@@ -61,7 +61,7 @@ def brings_password(visitor: HTTPConnection) -> bool:
 
 
 def _has_accounts(visitor: HTTPConnection) -> bool:
-    return getattr(visitor.scope.get("app"), "auth", None) is not None
+    return getattr(visitor.app, "auth", None) is not None
 
 
 def _logged_in(visitor: HTTPConnection) -> str | None:

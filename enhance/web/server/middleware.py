@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
-from gradio.route_utils import get_hostname
 from python_multipart.multipart import parse_options_header
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
@@ -37,6 +36,7 @@ from enhance.web.server.clients import (
     client_of,
     may_enter,
 )
+from enhance.web.server.origin import foreign
 from enhance.web.server.problems import problem
 
 UPLOAD = "/gradio_api/upload"
@@ -148,22 +148,29 @@ class Guard:
             if not body.late:  # else the app answers that the client has gone
                 await send_safely(message)
 
-        body, client = Body(receive), client_of(HTTPConnection(scope))
-        with self._at_once.taken(client) as allowed:
-            try:
+        body, visitor = Body(receive), HTTPConnection(scope)
+        try:
+            if foreign(headers):
+                raise HTTPException(403, say("Pages of other websites cannot use this server."))
+            self._check_password(visitor)  # before anything depends on whether it is right
+            client = client_of(visitor)
+            with self._at_once.taken(client) as allowed:
                 if not allowed:
                     raise HTTPException(429, TOO_MANY)
-                checked = await self._checked(scope, body, client)
-                await self._app(scope, checked, send_unless_late)
-                if body.late:
-                    raise HTTPException(408, LATE)
-            except HTTPException as refusal:
-                if allowed and refusal.status_code == 429:
-                    await anyio.sleep(SLOWED_SECONDS)
-                # The connection ends because the rest of the body is not read.
-                closing = {"Connection": "close", **(refusal.headers or {})}
-                answer = problem(refusal.status_code, refusal.detail, headers, closing)
-                await answer(scope, receive, send_safely)
+                try:
+                    checked = await self._checked(scope, body, client)
+                    await self._app(scope, checked, send_unless_late)
+                except HTTPException as refusal:
+                    if refusal.status_code == 429:
+                        await anyio.sleep(SLOWED_SECONDS)
+                    raise
+            if body.late:
+                raise HTTPException(408, LATE)
+        except HTTPException as refusal:
+            # The connection ends because the rest of the body is not read.
+            closing = {"Connection": "close", **(refusal.headers or {})}
+            answer = problem(refusal.status_code, refusal.detail, headers, closing)
+            await answer(scope, receive, send_safely)
 
     async def _checked(self, scope: Scope, body: Body, client: str) -> Receive:
         """The `receive` for the app. Raises HTTPException if the request is refused."""
@@ -173,11 +180,8 @@ class Guard:
         # An endless stream, for which Gradio itself needs no login.
         if path.startswith("/gradio_api/heartbeat") and not may_enter(HTTPConnection(scope)):
             raise HTTPException(401, say("Log in first."))
-        self._check_password(HTTPConnection(scope))
         if scope["method"] != "POST":
             return body
-        if _foreign(headers):
-            raise HTTPException(403, say("Pages of other websites cannot use this server."))
         if "transfer-encoding" in headers or "content-length" not in headers:
             raise HTTPException(411, say("A request must say its length (Content-Length)."))
         length = int(headers["content-length"])
@@ -269,16 +273,6 @@ class Guard:
             # Addresses further left may come from the client itself.
             client = (forwarded[-1].rpartition(",")[2].strip(), 0)
         return {**scope, "headers": headers.raw, "client": client}
-
-
-def _foreign(headers: Headers) -> bool:
-    """Whether a page of another website has its visitor's browser send this request, perhaps with
-    the visitor's login. Browsers set these headers themselves, for any page."""
-    origin = headers.get("origin")
-    if origin is None or headers.get("sec-fetch-site") == "same-origin":
-        return False
-    own = {get_hostname(headers.get(name, "")) for name in ("host", "x-forwarded-host")}
-    return get_hostname(origin) not in own - {""}
 
 
 def _check(sent: Any, most_values: int) -> None:

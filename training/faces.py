@@ -108,7 +108,8 @@ def new_net() -> FaceRestorationNet:
                 layer.bias.copy_(begin[i].bias)
         mean = torch.block_diag(*[torch.full((16, 16), 1 / 16)] * 3)
         net.skip.weight.copy_((mean - torch.eye(48))[..., None, None])
-        for zero in (net.skip.bias, net.up.weight, net.up.bias):
+        last = list(net.fine.parameters())[-2:]
+        for zero in (net.skip.bias, net.up.weight, net.up.bias, *last):
             assert zero is not None
             zero.zero_()
         for name, weight in net.coarse.named_parameters():

@@ -208,8 +208,8 @@ COMPACT = PackagedFile(
 FACE = PackagedFile(
     None,
     "face.safetensors",
-    8759240,
-    "25bcaf09bca6c7ef29982716e0777eb418a12309a459cbdec998e49d17cdaeaf",
+    8888592,
+    "100896baad1bab6a09e9922648b9cbce323927249301410ad4b77af93e616358",
     "BSD-3-Clause",  # it began as the compact network
 )
 DAMAGE = PackagedFile(

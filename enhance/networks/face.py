@@ -13,6 +13,7 @@ _WIDE, _BLOCKS = 192, 5  # features and blocks of the coarse branch
 _SHUFFLE = 4  # pixels of one side that become channels; the chain works on a quarter of the size
 _COARSE = 4  # the coarse branch works on a quarter of that
 _EDGE = 512 // _SHUFFLE // _COARSE  # pixels of the coarse branch
+_FINE, _FINE_FEATURES = 2, 48  # the fine stage works on half of the size
 
 
 class FaceRestorationNet(nn.Module):
@@ -21,7 +22,8 @@ class FaceRestorationNet(nn.Module):
     Pixels become channels (4×4 of them), so that a chain of 3×3 convolutions sees far and is
     cheap, as in SRVGGNetCompact, whose weights it can begin with. In the middle of the chain a
     coarse branch adds what belongs to the whole face: it works on 32×32 pixels and knows, by a
-    learned map, where on the aligned face each of them lies.
+    learned map, where on the aligned face each of them lies. The chain makes 4×4 pixels at a time,
+    whose borders would show; a fine stage goes over them at 256×256, beside what the photo has.
     """
 
     def __init__(self) -> None:
@@ -35,6 +37,11 @@ class FaceRestorationNet(nn.Module):
         last = nn.Conv2d(features, pixels, 3, 1, 1)
         self.tail = nn.Sequential(*chain(features, features, _HALF), last)
         self.skip = nn.Conv2d(pixels, pixels, 1)
+        own = 3 * _FINE**2
+        self.fine = nn.Sequential(
+            *chain(2 * own + features // _FINE**2, _FINE_FEATURES, 3),
+            nn.Conv2d(_FINE_FEATURES, own, 3, 1, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         pixels = F.pixel_unshuffle(x, _SHUFFLE)
@@ -43,7 +50,11 @@ class FaceRestorationNet(nn.Module):
         features = features + F.interpolate(
             coarse, scale_factor=float(_COARSE), mode="bilinear", align_corners=False
         )
-        return x + F.pixel_shuffle(self.tail(features) + self.skip(pixels), _SHUFFLE)
+        features = self.tail[:-1](features)
+        draft = x + F.pixel_shuffle(self.tail[-1](features) + self.skip(pixels), _SHUFFLE)
+        known = [F.pixel_unshuffle(picture, _FINE) for picture in (x, draft)]
+        joined = torch.cat([*known, F.pixel_shuffle(features, _FINE)], 1)
+        return draft + F.pixel_shuffle(self.fine(joined), _FINE)
 
 
 class _Residual(nn.Module):

@@ -100,6 +100,7 @@ class BatchStore:
         takes from. Raises as `add` does.
         """
         self.expire()
+        self.room.take(client)
         key = uuid.uuid4().hex
         folder = self._root / key
         try:
@@ -137,14 +138,14 @@ class BatchStore:
     def add(self, batch: Batch, sources: list[Source]) -> None:
         """Add photos to a batch, without those that it has already: the same uploads. Raises
         TooManyPhotos or NoRoom if the limits or the disk do not allow them; then none is added."""
-        with batch.adding:
+        with batch.adding:  # it must not make room for its own photos
+            self.room.take(batch.client)
             self._add(batch, sources)
 
     def _add(self, batch: Batch, sources: list[Source]) -> None:
         known = {entry.sent for entry in batch.entries}
         fresh = [source for source in sources if source.path not in known]
         self._admit(len(batch.entries) + len(fresh))
-        self.room.take(batch.client)
         added: list[Entry] = []
         try:
             for source in fresh:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import replace
-from xml.dom import minidom
+from typing import Any
 
 from enhance.photos.ifd import EXIF_PREFIX, GPS_IFD, Ifd
 from enhance.photos.metadata import parsed_xmp, written_xmp
@@ -51,22 +51,21 @@ def _xmp_without_location(xmp: bytes) -> bytes | None:
     try:
         packet = parsed_xmp(xmp)
         elements = packet.getElementsByTagName("*")
+        parents: list[Any] = [packet, *elements]
         # Not by `removeChild`, which searches all children, nor by `removeAttribute`, which goes
         # through all parents.
-        for parent in (packet, *elements):
-            parent.childNodes[:] = [child for child in parent.childNodes if not _tells(child)]
+        for parent in parents:
+            parent.childNodes[:] = [
+                child for child in parent.childNodes if not _XMP_LOCATION.fullmatch(child.nodeName)
+            ]
         for element in elements:
-            for attribute in filter(_tells, [*element.attributes.values()]):
-                attribute.unlink()
+            for attribute in [*element.attributes.values()]:
+                if _XMP_LOCATION.fullmatch(attribute.name):
+                    attribute.unlink()
         kept = written_xmp(packet)
     except (ValueError, RecursionError):
         return None
     return kept if b"GPS" not in kept else None
-
-
-def _tells(node: minidom.Node) -> bool:
-    """Whether an element or an attribute reveals a location."""
-    return bool(_XMP_LOCATION.fullmatch(node.nodeName))
 
 
 def _iptc_without_location(iptc: bytes) -> bytes | None:

@@ -334,7 +334,8 @@ def test_no_photos_make_no_batch(server: Server) -> None:
     )
     (add,) = (call["id"] for call in config["dependencies"] if [files, "upload"] in call["targets"])
     before = {*server.files.glob("results-*/*")}
-    for number, nothing in enumerate((None, [])):
+    nothings: list[Any] = [None, []]
+    for number, nothing in enumerate(nothings):
         session = f"empty-{number}"
         call = {"data": ["", nothing], "fn_index": add, "session_hash": session}
         httpx.post(f"{api}/join", json=call).raise_for_status()

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -68,15 +68,20 @@ def create(target: Path, partial: Path) -> None:
         partial.unlink()
 
 
-def linked(path: Path, target: Path) -> Path:
-    """Make `target` a hard link to the file, or a copy where links are not supported.
+def linked(
+    path: Path, target: Path, copying: Callable[[int], object] = lambda _bytes: None
+) -> Path:
+    """Make `target` a hard link to the file, or a copy where no link can be made.
 
-    Returns `path` itself when neither works: reading it will say why.
+    copying: called with the number of bytes that are about to be copied; may raise. Returns `path`
+    itself when neither works, or `copying` raises OSError: reading it will say why.
     """
-    for make in (target.hardlink_to, lambda source: shutil.copyfile(source, target)):
-        with suppress(OSError):
-            make(path)
-            return target
+    with suppress(OSError):
+        target.hardlink_to(path)
+        return target
+    with suppress(OSError):
+        copying(path.stat().st_size)
+        return shutil.copyfile(path, target)
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import replace
+from typing import Any
 
 from enhance.photos.ifd import EXIF_PREFIX, GPS_IFD, Ifd
 from enhance.photos.metadata import parsed_xmp, written_xmp
@@ -49,11 +50,18 @@ def _without_position(exif: bytes) -> bytes | None:
 def _xmp_without_location(xmp: bytes) -> bytes | None:
     try:
         packet = parsed_xmp(xmp)
-        for element in packet.getElementsByTagName("*"):
-            if element.parentNode and _XMP_LOCATION.fullmatch(element.tagName):
-                element.parentNode.removeChild(element)
-            for name in filter(_XMP_LOCATION.fullmatch, [*element.attributes.keys()]):
-                element.removeAttribute(name)
+        elements = packet.getElementsByTagName("*")
+        parents: list[Any] = [packet, *elements]
+        # Not by `removeChild`, which searches all children, nor by `removeAttribute`, which goes
+        # through all parents.
+        for parent in parents:
+            parent.childNodes[:] = [
+                child for child in parent.childNodes if not _XMP_LOCATION.fullmatch(child.nodeName)
+            ]
+        for element in elements:
+            for attribute in [*element.attributes.values()]:
+                if _XMP_LOCATION.fullmatch(attribute.name):
+                    attribute.unlink()
         kept = written_xmp(packet)
     except (ValueError, RecursionError):
         return None

@@ -17,7 +17,8 @@ from enhance.photos.ifd import EXIF_IFD, EXIF_PREFIX, GPS_IFD, Ifd
 from enhance.photos.orientation import ORIENTATION, upright_exif, upright_xmp
 
 IPTC_TAG = 33723
-_MOST_XMP = 1_000_000  # bytes; a tree of them takes some two hundred times as much memory
+# Bytes; a tree of them takes some two hundred times as much memory. Lightroom writes some 100 KB.
+_MOST_XMP = 256_000
 # What costs a parser gigabytes: it keeps each name with all of its namespace.
 _LONG_NAMESPACE = re.compile(rb"xmlns(?::[^\s=:]*)?\s*=\s*(?:\"[^\"]{300}|'[^']{300})")
 KEPT_TIFF_TAGS = (269, 270, 271, 272, 305, 306, 315, 316, 33432, *range(40091, 40096))

@@ -7,7 +7,7 @@ import io
 import math
 import time
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.estimates import Estimator
 from enhance.records import Photo, Report, Source
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.edits import change
+from enhance.web.batches.edits import change, lay_over
 from enhance.web.batches.entries import BatchFiles, Version
 from enhance.web.batches.sizes import known_size
 from enhance.web.batches.store import BatchStore
@@ -207,6 +207,43 @@ def test_photos_are_added_to_a_batch_that_is_not_begun(batches: BatchStore, tmp_
         with pytest.raises(TooManyPhotos, match="You sent 501 photos"):
             batches.add(batch, [replace(three[0], path=tmp_path / str(i)) for i in range(498)])
         assert len(batch.entries) == 3
+
+
+def test_a_photo_that_is_taken_out_leaves_no_file_and_no_name(
+    batches: BatchStore, tmp_path: Path
+) -> None:
+    (photo,) = photos(tmp_path, 1)
+    portrait = Source.of(SAMPLES / "small_portrait.jpg")
+    with closing(batches.engine):
+        batch = batches.start([photo, portrait], Options(size="1x"), "one", viewed=True)
+        list(batch.records())
+        for entry in batch.entries:
+            batch.files.preview(entry, Limits())
+        version = batch.entries[1].version
+        assert version
+        lay_over(batch, batch.entries[1], version, Limits())
+        assert batch.remove(1)
+        left = {path for path in batch.folder.rglob("*") if path.is_file()}
+        assert left == batch.entries[0].files
+        assert batch.remove(0)
+        assert not [*batch.folder.iterdir()]
+        assert photo.path.exists() and portrait.path.exists()
+        batches.add(batch, [photo])
+        batch.begin(batch.due, FAST)
+        assert [each.version.file.name for each in batch.records() if each.version] == [
+            "0_enhanced.tif"
+        ]
+
+
+def test_a_photo_is_not_taken_out_while_work_begins(batches: BatchStore, tmp_path: Path) -> None:
+    with closing(batches.engine), ThreadPoolExecutor() as apart:
+        batch = batches.start(photos(tmp_path, 2), None, "one", viewed=True)
+        with batch.lock:
+            out = apart.submit(batch.remove, 0)
+            wait([out], timeout=0.5)  # which gives it the time to do what it must not
+            batch.begin(batch.entries, FAST)
+        assert not out.result() and len(batch.entries) == 2
+        assert [entry.state for entry in batch.records()] == ["done", "done"]
 
 
 def test_models_that_load_at_the_second_attempt_give_an_estimate(tmp_path: Path) -> None:

@@ -350,17 +350,6 @@ def test_the_log_holds_little_of_what_is_sent(server: Server) -> None:
     assert len(told) < 30_000
 
 
-def test_a_photo_named_often_is_read_once(server: Server, tmp_path: Path) -> None:
-    content = square(tmp_path / "often.png", QUICK).read_bytes()
-    url = f"{server.url}/gradio_api/upload"
-    (path,) = httpx.post(url, files={"files": ("often.png", content)}).json()
-    files = [{"path": path, "meta": {"_type": "gradio.FileData"}}] * 400
-    before = set(server.files.iterdir())
-    answer = ask(server, handlers(server)["_changed"], [files, *settings_of(server)])
-    assert "400 photos" in answer.text
-    assert set(server.files.iterdir()) == before, "files were made for what was named"
-
-
 # files that are not the visitor's
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import numpy as np
@@ -29,7 +30,7 @@ from enhance.pipeline.enhancer import Enhanced, Enhancer
 from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk_shares import files_in
-from enhance.web.batches.store import BatchStore
+from enhance.web.batches.store import MOST_BATCHES, BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
 from tests.enhancers import SETUP
 from tests.server import ROOT, Server, running
@@ -195,6 +196,62 @@ def test_a_result_beyond_the_share_fails_with_its_reason(
     failure = batch.entries[2].failure
     assert failure and "“a.png” could not be saved: Disk quota exceeded" in failure.reason
     assert finished(batches, noise(tmp_path, "b"), "other").finished
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder from which nothing can be linked."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir():
+        pytest.skip("this system has no file system in memory")
+    with TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def test_what_is_copied_into_a_batch_takes_from_the_clients_share(
+    engine: LocalEngine, tmp_path: Path, elsewhere: Path
+) -> None:
+    root = tmp_path / "files"
+    batches = BatchStore(engine, root, Limits(max_disk_bytes=400_000))
+    photos = [noise(elsewhere, str(number)) for number in range(6)]  # of 30 KB
+    batch = batches.start(photos[:2], None, "one", client="one", viewed=True)
+    assert sum(path.stat().st_size for path in batch.folder.iterdir()) > 60_000
+    with pytest.raises(NoRoom, match="your share of this server's disk"):
+        batches.add(batch, photos[2:])
+    assert [entry.source.name for entry in batch.entries] == ["0.png", "1.png"]
+    assert {*batch.folder.iterdir()} == {entry.source.path for entry in batch.entries}
+    assert batches.get(batch.key) is batch, "it is not what makes room for its own photos"
+    batches.room._refused.clear()  # the next look is not due yet
+    with pytest.raises(NoRoom, match="your share of this server's disk"):
+        batches.start(photos[2:], None, "one", client="one", viewed=True)
+    assert {path.name for path in root.glob("results-*/*")} <= {batch.key}
+    assert batches.start(photos[:2], None, "two", client="two", viewed=True).entries
+
+
+def test_who_has_used_up_a_share_adds_no_photos(engine: LocalEngine, tmp_path: Path) -> None:
+    batches = BatchStore(engine, tmp_path / "files", Limits(max_disk_bytes=400_000))
+    batch = batches.start([noise(tmp_path, "a")], None, "one", client="one", viewed=True)
+    (batch.folder / "large").write_bytes(bytes(200_000))
+    batches.sweep()
+    with pytest.raises(NoRoom, match="your share of this server's disk"):
+        batches.add(batch, [noise(tmp_path, "b")])
+    assert len(batch.entries) == 1 and batches.get(batch.key) is batch
+
+
+def test_a_client_has_so_many_batches_of_the_page(engine: LocalEngine, tmp_path: Path) -> None:
+    batches = BatchStore(engine, tmp_path / "files", Limits())
+    photo = [noise(tmp_path, "a", 8)]
+    working = batches.start(photo, FAST, "one", client="one", viewed=True)
+    api = batches.start(photo, None, "one", client="one")
+    other = batches.start(photo, None, "two", client="two", viewed=True)
+    made = [
+        batches.start(photo, None, "one", client="one", viewed=True)
+        for _ in range(MOST_BATCHES + 2)
+    ]
+    assert [batch for batch in made if batches.get(batch.key)] == made[3:]
+    assert [batch.folder.exists() for batch in made] == [batch in made[3:] for batch in made]
+    assert all(batches.get(batch.key) for batch in (working, api, other))
+    working.abandon()
 
 
 def test_other_servers_results_do_not_count(engine: LocalEngine, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -30,9 +31,11 @@ from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.pipeline.build import load_enhancer
 from enhance.records import Source
+from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk_shares import Kept, Room, own_folder, superfluous
 from enhance.web.batches.entries import BatchFiles
 from enhance.web.batches.store import BatchStore
+from enhance.web.page.look import Tab
 from enhance.web.server.clients import Share
 from enhance.web.server.routes import routes
 from enhance.web.server.shared_queue import SharedQueue
@@ -305,3 +308,42 @@ def test_previews_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             for thread in asked:
                 thread.join(60)
     assert made.index("yours") <= 2
+
+
+# batches of the page
+
+
+def test_nobody_makes_other_peoples_tabs_forget(tmp_path: Path) -> None:
+    limits = Limits()
+    with closing(LocalEngine(lambda: load_enhancer(Setup(device="cpu"), limits), limits)) as engine:
+        batches = BatchStore(engine, tmp_path / "files", limits)
+        photo = Source.of(SAMPLES / "small_portrait.jpg")
+        mine, theirs = (batches.start([photo], None, name, viewed=True) for name in "ab")
+
+        def tab(batch: Batch, session: str) -> Tab:
+            request: Any = SimpleNamespace(session_hash=session, headers={})
+            return Tab.of(batch, request)
+
+        tab(mine, "me").compare(None, 3)
+        for number in range(10_001):
+            tab(theirs, str(number))
+        assert tab(mine, "me").picks == {0: 3}
+
+
+def test_no_photos_make_no_batch(server: Server) -> None:
+    api = f"{server.url}/gradio_api/queue"
+    config = httpx.get(f"{server.url}/config").json()
+    (files,) = (
+        block["id"] for block in config["components"] if block["props"].get("elem_id") == "files"
+    )
+    (add,) = (call["id"] for call in config["dependencies"] if [files, "upload"] in call["targets"])
+    before = {*server.files.glob("results-*/*")}
+    nothings: list[Any] = [None, []]
+    for number, nothing in enumerate(nothings):
+        session = f"empty-{number}"
+        call = {"data": ["", nothing], "fn_index": add, "session_hash": session}
+        httpx.post(f"{api}/join", json=call).raise_for_status()
+        with httpx.stream("GET", f"{api}/data?session_hash={session}", timeout=120) as events:
+            said = next(line for line in events.iter_lines() if "process_completed" in line)
+        assert '"success":true' in said
+    assert {*server.files.glob("results-*/*")} <= before

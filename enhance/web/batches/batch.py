@@ -34,11 +34,12 @@ Job = tuple[list[Entry], Options]
 """Photos, and with what they are enhanced."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Batch:
     """Photos on their way through the engine; results are saved in `folder` as they arrive.
 
     lock: held while the photos' states change, or the files that an archive takes.
+    adding: held while photos are added.
     """
 
     key: str
@@ -78,6 +79,11 @@ class Batch:
     def remaining(self) -> list[Entry]:
         """The entries that are not finished yet."""
         return [entry for entry in self.entries if entry.pending]
+
+    @property
+    def busy(self) -> bool:
+        """It is being worked on, or photos are being added."""
+        return self.adding.locked() or bool(self.remaining)
 
     @property
     def stopped(self) -> list[Entry]:
@@ -168,11 +174,15 @@ class Batch:
                 self.abandon()
 
     def remove(self, index: int) -> bool:
-        """Take a photo out, unless the batch is being worked on. Returns whether it is out."""
-        if self.remaining:
-            return False
-        del self.entries[index]
-        return True
+        """Take a photo out and delete its files, unless the batch is being worked on. Returns
+        whether it is out."""
+        with self.lock:
+            if self.remaining:
+                return False
+            entry = self.entries.pop(index)
+            self._names = {name: own for name, own in self._names.items() if own is not entry}
+            self.files.delete(entry)
+            return True
 
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""

@@ -17,6 +17,7 @@ from enhance.photos import DECODER
 from enhance.pipeline.reports import Outcome
 from enhance.pipeline.views import preview
 from enhance.records import Failure, Report, Result, Source, Views
+from enhance.web.batches.disk_shares import delete
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,12 @@ class Version:
     restorable: tuple[int, ...]
     over: tuple[Path, Path] | None = None
     marks: Path | None = None
+
+    @property
+    def files(self) -> set[Path | None]:
+        """All of its files; None for those that it does not have."""
+        pictures = {self.shown, self.thumbnail, self.detail, *(self.over or ())}
+        return {self.file, self.layers, self.marks, *pictures}
 
 
 @dataclass(eq=False)
@@ -85,6 +92,12 @@ class Entry:
         return self.versions[number] if 0 <= number < len(self.versions) else self.version
 
     @property
+    def files(self) -> set[Path]:
+        """The files of the photo and of its versions, wherever they are."""
+        photo = {self.source.path, self.before, self.preview}
+        return {path for path in photo.union(*(each.files for each in self.versions)) if path}
+
+    @property
     def outcome(self) -> Outcome | None:
         """The report of the newest version, or the failure if there is none."""
         return self.version.report if self.version else self.failure
@@ -105,6 +118,12 @@ class BatchFiles:
         folder = self.folder / str(next(self._serial))
         folder.mkdir()
         return write_bytes(folder / safe(name), data)
+
+    def delete(self, entry: Entry) -> None:
+        """Delete an entry's files, but nothing that is elsewhere, such as an upload."""
+        for path in entry.files:
+            if path.is_relative_to(self.folder):
+                delete(self.folder / path.relative_to(self.folder).parts[0])
 
     def version(self, options: Options, result: Result, name: str) -> Version:
         """Save a result under this name, and its pictures."""

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from enhance.engines.base import Engine
-from enhance.errors import NoRoom, TooManyPhotos
+from enhance.errors import EnhanceError, NoRoom, TooManyPhotos
 from enhance.files import linked
 from enhance.i18n import say
 from enhance.limits import Limits
@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 
 KEEP_SECONDS = 6 * 3600
 """How long uploads and results are kept after they were last touched."""
+MOST_BATCHES = 200
+"""How many batches of the page a client has at most: an office behind one address hardly makes as
+many in that time, and looking through all their folders takes the server a fraction of a second."""
 
 
 class BatchStore:
@@ -94,9 +97,8 @@ class BatchStore:
         there are no options yet, with its `begin`.
 
         request: id of the HTTP request, for the log. client: whose share of the disk the batch
-        takes from. Raises TooManyPhotos or NoRoom if the limits or the disk do not allow the batch.
+        takes from. Raises as `add` does.
         """
-        self.admit(len(sources))
         self.expire()
         self.room.take(client)
         key = uuid.uuid4().hex
@@ -119,22 +121,41 @@ class BatchStore:
             take=partial(self._take, client),
             viewed=viewed,
         )
-        self.add(batch, sources)
-        if options:
-            batch.begin(batch.entries, options)
-        with self._lock:
-            self._batches[key] = batch
+        with batch.adding:
+            with self._lock:
+                self._batches[key] = batch  # from now on its files are counted
+            try:
+                self._add(batch, sources)
+            except EnhanceError:
+                self._drop([batch])
+                raise
+            if options:
+                batch.begin(batch.entries, options)
+        if viewed:
+            self._drop_surplus(client)
         return batch
 
     def add(self, batch: Batch, sources: list[Source]) -> None:
         """Add photos to a batch, without those that it has already: the same uploads. Raises
-        TooManyPhotos if these are more than the limits allow."""
-        with batch.adding:
-            known = {entry.sent for entry in batch.entries}
-            fresh = [source for source in sources if source.path not in known]
-            self.admit(len(batch.entries) + len(fresh))
-            batch.entries += [self._entry(each, batch.folder, next(batch.serial)) for each in fresh]
-            batch.touched = time.monotonic()
+        TooManyPhotos or NoRoom if the limits or the disk do not allow them; then none is added."""
+        with batch.adding:  # it must not make room for its own photos
+            self.room.take(batch.client)
+            self._add(batch, sources)
+
+    def _add(self, batch: Batch, sources: list[Source]) -> None:
+        known = {entry.sent for entry in batch.entries}
+        fresh = [source for source in sources if source.path not in known]
+        self.admit(len(batch.entries) + len(fresh))
+        added: list[Entry] = []
+        try:
+            for source in fresh:
+                added.append(self._entry(batch, source))
+        except NoRoom:
+            for entry in added:
+                batch.files.delete(entry)
+            raise
+        batch.entries += added
+        batch.touched = time.monotonic()
 
     def admit(self, count: int) -> None:
         """Raises TooManyPhotos if a batch may not have so many photos."""
@@ -175,8 +196,19 @@ class BatchStore:
         oldest = time.monotonic() - self._keep_seconds
         with self._lock:
             gone = [batch for batch in self._batches.values() if batch.touched < oldest]
+        self._drop(gone)
+
+    def _drop_surplus(self, client: str) -> None:
+        """Delete a client's oldest batches of the page, if it has too many."""
+        with self._lock:
+            own = [each for each in self._batches.values() if each.viewed and each.client == client]
+        idle = sorted((batch for batch in own if not batch.busy), key=lambda batch: batch.touched)
+        self._drop(idle[: max(0, len(own) - MOST_BATCHES)])
+
+    def _drop(self, gone: list[Batch]) -> None:
+        with self._lock:
             for batch in gone:
-                del self._batches[batch.key]
+                self._batches.pop(batch.key, None)
         for batch in gone:
             self.waiting_list.leave(batch.key)
             batch.stop()
@@ -212,7 +244,7 @@ class BatchStore:
             batches = list(self._batches.values())
         for batch in batches:
             idle_for, files = now - batch.touched, files_in(batch.folder)
-            kind: Kind = "working" if batch.remaining else "finished"
+            kind: Kind = "working" if batch.busy else "finished"
             found.append(Kept(batch.folder, batch.client, kind, idle_for, files))
         return found
 
@@ -220,7 +252,7 @@ class BatchStore:
         """Delete an upload, or a batch that nobody has gone on with meanwhile."""
         with self._lock:
             batch = self._batches.get(folder.name)
-            if batch is not None and batch.remaining:
+            if batch is not None and batch.busy:
                 return
             self._batches.pop(folder.name, None)
         delete(folder)
@@ -255,8 +287,10 @@ class BatchStore:
         for folder in (self._root, *(self._senders.keys() - {*self.kept_uploads})):
             delete(folder)
 
-    def _entry(self, source: Source, folder: Path, number: int) -> Entry:
+    def _entry(self, batch: Batch, source: Source) -> Entry:
         # The upload may be deleted before the photo's turn; this link lives as long as the batch.
-        path = linked(source.path, folder / f"source_{number}{source.path.suffix}")
+        number = next(batch.serial)
+        link = batch.folder / f"source_{number}{source.path.suffix}"
+        path = linked(source.path, link, partial(self.room.take, batch.client))
         own = Source(path, source.name, number=number)
         return Entry(own, source.path, known_size(path), path)

@@ -178,6 +178,8 @@ class Actions:
         return add
 
     def _take_in(self, request: gr.Request, key: str, paths: list[Path]) -> Shown:
+        if not paths:
+            return {self.key: key}
         batch = take_in(self._batches, request, key, paths)
         return {self.key: batch.key, **self._shown(Tab.of(batch, request))}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import gradio as gr
 
@@ -12,7 +14,7 @@ from enhance.web.batches.entries import Entry, Version
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, toast
 
-_TABS = 10_000  # that are remembered, a few hundred bytes each
+_TABS = 50  # of a batch that are remembered
 
 
 @dataclass
@@ -30,10 +32,14 @@ class Look:
     sides: dict[int, tuple[int | None, int]] = field(default_factory=dict)
 
 
-@lru_cache(_TABS)
-def _look_of(session: str, key: str) -> Look:
-    """Made when it is first asked for, and forgotten when many other tabs were asked for since."""
-    return Look()
+# By batch, so that nobody makes other people's tabs forget.
+_LOOKS: WeakKeyDictionary[Batch, Callable[[str], Look]] = WeakKeyDictionary()
+
+
+def _look_of(session: str, batch: Batch) -> Look:
+    """Made when it is first asked for, and forgotten with the batch, or when many other tabs of it
+    were asked for since."""
+    return _LOOKS.setdefault(batch, lru_cache(_TABS)(lambda _: Look()))(session)
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Tab:
     @classmethod
     def of(cls, batch: Batch, request: gr.Request) -> Tab:
         """The tab that sent the request; it shows this batch."""
-        return cls(batch, _look_of(str(request.session_hash), batch.key), language_of(request))
+        return cls(batch, _look_of(str(request.session_hash), batch), language_of(request))
 
     @property
     def index(self) -> int:

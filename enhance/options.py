@@ -18,7 +18,7 @@ from enhance.i18n import say, text
 from enhance.models.catalogue import models
 from enhance.names import USUAL_NAME, check_pattern
 from enhance.option_spec import OptionSpec, option
-from enhance.sizes import check_size, from_longer_side, from_upscale, scale
+from enhance.sizes import USUAL_SIZES, check_size, from_longer_side, from_upscale, scale
 
 FaceChoice = Literal["all", "largest", "center"]
 OutputFormat = Literal["same", "jpeg", "png", "webp"]
@@ -63,18 +63,7 @@ class Options:
             "3840, 4K or 8K for the longer side, short:1080 for the shorter side, min:2000 for a "
             "longer side of at least that."
         ),
-        words={
-            "auto": text("As the photo needs"),
-            "1x": "1x",
-            "1.5x": "1.5x",
-            "2x": "2x",
-            "3x": "3x",
-            "4x": "4x",
-            "3840": "4K",
-            "7680": "8K",
-            "short:1080": "short:1080",
-            "min:2000": "min:2000",
-        },
+        words={"auto": text("As the photo needs")} | USUAL_SIZES,
         check=check_size,
         was={"upscale": from_upscale, "longer_side": from_longer_side},
     )

@@ -16,6 +16,13 @@ LARGE = 8_000_000
 PIXELS = 16, 65_535
 """The shortest and the longest side that can be asked for; "2" is more likely meant as "2x"."""
 
+USUAL_SIZES = {size: size for size in ("1x", "1.5x", "2x", "3x", "4x")} | {
+    "3840": "4K",
+    "7680": "8K",
+    "short:1080": "short:1080",
+    "min:2000": "min:2000",
+}
+"""Sizes that the page offers, with their labels."""
 _NAMES = {"4k": "3840", "8k": "7680"}
 _FORMS = re.compile(
     r"(?P<factor>\d{1,3}(\.\d{1,20})?|\.\d{1,20})[x×]|((?P<side>short|min):)?(?P<pixels>\d{1,6})",

@@ -284,7 +284,7 @@ def ask(server: Server, handler: int, data: list[Any], event: Any = None) -> htt
 def taken_in(server: Server, files: Any) -> dict[str, Any]:
     """What the server answers when these files are said to have been uploaded to a new page."""
     session = secrets.token_hex(8)
-    body = {"data": ["", files], "fn_index": handlers(server)["_add"], "session_hash": session}
+    body = {"data": ["", files], "fn_index": handlers(server)["add"], "session_hash": session}
     post(f"{server.url}/gradio_api/queue/join", body).raise_for_status()
     url = f"{server.url}/gradio_api/queue/data?session_hash={session}"
     with httpx.stream("GET", url, timeout=60) as events:

@@ -1,9 +1,9 @@
 """The buttons that start, stop and go on with work, and what happens then.
 
 The first photos make a batch, to which more are added. Batches take turns. A click on Enhance draws
-a ticket for the batch. Each ticket queues for the
-model, then photos are enhanced until the batch is finished or another batch is waiting; in that
-case a new ticket is drawn. So nobody waits for the whole of someone else's batch.
+a ticket for the batch. Each ticket queues for the model, then photos are enhanced until the batch
+is finished or another batch is waiting; in that case a new ticket is drawn. So nobody waits for the
+whole of someone else's batch.
 """
 
 from __future__ import annotations
@@ -14,25 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from enhance.errors import EnhanceError
 from enhance.i18n import say
 from enhance.options import Options
 from enhance.web.batches.entries import Entry
-from enhance.web.batches.handed import photos_of
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.brush import remarked
-from enhance.web.page.intake import take_in
+from enhance.web.page.intake import TAKE_KEY, Intake
 from enhance.web.page.labels import STEPS, switch, switch_all
 from enhance.web.page.look import Tab, tab_of
 from enhance.web.page.presets import PRESETS, preset_for
 from enhance.web.page.results_panel import LAYERS, ResultsPanel
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.status import progress
-from enhance.web.page.viewed import shown_at
-from enhance.web.page.widgets import PRIVATE, QUICK, Sent, Shown, browser_state, sent_by
+from enhance.web.page.widgets import PRIVATE, QUICK, Shown, browser_state, sent_by
 
 MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
@@ -47,14 +44,6 @@ _TO_RESULTS = """(...values) => {
   const status = document.querySelector('#status');
   if (status.getBoundingClientRect().top > innerHeight * 0.8) status.scrollIntoView();
   return values;
-}"""
-
-# A link to the page that somebody shares must not show their photos.
-_TAKE_KEY = """(key) => {
-  const address = new URL(location), handed = address.searchParams.get('photos') || '';
-  address.searchParams.delete('photos');
-  if (handed) history.replaceState(null, '', address);
-  return [key, handed];
 }"""
 
 
@@ -103,36 +92,28 @@ class Actions:
         several = starts | {"js": None, "trigger_mode": "multiple"}
         # So that the next ones come alone.
         emptied = {"fn": None, "outputs": files, "js": "() => null"} | QUICK
+        intake = Intake(self._batches, self.key, self._shown)
         choices.restored.then(
-            self._handed,
+            intake.handed,
             [self.key, self.handed],
             [self.key, *everything],
-            **several | {"js": _TAKE_KEY},
+            **several | {"js": TAKE_KEY},
         ).then(**choices.changed)
         given: list[tuple[Callable[..., Any], Any, list[Any]]] = [
-            (files.upload, self._add, [self.key, files]),
-            *((button.click, self._sample(path), [self.key]) for button, path in samples.items()),
+            (files.upload, intake.add, [self.key, files]),
+            *((button.click, intake.sample(path), [self.key]) for button, path in samples.items()),
         ]
         for event, add, inputs in given:
             added = event(add, inputs, [self.key, *everything], **several)
             added.then(**emptied).then(**choices.changed)
             added.failure(**emptied)
-        removed = results.gallery.delete(
-            self._remove, self.key, everything, **several | {"concurrency_limit": 1}
-        )
+        one_at_a_time = several | {"concurrency_limit": 1}
+        removed = results.gallery.delete(intake.remove, self.key, everything, **one_at_a_time)
         removed.then(**choices.changed)
-        self.enhance.click(
-            self._begin,
-            [self.key, self.ticket, *self.settings.widgets],
-            [self.last_key, *everything],
-            **starts,
-        )
-        self.results.again.click(
-            self._again, [self.key, self.ticket, *self.settings.widgets], everything, **starts
-        )
-        self.results.try_all.click(
-            self._try_all, [self.key, self.ticket, *self.settings.widgets], everything, **starts
-        )
+        wanted = [self.key, self.ticket, *self.settings.widgets]
+        self.enhance.click(self._begin, wanted, [self.last_key, *everything], **starts)
+        self.results.again.click(self._again, wanted, everything, **starts)
+        self.results.try_all.click(self._try_all, wanted, everything, **starts)
         self.results.viewer.submit(
             self._repair, [self.key, self.ticket], everything, **starts | {"js": None}
         )
@@ -156,41 +137,6 @@ class Actions:
         turn.failure(self._give_up, self.key, everything, postprocess=False, **QUICK)
         self.clock.tick(self._wait, self.key, self.results.status, postprocess=False, **QUICK)
         self.stop.click(self._stop, self.key, everything, postprocess=False, **QUICK)
-
-    def _add(self, request: gr.Request, key: str, files: Sent) -> Shown:
-        """Take in photos that were uploaded."""
-        return self._take_in(request, key, [Path(file["path"]) for file in files or ()])
-
-    def _handed(self, request: gr.Request, key: str, handed: str) -> Shown:
-        """Take in the photos that another program has handed over for the page."""
-        if not handed:
-            return {self.key: key}
-        photos = photos_of(Path(get_upload_folder()), handed)
-        if not photos:
-            sentence = say("These photos have expired. Open them again.")
-            raise toast(sentence, language_of(request))
-        return self._take_in(request, key, photos)
-
-    def _sample(self, path: Path) -> Callable[..., Shown]:
-        def add(request: gr.Request, key: str) -> Shown:
-            return self._take_in(request, key, [path])
-
-        return add
-
-    def _take_in(self, request: gr.Request, key: str, paths: list[Path]) -> Shown:
-        if not paths:
-            return {self.key: key}
-        batch = take_in(self._batches, request, key, paths)
-        return {self.key: batch.key, **self._shown(Tab.of(batch, request))}
-
-    def _remove(self, request: gr.Request, key: str, event: gr.EventData) -> Shown:
-        """Take a photo out."""
-        tab = tab_of(self._batches, key, request)
-        file = sent_by(event).get("file")
-        index = shown_at(tab, file.get("url")) if isinstance(file, dict) else None
-        if index is not None:
-            tab.remove(index)
-        return self._shown(tab)
 
     def _begin(self, request: gr.Request, key: str, ticket: int, *values: Any) -> Shown:
         """Draw a ticket for the photos that are due."""

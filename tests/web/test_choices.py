@@ -61,7 +61,7 @@ def test_a_link_opens_the_page_with_its_settings(page: Page, server: Server) -> 
     page.goto(f"{server.url}?size=3x&only_restore_blurred=False&quality=abc&files=x&tile=7")
     drop(page, SMALL)
     settings = open_settings(page, "Size and file")
-    expect(settings.get_by_label("Size", exact=True)).to_have_value("2x")
+    expect(settings.get_by_label("Size", exact=True)).to_have_value("As the photo needs")
     page.goto(f"{server.url}?upscale=3&only_restore_blurred=False&quality=abc&files=x")
     drop(page, SMALL)
     settings = open_settings(page, "Size and file")

@@ -139,7 +139,6 @@ def test_a_decision_for_all_counts_for_photos_that_are_not_done_yet(start: Any) 
     entries = person.tab.batch.entries
     assert [len(entry.versions) for entry in entries] == [2, 1, 1, 1]
     assert [entry.version.options.repair for entry in entries] == ["off", "auto", "off", "off"]
-    assert person.tab.batch.options.repair == "off"
 
 
 def test_a_decision_for_all_changes_layers_in_the_batchs_turn(start: Any) -> None:

@@ -72,7 +72,7 @@ class Intake:
 
     def _take_in(self, request: gr.Request, key: str, paths: list[Path]) -> Shown:
         if not paths:
-            return {self._key: key}
+            return {self._key: gr.skip()}  # photos may have been added meanwhile
         try:
             batch = self._batch_with(request, key, list(map(Source.of, paths)))
         except EnhanceError as error:

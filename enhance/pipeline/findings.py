@@ -18,7 +18,7 @@ from enhance.records import Face, Findings, FloatArray, Photo, StopCheck
 from enhance.repair.marks import CERTAIN, damage_mask, spare_faces
 from enhance.repair.tone import judge
 from enhance.upscaling.fine_detail import blockiness
-from enhance.upscaling.interpolation import resized
+from enhance.upscaling.interpolation import shrunk
 from enhance.upscaling.working_size import energy_slope
 
 FACE_DETECTOR, LIKELY = "retinaface-mobilenet", 0.5
@@ -46,8 +46,7 @@ def look(photo: Photo, models: Models, stop_check: StopCheck) -> Findings:
     )
     gray = cv2.cvtColor(space.to_srgb(unit(rgb[rows, columns])), cv2.COLOR_RGB2GRAY)
     scale = min(1.0, _LONGEST / max(rgb.shape[:2]))
-    width, height = (max(1, round(side * scale)) for side in rgb.shape[1::-1])
-    small = resized(rgb, (width, height))
+    small = shrunk(rgb, _LONGEST)
     likelihood = models.damage_detector(small, stop_check, space)
     marks = damage_mask(likelihood, _SENSITIVITY)
     marks = spare_faces(marks, likelihood, [_scaled(face, scale) for face in faces])

@@ -62,7 +62,11 @@ def test_who_leaves_while_the_batch_starts_leaves_nothing_waiting(
         photos = [str(SAMPLES / "group.jpg")] * 2
         options = asdict(Options())
         request: Any = SimpleNamespace(
-            session_hash="one", headers={REQUEST_HEADER: "-"}, client=None, scope={}
+            session_hash="one",
+            headers={REQUEST_HEADER: "-"},
+            client=None,
+            scope={},
+            app=SimpleNamespace(auth=None),
         )
         events = api.enhance_batch(photos, request, **options)
         first = asyncio.ensure_future(events.__anext__())

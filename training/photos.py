@@ -53,7 +53,7 @@ COLLECTIONS = (
         "GPL-2.0-or-later",
         _PLASMA,
         (
-            *("BytheWater", "ColdRipple", "ColorfulCups", "FallenLeaf", "Gray", "Kite"),
+            *("BytheWater", "ColdRipple", "ColorfulCups", "FallenLeaf", "Grey", "Kite"),
             *("OneStandsOut", "Path", "summer_1am"),
         ),
         held_out=("EveningGlow",),

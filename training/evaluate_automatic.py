@@ -36,7 +36,7 @@ Float = NDArray[np.float32]
 
 _WALLPAPERS = (
     *("Autumn", "BytheWater", "ColdRipple", "ColorfulCups", "DarkestHour", "EveningGlow"),
-    *("FallenLeaf", "Gray", "Kite", "OneStandsOut", "Path", "summer_1am"),
+    *("FallenLeaf", "Grey", "Kite", "OneStandsOut", "Path", "summer_1am"),
 )
 _PORTRAITS = ("biden", "obama", "obama2", "obama3", "obama_partial_face2")
 _SHIPPED = (

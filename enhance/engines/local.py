@@ -58,10 +58,10 @@ class LocalEngine:
 
     def run(
         self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
-    ) -> LocalRun:
+    ) -> Run:
         """See `Engine.run`."""
         stop = Event()
-        return LocalRun(self._records(sources, options, viewed, client or uuid4().hex, stop), stop)
+        return Run(self._records(sources, options, viewed, client or uuid4().hex, stop), stop.set)
 
     @property
     def info(self) -> EngineInfo | None:
@@ -151,23 +151,6 @@ def _deadline(checkpoint: StopCheck, most: int, name: str) -> StopCheck:
     return stop_check
 
 
-class LocalRun(Run):
-    """One batch on a LocalEngine; see `Run`. Its records do not refer to it, so all photos that it
-    holds are gone as soon as it is."""
-
-    def __init__(self, records: Iterator[Result | Failure], stop: Event) -> None:
-        """stop: ends the work on `records`."""
-        self._records = records
-        self._stop = stop
-
-    def __next__(self) -> Result | Failure:
-        return next(self._records)
-
-    def close(self) -> None:
-        """See `Run.close`."""
-        self._stop.set()
-
-
 class QueueThread:
     """A thread that does one piece of work after another, in the order of `PhotoQueue`."""
 
@@ -179,10 +162,10 @@ class QueueThread:
         self, work: Callable[..., T], *arguments: object, client: str, first: bool
     ) -> Future[T]:
         """Do `work` in the caller's context, so that log lines name the request, when its turn
-        comes; client, first: see `PhotoQueue.turn`. Raises RuntimeError after `shutdown`."""
+        comes; client, first: see `PhotoQueue.put`. Raises RuntimeError after `shutdown`."""
         future: Future[T] = Future()
         task = partial(copy_context().run, work, *arguments)
-        self._queue.put(self._queue.turn(client, first=first), (future, task))
+        self._queue.put((future, task), client, first=first)
         self._thread.submit(self._next)
         return future
 

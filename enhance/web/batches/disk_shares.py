@@ -6,14 +6,15 @@ loses one because of what others send.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,8 @@ from typing import Literal
 from enhance.errors import NoRoom, OptionsError
 from enhance.i18n import say
 from enhance.limits import quarter
+
+log = logging.getLogger(__name__)
 
 # An upload that no batch uses is kept for so many seconds: its batch may be about to start.
 _GRACE = 60
@@ -30,7 +33,7 @@ _PAUSE = 10
 # Uploads, whole and incomplete ones, and what Gradio makes for links to the page.
 _GRADIOS = re.compile(r"[0-9a-f]{64}|tmp[0-9a-z_]{8}|deep_links")
 
-NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
+_NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
 _SHARE_USED = say(
     "Your photos and results take up your share of this server's disk. Try again when your other "
     "batches are done, or send fewer photos."
@@ -80,7 +83,7 @@ class Room:
                 self._make_room(client, more)
             if not self._fits(client, more):
                 own = self._taken[client] + more > quarter(self._most)
-                raise NoRoom(_SHARE_USED if own else NO_ROOM)
+                raise NoRoom(_SHARE_USED if own else _NO_ROOM)
             self._taken[client] += more
             self.used += more
 
@@ -187,6 +190,16 @@ def _taken(folders: list[Kept]) -> Counter[str]:
     for folder in folders:
         owned[folder.client].append(folder)
     return Counter({client: _Sum(theirs).bytes for client, theirs in owned.items()})
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Turn an OSError in the block, where photos that came are written, into a NoRoom."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("photos could not be saved")
+        raise NoRoom(_NO_ROOM) from error
 
 
 def own_folder(folder: Path) -> Path:

@@ -23,6 +23,7 @@ from enhance.jobs.manifest import LOCK, NAME, Manifest
 from enhance.jobs.manifest_lines import Job
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.sources import Shard, named
+from enhance.records import Source
 from enhance.web.batches.entries import Entry
 from tests.copying import copying
 from tests.test_manifest import job_of, result

@@ -125,30 +125,25 @@ class LocalEngine:
     ) -> tuple[Photo, Enhanced]:
         checkpoint()
         photo, seconds = decoded.result()
-        stop_check = _deadline(checkpoint, self._limits.max_seconds, photo.name)
+        most = self._limits.max_seconds
+        end = time.monotonic() + most
+
+        def stop_check() -> None:
+            checkpoint()
+            if time.monotonic() > end:
+                raise TookTooLong(
+                    say(
+                        "“{name}” was stopped because it took longer than {seconds} "
+                        "seconds. Choose a smaller size or a faster background, "
+                        "or send a smaller photo.",
+                        name=photo.name,
+                        seconds=most,
+                    )
+                )
+
         enhanced = self._resident()(photo, options, stop_check)
         stages = {"decode": round(seconds, 4)} | enhanced.report.seconds
         return photo, replace(enhanced, report=replace(enhanced.report, seconds=stages))
-
-
-def _deadline(checkpoint: StopCheck, most: int, name: str) -> StopCheck:
-    """A stop check that also stops a photo that has kept the model busy for `most` seconds."""
-    end = time.monotonic() + most
-
-    def stop_check() -> None:
-        checkpoint()
-        if time.monotonic() > end:
-            raise TookTooLong(
-                say(
-                    "“{name}” was stopped because it took longer than {seconds} "
-                    "seconds. Choose a smaller size or a faster background, "
-                    "or send a smaller photo.",
-                    name=name,
-                    seconds=most,
-                )
-            )
-
-    return stop_check
 
 
 class QueueThread:

@@ -272,22 +272,21 @@ def _root(request: Request) -> str:
 
 async def _unless_gone(request: Request, item: Awaitable[T]) -> T:
     """Wait for it; cancel it when the client disconnects. Raises what it raises."""
+    waiting = asyncio.ensure_future(item)
 
     async def gone() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
-
-    waiting, leaving = asyncio.ensure_future(item), asyncio.ensure_future(gone())
-    try:
-        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        ended = waiting.done()
         waiting.cancel()
-        leaving.cancel()
-        await asyncio.wait((waiting,))
-    if not ended:
-        raise HTTPException(400, "The client has gone.")
+
+    leaving = asyncio.ensure_future(gone())
     try:
-        return waiting.result()
+        return await waiting
+    except asyncio.CancelledError:
+        if not leaving.done():
+            raise
+        raise HTTPException(400, "The client has gone.") from None
     except StopAsyncIteration:
         raise Cancelled(say("The work was stopped.")) from None
+    finally:
+        leaving.cancel()

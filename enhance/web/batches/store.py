@@ -6,6 +6,7 @@ import atexit
 import errno
 import logging
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -35,7 +36,6 @@ from enhance.web.batches.disk_shares import (
     idle,
     own_folder,
     storing,
-    uploads_in,
 )
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
@@ -48,6 +48,9 @@ KEEP_SECONDS = 6 * 3600
 MOST_BATCHES = 200
 """How many batches of the page a client has at most: an office behind one address hardly makes as
 many in that time, and looking through all their folders takes the server a fraction of a second."""
+
+# Uploads, whole and incomplete ones, and what Gradio makes for links to the page.
+_GRADIOS = re.compile(r"[0-9a-f]{64}|tmp[0-9a-z_]{8}|deep_links")
 
 
 class BatchStore:
@@ -219,7 +222,9 @@ class BatchStore:
         self.room.tidy()
 
     def _uploaded(self) -> list[Path]:
-        return [path for path in uploads_in(self._uploads) if path not in self.kept_uploads]
+        """What Gradio has put into the folder; anything else there is somebody else's."""
+        found = (path for path in self._uploads.iterdir() if _GRADIOS.fullmatch(path.name))
+        return [path for path in found if path not in self.kept_uploads]
 
     def _look(self) -> list[Kept]:
         """What is on the disk."""

@@ -117,22 +117,21 @@ class BatchStore:
             viewed=viewed,
         )
         try:
-            self.add(batch, sources)
+            self.add(batch, sources, options)
         except EnhanceError:
-            delete(batch.folder)
+            self._drop([batch])
             raise
-        if options:
-            batch.begin(batch.entries, options)
-        with self._lock:
-            self._batches[key] = batch
         if viewed:
             self._drop_surplus(client)
         return batch
 
-    def add(self, batch: Batch, sources: list[Source]) -> None:
-        """Add photos to a batch, without those that it has already: the same uploads. Raises
-        TooManyPhotos or NoRoom if the limits or the disk do not allow them; then none is added."""
+    def add(self, batch: Batch, sources: list[Source], options: Options | None = None) -> None:
+        """Add photos to a batch, without those that it has already: the same uploads; if there are
+        options, begin with all of them. Raises TooManyPhotos or NoRoom if the limits or the disk do
+        not allow them; then none is added."""
         with batch.adding:  # it must not make room for its own photos
+            with self._lock:
+                self._batches[batch.key] = batch  # from now on its files are counted
             self.room.take(batch.client)
             known = {entry.sent for entry in batch.entries}
             fresh = [source for source in sources if source.path not in known]
@@ -147,6 +146,8 @@ class BatchStore:
                 raise
             batch.entries += added
             batch.touched = time.monotonic()
+            if options:
+                batch.begin(batch.entries, options)
 
     def admit(self, count: int) -> None:
         """Raises TooManyPhotos if a batch may not have so many photos."""

@@ -30,7 +30,7 @@ _GRACE = 60
 # away as that look took.
 _PAUSE = 10
 
-_NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
+NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
 _SHARE_USED = say(
     "Your photos and results take up your share of this server's disk. Try again when your other "
     "batches are done, or send fewer photos."
@@ -80,7 +80,7 @@ class Room:
                 self._make_room(client, more)
             if not self._fits(client, more):
                 own = self._taken[client] + more > quarter(self._most)
-                raise NoRoom(_SHARE_USED if own else _NO_ROOM)
+                raise NoRoom(_SHARE_USED if own else NO_ROOM)
             self._taken[client] += more
             self.used += more
 
@@ -194,7 +194,7 @@ def storing() -> Iterator[None]:
         yield
     except OSError as error:
         log.exception("photos could not be saved")
-        raise NoRoom(_NO_ROOM) from error
+        raise NoRoom(NO_ROOM) from error
 
 
 def own_folder(folder: Path) -> Path:

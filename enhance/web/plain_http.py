@@ -167,7 +167,7 @@ class Http:
         """Hand photos to the page, where a person can enhance them: open the address `page` in a
         browser. Like other uploads they are kept for some hours."""
         self._batches.admit(len(sent.photos))
-        with storing():  # until whose they are is known
+        with storing():
             named = [(_name(photo), photo.file) for photo in sent.photos]
             folder = keep(Path(get_upload_folder()), named)
             self._batches.sent(client_of(request), folder.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from threading import Event
 from typing import Any
 
 import pytest
@@ -32,13 +33,18 @@ class Copies:
     def run(
         self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
     ) -> Run:
-        return _Copying(self._records(sources, options))
+        stop = Event()
+        return Run(self._records(sources, options, stop), stop.set)
 
     def close(self) -> None:
         """Nothing to free."""
 
-    def _records(self, sources: Iterable[Source], options: Options) -> Iterator[Result | Failure]:
+    def _records(
+        self, sources: Iterable[Source], options: Options, stop: Event
+    ) -> Iterator[Result | Failure]:
         for index, source in enumerate(sources):
+            if stop.is_set():
+                return
             try:
                 data = self._make(source.path.read_bytes(), options)
             except OSError as error:
@@ -59,23 +65,6 @@ class Copies:
                 source.name, size, size, (), (), "none", "lanczos", "d", "m", 1, "cpu", "fp32"
             )
             yield Result(index, source.name, f"{stem}.{extension}", data, report)
-
-
-class _Copying:
-    def __init__(self, records: Iterator[Result | Failure]) -> None:
-        self._records = records
-        self._stopped = False
-
-    def __iter__(self) -> Iterator[Result | Failure]:
-        return self
-
-    def __next__(self) -> Result | Failure:
-        if self._stopped:
-            raise StopIteration
-        return next(self._records)
-
-    def close(self) -> None:
-        self._stopped = True
 
 
 @pytest.fixture

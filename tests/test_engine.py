@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import astronaut
-from enhance.engines.local import LocalEngine, LocalRun
+from enhance.engines.base import Run
+from enhance.engines.local import LocalEngine
 from enhance.errors import ModelFailed
 from enhance.limits import Limits
 from enhance.models.files import PackagedFile
@@ -32,7 +33,7 @@ INFO = EngineInfo("cpu", "fp32", 1e-4)
 DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
 
 
-def results(run: LocalRun) -> list[Result]:
+def results(run: Run) -> list[Result]:
     records = list(run)
     assert all(isinstance(record, Result) for record in records), records
     return [record for record in records if isinstance(record, Result)]

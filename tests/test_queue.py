@@ -21,7 +21,7 @@ def put(queue: PhotoQueue[str], *photos: str) -> None:
     """Photos are called by their client and, from 1, their number in a run."""
     for photo in photos:
         client, first = photo[:-1], photo.endswith("1")
-        queue.put(queue.turn(client, first=first, yields=client == "folder"), photo)
+        queue.put(photo, client, first=first, yields=client == "folder")
 
 
 def in_order(queue: PhotoQueue[str]) -> list[str]:
@@ -51,14 +51,6 @@ def test_a_new_run_does_not_wait_for_the_batches_of_its_client() -> None:
     assert [queue.take(), queue.take()] == ["a1", "a2"]
     put(queue, "a4", "a1")
     assert in_order(queue) == ["a1", "a3", "a4"]
-
-
-def test_a_photo_that_waits_again_keeps_its_turn() -> None:
-    queue: PhotoQueue[str] = PhotoQueue()
-    lost = queue.turn("a", first=False)
-    queue.put(queue.turn("a", first=False), "later")
-    queue.put(lost, "lost")
-    assert in_order(queue) == ["lost", "later"]
 
 
 @pytest.mark.parametrize(("replicas", "before"), [(1, 16), (4, 64)])

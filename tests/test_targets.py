@@ -23,7 +23,8 @@ from enhance.jobs.manifest import LOCK, NAME, Manifest
 from enhance.jobs.manifest_lines import Job
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.sources import Shard, named
-from enhance.web.batches.entries import BatchFiles
+from enhance.records import Source
+from enhance.web.batches.entries import Entry
 from tests.copying import copying
 from tests.test_manifest import job_of, result
 
@@ -368,10 +369,11 @@ def test_no_name_leads_a_manifest_out_of_its_folder(out: Path) -> None:
 
 
 def test_no_name_leads_a_batch_out_of_its_folder(tmp_path: Path) -> None:
-    batch = BatchFiles(tmp_path, take=lambda size: None)
+    path = tmp_path / "photo.jpg"
+    entry = Entry(Source.of(path), path, None, path, tmp_path, take=lambda size: None)
     for name in ("../a.jpg", str(tmp_path / "a.jpg"), "a\n.jpg"):
         with pytest.raises(UnsafeName):
-            batch.save(name, b"x")
+            entry.save(name, b"x")
     assert not list(tmp_path.rglob("*.jpg"))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
@@ -24,15 +24,21 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class Run(Iterator[Result | Failure], Protocol):
+class Run(Iterator[Result | Failure]):
     """Yields the records of one batch, each as soon as it is finished.
 
     An engine with a single enhancer yields them in the order of the photos; `index` says which
-    photo a record belongs to.
+    photo a record belongs to. The records do not refer to their run, so all photos that it holds
+    are gone as soon as it is.
     """
 
-    def close(self) -> None:
+    def __init__(self, records: Iterator[Result | Failure], close: Callable[[], None]) -> None:
+        self._records = records
+        self.close = close
         """Stop the work before its next tile. Safe from any thread, any number of times."""
+
+    def __next__(self) -> Result | Failure:
+        return next(self._records)
 
 
 class Engine(Protocol):

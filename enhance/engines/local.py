@@ -58,10 +58,10 @@ class LocalEngine:
 
     def run(
         self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
-    ) -> LocalRun:
+    ) -> Run:
         """See `Engine.run`."""
         stop = Event()
-        return LocalRun(self._records(sources, options, viewed, client or uuid4().hex, stop), stop)
+        return Run(self._records(sources, options, viewed, client or uuid4().hex, stop), stop.set)
 
     @property
     def info(self) -> EngineInfo | None:
@@ -125,47 +125,25 @@ class LocalEngine:
     ) -> tuple[Photo, Enhanced]:
         checkpoint()
         photo, seconds = decoded.result()
-        stop_check = _deadline(checkpoint, self._limits.max_seconds, photo.name)
+        most = self._limits.max_seconds
+        end = time.monotonic() + most
+
+        def stop_check() -> None:
+            checkpoint()
+            if time.monotonic() > end:
+                raise TookTooLong(
+                    say(
+                        "“{name}” was stopped because it took longer than {seconds} "
+                        "seconds. Choose a smaller size or a faster background, "
+                        "or send a smaller photo.",
+                        name=photo.name,
+                        seconds=most,
+                    )
+                )
+
         enhanced = self._resident()(photo, options, stop_check)
         stages = {"decode": round(seconds, 4)} | enhanced.report.seconds
         return photo, replace(enhanced, report=replace(enhanced.report, seconds=stages))
-
-
-def _deadline(checkpoint: StopCheck, most: int, name: str) -> StopCheck:
-    """A stop check that also stops a photo that has kept the model busy for `most` seconds."""
-    end = time.monotonic() + most
-
-    def stop_check() -> None:
-        checkpoint()
-        if time.monotonic() > end:
-            raise TookTooLong(
-                say(
-                    "“{name}” was stopped because it took longer than {seconds} "
-                    "seconds. Choose a smaller size or a faster background, "
-                    "or send a smaller photo.",
-                    name=name,
-                    seconds=most,
-                )
-            )
-
-    return stop_check
-
-
-class LocalRun(Run):
-    """One batch on a LocalEngine; see `Run`. Its records do not refer to it, so all photos that it
-    holds are gone as soon as it is."""
-
-    def __init__(self, records: Iterator[Result | Failure], stop: Event) -> None:
-        """stop: ends the work on `records`."""
-        self._records = records
-        self._stop = stop
-
-    def __next__(self) -> Result | Failure:
-        return next(self._records)
-
-    def close(self) -> None:
-        """See `Run.close`."""
-        self._stop.set()
 
 
 class QueueThread:
@@ -179,10 +157,10 @@ class QueueThread:
         self, work: Callable[..., T], *arguments: object, client: str, first: bool
     ) -> Future[T]:
         """Do `work` in the caller's context, so that log lines name the request, when its turn
-        comes; client, first: see `PhotoQueue.turn`. Raises RuntimeError after `shutdown`."""
+        comes; client, first: see `PhotoQueue.put`. Raises RuntimeError after `shutdown`."""
         future: Future[T] = Future()
         task = partial(copy_context().run, work, *arguments)
-        self._queue.put(self._queue.turn(client, first=first), (future, task))
+        self._queue.put((future, task), client, first=first)
         self._thread.submit(self._next)
         return future
 

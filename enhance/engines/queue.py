@@ -1,6 +1,6 @@
 """The order of service: whose photo is enhanced next. This is the place that decides it.
 
-The rule (`PhotoQueue.turn`): people's photos before those of folder runs; then clients take turns,
+The rule (`PhotoQueue.put`): people's photos before those of folder runs; then clients take turns,
 photo by photo, and who has not been served for a while comes first; then by arrival. How the order
 comes about, from the outside in:
 
@@ -57,8 +57,8 @@ class PhotoQueue(Generic[T]):
         self._waiting: list[tuple[Turn, T]] = []
         self._lock = Lock()
 
-    def turn(self, client: str, *, first: bool, yields: bool = False) -> Turn:
-        """The turn of a photo that arrives now.
+    def put(self, photo: T, client: str, *, first: bool, yields: bool = False) -> None:
+        """Add a photo that arrives now.
 
         client: whose it is. first: it is the first one of its run, which need not wait for the
         other photos of the client's earlier runs. yields: it is of a folder run.
@@ -70,12 +70,7 @@ class PhotoQueue(Generic[T]):
             earlier = (self._last.get((client, kind), -1.0) for kind in kinds)
             place = max(self._now, max(earlier) + 1)
             self._last[client, first] = place
-            return Turn(yields, place, next(self._arrivals))
-
-    def put(self, turn: Turn, photo: T) -> None:
-        """Add a photo; one that has to wait again keeps its turn."""
-        with self._lock:
-            heappush(self._waiting, (turn, photo))
+            heappush(self._waiting, (Turn(yields, place, next(self._arrivals)), photo))
 
     def take(self) -> T:
         """Remove and return the photo whose turn is next. Raises IndexError if none waits."""

@@ -50,8 +50,8 @@ class RayEngine:
         Raises OptionsError when Ray cannot be reached or started, or when its pool was brought up
         with another setup than this one.
         """
-        self._limits = limits
-        self._yields = yields
+        self.limits = limits
+        self.yields = yields
         self._started_ray = not ray.is_initialized()
         if self._started_ray:
             connect()
@@ -72,15 +72,16 @@ class RayEngine:
         self.replicas = there.most
         self.running = there.least  # from then on, as the pool's last answer said
         self.info: EngineInfo | None = None
-        self._runs: set[RayRun] = set()
+        self.runs: set[_RayRun] = set()
+        """Those that are not over."""
 
     def run(
         self, sources: Iterable[Source], options: Options, *, viewed: bool = False, client: str = ""
     ) -> Run:
         """See `Engine.run`. The records come in the order in which they are finished."""
-        run = RayRun(self, enumerate(sources), options, viewed, client or uuid4().hex)
-        self._runs.add(run)
-        return run
+        run = _RayRun(self, enumerate(sources), options, viewed, client or uuid4().hex)
+        self.runs.add(run)
+        return Run(run.records(), run.close)
 
     def load(self) -> EngineInfo:
         """See `Engine.load`. Returns as soon as one replica is ready."""
@@ -90,7 +91,7 @@ class RayEngine:
 
     def close(self) -> None:
         """See `Engine.close`. The pool goes on, unless it is this process that started Ray."""
-        for run in list(self._runs):
+        for run in list(self.runs):
             run.close()
             with run.at_work:  # Ray ends a process that asks it for something after its shutdown
                 pass
@@ -109,48 +110,51 @@ class _Asked:
 
 
 @dataclass(eq=False)
-class RayRun(Run):
-    """One batch on the pool; see `Run`. at_work: held while a caller waits for a record."""
+class _RayRun:
+    """One batch on the pool; see `Run`. at_work: held while a caller waits for a record. asked: by
+    the reference to the answer."""
 
-    _engine: RayEngine
-    _sources: Iterator[tuple[int, Source]]
-    _options: Options
-    _viewed: bool
-    _client: str
-    _asked: dict[Any, _Asked] = field(default_factory=dict)  # by the reference to the answer
-    _closed: bool = False
+    engine: RayEngine
+    sources: Iterator[tuple[int, Source]]
+    options: Options
+    viewed: bool
+    client: str
+    asked: dict[Any, _Asked] = field(default_factory=dict)
+    closed: bool = False
     at_work: Lock = field(default_factory=Lock)
 
-    def __next__(self) -> Result | Failure:
-        with self.at_work:
-            record = self._next()
-        if record is None or self._closed:
-            self.close()
-            raise StopIteration
-        return record
+    def records(self) -> Iterator[Result | Failure]:
+        """The records of a `Run`."""
+        while True:
+            with self.at_work:
+                record = self._next()
+            if record is None or self.closed:
+                self.close()
+                return
+            yield record
 
     def close(self) -> None:
         """See `Run.close`."""
-        self._engine._runs.discard(self)
-        if not self._closed:
-            self._closed = True
-            for reference in self._asked.copy():
+        self.engine.runs.discard(self)
+        if not self.closed:
+            self.closed = True
+            for reference in self.asked.copy():
                 ray.cancel(reference)
 
     def _next(self) -> Result | Failure | None:
         """The next record; None if there is none."""
-        while len(self._asked) <= self._engine.replicas and not self._closed:
-            index, source = next(self._sources, (0, None))
+        while len(self.asked) <= self.engine.replicas and not self.closed:
+            index, source = next(self.sources, (0, None))
             if source is None:
                 break
             try:
-                data = ray.put(read(source, self._engine._limits))
+                data = ray.put(read(source, self.engine.limits))
                 self._ask(_Asked(index, replace(source, path=Path()), data))
             except EnhanceError as error:
                 return failure(index, source.name, error)
-        while self._asked and not self._closed:
-            for reference in ray.wait([*self._asked])[0]:
-                if record := self._record(self._asked.pop(reference), reference):
+        while self.asked and not self.closed:
+            for reference in ray.wait([*self.asked])[0]:
+                if record := self._record(self.asked.pop(reference), reference):
                     return record
         return None
 
@@ -159,16 +163,16 @@ class RayRun(Run):
 
         Raises PoolGone."""
         first = asked.index == 0 or asked.tries > 1
-        task = asked.source, self._options, self._viewed
+        task = asked.source, self.options, self.viewed
         ask = find().enhance.remote
-        reference = ask(self._client, first, self._engine._yields, [asked.data], task)
-        self._asked[reference] = asked
-        if self._closed:  # meanwhile, so that `close` may have missed it
+        reference = ask(self.client, first, self.engine.yields, [asked.data], task)
+        self.asked[reference] = asked
+        if self.closed:  # meanwhile, so that `close` may have missed it
             ray.cancel(reference)
 
     def _record(self, asked: _Asked, reference: Any) -> Result | Failure | None:
         """What was answered; None if the pool is asked again, or the run was closed."""
-        engine, name = self._engine, asked.source.name
+        engine, name = self.engine, asked.source.name
         try:
             answer, info, engine.running = ray.get(reference)
             engine.info = info or engine.info
@@ -183,7 +187,16 @@ class RayRun(Run):
             log.warning("a record was lost: %s", error)
         try:
             if asked.tries == _TRIES:
-                raise _lost(name)
+                raise ReplicaLost(
+                    say(
+                        "“{name}” could not be enhanced: the process or the Ray node working on it "
+                        "was lost {tries} times, perhaps for lack of memory. Choose a smaller size "
+                        "or send a smaller photo; if other photos fail too, check the cluster's "
+                        "nodes.",
+                        name=name,
+                        tries=_TRIES,
+                    )
+                )
             self._ask(replace(asked, tries=asked.tries + 1))
         except EnhanceError as error:
             return failure(asked.index, name, error)
@@ -194,16 +207,3 @@ def differs(wanted: Setup, there: Setup) -> bool:
     """Whether `wanted` sets anything, beyond the defaults, that the running pool does not have."""
     usual, have = vars(Setup()), vars(there)
     return any(value not in (usual[name], have[name]) for name, value in vars(wanted).items())
-
-
-def _lost(name: str) -> ReplicaLost:
-    """The error for a photo that was lost at each of `_TRIES` attempts."""
-    return ReplicaLost(
-        say(
-            "“{name}” could not be enhanced: the process or the Ray node working on it was lost "
-            "{tries} times, perhaps for lack of memory. Choose a smaller size or send a smaller "
-            "photo; if other photos fail too, check the cluster's nodes.",
-            name=name,
-            tries=_TRIES,
-        )
-    )

@@ -10,15 +10,16 @@ import asyncio
 import logging
 import os
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError, TaskCancelledError
 
-from enhance.engines.queue import PhotoQueue, Turn
-from enhance.engines.ray_replica import Deployment, remote
+from enhance.engines.queue import PhotoQueue
+from enhance.engines.ray_replica import Deployment, Replica, remote
 from enhance.errors import OptionsError, PoolGone, ReplicaLost
 from enhance.i18n import say
 from enhance.options import Options
@@ -65,14 +66,11 @@ class Pool:
 
     async def load(self) -> EngineInfo:
         """See `Engine.load`. Returns as soon as one replica is free."""
-        member = await self._free_member(self._queue.turn("", first=True))
-        try:
-            info: EngineInfo = await member.actor.load.remote()
-            return info
-        except RayTaskError as error:
-            raise error.cause from error
-        finally:
-            self._free(member)
+        async with self._free_member("", first=True) as member:
+            try:
+                return await member.actor.load.remote()
+            except RayTaskError as error:
+                raise error.cause from error
 
     async def enhance(
         self,
@@ -85,29 +83,26 @@ class Pool:
         """Have a photo enhanced when its turn comes; cancelling it removes it from the queue or
         stops the replica.
 
-        client, first, yields: see `PhotoQueue.turn`. data: a list with the reference to the file's
+        client, first, yields: see `PhotoQueue.put`. data: a list with the reference to the file's
         bytes.
 
         Returns a list with the reference to the record, `Engine.info` and `Engine.running`. Raises
         ReplicaLost if the replica was.
         """
-        member = await self._free_member(self._queue.turn(client, first=first, yields=yields))
-        asked, record = member.actor.enhance.options(num_returns=2).remote(*data, *task)
-        try:
-            info = await asked
-        except (asyncio.CancelledError, TaskCancelledError):  # Ray may cancel the replica first
-            ray.cancel(asked)
-            raise
-        except RayTaskError as error:
-            raise error.cause from error
-        except RayError as error:
-            log.warning("a replica was lost: %s", error)
-            member.state = "starting"
-            self._spawn(self._start(member))
-            raise ReplicaLost(task[0].name) from error
-        finally:
-            if member.state == "at work":
-                self._free(member)
+        async with self._free_member(client, first=first, yields=yields) as member:
+            asked, record = member.actor.enhance.options(num_returns=2).remote(*data, *task)
+            try:
+                info = await asked
+            except (asyncio.CancelledError, TaskCancelledError):  # Ray may cancel the replica first
+                ray.cancel(asked)
+                raise
+            except RayTaskError as error:
+                raise error.cause from error
+            except RayError as error:
+                log.warning("a replica was lost: %s", error)
+                member.state = "starting"
+                self._spawn(self._start(member))
+                raise ReplicaLost(task[0].name) from error
         running = sum(member.state != "starting" for member in self._members)
         return [record], info, max(1, running)
 
@@ -124,17 +119,20 @@ class Pool:
             f"photos waiting: {people} of people, {folders} of folder runs",
         ]
 
-    async def _free_member(self, turn: Turn) -> _Member:
-        """Wait for a replica that is free when the turn comes; it is then at work."""
+    @asynccontextmanager
+    async def _free_member(
+        self, client: str, *, first: bool, yields: bool = False
+    ) -> AsyncIterator[_Member]:
+        """Wait for a replica that is free when the turn comes; it is at work for the block."""
         taken: asyncio.Future[_Member] = asyncio.get_running_loop().create_future()
-        self._queue.put(turn, taken)
+        self._queue.put(taken, client, first=first, yields=yields)
         self._feed()
         try:
-            return await taken
-        except asyncio.CancelledError:
-            if not taken.cancelled():  # at the same moment
-                self._free(taken.result())
-            raise
+            yield await taken
+        finally:
+            # It may have been given at the moment of a cancel, or be starting again.
+            if not taken.cancelled() and (member := taken.result()).state == "at work":
+                self._free(member)
 
     def _feed(self) -> None:
         """Give free replicas to waiting photos, the oldest replica first, so that the newest ones
@@ -152,7 +150,9 @@ class Pool:
         self._feed()
 
     def _add(self) -> None:
-        member = _Member(self._deployment.start())
+        has = self._deployment
+        kind = remote(num_cpus=has.cpus, num_gpus=has.gpus, max_restarts=-1)(Replica)
+        member = _Member(kind.remote(has.load, has.limits))
         self._members.append(member)
         self._spawn(self._start(member))
 

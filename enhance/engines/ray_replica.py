@@ -89,11 +89,6 @@ class Deployment:
         cpus, gpus = ([int(node.get(kind, 0)) for node in nodes] for kind in ("CPU", "GPU"))
         return cls(load, limits, setup, replicas[0], *shares(cpus, sum(gpus), *replicas))
 
-    def start(self) -> Any:
-        """Start a replica; Ray restarts it if it is lost."""
-        kind = remote(num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=-1)(Replica)
-        return kind.remote(self.load, self.limits)
-
 
 def shares(cpus: Sequence[int], gpus: int, least: int, most: int | None) -> tuple[int, int, float]:
     """The greatest number of replicas, and the CPUs and GPUs of each.

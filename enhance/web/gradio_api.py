@@ -17,8 +17,8 @@ from enhance.models.inventory import Model, inventory
 from enhance.options import OLD_NAMES
 from enhance.pipeline.reports import record
 from enhance.records import Source
+from enhance.web.batches.batch import work
 from enhance.web.batches.store import BatchStore
-from enhance.web.batches.work import work
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.settings import Settings, options_from
 from enhance.web.server.clients import client_of
@@ -29,9 +29,10 @@ QUEUE = "api"
 would hold that until it is finished."""
 
 MOST_AT_ONCE = 8
-"""Requests that are served at once, at most a quarter of them one client's. The engine takes a
-photo from each in turn, so with every further request all wait longer for their next photo; each
-also holds a thread and two decoded photos."""
+"""Requests that are served at once, at most a quarter of them one client's: two, so that a single
+photo need not wait for the end of the same client's batch. The engine takes a photo from each
+client in turn, so with every further client all wait longer for their next photo; each request also
+holds a thread and two decoded photos."""
 
 Event = tuple[str | None, dict[str, Any]]
 """The enhanced file, or None, and the report."""

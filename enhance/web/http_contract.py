@@ -4,9 +4,7 @@ follows.
 This module does without `from __future__ import annotations`, because FastAPI reads the types.
 """
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
@@ -17,17 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from enhance.errors import EnhanceError, NoRoom
+from enhance.errors import EnhanceError
 from enhance.i18n import say
 from enhance.models.inventory import Model
 from enhance.option_spec import OptionSpec
 from enhance.options import OLD_NAMES, OPTIONS
 from enhance.records import Failure, Report
-from enhance.web.batches.disk_shares import NO_ROOM
+from enhance.web.batches.disk_shares import storing
 from enhance.web.server.clients import CHALLENGE, may_enter
 from enhance.web.server.problems import MEDIA_TYPE, problem
-
-log = logging.getLogger(__name__)
 
 REPORT_HEADER = "Enhance-Report"
 HEADERS = {REPORT_HEADER: {"description": "The report as JSON.", "schema": {"type": "string"}}}
@@ -59,7 +55,7 @@ _MEANINGS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Enhanced(Report):
+class EnhancedPhoto(Report):
     """The report of an enhanced photo. index: its place in the request, from 0. file: where the
     enhanced file can be fetched for some hours."""
 
@@ -69,7 +65,7 @@ class Enhanced(Report):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failed(Failure):
+class FailedPhoto(Failure):
     """Why a photo could not be enhanced. index: its place in the request, from 0."""
 
     ok: Literal[False]
@@ -128,7 +124,12 @@ class PlainRoute(APIRoute):
                 if not may_enter(request):
                     raise HTTPException(401, say("Log in first."), CHALLENGE)
                 if self.body_field:  # read here, with limits; FastAPI finds it read
-                    await _form_of(request)
+                    try:
+                        with storing():
+                            fields = 2 * len(OPTIONS)
+                            await request.form(max_fields=fields, max_part_size=_FIELD_BYTES)
+                    except UnicodeError as error:  # forms may name any codec of Python
+                        raise HTTPException(400, "Invalid multipart data.") from error
                 return await handle(request)
             except HTTPException as error:
                 return problem(error.status_code, error.detail, request.headers, error.headers)
@@ -138,28 +139,6 @@ class PlainRoute(APIRoute):
                 return failed(error.sentence, type(error).__name__, request)
 
         return answer
-
-
-async def _form_of(request: Request) -> None:
-    try:
-        await request.form(max_fields=2 * len(OPTIONS), max_part_size=_FIELD_BYTES)
-    except UnicodeError as error:  # not from UTF-8, but forms may name any codec of Python
-        raise HTTPException(400, "Invalid multipart data.") from error
-    except OSError as error:
-        log.exception("photos could not be saved")
-        raise NoRoom(NO_ROOM) from error
-
-
-@contextmanager
-def saving(request: Request) -> Iterator[None]:
-    """While the photos of a request are saved where they stay. Raises NoRoom if they cannot be."""
-    try:
-        yield
-    except OSError as error:
-        log.exception("photos could not be saved")
-        raise NoRoom(NO_ROOM) from error
-    finally:
-        request.state.saved()
 
 
 def _invalid(error: RequestValidationError) -> str:

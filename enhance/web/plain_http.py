@@ -37,11 +37,11 @@ from enhance.options import OLD_NAMES, OPTIONS, Options, renamed
 from enhance.pipeline.reports import record
 from enhance.records import Source
 from enhance.version import VERSION
-from enhance.web.batches.batch import Batch
+from enhance.web.batches.batch import Batch, work
+from enhance.web.batches.disk_shares import storing
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.handed import keep
 from enhance.web.batches.store import BatchStore
-from enhance.web.batches.work import work
 from enhance.web.http_contract import (
     HAND_OVER_REFUSALS,
     HEADERS,
@@ -49,8 +49,8 @@ from enhance.web.http_contract import (
     MODEL,
     REPORT_HEADER,
     WORK_REFUSALS,
-    Enhanced,
-    Failed,
+    EnhancedPhoto,
+    FailedPhoto,
     Handed,
     HandedForm,
     JsonLines,
@@ -59,7 +59,6 @@ from enhance.web.http_contract import (
     PlainRoute,
     failed,
     refusals,
-    saving,
 )
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
@@ -87,7 +86,7 @@ class Http:
             "/enhance",
             self.enhance,
             methods=["POST"],
-            response_model=Enhanced,
+            response_model=EnhancedPhoto,
             responses=WORK_REFUSALS | {200: {"content": IMAGE, "headers": HEADERS}},
         )
         add(
@@ -95,7 +94,7 @@ class Http:
             self.enhance_batch,
             methods=["POST"],
             response_class=JsonLines,
-            response_model=Enhanced | Failed,
+            response_model=EnhancedPhoto | FailedPhoto,
             responses=WORK_REFUSALS,
         )
         add(
@@ -153,9 +152,10 @@ class Http:
 
         async def lines() -> AsyncGenerator[str, None]:
             async with aclosing(done):
-                yield _line(_told(*first, request))
-                async for each in done:
-                    yield _line(_told(*each, request))
+                each: Done | None = first
+                while each:
+                    yield json.dumps(_told(*each, request), ensure_ascii=False) + "\n"
+                    each = await anext(done, None)
 
         return JsonLines(lines(), headers={"X-Accel-Buffering": "no"})
 
@@ -167,7 +167,7 @@ class Http:
         """Hand photos to the page, where a person can enhance them: open the address `page` in a
         browser. Like other uploads they are kept for some hours."""
         self._batches.admit(len(sent.photos))
-        with saving(request):  # until whose they are is known
+        with storing():
             named = [(_name(photo), photo.file) for photo in sent.photos]
             folder = keep(Path(get_upload_folder()), named)
             self._batches.sent(client_of(request), folder.iterdir())
@@ -235,16 +235,15 @@ class Http:
 
     def _start(self, photos: list[UploadFile], options: Options, request: Request) -> Batch:
         session, number = uuid.uuid4().hex, request.headers[REQUEST_HEADER]
-        with saving(request), TemporaryDirectory() as folder:
-            sources = [_source(photo, Path(folder, str(i))) for i, photo in enumerate(photos)]
-            return self._batches.start(sources, options, session, number, client=client_of(request))
-
-
-def _source(photo: UploadFile, path: Path) -> Source:
-    """Move what was sent to the path."""
-    with photo.file, path.open("wb") as file:
-        shutil.copyfileobj(photo.file, file)
-    return Source(path, _name(photo))
+        with storing(), TemporaryDirectory() as folder:
+            sources = [Source(Path(folder, str(i)), _name(each)) for i, each in enumerate(photos)]
+            for source, photo in zip(sources, photos, strict=True):
+                with photo.file, source.path.open("wb") as file:
+                    shutil.copyfileobj(photo.file, file)
+            client = client_of(request)
+            batch = self._batches.start(sources, options, session, number, client=client)
+        request.state.saved()
+        return batch
 
 
 def _name(photo: UploadFile) -> str:
@@ -261,10 +260,6 @@ def _told(batch: Batch, entry: Entry, request: Request) -> dict[str, Any]:
     return told
 
 
-def _line(told: dict[str, Any]) -> str:
-    return json.dumps(told, ensure_ascii=False) + "\n"
-
-
 def _file(file: Path, headers: dict[str, str]) -> FileResponse:
     kind = Image.MIME[Image.registered_extensions()[file.suffix]]
     return FileResponse(file, headers=headers, media_type=kind, filename=file.name)
@@ -277,22 +272,21 @@ def _root(request: Request) -> str:
 
 async def _unless_gone(request: Request, item: Awaitable[T]) -> T:
     """Wait for it; cancel it when the client disconnects. Raises what it raises."""
+    waiting = asyncio.ensure_future(item)
 
     async def gone() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
-
-    waiting, leaving = asyncio.ensure_future(item), asyncio.ensure_future(gone())
-    try:
-        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        ended = waiting.done()
         waiting.cancel()
-        leaving.cancel()
-        await asyncio.wait((waiting,))
-    if not ended:
-        raise HTTPException(400, "The client has gone.")
+
+    leaving = asyncio.ensure_future(gone())
     try:
-        return waiting.result()
+        return await waiting
+    except asyncio.CancelledError:
+        if not leaving.done():
+            raise
+        raise HTTPException(400, "The client has gone.") from None
     except StopAsyncIteration:
         raise Cancelled(say("The work was stopped.")) from None
+    finally:
+        leaving.cancel()

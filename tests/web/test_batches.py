@@ -25,15 +25,14 @@ from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError, NoRoom, OptionsError, TooManyPhotos, WeightsMissing
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.photos import Decoder, output_stem, size_of
+from enhance.photos import DECODER, output_stem, size_of
 from enhance.pipeline.build import load_enhancer
 from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.estimates import Estimator
 from enhance.records import Photo, Report, Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.edits import change, lay_over
-from enhance.web.batches.entries import BatchFiles, Version
-from enhance.web.batches.sizes import known_size
+from enhance.web.batches.entries import Entry, Version
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS
 from enhance.web.page.status import headline, seconds_left
@@ -96,19 +95,38 @@ def test_a_photo_that_is_saved_while_another_turn_makes_it_counts_once(
 ) -> None:
     with closing(batches.engine):
         batch = batches.start(photos(tmp_path, 2), FAST, "one")
-        save = BatchFiles.save
+        save = Entry.save
 
-        def slow(self: BatchFiles, name: str, data: bytes) -> Path:
-            monkeypatch.setattr(BatchFiles, "save", save)
+        def slow(self: Entry, name: str, data: bytes) -> Path:
+            monkeypatch.setattr(Entry, "save", save)
             batch.abandon()
             batch.begin(batch.stopped, FAST)
             assert len(list(batch.records())) == 2
             return save(self, name, data)
 
-        monkeypatch.setattr(BatchFiles, "save", slow)
+        monkeypatch.setattr(Entry, "save", slow)
         list(batch.records())
     assert [len(entry.versions) for entry in batch.entries] == [1, 1]
     assert batch.metrics.registry.get_sample_value("enhance_photos_total") == 2
+
+
+def test_a_batch_may_be_left_while_a_photo_is_saved(
+    batches: BatchStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Entry.save
+
+    def slow(self: Entry, name: str, data: bytes) -> Path:
+        batches.leave("one")
+        return save(self, name, data)
+
+    monkeypatch.setattr(Entry, "save", slow)
+    with closing(batches.engine):
+        batch = batches.start(photos(tmp_path, 2), FAST, "one")
+        assert list(batch.records()) == []
+        assert [entry.state for entry in batch.entries] == ["stopped", "stopped"]
+        monkeypatch.undo()
+        batch.begin(batch.due, FAST)
+        assert len(list(batch.records())) == 2
 
 
 def test_the_time_left_is_that_of_the_options_at_work(batches: BatchStore, tmp_path: Path) -> None:
@@ -218,13 +236,12 @@ def test_a_photo_that_is_taken_out_leaves_no_file_and_no_name(
         batch = batches.start([photo, portrait], Options(size="1x"), "one", viewed=True)
         list(batch.records())
         for entry in batch.entries:
-            batch.files.preview(entry, Limits())
+            entry.previewed(Limits())
         version = batch.entries[1].version
         assert version
         lay_over(batch, batch.entries[1], version, Limits())
         assert batch.remove(1)
-        left = {path for path in batch.folder.rglob("*") if path.is_file()}
-        assert left == batch.entries[0].files
+        assert [*batch.folder.iterdir()] == [batch.entries[0].folder]
         assert batch.remove(0)
         assert not [*batch.folder.iterdir()]
         assert photo.path.exists() and portrait.path.exists()
@@ -497,24 +514,9 @@ def test_whole_numbers_are_asked_for() -> None:
                 settings.options(*values)
 
 
-def test_a_file_is_measured_once_until_it_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    measured: list[Path] = []
-
-    def measure(_: Decoder, path: Path) -> tuple[int, int] | None:
-        measured.append(path)
-        return size_of(path)
-
-    monkeypatch.setattr(Decoder, "size_of", measure)
-    path = tmp_path / "a.png"
-    Image.new("RGB", (30, 20)).save(path)
-    assert [known_size(path) for _ in range(3)] == [(30, 20)] * 3
-    assert len(measured) == 1
-    Image.new("RGB", (30, 200)).save(path)
-    assert known_size(path) == (30, 200)
+def test_what_is_no_photo_has_no_size(tmp_path: Path) -> None:
     for nothing in ("none.png", "a\0b.png", "a" * 5000):
-        assert known_size(tmp_path / nothing) is None
+        assert DECODER.size_of(tmp_path / nothing) is None
 
 
 def test_a_batch_that_nobody_asks_for_waits_no_longer(batches: BatchStore, tmp_path: Path) -> None:

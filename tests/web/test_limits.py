@@ -215,11 +215,12 @@ def test_what_is_copied_into_a_batch_takes_from_the_clients_share(
     batches = BatchStore(engine, root, Limits(max_disk_bytes=400_000))
     photos = [noise(elsewhere, str(number)) for number in range(6)]  # of 30 KB
     batch = batches.start(photos[:2], None, "one", client="one", viewed=True)
-    assert sum(path.stat().st_size for path in batch.folder.iterdir()) > 60_000
+    assert sum(path.stat().st_size for path in batch.folder.glob("*/*")) > 60_000
     with pytest.raises(NoRoom, match="your share of this server's disk"):
         batches.add(batch, photos[2:])
     assert [entry.source.name for entry in batch.entries] == ["0.png", "1.png"]
-    assert {*batch.folder.iterdir()} == {entry.source.path for entry in batch.entries}
+    assert {*batch.folder.glob("*/*")} == {entry.source.path for entry in batch.entries}
+    assert {*batch.folder.iterdir()} == {entry.folder for entry in batch.entries}
     assert batches.get(batch.key) is batch, "it is not what makes room for its own photos"
     batches.room._refused.clear()  # the next look is not due yet
     with pytest.raises(NoRoom, match="your share of this server's disk"):

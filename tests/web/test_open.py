@@ -246,7 +246,8 @@ def test_handed_photos_take_from_the_share_of_who_sent_them(tmp_path: Path) -> N
 def test_handed_photos_have_a_sender_before_they_are_no_longer_expected(
     engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise, for a moment, they would take from nobody's share."""
+    """Otherwise, for a moment, they would take from nobody's share. `UploadShares` expects them
+    until the answer has been sent."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     batches = BatchStore(engine, tmp_path, Limits())
     told: list[str] = []
@@ -262,7 +263,7 @@ def test_handed_photos_have_a_sender_before_they_are_no_longer_expected(
     }
     photos = HandedForm(photos=[UploadFile(io.BytesIO(b"x"), filename="a.jpg")])
     Http(batches, None).hand_over(photos, Request(scope))  # type: ignore[arg-type]
-    assert told == ["10.0.0.1", "saved"]
+    assert told == ["10.0.0.1"]
 
 
 def test_file_managers_offer_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from enhance.pipeline.build import load_enhancer
 from enhance.records import Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk_shares import Kept, Room, own_folder, superfluous
-from enhance.web.batches.entries import BatchFiles
+from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.page.look import Tab
 from enhance.web.server.clients import Share
@@ -273,12 +273,12 @@ def test_previews_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     made: list[str] = []
     go_on = threading.Semaphore(0)
 
-    def slow(files: BatchFiles, entry: Any, limits: Limits) -> Path:
+    def slow(entry: Entry, limits: Limits) -> Path:
         go_on.acquire(timeout=60)
         made.append(entry.source.name)
         return SAMPLES / "group.jpg"
 
-    monkeypatch.setattr(BatchFiles, "preview", slow)
+    monkeypatch.setattr(Entry, "previewed", slow)
     limits = Limits()
     with closing(LocalEngine(lambda: load_enhancer(Setup(device="cpu"), limits), limits)) as engine:
         batches = BatchStore(engine, tmp_path / "files", limits)

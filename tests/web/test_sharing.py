@@ -48,7 +48,7 @@ def test_a_late_photo_waits_for_two_of_anothers_batch_at_most(
 
 def test_a_closed_page_frees_the_model(browser: Browser, server: Server, page: Page) -> None:
     def results() -> int:
-        return len(list(server.files.glob("results-*/*/*/blurred_portrait_enhanced*.jpg")))
+        return len(list(server.files.glob("results-*/**/blurred_portrait_enhanced*.jpg")))
 
     before = results()
     with browser.new_context() as context:

@@ -6,13 +6,16 @@ viewed later. Its files are in a folder with an unguessable name.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from anyio import to_thread
 
 from enhance.engines.base import Engine, Run, failure
 from enhance.errors import EnhanceError, NotSaved
@@ -21,7 +24,8 @@ from enhance.options import Options
 from enhance.pipeline.estimates import Estimator
 from enhance.pipeline.reports import Outcome
 from enhance.records import Failure, Result
-from enhance.web.batches.entries import BatchFiles, Entry, Version
+from enhance.web.batches.disk_shares import delete
+from enhance.web.batches.entries import Entry, Version, saving
 from enhance.web.log import about
 from enhance.web.metrics import Metrics
 
@@ -51,24 +55,18 @@ class Batch:
     estimator: Estimator
     request: str  # id of the request that made the batch, for the log
     client: str
-    take: Callable[[int], None]  # raises OSError if there is no room for so many more bytes
     viewed: bool  # on the page, which needs previews and layers
     touched: float = field(default_factory=time.monotonic)
     lock: threading.RLock = field(default_factory=threading.RLock)
     adding: threading.Lock = field(default_factory=threading.Lock)
     serial: Iterator[int] = field(default_factory=lambda: itertools.count(1))  # of its photos
-    files: BatchFiles = field(init=False)
     options_at_work: Options = field(init=False)
     _begun: float = 0.0
     _run: Run | None = None
-    _at_work: list[Entry] = field(default_factory=list)
-    _left: list[Entry] = field(default_factory=list)  # of these, not finished yet
-    _later: list[Job] = field(default_factory=list)
+    _at_work: list[Entry] = field(default_factory=list)  # the photos of `_run`
+    _jobs: list[Job] = field(default_factory=list)  # that are not finished, first that of `_run`
     _changes: list[tuple[Entry, Callable[[], None]]] = field(default_factory=list)
     _names: dict[str, Entry] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.files = BatchFiles(self.folder, self.take)
 
     @property
     def finished(self) -> list[Entry]:
@@ -105,14 +103,14 @@ class Batch:
         """
         with self.lock:
             working = bool(self.remaining)
-            self._start([*((entries, options) for options in several), *self._jobs()])
+            self._start([*(([*entries], options) for options in several), *self._jobs])
             return working
 
     def alter(self, change: Callable[[Options], Options]) -> None:
         """Change the options for the photos that wait."""
         with self.lock:
-            jobs = [(entries, change(options)) for entries, options in self._jobs()]
-            if jobs != self._jobs():
+            jobs = [(entries, change(options)) for entries, options in self._jobs]
+            if jobs != self._jobs:
                 self._start(jobs)
 
     def later(self, entry: Entry, change: Callable[[], None]) -> bool:
@@ -126,15 +124,11 @@ class Batch:
             self._changes.append((entry, change))
             return working
 
-    def _jobs(self) -> list[Job]:
-        """What the engine still has to do."""
-        return [(self._left, self.options_at_work), *self._later] if self._left else self._later
-
     def _start(self, jobs: list[Job]) -> None:
         """Give the engine the first of these jobs; the others follow. Holds the lock."""
-        (entries, options), *self._later = jobs
-        self._at_work, self._left = [*entries], [*entries]
-        self.options_at_work = options
+        self._jobs = jobs
+        entries, self.options_at_work = jobs[0]
+        self._at_work = [*entries]
         for some, _ in jobs:
             for entry in some:
                 entry.state, entry.failure = "waiting", None
@@ -145,7 +139,9 @@ class Batch:
             replace(entry.source, number=self.index(entry) + 1, marks=entry.marks)
             for entry in entries
         ]
-        self._run = self.engine.run(sources, options, viewed=self.viewed, client=self.client)
+        self._run = self.engine.run(
+            sources, self.options_at_work, viewed=self.viewed, client=self.client
+        )
         self._begun = time.monotonic()
 
     def records(self) -> Iterator[Entry]:
@@ -156,18 +152,28 @@ class Batch:
         return about(self.request, self._work())
 
     def _work(self) -> Iterator[Entry]:
-        while entry := self._changed():
+        while True:
+            with self.lock:
+                if not self._changes:
+                    break
+                entry, change = self._changes.pop(0)
+            try:
+                change()
+            except EnhanceError as error:
+                entry.failure = failure(self.index(entry), entry.source.name, error)
+            entry.state = "failed" if entry.failure else "done"
             yield entry
         entries = self._at_work
         for record in self._run or ():
             if self._at_work is not entries:
-                return  # `begin` was called again while this photo was in progress
+                return  # `begin` or `abandon` was called while this photo was in progress
             self.touched = time.monotonic()
             entry = entries[record.index]
             if record.index == 0:
                 own = sum(record.report.seconds.values()) if isinstance(record, Result) else 0.0
                 self.metrics.waited(self.touched - self._begun - own)
-            self._take(entry, record, entries)
+            if not self._take(entry, record, entries):
+                return
             yield entry
         with self.lock:
             if self._at_work is entries:
@@ -181,21 +187,21 @@ class Batch:
                 return False
             entry = self.entries.pop(index)
             self._names = {name: own for name, own in self._names.items() if own is not entry}
-            self.files.delete(entry)
+            delete(entry.folder)
             return True
 
     def stop(self) -> None:
         """Stop the work before its next tile; finished photos stay. Safe from any thread."""
         with self.lock:
             self._changes.clear()
-        if run := self._run:  # read once: another thread may call `abandon` meanwhile
-            run.close()
+            if self._run:
+                self._run.close()
 
     def abandon(self) -> None:
         """Stop, and mark what is not finished as stopped: nothing works on it any more."""
         with self.lock:
             self.stop()
-            self._left, self._later = [], []
+            self._jobs, self._at_work = [], []
             self._run = None  # frees the last photo's pixels
             for entry in self.remaining:
                 entry.state = "done" if entry.versions else "stopped"
@@ -224,54 +230,69 @@ class Batch:
         """The position of an entry in the batch, from 0."""
         return self.entries.index(entry)
 
-    def _changed(self) -> Entry | None:
-        """Do the first of what `later` was given; None if there is nothing."""
-        with self.lock:
-            if not self._changes:
-                return None
-            entry, change = self._changes.pop(0)
-        try:
-            change()
-        except EnhanceError as error:
-            entry.failure = failure(self.index(entry), entry.source.name, error)
-        entry.state = "failed" if entry.failure else "done"
-        return entry
-
     def _mark_running(self) -> None:
         """Mark the photos that the engine has begun with."""
-        for entry in self._left[: self.engine.running]:
+        for entry in self._jobs[0][0][: self.engine.running]:
             entry.state = "running"
 
-    def _take(self, entry: Entry, record: Result | Failure, entries: list[Entry]) -> None:
+    def _take(self, entry: Entry, record: Result | Failure, entries: list[Entry]) -> bool:
+        """Save a record of the photos `entries`, and go on with what is left. Returns whether it
+        counts; if `begin` or `abandon` was called meanwhile, the photo is enhanced anew."""
         version = None
         if isinstance(record, Result):
+            # With a number if a result of another photo has the name; some systems ignore case.
+            owner = self._names.setdefault
+            names = numbered(record.filename)
+            name = next(each for each in names if owner(each.casefold(), entry) is entry)
             try:
-                name = self._unique(entry, record.filename)
-                version = self.files.version(self.options_at_work, record, name)
-                self.files.show_source(entry, record.views)
-            except OSError as error:
-                log.exception("a result could not be saved")
-                record = failure(record.index, record.name, NotSaved.because(record.name, error))
+                with saving(record.name):
+                    version = entry.new_version(self.options_at_work, record, name)
+            except NotSaved as error:
+                record = failure(record.index, record.name, error)
         with self.lock:
-            if self._at_work is entries:  # else `begin` was called meanwhile; it is made anew
-                self._left.remove(entry)
-                self._finish(entry, record, version)
+            if self._at_work is not entries:
+                return False
+            self.metrics.count(record)
+            if isinstance(record, Failure):
+                log.info("photo %d failed: %s", self.index(entry), record.kind)
+                entry.failure, entry.state = record, "failed"
+            elif version:
+                self.estimator.learn(record.report)
+                entry.versions.append(version)
+                entry.state = "done"
+            (left, _), *later = self._jobs
+            left.remove(entry)
+            if left:
                 self._mark_running()
-                if self._later and not self._left:
-                    self._start(self._later)
+            elif later:
+                self._start(later)
+            else:
+                self._jobs = []
+            return True
 
-    def _unique(self, entry: Entry, filename: str) -> str:
-        """The name with a number added if a result of another photo has it."""
-        owner = self._names.setdefault  # by case-folded name, as some systems ignore case
-        return next(n for n in numbered(filename) if owner(n.casefold(), entry) is entry)
 
-    def _finish(self, entry: Entry, record: Result | Failure, version: Version | None) -> None:
-        self.metrics.count(record)
-        if isinstance(record, Failure):
-            log.info("photo %d failed: %s", self.index(entry), record.kind)
-            entry.failure, entry.state = record, "failed"
-            return
-        assert version is not None
-        self.estimator.learn(record.report)
-        entry.versions.append(version)
-        entry.state = "done"
+async def work(start: Callable[[], Batch]) -> AsyncGenerator[tuple[Batch, Entry], None]:
+    """Start a batch in a thread; yield it with each of its photos, as soon as that is done.
+
+    When it is cancelled or closed, the photo in progress stops before its next tile. Raises what
+    `start` raises.
+    """
+    starting = asyncio.ensure_future(to_thread.run_sync(start))
+    try:
+        batch = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        starting.add_done_callback(_abandon)
+        raise
+    entries = batch.records()
+    # Asynchronous, so that a cancel arrives here while a photo is in progress: the thread is
+    # abandoned.
+    try:
+        while entry := await to_thread.run_sync(next, entries, None, abandon_on_cancel=True):
+            yield batch, entry
+    finally:
+        batch.abandon()
+
+
+def _abandon(started: asyncio.Future[Batch]) -> None:
+    if not started.cancelled() and started.exception() is None:
+        started.result().abandon()

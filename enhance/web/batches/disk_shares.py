@@ -6,14 +6,14 @@ loses one because of what others send.
 
 from __future__ import annotations
 
+import logging
 import os
-import re
 import shutil
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,13 +22,13 @@ from enhance.errors import NoRoom, OptionsError
 from enhance.i18n import say
 from enhance.limits import quarter
 
+log = logging.getLogger(__name__)
+
 # An upload that no batch uses is kept for so many seconds: its batch may be about to start.
 _GRACE = 60
 # After a look at the disk that found no room for a client, the next one is so many times as long
 # away as that look took.
 _PAUSE = 10
-# Uploads, whole and incomplete ones, and what Gradio makes for links to the page.
-_GRADIOS = re.compile(r"[0-9a-f]{64}|tmp[0-9a-z_]{8}|deep_links")
 
 NO_ROOM = say("This server has no room for more photos at the moment. Try again in a few minutes.")
 _SHARE_USED = say(
@@ -130,11 +130,9 @@ def superfluous(folders: list[Kept], most: int, client: str, more: int) -> tuple
     taken = _taken(folders)
     goes: dict[Kept, None] = {}
 
-    def server_full() -> bool:
-        return everything.bytes + more > most
-
-    def share_used() -> bool:
-        return own.bytes + more > quarter(most)
+    def too_full_for(someone: str) -> bool:
+        share_used = someone == client and own.bytes + more > quarter(most)
+        return share_used or everything.bytes + more > most
 
     def unused(upload: Kept) -> bool:
         return upload.idle > _GRACE and all(everything.links[file] == 1 for file in upload.files)
@@ -148,18 +146,18 @@ def superfluous(folders: list[Kept], most: int, client: str, more: int) -> tuple
     uploads = [folder for folder in folders if folder.kind == "upload"]
     # First those of whoever has most.
     for upload in sorted(uploads, key=lambda folder: (-taken[folder.client], -folder.idle)):
-        if unused(upload) and (server_full() or (share_used() and upload.client == client)):
+        if too_full_for(upload.client) and unused(upload):
             remove(upload)
     useless = list(goes)
     sent = {file: upload for upload in uploads for file in upload.files}
     finished = [each for each in folders if each.kind == "finished" and each.client == client]
     for batch in sorted(finished, key=lambda folder: -folder.idle):
-        if server_full() or share_used():
+        if too_full_for(client):
             remove(batch)
             for upload in {sent[file] for file in batch.files if file in sent} - goes.keys():
                 if unused(upload):
                     remove(upload)
-    enough = not (server_full() or share_used())
+    enough = not too_full_for(client)
     return (list(goes) if enough else useless), enough
 
 
@@ -189,6 +187,16 @@ def _taken(folders: list[Kept]) -> Counter[str]:
     return Counter({client: _Sum(theirs).bytes for client, theirs in owned.items()})
 
 
+@contextmanager
+def storing() -> Iterator[None]:
+    """Turn an OSError in the block, where photos that came are written, into a NoRoom."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("photos could not be saved")
+        raise NoRoom(NO_ROOM) from error
+
+
 def own_folder(folder: Path) -> Path:
     """Make the folder if need be, for this user only; returns it.
 
@@ -207,11 +215,6 @@ def own_folder(folder: Path) -> Path:
             )
         )
     return folder
-
-
-def uploads_in(root: Path) -> list[Path]:
-    """What Gradio has put into the folder; anything else there is somebody else's."""
-    return [path for path in root.iterdir() if _GRADIOS.fullmatch(path.name)]
 
 
 def files_in(top: Path) -> Files:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from enhance.errors import NotSaved
 from enhance.limits import Limits
 from enhance.pipeline.layers import repaste, separated
 from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.entries import Entry, Version
-
-log = logging.getLogger(__name__)
+from enhance.web.batches.entries import Entry, Version, saving
 
 
 def change(
@@ -36,13 +31,13 @@ def change(
     old = {version.file, version.shown, version.thumbnail, version.detail}
     options = replace(version.options, **strengths)  # type: ignore[arg-type]
     kept = version.report.restored if keep is None else keep
-    with _saving(entry):
+    with saving(entry.source.name):
         blob = version.layers.read_bytes()
         done = repaste(entry.source, blob, version.report, options, limits, kept)
         # Under a new path, because browsers cache what they have loaded.
-        file = batch.files.save(version.file.name, done.data)
+        file = entry.save(version.file.name, done.data)
         with batch.lock:  # so that an archive gets the old file or the new one
-            batch.files.picture(version, file, done.views)
+            entry.picture(version, file, done.views)
             version.report = done.report
     version.options = options
     if keep is not None and version.over:  # these pictures show the previous faces
@@ -59,14 +54,14 @@ def lay_over(batch: Batch, entry: Entry, version: Version, limits: Limits) -> No
     batch.touched = time.monotonic()
     if version.over:
         return
-    with _saving(entry):
+    with saving(entry.source.name):
         blob = version.layers.read_bytes()
         background, faces = separated(
             entry.source, blob, version.report, limits, version.report.restored
         )
         version.over = (
-            batch.files.save("background.jpg", background),
-            batch.files.save("faces.png", faces),
+            entry.save("background.jpg", background),
+            entry.save("faces.png", faces),
         )
 
 
@@ -74,16 +69,6 @@ def mark(entry: Entry, version: Version, strokes: Iterable[Stroke]) -> None:
     """Change the marks of a version with a brush. When the photo is enhanced again, they are
     what is repaired. Raises NotSaved if they can no longer be read."""
     assert version.marks is not None
-    with _saving(entry):
+    with saving(entry.source.name):
         marks = from_picture(version.marks.read_bytes())
     entry.marks = as_picture(brushed(marks, strokes))
-
-
-@contextmanager
-def _saving(entry: Entry) -> Iterator[None]:
-    """Turn an OSError in the block into a NotSaved that names the photo."""
-    try:
-        yield
-    except OSError as error:
-        log.exception("a result could not be saved")
-        raise NotSaved.because(entry.source.name, error) from error

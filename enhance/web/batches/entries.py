@@ -1,15 +1,16 @@
-"""The photos of a batch and their results, as they are kept on the server, and their files."""
+"""The photos of a batch and their results, as they are kept on the server, with their files."""
 
 from __future__ import annotations
 
 import itertools
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from enhance.errors import EnhanceError
+from enhance.errors import EnhanceError, NotSaved
 from enhance.files import safe, write_bytes
 from enhance.limits import Limits
 from enhance.options import Options
@@ -17,7 +18,6 @@ from enhance.photos import DECODER
 from enhance.pipeline.reports import Outcome
 from enhance.pipeline.views import preview
 from enhance.records import Failure, Report, Result, Source, Views
-from enhance.web.batches.disk_shares import delete
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +48,6 @@ class Version:
     over: tuple[Path, Path] | None = None
     marks: Path | None = None
 
-    @property
-    def files(self) -> set[Path | None]:
-        """All of its files; None for those that it does not have."""
-        pictures = {self.shown, self.thumbnail, self.detail, *(self.over or ())}
-        return {self.file, self.layers, self.marks, *pictures}
-
 
 @dataclass(eq=False)
 class Entry:
@@ -61,6 +55,8 @@ class Entry:
     browsers can show; `preview` is such a picture.
 
     sent: the upload that `source` is a link to.
+    folder: everything that is kept of the photo, and nothing else.
+    take: asks for room for so many more bytes; raises OSError if there is none.
     preview: a small picture of the photo as it was sent, or of a photo that cannot be read.
     failure: why the last attempt failed. Versions from earlier attempts are kept.
     marks: what is repaired instead of what is found, if a person has changed the marks; as in
@@ -71,11 +67,14 @@ class Entry:
     sent: Path
     size: tuple[int, int] | None
     before: Path
+    folder: Path
+    take: Callable[[int], None]
     state: State = "new"
     preview: Path | None = None
     versions: list[Version] = field(default_factory=list)
     failure: Failure | None = None
     marks: bytes | None = None
+    _files: Iterator[int] = field(default_factory=itertools.count)
 
     @property
     def pending(self) -> bool:
@@ -92,48 +91,28 @@ class Entry:
         return self.versions[number] if 0 <= number < len(self.versions) else self.version
 
     @property
-    def files(self) -> set[Path]:
-        """The files of the photo and of its versions, wherever they are."""
-        photo = {self.source.path, self.before, self.preview}
-        return {path for path in photo.union(*(each.files for each in self.versions)) if path}
-
-    @property
     def outcome(self) -> Outcome | None:
         """The report of the newest version, or the failure if there is none."""
         return self.version.report if self.version else self.failure
 
-
-@dataclass
-class BatchFiles:
-    """The files of one batch, all in `folder`: results, and the pictures with which a browser shows
-    photos. Saving raises OSError, and so does `take` if there is no room for so many bytes."""
-
-    folder: Path
-    take: Callable[[int], None]
-    _serial: Iterator[int] = field(default_factory=itertools.count)
-
     def save(self, name: str, data: bytes) -> Path:
-        """Save a file in a folder of its own, so that it keeps its name."""
+        """Save a file in a folder of its own, so that it keeps its name. Raises OSError."""
         self.take(len(data))
-        folder = self.folder / str(next(self._serial))
+        folder = self.folder / str(next(self._files))
         folder.mkdir()
         return write_bytes(folder / safe(name), data)
 
-    def delete(self, entry: Entry) -> None:
-        """Delete an entry's files, but nothing that is elsewhere, such as an upload."""
-        for path in entry.files:
-            if path.is_relative_to(self.folder):
-                delete(self.folder / path.relative_to(self.folder).parts[0])
-
-    def version(self, options: Options, result: Result, name: str) -> Version:
-        """Save a result under this name, and its pictures."""
+    def new_version(self, options: Options, result: Result, name: str) -> Version:
+        """A version whose result is saved under this name, with its pictures. Raises OSError."""
+        report = result.report
         file = self.save(name, result.data)
         layers = self.save("layers", result.layers) if result.layers else None
-        restorable = result.report.restored if layers else ()
+        restorable = report.restored if layers else ()
         marks = self.save("marks.png", result.marks) if result.marks else None
-        report = result.report
         version = Version(options, report, file, file, file, file, layers, restorable, marks=marks)
         self.picture(version, file, result.views)
+        if not self.versions and result.views and result.views.before:
+            self.before = self.save("before.jpg", result.views.before)
         return version
 
     def picture(self, version: Version, file: Path, views: Views | None) -> None:
@@ -149,19 +128,23 @@ class BatchFiles:
         except OSError:
             log.exception("a picture to look at could not be saved")
 
-    def show_source(self, entry: Entry, views: Views | None) -> None:
-        """Set `before` to the photo itself, or to a copy if browsers cannot show it."""
-        if not entry.versions:
-            before = views.before if views else None
-            entry.before = self.save("before.jpg", before) if before else entry.source.path
-
-    def preview(self, entry: Entry, limits: Limits) -> Path:
-        """A small picture of the photo as it was sent, made when it is first asked for."""
-        if entry.preview is None:
+    def previewed(self, limits: Limits) -> Path:
+        """`preview`, made when it is first asked for."""
+        if self.preview is None:
             try:
-                data = DECODER.run(preview, entry.source, entry.source, limits)
-                entry.preview = self.save("preview.jpg", data)
+                data = DECODER.run(preview, self.source, self.source, limits)
+                self.preview = self.save("preview.jpg", data)
             except (EnhanceError, OSError) as error:  # the photo's turn will tell what is wrong
                 log.info("a photo has no preview: %s", type(error).__name__)
-                entry.preview = _UNREADABLE
-        return entry.preview
+                self.preview = _UNREADABLE
+        return self.preview
+
+
+@contextmanager
+def saving(name: str) -> Iterator[None]:
+    """Turn an OSError in the block into a NotSaved about the photo of this name."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("a result could not be saved")
+        raise NotSaved.because(name, error) from error

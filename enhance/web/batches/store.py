@@ -6,6 +6,7 @@ import atexit
 import errno
 import logging
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -21,11 +22,11 @@ from enhance.files import linked
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
+from enhance.photos import DECODER
 from enhance.pipeline.estimates import Estimator
 from enhance.records import Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk_shares import (
-    NO_ROOM,
     Kept,
     Kind,
     Room,
@@ -34,10 +35,9 @@ from enhance.web.batches.disk_shares import (
     files_in,
     idle,
     own_folder,
-    uploads_in,
+    storing,
 )
 from enhance.web.batches.entries import Entry
-from enhance.web.batches.sizes import known_size
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
 from enhance.web.metrics import Metrics
 
@@ -48,6 +48,9 @@ KEEP_SECONDS = 6 * 3600
 MOST_BATCHES = 200
 """How many batches of the page a client has at most: an office behind one address hardly makes as
 many in that time, and looking through all their folders takes the server a fraction of a second."""
+
+# Uploads, whole and incomplete ones, and what Gradio makes for links to the page.
+_GRADIOS = re.compile(r"[0-9a-f]{64}|tmp[0-9a-z_]{8}|deep_links")
 
 
 class BatchStore:
@@ -100,62 +103,51 @@ class BatchStore:
         takes from. Raises as `add` does.
         """
         self.expire()
-        self.room.take(client)
         key = uuid.uuid4().hex
-        folder = self._root / key
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            log.exception("no folder for a batch could be made")
-            raise NoRoom(NO_ROOM) from error
         batch = Batch(
             key=key,
             session=session,
-            folder=folder,
+            folder=self._root / key,
             entries=[],
             engine=self.engine,
             metrics=self.metrics,
             estimator=self.estimator,
             request=request,
             client=client,
-            take=partial(self._take, client),
             viewed=viewed,
         )
-        with batch.adding:
-            with self._lock:
-                self._batches[key] = batch  # from now on its files are counted
-            try:
-                self._add(batch, sources)
-            except EnhanceError:
-                self._drop([batch])
-                raise
-            if options:
-                batch.begin(batch.entries, options)
+        try:
+            self.add(batch, sources, options)
+        except EnhanceError:
+            self._drop([batch])
+            raise
         if viewed:
             self._drop_surplus(client)
         return batch
 
-    def add(self, batch: Batch, sources: list[Source]) -> None:
-        """Add photos to a batch, without those that it has already: the same uploads. Raises
-        TooManyPhotos or NoRoom if the limits or the disk do not allow them; then none is added."""
+    def add(self, batch: Batch, sources: list[Source], options: Options | None = None) -> None:
+        """Add photos to a batch, without those that it has already: the same uploads; if there are
+        options, begin with all of them. Raises TooManyPhotos or NoRoom if the limits or the disk do
+        not allow them; then none is added."""
         with batch.adding:  # it must not make room for its own photos
+            with self._lock:
+                self._batches[batch.key] = batch  # from now on its files are counted
             self.room.take(batch.client)
-            self._add(batch, sources)
-
-    def _add(self, batch: Batch, sources: list[Source]) -> None:
-        known = {entry.sent for entry in batch.entries}
-        fresh = [source for source in sources if source.path not in known]
-        self.admit(len(batch.entries) + len(fresh))
-        added: list[Entry] = []
-        try:
-            for source in fresh:
-                added.append(self._entry(batch, source))
-        except NoRoom:
-            for entry in added:
-                batch.files.delete(entry)
-            raise
-        batch.entries += added
-        batch.touched = time.monotonic()
+            known = {entry.sent for entry in batch.entries}
+            fresh = [source for source in sources if source.path not in known]
+            self.admit(len(batch.entries) + len(fresh))
+            numbers = [next(batch.serial) for _ in fresh]
+            try:
+                with storing():
+                    added = list(map(partial(self._entry, batch), fresh, numbers))
+            except NoRoom:
+                for number in numbers:
+                    delete(batch.folder / str(number))
+                raise
+            batch.entries += added
+            batch.touched = time.monotonic()
+            if options:
+                batch.begin(batch.entries, options)
 
     def admit(self, count: int) -> None:
         """Raises TooManyPhotos if a batch may not have so many photos."""
@@ -231,7 +223,9 @@ class BatchStore:
         self.room.tidy()
 
     def _uploaded(self) -> list[Path]:
-        return [path for path in uploads_in(self._uploads) if path not in self.kept_uploads]
+        """What Gradio has put into the folder; anything else there is somebody else's."""
+        found = (path for path in self._uploads.iterdir() if _GRADIOS.fullmatch(path.name))
+        return [path for path in found if path not in self.kept_uploads]
 
     def _look(self) -> list[Kept]:
         """What is on the disk."""
@@ -287,10 +281,12 @@ class BatchStore:
         for folder in (self._root, *(self._senders.keys() - {*self.kept_uploads})):
             delete(folder)
 
-    def _entry(self, batch: Batch, source: Source) -> Entry:
+    def _entry(self, batch: Batch, source: Source, number: int) -> Entry:
+        folder = batch.folder / str(number)
+        folder.mkdir(parents=True)
         # The upload may be deleted before the photo's turn; this link lives as long as the batch.
-        number = next(batch.serial)
-        link = batch.folder / f"source_{number}{source.path.suffix}"
+        link = folder / f"source{source.path.suffix}"
         path = linked(source.path, link, partial(self.room.take, batch.client))
         own = Source(path, source.name, number=number)
-        return Entry(own, source.path, known_size(path), path)
+        take = partial(self._take, batch.client)
+        return Entry(own, source.path, DECODER.size_of(path), path, folder, take)

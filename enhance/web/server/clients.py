@@ -1,11 +1,13 @@
-"""Which client a request counts for, and what one client may have, or do, of what is finite."""
+"""Who sent a request: which client it counts for, whether another website's page had it sent; and
+what one client may have, or do, of what is finite."""
 
 from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,7 +15,7 @@ from typing import Any
 
 import gradio as gr
 from fastapi.security.utils import get_authorization_scheme_param
-from gradio.route_utils import compare_passwords_securely
+from gradio.route_utils import compare_passwords_securely, get_hostname
 from starlette._utils import get_route_path
 from starlette.requests import HTTPConnection
 
@@ -93,6 +95,22 @@ def client_of(visitor: HTTPConnection | gr.Request) -> str:
 def may_enter(visitor: HTTPConnection) -> bool:
     """Whether the visitor has logged in, or the app needs no login."""
     return not _has_accounts(visitor) or account(visitor) is not None
+
+
+def foreign(headers: Mapping[str, str]) -> bool:
+    """Whether a page of another website, or of another port of this host, has its visitor's browser
+    send this request, perhaps with the visitor's login, and may read the answer.
+
+    headers: with names in lower case. Browsers set these themselves, for any page; there is no
+    Origin where somebody follows a link.
+    """
+    origin = headers.get("origin")
+    if origin is None or headers.get("sec-fetch-site") == "same-origin":
+        return False
+    # A proxy may leave the port out, or name one that browsers leave out.
+    said = (headers.get(name, "").lower() for name in ("host", "x-forwarded-host"))
+    own = {re.sub(":(80|443)$", "", host) for host in said} - {""}
+    return not own & {get_hostname(origin), origin.rpartition("://")[2].lower()}
 
 
 @dataclass

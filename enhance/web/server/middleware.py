@@ -34,9 +34,9 @@ from enhance.web.server.clients import (
     brings_password,
     client_key,
     client_of,
+    foreign,
     may_enter,
 )
-from enhance.web.server.origin import foreign
 from enhance.web.server.problems import problem
 
 UPLOAD = "/gradio_api/upload"

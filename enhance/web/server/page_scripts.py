@@ -23,12 +23,11 @@ def add_scripts() -> None:
     Chinese."""
     page = templates.env
     assert page.loader is not None
-    read, english = page.loader.get_source, _tag(_FRAMES)
-    chinese = _tag(_FRAMES + chinese_script())
+    read, english, chinese = page.loader.get_source, _FRAMES, _FRAMES + chinese_script()
 
     def scripts(request: Request) -> str:
         language = preferred(request.headers.get("accept-language", ""))
-        return chinese if language == "zh" else english
+        return f"<script>\n{chinese if language == 'zh' else english}\n</script>"
 
     def with_scripts(name: str) -> str:
         text, _, _ = read(page, name)
@@ -36,7 +35,3 @@ def add_scripts() -> None:
 
     page.globals["scripts"] = scripts
     page.loader = FunctionLoader(with_scripts)
-
-
-def _tag(script: str) -> str:
-    return f"<script>\n{script}\n</script>"

@@ -21,7 +21,6 @@ from enhance.pipeline.model_choice import resolve
 from enhance.pipeline.reports import Outcome, as_csv, as_json
 from enhance.version import VERSION
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.server.clients import client_of, may_enter
 
@@ -97,21 +96,15 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
     one_at_a_time = CapacityLimiter(1)  # so that the model never waits long for its next photo
     clients: WeakValueDictionary[str, Lock] = WeakValueDictionary()
 
-    def entry_of(request: Request) -> tuple[Batch, Entry]:
-        batch, number = batch_of(request), request.path_params["number"]
-        for entry in batch.entries:
-            if entry.source.number == number:
-                return batch, entry
-        raise HTTPException(404, "There is no such photo.")
-
     async def preview(request: Request) -> Response:
         """A small picture of a photo as it was sent, for a page that shows it before its turn."""
-        batch, entry = entry_of(request)
+        number, entries = request.path_params["number"], batch_of(request).entries
+        entry = next((each for each in entries if each.source.number == number), None)
+        if entry is None:
+            raise HTTPException(404, "There is no such photo.")
         own = clients.setdefault(client_of(request), Lock())
         async with own:  # so that all clients take turns, however many one asks for
-            path = await to_thread.run_sync(
-                batch.files.preview, entry, batches.limits, limiter=one_at_a_time
-            )
+            path = await to_thread.run_sync(entry.previewed, batches.limits, limiter=one_at_a_time)
         return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})
 
     # Async, so that these need no free thread: a server that is slow to answer is taken for dead.

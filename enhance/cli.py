@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -25,13 +24,12 @@ from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
 from enhance.jobs import look, open_page, pool
 from enhance.jobs.console import Show, left_out
-from enhance.jobs.folder import Folder, find_folder
+from enhance.jobs.folder import Folder
+from enhance.jobs.local_folder import LocalFolder, find_folder
 from enhance.jobs.manifest import Manifest
-from enhance.jobs.manifest_lines import PathOrUrl
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, below, named
-from enhance.jobs.targets import Results
 from enhance.jobs.watch import watch
 from enhance.limits import Limits
 from enhance.models.catalogue import MODELS, ModelSpec, weight_files
@@ -75,17 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     except OSError as error:
         parser.error(f"the photos cannot be listed: {error}.")
-    if not photos.listing.found and "every" not in wanted:
-        parser.error(f"no photos were found.{left_out(photos.listing.left_out)}")
+    if not photos.found and "every" not in wanted:
+        parser.error(f"no photos were found.{left_out(photos.left_out)}")
     if wanted.download and not _download(required_weights(options)):
         return 1
     try:
-        results: Results[PathOrUrl] = Manifest(Path(out.root)) if out.is_local else Bucket(out)
+        results = Manifest(out) if isinstance(out, LocalFolder) else Bucket(out)
     except OSError as error:
         reason = error.strerror or error
         parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
     links_only = "source" in wanted  # else the folder of the results has not been left out
-    photos.listing.leave_out_results(results.made, links_only=links_only)
+    photos.leave_out_results(results.made, links_only=links_only)
     key = _key(options, wanted)
     try:
         engine = _engine(wanted)
@@ -97,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             def listed() -> Photos:
                 found, _ = _folders(wanted, Show(wanted.out, quiet=True))
-                found.listing.leave_out_results(results.made, links_only=True)
+                found.leave_out_results(results.made, links_only=True)
                 return found
 
             each = partial(do, watched=True)
@@ -105,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ok, stopped_by = watch(listed, each, results, key, *times, show=show)
         else:
             counts, stopped_by = do(photos, overwrite=wanted.overwrite)
-            ok = not (counts.failed or photos.listing.missed)
+            ok = not (counts.failed or photos.missed)
         try:
             results.close()
         except OSError as error:

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     if not wanted.json:
         print("{:>6} {:>6} {:>6} {:>8} {:>6} {:>5}".format(*_COLUMNS), " photo: what it needs")
     with closing(photos):
-        for entry in photos.listing:
+        for entry in photos.entries:
             try:
                 photo = DECODER(Source(photos.fetch(entry), entry.name), limits)
                 seen = look(photo, models, lambda: None)

@@ -22,12 +22,11 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.models.catalogue import Kind, ModelSpec
 from enhance.models.catalogue import models as rows
-from enhance.models.checkpoints import load_checkpoint
+from enhance.models.checkpoints import load_checkpoint, prepare
 from enhance.models.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, ModelFile, PackagedFile
-from enhance.models.foreign import read_model, read_state
+from enhance.models.foreign import read_model
 from enhance.models.inventory import weights_path
 from enhance.models.ncnn import load_convolutions, read_convolutions
-from enhance.models.upstream import prepare
 from enhance.networks.compact import CompactNet
 from enhance.networks.damage import DamageNet
 from enhance.networks.described import Described, First, Masking, device_for, rrdbnet_of
@@ -150,8 +149,6 @@ class ResidentModels:
         """
         if isinstance(model.weights, PackagedFile):
             state = safetensors.torch.load(model.weights.read())
-        elif isinstance(model.weights, ModelFile):
-            state = read_state(model.weights.path)
         else:
             state = load_checkpoint(weights_path(model, self._setup.weights))
         try:

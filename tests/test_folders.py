@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,8 +23,9 @@ from benchmarks import folders
 from benchmarks.photos import astronaut
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
-from enhance.jobs.folder import Folder
-from enhance.jobs.ledger import Job
+from enhance.jobs import ledger
+from enhance.jobs.folder import Entry, Folder
+from enhance.jobs.ledger import Job, Ledger
 from enhance.jobs.local_folder import find_folder
 from enhance.jobs.manifest import LOCK, NAME
 from enhance.jobs.remote_manifest import FOLDER, Bucket
@@ -341,6 +343,22 @@ def test_killed_three_times_and_resumed(tmp_path: Path) -> None:
     assert {"detect", "upscale"} <= {row["stage"] for row in stages}
     with Image.open(drawn) as plot:
         assert plot.width > 100
+
+
+def test_a_photo_takes_about_a_kilobyte_of_memory() -> None:
+    names = [f"{n % 97:03}/holiday {n:07}.jpg" for n in range(20_000)]
+    tracemalloc.start()
+    entries = [Entry(f"/photos/{name}", name, 4_000_000, f"{name:>030}") for name in names]
+    known = Ledger()
+    for entry in entries:
+        job = Job(entry.source, entry.size, entry.version, "x2", "0" * 64)
+        file = f"{entry.name[:-4]}_enhanced.jpg"
+        known.read([ledger.line(job, file=file, bytes=entry.size, result_sha256="0" * 64)])
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 1300 * len(names)
+    jobs = (Job(entry.source, entry.size, entry.version, "x2") for entry in entries)
+    assert all(known.find(job) for job in jobs)
 
 
 # A store that lists folder by folder, in this process.

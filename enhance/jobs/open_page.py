@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
 import webbrowser
 from collections.abc import Sequence
 from contextlib import ExitStack
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
@@ -18,12 +20,13 @@ import platformdirs
 
 from enhance.jobs import desktop
 from enhance.jobs.console import printable
-from enhance.jobs.peer import trusted
 
 _APP = Path(__file__).parents[2] / "app.py"  # beside the package in a clone, not part of it
 _START_SECONDS = 300
 _KEY = re.compile(r"\?photos=([0-9a-f]{64})\Z")  # at the end of the page's address
 _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104, compared with, not listened on
+_CONNECTIONS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))  # Linux's
+_ESTABLISHED = "01"
 
 
 class _Failed(Exception):
@@ -104,7 +107,7 @@ def _runs(server: httpx.Client) -> bool:
     another user, who would get the photos and the password."""
     try:
         with server.stream("GET", "/health") as answer:
-            if trusted(answer.extensions["network_stream"].get_extra_info("socket")):
+            if _trusted(answer.extensions["network_stream"].get_extra_info("socket")):
                 answer.read()
                 told = answer.json()
                 if "ready" in told and "version" in told:
@@ -114,6 +117,27 @@ def _runs(server: httpx.Client) -> bool:
     except (ValueError, TypeError):
         pass
     raise _stranger(server.base_url)
+
+
+def _trusted(connection: socket.socket) -> bool:
+    """Whether this user's program is at the other end, or root's, who can read everything anyway:
+    for example Docker's, which passes connections on to a container.
+
+    Anybody's is where that cannot be known: on another machine, or on a system other than Linux.
+    """
+    (host, port, *_), (_, own_port, *_) = connection.getpeername(), connection.getsockname()
+    tables = [table for table in _CONNECTIONS if table.exists()]
+    if not (tables and ip_address(host).is_loopback):
+        return True
+    # Ports suffice. Where others use the same ones on other addresses, their owners count, too.
+    ends = (f"{port:04X}", f"{own_port:04X}", _ESTABLISHED)
+    owners = set()
+    for table in tables:
+        for line in table.read_text("ascii").splitlines()[1:]:
+            _, local, remote, state, _, _, _, owner, *_ = line.split()
+            if (local.rpartition(":")[2], remote.rpartition(":")[2], state) == ends:
+                owners.add(int(owner))
+    return bool(owners) and owners <= {0, os.getuid()}
 
 
 def _stranger(address: httpx.URL) -> _Failed:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -30,6 +30,7 @@ from enhance.records import Failure, Result, Source
 log = logging.getLogger(__name__)
 
 _GRACE = 8  # seconds that the current photo may take after SIGTERM
+_SIGNALS = signal.SIGTERM, signal.SIGINT
 _AHEAD = 4  # photos that are fetched before the engine asks for them
 
 
@@ -56,10 +57,9 @@ def work(
 ) -> tuple[Counts, int]:
     """Enhance the photos that are not done yet; save and report the results.
 
-    wanted: see `Job`. overwrite: redo finished photos too. watched: the
-    photos may still be arriving, and will be tried again: refuse those that are cut off, and stop
-    as soon as a result cannot be saved. Returns the counts and the number of the signal that
-    stopped the work, or 0.
+    wanted: see `Job`. overwrite: redo finished photos too. watched: the photos may still be
+    arriving, and will be tried again: refuse those that are cut off, and stop as soon as a result
+    cannot be saved. Returns the counts and the number of the signal that stopped the work, or 0.
     """
     start, total = time.perf_counter(), len(photos.entries)
     counts = Counts(left_out=dict(photos.left_out))
@@ -123,38 +123,36 @@ def _signals(run: Run, results: Results) -> Iterator[list[int]]:
     Yields a list to which the signal's number is added. A second signal kills the process at once.
     """
     received: list[int] = []
-    handling = ExitStack()
 
-    def end(code: int) -> None:
+    def end() -> None:
         try:
             results.close()
         finally:
-            os._exit(code)
+            os._exit(128 + received[0])
 
     def stop(number: int, _: FrameType | None) -> None:
         received.append(number)
-        handling.close()
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
         run.close()
         # Loading models, or one step of a large one, may take longer. The photo in progress will
         # be done by the next run.
-        timer = threading.Timer(_GRACE, end, (128 + number,))
+        timer = threading.Timer(_GRACE, end)
         timer.daemon = True
         timer.start()
 
-    with handling:
-        handling.enter_context(handled_by(stop))
+    with handled_by(stop):
         yield received
 
 
 @contextmanager
 def handled_by(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
     """Within the block, SIGTERM and SIGINT call this."""
-    numbers = signal.SIGTERM, signal.SIGINT
-    before = [signal.signal(number, handler) for number in numbers]
+    before = [signal.signal(number, handler) for number in _SIGNALS]
     try:
         yield
     finally:
-        for number, earlier in zip(numbers, before, strict=True):
+        for number, earlier in zip(_SIGNALS, before, strict=True):
             signal.signal(number, earlier)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import tempfile
+from argparse import ArgumentTypeError
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -34,12 +35,11 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """ "2/8" is the second of eight. Raises ValueError."""
+        """ "2/8" is the second of eight. Raises ArgumentTypeError."""
         number, _, count = text.partition("/")
-        shard = cls(int(number), int(count))
-        if not 1 <= shard.number <= shard.count:
-            raise ValueError(text)
-        return shard
+        if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+            return cls(int(number), int(count))
+        raise ArgumentTypeError(f"{text} is not of the form I/N; the second of eight parts is 2/8.")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"

@@ -50,7 +50,7 @@ class Device:
         """
         name = setup.device
         if name == "auto":
-            name = "cuda" if _has("cuda") else "mps" if _has("mps") else "cpu"
+            name = next(filter(_has, ("cuda", "mps", "cpu")))
         elif not _has(name):
             raise EnhanceError(
                 say("This machine has no {device} device. Use --device auto or cpu.", device=name)
@@ -211,11 +211,7 @@ def _memory_errors() -> Iterator[None]:
 
 
 def _has(device: str) -> bool:
-    if device == "cuda":
-        return torch.cuda.is_available()
-    if device == "mps":
-        return torch.backends.mps.is_available()
-    return True
+    return bool(torch.get_device_module(device).is_available())
 
 
 def _best_precision(device: str) -> str:

@@ -17,7 +17,6 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from io import BufferedReader, FileIO
 from pathlib import Path
 
@@ -107,11 +106,9 @@ class Manifest(Results):
         lines.detach()
 
     def made(self, source: str) -> bool:
-        path = Path(source)
         try:
-            there = real(path) if path.is_symlink() else _real(path.parent) / path.name
-            name = there.relative_to(_real(self.folder.here)).as_posix()
-            done = self._ledger.made(name)
+            there = real(Path(source))
+            done = self._ledger.made(there.relative_to(real(self.folder.here)).as_posix())
             # The name may differ in case only, and be another file's.
             return (
                 done is not None
@@ -124,8 +121,3 @@ class Manifest(Results):
 
     def close(self) -> None:
         self._file.close()
-
-
-@lru_cache(maxsize=2)  # photos come folder by folder
-def _real(folder: Path) -> Path:
-    return real(folder)

@@ -17,7 +17,6 @@ from stat import S_ISREG
 
 from enhance.errors import WeightsError
 from enhance.files import write_bytes
-from enhance.i18n import say
 from enhance.models.files import ModelFile
 from enhance.models.verified import weights_folder
 
@@ -35,23 +34,6 @@ class Identity:
     purpose: str
     scale: int
     parameters: int
-
-    @property
-    def about(self) -> str:
-        """What the model does."""
-        if self.purpose == "FaceSR":
-            return say("{architecture}: restores faces.", architecture=self.architecture)
-        if self.purpose == "Inpainting":
-            return say("{architecture}: fills in wide damage.", architecture=self.architecture)
-        if self.purpose == "Colorization":
-            return say("{architecture}: gives gray photos colors.", architecture=self.architecture)
-        if self.scale == 1:
-            return say("{architecture}: restores photos.", architecture=self.architecture)
-        return say(
-            "{architecture}: enlarges photos {scale} times.",
-            architecture=self.architecture,
-            scale=self.scale,
-        )
 
 
 _lock = threading.Lock()

@@ -71,17 +71,13 @@ class Device:
             self.torch_device, _DTYPES[self.precision], memory_format=self.memory_format
         )
 
-    @staticmethod
-    def fetch(batch: Tensor) -> FloatArray:
-        """(n, c, h, w) → (n, h, w, c) float32 in main memory."""
-        return batch.float().permute(0, 2, 3, 1).cpu().numpy()
-
 
 class ResidentNet:
     """A network on its device: arrays in, arrays out."""
 
     def __init__(self, net: nn.Module, device: Device) -> None:
-        """net: (n, c, h, w) → (n, c', h', w'); it is moved to the device and kept there."""
+        """net: (n, c, h, w) → (n, c', h', w'), or a tuple that begins with that; it is moved to the
+        device and kept there."""
         self._net = device.settle(net)
         self.device = device
 
@@ -109,7 +105,9 @@ class ResidentNet:
 
     @torch.inference_mode()
     def _run(self, pixels: FloatArray) -> FloatArray:
-        return self.device.fetch(self._net(self.device.put(pixels)))
+        made = self._net(self.device.put(pixels))
+        first: Tensor = made[0] if isinstance(made, tuple) else made
+        return first.float().permute(0, 2, 3, 1).cpu().numpy()
 
     def shrinking(self, size: int, smallest: int, attempt: Callable[[int], T]) -> T:
         """Call `attempt(size)`; halve the size whenever the device runs out of memory, down to

@@ -29,7 +29,7 @@ from enhance.models.inventory import weights_path
 from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.compact import CompactNet
 from enhance.networks.damage import DamageNet
-from enhance.networks.described import Described, First, Masking, device_for, rrdbnet_of
+from enhance.networks.described import Described, Masking, device_for, rrdbnet_of
 from enhance.networks.face import FaceRestorationNet
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release
@@ -171,7 +171,7 @@ def _bundled_face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
 
 def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
     """RestoreFormer and similar networks, which are built around a codebook."""
-    net = First(models.described(model).model)
+    net = models.described(model).model
     # In half precision, distances to the codebook tie, and the wrong codes are chosen.
     return FaceNet(ResidentNet(net, models.in_fp32))
 
@@ -248,7 +248,7 @@ def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
 
     net = ParseNet(in_size=512, out_size=512, parsing_ch=19)
     models.filled(model, net.load_state_dict)
-    return ParseNetMasker(ResidentNet(First(net), models.runs_on))
+    return ParseNetMasker(ResidentNet(net, models.runs_on))
 
 
 Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]

@@ -100,9 +100,10 @@ class Manifest(Results):
         self._file.seek(self._read)
         lines = BufferedReader(self._file)
         for text in lines:
-            if text.endswith(b"\n"):  # else it is torn
-                self._ledger.read([text])
-                self._read += len(text)
+            if not text.endswith(b"\n"):  # torn, or just being written
+                break
+            self._ledger.read([text])
+            self._read += len(text)
         lines.detach()
 
     def made(self, source: str) -> bool:

@@ -35,7 +35,20 @@ class _Failed(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """`open [PHOTO...]`. Returns the exit code: 0, or 1 with a sentence on standard error."""
-    wanted = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(
+        prog="enhance open",
+        description="Show photos in the page, in your browser. The page is started, with its "
+        "settings from the environment, if it does not run yet.",
+    )
+    add = parser.add_argument
+    add("photos", nargs="*", type=Path, metavar="PHOTO", help="none: only open the page")
+    entry = parser.add_mutually_exclusive_group()
+    for flag, help in (
+        ("--install", "add this command to the menus of Linux's file managers"),
+        ("--uninstall", "remove it from there"),
+    ):
+        entry.add_argument(flag, action="store_true", help=help)
+    wanted = parser.parse_args(arguments)
     try:
         if wanted.install:
             print(f"File managers now offer to open photos with this program: {desktop.install()}")
@@ -170,20 +183,3 @@ def _start(server: httpx.Client) -> None:
         if process.poll() is not None or time.monotonic() > end:
             raise _Failed(f"The page could not be started. Its log says why: {log}")
         time.sleep(0.2)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="enhance open",
-        description="Show photos in the page, in your browser. The page is started, with its "
-        "settings from the environment, if it does not run yet.",
-    )
-    add = parser.add_argument
-    add("photos", nargs="*", type=Path, metavar="PHOTO", help="none: only open the page")
-    entry = parser.add_mutually_exclusive_group()
-    for flag, help in (
-        ("--install", "add this command to the menus of Linux's file managers"),
-        ("--uninstall", "remove it from there"),
-    ):
-        entry.add_argument(flag, action="store_true", help=help)
-    return parser

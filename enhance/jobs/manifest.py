@@ -99,12 +99,14 @@ class Manifest(Results):
             return
         self._file.seek(self._read)
         lines = BufferedReader(self._file)
-        for text in lines:
-            if not text.endswith(b"\n"):  # torn, or just being written
-                break
-            self._ledger.read([text])
-            self._read += len(text)
-        lines.detach()
+        try:
+            for text in lines:
+                if not text.endswith(b"\n"):  # torn, or just being written
+                    break
+                self._ledger.read([text])
+                self._read += len(text)
+        finally:
+            lines.detach()  # else it would close the file
 
     def made(self, source: str) -> bool:
         try:

@@ -115,16 +115,25 @@ class ResidentNet:
 
         Raises OutOfMemory if even that fails.
         """
-        try:
-            return _shrinking(size, smallest, attempt)
-        except OutOfMemory:
-            if self.device.type == "cpu":
-                raise
+        tried = size
+        while True:
+            try:
+                with _memory_errors():
+                    return attempt(tried)
+            except OutOfMemory:
+                if tried <= smallest and self.device.type == "cpu":
+                    raise
+            # Outside the handler, so that the failed attempt's tensors are no longer referenced.
+            release()
+            if tried <= smallest:
+                break
+            tried = max(smallest, tried // 2)
+            log.warning("out of memory, trying again at size %d", tried)
         log.warning("the device's memory does not suffice, going on with the CPU")
         # Not in bf16, which would round the weights permanently.
         with self._moved(_cpu_like(self.device)):
             release()
-            return _shrinking(size, smallest, attempt)
+            return self.shrinking(size, smallest, attempt)
 
     @contextmanager
     def interruptible(self, stop_check: StopCheck) -> Iterator[None]:
@@ -168,24 +177,6 @@ def _finite(values: FloatArray) -> bool:
     """Whether all values are finite; if one is not, then neither is their sum."""
     with np.errstate(invalid="ignore"):
         return bool(np.isfinite(values.sum(dtype=np.float64)))
-
-
-def _shrinking(size: int, smallest: int, attempt: Callable[[int], T]) -> T:
-    """Call `attempt(size)`; halve the size whenever the device runs out of memory.
-
-    Raises OutOfMemory if even `smallest` does not fit.
-    """
-    while True:
-        try:
-            with _memory_errors():
-                return attempt(size)
-        except OutOfMemory:
-            if size <= smallest:
-                raise
-        # Outside the handler, so that the failed attempt's tensors are no longer referenced.
-        release()
-        size = max(smallest, size // 2)
-        log.warning("out of memory, trying again at size %d", size)
 
 
 def release() -> None:

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import types
 
-from enhance.models import upstream
+from enhance.models import checkpoints
 
 
 def prepare() -> None:
@@ -15,7 +15,7 @@ def prepare() -> None:
     Provides `torchvision.transforms.functional_tensor`, removed in torchvision 0.17 and still
     imported by basicsr 1.4.2.
     """
-    upstream.prepare()
+    checkpoints.prepare()
     name = "torchvision.transforms.functional_tensor"
     if name in sys.modules or importlib.util.find_spec(name):
         return

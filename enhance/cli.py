@@ -14,24 +14,22 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from enhance.arguments import options_of, photos_parser, run_parser, watch_parser
+from enhance.arguments import options_of, photos_parser
 from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
 from enhance.jobs import look, open_page, pool
 from enhance.jobs.console import Show, left_out
-from enhance.jobs.folder import Folder, find_folder
+from enhance.jobs.folder import Folder
+from enhance.jobs.local_folder import LocalFolder, find_folder
 from enhance.jobs.manifest import Manifest
-from enhance.jobs.manifest_lines import PathOrUrl
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, below, named
-from enhance.jobs.targets import Results
 from enhance.jobs.watch import watch
 from enhance.limits import Limits
 from enhance.models.catalogue import MODELS, ModelSpec, weight_files
@@ -40,7 +38,7 @@ from enhance.models.files import WeightFile
 from enhance.models.folder import models_folder, refused
 from enhance.models.inventory import inventory
 from enhance.names import shardable
-from enhance.options import Options, Setup
+from enhance.options import Setup
 from enhance.pipeline.model_choice import required_weights
 
 
@@ -58,14 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "open": open_page.main,
         "pool": pool.main,
     }
-    if arguments and arguments[0] in commands:
-        return commands[arguments[0]](arguments[1:])
-    folder_parsers = {"run": run_parser, "watch": watch_parser}
-    if arguments and arguments[0] in folder_parsers:
-        parser, arguments = folder_parsers[arguments[0]](), arguments[1:]
-    else:
-        parser = photos_parser()
-    wanted = parser.parse_args(arguments)
+    first, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if first in commands:
+        return commands[first](rest)
+    command = first if first in ("run", "watch") else ""
+    parser = photos_parser(command)
+    wanted = parser.parse_args(rest if command else arguments)
     logging.basicConfig(level=logging.INFO if wanted.verbose else logging.ERROR)
     show = Show(wanted.out, wanted.json, wanted.quiet)
     try:
@@ -75,29 +71,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     except OSError as error:
         parser.error(f"the photos cannot be listed: {error}.")
-    if not photos.listing.found and "every" not in wanted:
-        parser.error(f"no photos were found.{left_out(photos.listing.left_out)}")
+    if not photos.found and command != "watch":
+        parser.error(f"no photos were found.{left_out(photos.left_out)}")
     if wanted.download and not _download(required_weights(options)):
         return 1
     try:
-        results: Results[PathOrUrl] = Manifest(Path(out.root)) if out.is_local else Bucket(out)
+        results = Manifest(out) if isinstance(out, LocalFolder) else Bucket(out)
     except OSError as error:
         reason = error.strerror or error
         parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
-    links_only = "source" in wanted  # else the folder of the results has not been left out
-    photos.listing.leave_out_results(results.made, links_only=links_only)
-    key = _key(options, wanted)
+    # Without a command, the folder of the results has not been left out.
+    photos.leave_out_results(results.made, links_only=bool(command))
+    # Differs for every set of options that can change the results.
+    asked = {**asdict(options), "precision": wanted.precision, "weights": str(wanted.weights)}
+    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
     try:
         engine = _engine(wanted)
     except EnhanceError as error:
         parser.error(str(error))
     do = partial(work, engine=engine, results=results, options=options, wanted=key, show=show)
     with closing(photos), closing(results), closing(engine):
-        if "every" in wanted:
+        if command == "watch":
 
             def listed() -> Photos:
                 found, _ = _folders(wanted, Show(wanted.out, quiet=True))
-                found.listing.leave_out_results(results.made, links_only=True)
+                found.leave_out_results(results.made, links_only=True)
                 return found
 
             each = partial(do, watched=True)
@@ -105,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ok, stopped_by = watch(listed, each, results, key, *times, show=show)
         else:
             counts, stopped_by = do(photos, overwrite=wanted.overwrite)
-            ok = not (counts.failed or photos.listing.missed)
+            ok = not (counts.failed or photos.missed)
         try:
             results.close()
         except OSError as error:
@@ -125,7 +123,7 @@ def _folders(wanted: argparse.Namespace, show: Show) -> tuple[Photos, Folder]:
     """The photos to do, and the folder for the results. Raises OSError, or ValueError with a
     sentence."""
     out = find_folder(wanted.out)
-    if "photos" in wanted:
+    if not wanted.command:
         return named(wanted.photos), out
     if wanted.shard.count > 1 and not shardable(wanted.name):
         raise ValueError(
@@ -141,7 +139,7 @@ def _engine(wanted: argparse.Namespace) -> Engine:
     """The engine for the job. Raises OptionsError if the environment asks for one that is not
     available."""
     setup = Setup(wanted.device, wanted.precision, wanted.weights)
-    return open_engine(setup, Limits(), yields="source" in wanted)
+    return open_engine(setup, Limits(), yields=bool(wanted.command))
 
 
 def _models(arguments: Sequence[str]) -> int:
@@ -202,9 +200,3 @@ def _download(files: Mapping[str, WeightFile]) -> bool:
             bar.update(file.size - bar.n)
         print(f"{name}: {path}", file=sys.stderr)
     return True
-
-
-def _key(options: Options, wanted: argparse.Namespace) -> str:
-    """A key that differs for every set of options that can change the results."""
-    asked = {**asdict(options), "precision": wanted.precision, "weights": str(wanted.weights)}
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]

@@ -23,8 +23,8 @@ class OptionSpec:
     words: its values with their labels, if they are words. kind: models of this kind are values,
     too. check: for texts of a certain form, of which `words` are only the usual ones: returns the
     value as it is kept, or raises OptionsError.
-    least, most: the range of a number, in `unit`. step: between the values that the page offers; if
-    it is a whole number, so is the value.
+    least, most: the range of a number, in `unit`; whole numbers if the default is one. step:
+    between the values that the page offers.
     was: what version 0.2 called it; accepted, but not shown. With each name goes what says the
     values of then as they are said now; None if a value said nothing.
     name, default: those of the field.
@@ -75,8 +75,7 @@ class OptionSpec:
             values = {"enum": self.values} if self.values else {}
             usual = {"examples": list(self.words)} if self.check and self.words else {}
             return {"type": "string", "default": self.default, **values, **usual}
-        whole = isinstance(self.step, int) and isinstance(self.default, int)
-        kind = "integer" if whole else "number"
+        kind = "integer" if isinstance(self.default, int) else "number"
         within = {"minimum": self.least, "maximum": self.most}
         return {"type": kind, "default": self.default, **within}
 
@@ -117,11 +116,9 @@ class OptionSpec:
             )
         if isinstance(self.default, float):
             return float(value)
-        if value == int(value):
-            return int(value)
-        if isinstance(self.step, int):
+        if value != int(value):
             raise OptionsError(say("{name} must be a whole number, not {value}.", **said))
-        return value
+        return int(value)
 
 
 def option(default: Default, group: str, label: str, help: str = "", **more: Any) -> Default:

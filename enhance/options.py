@@ -8,7 +8,7 @@ from `OPTIONS`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -278,14 +278,13 @@ def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
     return now
 
 
-def _renaming(construct: Callable[..., None]) -> Callable[..., None]:
-    """Let a constructor take the options' old names, too."""
-
-    @functools.wraps(construct)
-    def __init__(self: Options, *values: Any, **named: Any) -> None:
-        construct(self, *values, **renamed(named))
-
-    return __init__
+_construct = Options.__init__
 
 
-Options.__init__ = _renaming(Options.__init__)  # type: ignore[method-assign]
+@functools.wraps(_construct)
+def _renaming(self: Options, *values: Any, **named: Any) -> None:
+    """The constructor, which takes the options' old names, too."""
+    _construct(self, *values, **renamed(named))
+
+
+Options.__init__ = _renaming  # type: ignore[method-assign]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from enhance.arguments import watch_parser
+from enhance.arguments import photos_parser
 from enhance.engines.choice import replica_range
 from tests.server import ROOT
 
@@ -88,14 +88,14 @@ def test_no_container_has_more_rights_than_it_needs() -> None:
 def test_a_watched_folder_is_only_read() -> None:
     service = compose("watch.yaml")["services"]["watch"]
     mounted = {each["target"]: each for each in service["volumes"] if isinstance(each, dict)}
-    wanted = watch_parser().parse_args(service["command"][4:])
+    wanted = photos_parser("watch").parse_args(service["command"][4:])
     assert service["command"][:4] == ["python", "-m", "enhance", "watch"]
     assert mounted[wanted.source]["read_only"] and not mounted[wanted.out].get("read_only")
 
     text = (DEPLOY / "enhance-watch.service").read_text("utf-8")
     unit = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
     _, command = unit["ExecStart"].split(" -m enhance watch ")
-    wanted = watch_parser().parse_args(shlex.split(command))
+    wanted = photos_parser("watch").parse_args(shlex.split(command))
     assert unit["RequiresMountsFor"].split() == [wanted.source, wanted.out]
     assert (unit["ProtectSystem"], unit["ReadWritePaths"]) == ("strict", wanted.out)
 

@@ -548,6 +548,13 @@ def test_checkpoint_without_weights_is_refused(content: object, tmp_path: Path) 
         load_checkpoint(tmp_path / NAME)
 
 
+@pytest.mark.parametrize("content", [{1: torch.ones(1)}, {"params": {1: torch.ones(1)}}])
+def test_checkpoint_whose_weights_have_no_names_is_refused(content: object, tmp_path: Path) -> None:
+    save_zip(content, tmp_path / NAME)
+    with pytest.raises(WeightsInvalid, match="is not a weight file"):
+        load_checkpoint(tmp_path / NAME)
+
+
 @pytest.mark.parametrize("path", ["absent", "."])
 def test_unreadable_checkpoint(path: str, tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match="could not be read"):

@@ -6,10 +6,9 @@ import hashlib
 import json
 import logging
 import os
+import tracemalloc
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,16 @@ from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
 from benchmarks import folders
-from benchmarks.memory import forget_peak, in_use, peak
 from benchmarks.photos import astronaut
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
-from enhance.jobs import manifest_lines
-from enhance.jobs.folder import Entry, Folder, find_folder
+from enhance.jobs import ledger
+from enhance.jobs.folder import Entry, Folder
+from enhance.jobs.ledger import Job, Ledger
+from enhance.jobs.local_folder import find_folder
 from enhance.jobs.manifest import LOCK, NAME
-from enhance.jobs.manifest_lines import Job, Ledger
 from enhance.jobs.remote_manifest import FOLDER, Bucket
-from enhance.jobs.sources import Listing, Shard, below
+from enhance.jobs.sources import Shard, below
 from enhance.limits import Limits
 from enhance.records import Failure, Result
 from tests.test_manifest import result
@@ -196,9 +195,9 @@ def test_every_photo_is_in_one_shard_whatever_else_there_is(tmp_path: Path) -> N
 
     def shards(count: int) -> list[set[str]]:
         parts = (Shard(number, count) for number in range(1, count + 1))
-        found = [below(tree, out, part, lambda: None).listing for part in parts]
+        found = [below(tree, out, part, lambda: None) for part in parts]
         assert {one.found for one in found} == {len(names)}
-        return [{entry.name for entry in one} for one in found]
+        return [{entry.name for entry in one.entries} for one in found]
 
     before = shards(8)
     assert set.union(*before) == names and sum(map(len, before)) == len(names)
@@ -346,39 +345,20 @@ def test_killed_three_times_and_resumed(tmp_path: Path) -> None:
         assert plot.width > 100
 
 
-def bookkeeping(entries: int) -> float:
-    """Megabytes that listing so many photos and reading a manifest of them add at the most. Runs in
-    a process of its own."""
-
-    def names() -> Iterator[str]:
-        return (f"{n % 997:03}/holiday {n:07}.jpg" for n in range(entries))
-
-    def lines() -> Iterator[bytes]:
-        for name in names():
-            job = Job(f"/photos/{name}", 1, "1", "x2", "0" * 64)
-            yield manifest_lines.line(job, file=f"{name[:-4]}_enhanced.jpg", bytes=1)
-
-    listing, ledger = Listing(), Ledger()
-    forget_peak()
-    resting = in_use()
-    for name in names():
-        listing.add(Entry(f"/photos/{name}", name, 1, "1"))
-    ledger.read(lines())
-    found = sum(
-        ledger.find(Job(entry.source, entry.size, entry.version, "x2")) is not None
-        for entry in listing
-    )
-    assert found == len(listing) == entries
-    return peak() - resting
-
-
-def test_entries_are_not_held_in_memory() -> None:
-    added = []
-    for entries in (1_000, 100_000):
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            added.append(pool.submit(bookkeeping, entries).result())
-    few, many = added
-    assert many - few < 12, "a hundred thousand take some 50 MB in lists and dictionaries"
+def test_a_photo_takes_about_a_kilobyte_of_memory() -> None:
+    names = [f"{n % 97:03}/holiday {n:07}.jpg" for n in range(20_000)]
+    tracemalloc.start()
+    entries = [Entry(f"/photos/{name}", name, 4_000_000, f"{name:>030}") for name in names]
+    known = Ledger()
+    for entry in entries:
+        job = Job(entry.source, entry.size, entry.version, "x2", "0" * 64)
+        file = f"{entry.name[:-4]}_enhanced.jpg"
+        known.read([ledger.line(job, file=file, bytes=entry.size, result_sha256="0" * 64)])
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 1300 * len(names)
+    jobs = (Job(entry.source, entry.size, entry.version, "x2") for entry in entries)
+    assert all(known.find(job) for job in jobs)
 
 
 # A store that lists folder by folder, in this process.
@@ -433,7 +413,7 @@ def test_a_store_with_real_folders(tmp_path: Path) -> None:
         bucket.save(job, result("some/where/a.png"))
     assert (tmp_path / "some" / "where" / "a.png").read_bytes() == b"pixels"
     with closing(Bucket(store)) as bucket:
-        assert bucket.find(job) == str(tmp_path / "some" / "where" / "a.png")
+        assert bucket.find(job) == "some/where/a.png"
     with pytest.raises(FileNotFoundError):
         Bucket(Folder(LocalFileSystem(), str(tmp_path / "nowhere")))
 
@@ -536,7 +516,8 @@ def test_parts_of_the_manifest_follow_one_another(
     assert len(parts(memory)) == 4
     again = Bucket(store)
     assert len({again.find(job) for job in jobs} - {None}) == 20, "no result over another's"
-    assert [memory.cat_file(again.find(job)) for job in jobs] == [b"%d" % n for n in range(20)]
+    kept = [again.folder.read(again.find(job) or "") for job in jobs]
+    assert kept == [b"%d" % n for n in range(20)]
 
 
 def parts(memory: AbstractFileSystem) -> list[str]:

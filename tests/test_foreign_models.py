@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from enhance.cli import main
 from enhance.errors import Cancelled
 from enhance.models.catalogue import option_values
+from enhance.models.checkpoints import prepare
 from enhance.models.folder import models_folder, refused
 from enhance.models.foreign import read_model
 from enhance.models.inventory import inventory
 from enhance.models.ncnn import read_convolutions
-from enhance.models.upstream import prepare
 from enhance.networks.described import rrdbnet_of
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.srvgg import SRVGGNetCompact

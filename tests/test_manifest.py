@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from enhance.jobs.folder import local_entry
+from enhance.jobs.ledger import Job
+from enhance.jobs.local_folder import LocalFolder, local_entry
 from enhance.jobs.manifest import LOCK, NAME, Manifest
-from enhance.jobs.manifest_lines import Job
 from enhance.records import Failure, Report, Result
 
 ROOT = Path(__file__).parents[1]
@@ -38,9 +38,13 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+def opened(out: Path) -> Manifest:
+    return Manifest(LocalFolder(out))
+
+
 @pytest.fixture
 def manifest(out: Path) -> Iterator[Manifest]:
-    with closing(Manifest(out)) as one:
+    with closing(opened(out)) as one:
         yield one
 
 
@@ -50,8 +54,8 @@ def job_of(path: Path, wanted: str) -> Job:
     return Job(str(path.absolute()), listed.size, listed.version, wanted)
 
 
-def reopened(out: Path, job: Job) -> Path | None:
-    with closing(Manifest(out)) as again:
+def reopened(out: Path, job: Job) -> str | None:
+    with closing(opened(out)) as again:
         return again.find(job)
 
 
@@ -60,9 +64,9 @@ def test_what_was_saved_is_found_by_this_and_the_next_process(
 ) -> None:
     job = job_of(photo, "x2")
     assert manifest.find(job) is None
-    path = manifest.save(job, result())
-    assert path == out / "a_enhanced.png" and path.read_bytes() == b"pixels"
-    assert manifest.find(job) == reopened(out, job) == path
+    name = manifest.save(job, result())
+    assert name == "a_enhanced.png" and (out / name).read_bytes() == b"pixels"
+    assert manifest.find(job) == reopened(out, job) == name
 
 
 def test_other_options_and_another_photo_are_to_be_done(
@@ -83,7 +87,7 @@ def test_a_result_that_is_gone_or_cut_off_is_to_be_done(
     manifest: Manifest, out: Path, photo: Path, left: bytes | None
 ) -> None:
     job = job_of(photo, "x2")
-    path = manifest.save(job, result())
+    path = out / manifest.save(job, result())
     path.unlink() if left is None else path.write_bytes(left)
     assert manifest.find(job) is None and reopened(out, job) is None
 
@@ -92,10 +96,10 @@ def test_a_folder_that_is_gone_or_a_link_since_is_noticed_between_runs(
     manifest: Manifest, out: Path, photo: Path, tmp_path: Path
 ) -> None:
     job, folder = job_of(photo, "x2"), out / "sub"
-    path = manifest.save(job, result("sub/a.png"))
+    manifest.save(job, result("sub/a.png"))
     shutil.rmtree(folder)
     manifest.check()
-    assert manifest.save(job, result("sub/a.png")) == path and path.exists()
+    assert (out / manifest.save(job, result("sub/a.png"))).exists()
     shutil.rmtree(folder)
     folder.symlink_to(tmp_path)
     manifest.check()
@@ -107,7 +111,7 @@ def test_a_manifest_that_is_a_link_for_a_while_is_refused_that_long(
     manifest: Manifest, out: Path, photo: Path
 ) -> None:
     job = job_of(photo, "x2")
-    path = manifest.save(job, result())
+    name = manifest.save(job, result())
     (out / NAME).rename(out / "kept")
     (out / NAME).symlink_to(photo)
     for _ in range(2):
@@ -116,7 +120,7 @@ def test_a_manifest_that_is_a_link_for_a_while_is_refused_that_long(
     (out / NAME).unlink()
     (out / "kept").rename(out / NAME)
     manifest.check()
-    assert manifest.find(job) == path and photo.read_bytes() == b"photo"
+    assert manifest.find(job) == name and photo.read_bytes() == b"photo"
 
 
 def test_a_failure_is_written_down_and_tried_again(
@@ -141,11 +145,11 @@ def test_a_manifest_torn_anywhere_gives_what_its_whole_lines_say(
     ends = [i + 1 for i, byte in enumerate(content) if byte == ord("\n")]
     for size in range(len(content)):
         (out / NAME).write_bytes(content[:size])
-        with closing(Manifest(out)) as torn:
+        with closing(opened(out)) as torn:
             whole = sum(end <= size for end in ends)
             assert [torn.find(job) is not None for job in jobs] == [k < whole for k in range(3)]
             torn.save(jobs[-1], result("ü.png"))
-        assert reopened(out, jobs[-1]) == out / "ü.png", "a torn line spoils the next one"
+        assert reopened(out, jobs[-1]) == "ü.png", "a torn line spoils the next one"
 
 
 @pytest.mark.parametrize(
@@ -167,9 +171,9 @@ def test_lines_that_say_nothing_harm_nothing(out: Path, photo: Path, nonsense: b
     out.mkdir()
     (out / NAME).write_bytes(nonsense)
     job = job_of(photo, "x2")
-    with closing(Manifest(out)) as manifest:
+    with closing(opened(out)) as manifest:
         manifest.save(job, result())
-    assert reopened(out, job) == out / "a_enhanced.png"
+    assert reopened(out, job) == "a_enhanced.png"
 
 
 def test_results_of_photos_of_one_name_are_kept_apart(
@@ -180,10 +184,10 @@ def test_results_of_photos_of_one_name_are_kept_apart(
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.png").write_bytes(folder.encode())
         jobs.append(job_of(tmp_path / folder / "a.png", "x2"))
-    names = [manifest.save(job, result(data=job.source.encode())).name for job in jobs]
+    names = [manifest.save(job, result(data=job.source.encode())) for job in jobs]
     assert names == ["a_enhanced.png", "a_enhanced_2.png", "a_enhanced_3.png"]
-    with closing(Manifest(out)) as again:
-        assert again.save(jobs[1], result(data=b"new")).name == "a_enhanced_2.png"
+    with closing(opened(out)) as again:
+        assert again.save(jobs[1], result(data=b"new")) == "a_enhanced_2.png"
     assert (out / "a_enhanced.png").read_bytes() == jobs[0].source.encode()
 
 
@@ -193,10 +197,9 @@ def test_what_a_killed_run_left_is_removed_and_nothing_else(
     code = """
 import os, signal, sys
 from pathlib import Path
-from enhance.jobs.manifest import Manifest
-from tests.test_manifest import job_of, result
+from tests.test_manifest import job_of, opened, result
 os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-Manifest(Path(sys.argv[1])).save(job_of(Path(sys.argv[2]), "x2"), result())
+opened(Path(sys.argv[1])).save(job_of(Path(sys.argv[2]), "x2"), result())
 """
     mine = {f".{'0123456789abcdef' * 2}.part", ".mine.part", "film.part", ".enhance-1-2.part"}
     for name in mine:
@@ -205,7 +208,7 @@ Manifest(Path(sys.argv[1])).save(job_of(Path(sys.argv[2]), "x2"), result())
     inside = {path.name for path in out.iterdir()}
     (left,) = inside - mine - {LOCK, NAME}
     assert left.endswith(".part") and (out / left).read_bytes() == b"pixels"
-    with closing(Manifest(out)) as again:
+    with closing(opened(out)) as again:
         again.save(job_of(photo, "x2"), result())
     assert {path.name for path in out.iterdir()} == {*mine, LOCK, NAME, "a_enhanced.png"}
 
@@ -216,10 +219,9 @@ def test_four_processes_write_two_hundred_lines_into_one_manifest(
     code = """
 import sys
 from pathlib import Path
-from enhance.jobs.manifest_lines import Job
-from enhance.jobs.manifest import Manifest
-from tests.test_manifest import result
-manifest = Manifest(Path(sys.argv[1]))
+from enhance.jobs.ledger import Job
+from tests.test_manifest import opened, result
+manifest = opened(Path(sys.argv[1]))
 for number in range(50):
     job = Job(f"/{sys.argv[2]}/{number}.png", 1, "1", "x2")
     manifest.save(job, result(f"{number}.png", job.source.encode()))

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from enhance.arguments import options_of, photos_parser, run_parser
+from enhance.arguments import options_of, photos_parser
 from enhance.errors import OptionsError
 from enhance.i18n import Sentence
 from enhance.options import GROUPS, OPTIONS, Options
@@ -107,7 +107,7 @@ def test_the_table_is_complete() -> None:
 
 
 def test_every_choice_is_offered_by_both_commands() -> None:
-    for parser in (photos_parser(), run_parser()):
+    for parser in (photos_parser(), photos_parser("run")):
         text = parser.format_help()
         for name in OPTIONS:
             assert f"--{name.replace('_', '-')}" in text

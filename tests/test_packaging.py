@@ -85,7 +85,7 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 import enhance
-from enhance.models.upstream import prepare
+from enhance.models.checkpoints import prepare
 prepare()
 for module in pkgutil.walk_packages(enhance.__path__, "enhance."):
     if not module.name.endswith("__main__"):

@@ -26,9 +26,9 @@ from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled, OptionsError
 from enhance.limits import Limits
 from enhance.models.catalogue import option_values
+from enhance.models.checkpoints import prepare
 from enhance.models.folder import models_folder, refused
 from enhance.models.foreign import read_model
-from enhance.models.upstream import prepare
 from enhance.options import Options, Setup
 from enhance.photos.color import ColorSpace
 from enhance.pipeline import enhancer as pipeline

@@ -19,8 +19,8 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from enhance.cli import main
-from enhance.jobs.folder import find_folder
-from enhance.jobs.manifest_lines import Job
+from enhance.jobs.ledger import Job
+from enhance.jobs.local_folder import find_folder
 from enhance.jobs.remote_manifest import FOLDER, Bucket
 from tests.test_folders import EXPECTED, QUICK, number_in, photo, results_in, tree, upload
 from tests.test_manifest import result
@@ -214,7 +214,7 @@ def test_objects_in_the_way_are_kept(s3: s3fs.S3FileSystem, tmp_path: Path) -> N
         s3.pipe_file("results/b.png", b"mine")  # since it was listed
         for name in ("a", "b"):
             job = Job(f"/{name}.png", 1, "1", "x2")
-            assert bucket.save(job, result(f"{name}.png")) == f"s3://results/{name}_2.png"
+            assert bucket.save(job, result(f"{name}.png")) == f"{name}_2.png"
     assert s3.cat_file("results/a.png") == s3.cat_file("results/b.png") == b"mine"
     assert s3.cat_file("results/.enhance/mine.jsonl") == b"mine"
 

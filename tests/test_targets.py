@@ -8,6 +8,7 @@ import resource
 import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,15 @@ from enhance import files
 from enhance.cli import main
 from enhance.files import UnsafeName, safe
 from enhance.jobs.folder import Folder
-from enhance.jobs.manifest import LOCK, NAME, Manifest
-from enhance.jobs.manifest_lines import Job
+from enhance.jobs.ledger import Job
+from enhance.jobs.local_folder import LocalFolder
+from enhance.jobs.manifest import LOCK, NAME
 from enhance.jobs.remote_manifest import Bucket
 from enhance.jobs.sources import Shard, named
 from enhance.records import Source
 from enhance.web.batches.entries import Entry
 from tests.copying import copying
-from tests.test_manifest import job_of, result
+from tests.test_manifest import job_of, opened, result
 
 MINE = b"hours of work"
 
@@ -173,12 +175,12 @@ def test_a_photo_that_has_become_a_link_to_its_result_is_not_written_over(
 
 def test_a_manifest_cannot_make_a_photo_a_result(enhance: Any, photos: Path) -> None:
     digest = files.sha256(photos / "a.jpg")
-    job = {**vars(job_of(photos / "a.jpg", "x2")), "file": "a.jpg", "bytes": 7}
+    job = {**asdict(job_of(photos / "a.jpg", "x2")), "file": "a.jpg", "bytes": 7}
     (photos / NAME).write_text(json.dumps({**job, "result_sha256": digest}) + "\n")
     enhance("run", photos, "-o", photos.parent / "out")
-    with closing(Manifest(photos)) as manifest:
+    with closing(opened(photos)) as manifest:
         again = manifest.save(job_of(photos / "a.jpg", "x3"), result("a.jpg"))
-    assert again.name == "a_2.jpg" and (photos / "a.jpg").read_bytes() == b"photo a"
+    assert again == "a_2.jpg" and (photos / "a.jpg").read_bytes() == b"photo a"
 
 
 def test_results_among_the_photos_are_no_photos(enhance: Any, photos: Path) -> None:
@@ -217,23 +219,23 @@ def test_after_a_crash_before_the_line_the_result_keeps_its_name(
 
 def test_runs_in_folders_above_and_below_do_not_meet(out: Path, photos: Path) -> None:
     job = job_of(photos / "a.jpg", "x2")
-    with closing(Manifest(out)) as above, closing(Manifest(out / "in")) as below:
-        writing = below._written(out / "in" / "b.png", b"half")
+    with closing(opened(out)) as above, closing(opened(out / "in")) as below:
+        writing = below.folder._written("b.png", b"half")
         with writing as partial:
-            assert above.save(job, result("in/a.png", b"above")).name == "a.png"
+            assert above.save(job, result("in/a.png", b"above")) == "in/a.png"
             assert partial.read_bytes() == b"half"
         other = job_of(photos / "b.jpg", "x2")
-        assert below.save(other, result("a.png", b"below")).name == "a_2.png"
+        assert below.save(other, result("a.png", b"below")) == "a_2.png"
     assert (out / "in" / "a.png").read_bytes() == b"above"
 
 
 def test_a_result_that_appears_meanwhile_is_kept(
     out: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Manifest, "exists", lambda *_: False)  # looked too early
+    monkeypatch.setattr(LocalFolder, "exists", lambda *_: False)  # looked too early
     (out / "a.png").write_bytes(MINE)
-    with closing(Manifest(out)) as manifest:
-        assert manifest.save(job_of(photos / "a.jpg", "x2"), result("a.png")).name == "a_2.png"
+    with closing(opened(out)) as manifest:
+        assert manifest.save(job_of(photos / "a.jpg", "x2"), result("a.png")) == "a_2.png"
     assert (out / "a.png").read_bytes() == MINE
 
 
@@ -253,9 +255,9 @@ def test_file_systems_without_hard_links(
 
 def test_names_that_differ_in_form_only_are_kept_apart(out: Path) -> None:
     composed, decomposed = (unicodedata.normalize(form, "Ä.png") for form in ("NFC", "NFD"))
-    with closing(Manifest(out)) as manifest:
+    with closing(opened(out)) as manifest:
         names = [
-            manifest.save(Job(f"/{number}", 1, "1", "x2"), result(name, b"%d" % number)).name
+            manifest.save(Job(f"/{number}", 1, "1", "x2"), result(name, b"%d" % number))
             for number, name in enumerate((composed, decomposed, composed.lower()))
         ]
     assert [unicodedata.normalize("NFC", name) for name in names] == ["Ä.png", "Ä_2.png", "ä_3.png"]
@@ -278,12 +280,12 @@ def test_a_manifest_that_is_a_link_is_refused(
 def test_a_manifest_that_is_no_file_is_refused(photos: Path, out: Path) -> None:
     os.mkfifo(out / NAME)
     with pytest.raises(OSError, match="remove it"):
-        Manifest(out)
+        opened(out)
 
 
 def test_a_line_that_does_not_fit_on_the_disk_is_an_error(out: Path, photos: Path) -> None:
     job = job_of(photos / "a.jpg", "x2")
-    with closing(Manifest(out)) as manifest:
+    with closing(opened(out)) as manifest:
         manifest.save(job, result("a.png"))
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, ((out / NAME).stat().st_size + 40, hard))
@@ -293,9 +295,9 @@ def test_a_line_that_does_not_fit_on_the_disk_is_an_error(out: Path, photos: Pat
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         third = job_of(photos / "c.jpg", "x2")
-        assert manifest.save(third, result("b.png", b"other")).name == "b_2.png"
+        assert manifest.save(third, result("b.png", b"other")) == "b_2.png"
         assert (out / "b.png").read_bytes() == b"pixels"
-    with closing(Manifest(out)) as again:
+    with closing(opened(out)) as again:
         assert again.find(job) and again.find(third)
 
 
@@ -350,16 +352,16 @@ def test_a_manifest_names_no_files_elsewhere(out: Path, file: str, tmp_path: Pat
     (tmp_path / "secret").write_bytes(b"12345")
     size = Path(file).stat().st_size if file == "/etc/passwd" else 5
     job = Job("/a.jpg", 1, "1", "x2")
-    said = {**vars(job), "file": file, "bytes": size, "result_sha256": "0"}
+    said = {**asdict(job), "file": file, "bytes": size, "result_sha256": "0"}
     (out / NAME).write_text(json.dumps(said) + "\n")
-    with closing(Manifest(out)) as manifest:
+    with closing(opened(out)) as manifest:
         assert manifest.find(job) is None
 
 
 def test_no_name_leads_a_manifest_out_of_its_folder(out: Path) -> None:
     job = Job("/a.jpg", 1, "1", "x2")
     store = Folder(fsspec.filesystem("memory"), "/safe")
-    with closing(Manifest(out)) as here, closing(Bucket(store)) as there:
+    with closing(opened(out)) as here, closing(Bucket(store)) as there:
         for name in NAMES:
             for results in (here, there):
                 with pytest.raises(OSError):
@@ -379,7 +381,7 @@ def test_no_name_leads_a_batch_out_of_its_folder(tmp_path: Path) -> None:
 
 def test_explicit_photos_may_be_called_anything(photos: Path) -> None:
     (photos / "a\nb.jpg").write_bytes(b"x")
-    assert len(named([photos]).listing) == 2
+    assert len(named([photos]).entries) == 2
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from hypothesis import settings
 
 from enhance.cli import main
 from enhance.errors import UnreadablePhoto
-from enhance.jobs.manifest import NAME, Manifest
+from enhance.jobs.local_folder import LocalFolder
+from enhance.jobs.manifest import NAME
 from enhance.photos import decode
 from enhance.photos.deep import write_deep_png, write_tiff
 from enhance.records import Photo, Source
@@ -213,21 +214,21 @@ def test_a_full_disk_is_tried_again_less_and_less_often(
     source, out = tmp_path / "in", tmp_path / "out"
     for name in "abc":
         (source / f"{name}.jpg").write_text(name)
-    create = Manifest.create
+    create = LocalFolder.create
     attempts: list[str] = []
     full = True
 
-    def refuse(manifest: Manifest, name: str, data: bytes) -> None:
+    def refuse(folder: LocalFolder, name: str, data: bytes) -> None:
         if full:
             attempts.append(name)
             raise OSError(errno.ENOSPC, "No space left on device")
-        create(manifest, name, data)
+        create(folder, name, data)
 
     def make_room() -> None:
         nonlocal full
         full = False
 
-    monkeypatch.setattr(Manifest, "create", refuse)
+    monkeypatch.setattr(LocalFolder, "create", refuse)
     watched(*[nothing] * 31, make_room, *[nothing] * 31)
     assert attempts == ["a_enhanced.jpg"] * 5, "no other photo is done in vain"
     assert made(out) == {f"{name}_enhanced.jpg": f"{name}, x2" for name in "abc"}

@@ -11,7 +11,6 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from enhance.jobs.manifest_lines import PathOrUrl
 from enhance.records import Failure, Result
 
 # Characters that a terminal obeys or that reorder a line, as a photo's name may contain.
@@ -31,7 +30,7 @@ def left_out(counts: Mapping[str, int]) -> str:
 
 @dataclass
 class Counts:
-    """How many photos of a run ended in which way. left_out: see `Listing`."""
+    """How many photos of a run ended in which way. left_out: see `Photos`."""
 
     done: int = 0
     skipped: int = 0
@@ -62,17 +61,17 @@ class Show:
             mininterval=0.1 if sys.stderr.isatty() else 10,
         )
 
-    def skipped(self, index: int, source: str, name: str, file: PathOrUrl) -> None:
+    def skipped(self, index: int, source: str, name: str, file: str) -> None:
         """A photo was done in an earlier run."""
         if self.json:
-            known = {"file": str(file), "name": name, "source": source}
+            known = {"file": file, "name": name, "source": source}
             self._say({"ok": True, "index": index, **known, "skipped": True})
 
-    def done(self, source: str, record: Result, file: PathOrUrl, renamed: bool) -> None:
+    def done(self, source: str, record: Result, file: str, renamed: bool) -> None:
         """A photo was enhanced. renamed: the last note of its report says why it has a number."""
         report = record.report
         if self.json:
-            known = {"file": str(file), "source": source}
+            known = {"file": file, "source": source}
             self._say({"ok": True, "index": record.index, **known, **asdict(report)})
         elif not self.quiet:
             (w, h), seconds = report.output_size, sum(report.seconds.values())

@@ -43,31 +43,24 @@ def _text() -> str:
     kinds = {Image.registered_extensions().get(extension) for extension in EXTENSIONS}
     types = sorted({Image.MIME[kind] for kind in kinds if kind} | {"image/heic"})
     icon = _HOME / "assets" / "icon.png"
+    # An argument in Exec is quoted.
+    python = re.sub(r'(["`$\\])', r"\\\1", sys.executable).replace("%", "%%")
     lines = {
         "Type": "Application",
         "Name": "Photo enhancer",
         "Name[zh_CN]": "照片增强",
         "Comment": "Restore faces and enlarge photos",
         "Comment[zh_CN]": "修复人脸并放大照片",
-        "Exec": f"{_argument(sys.executable)} -m enhance open %F",
+        "Exec": f'"{python}" -m enhance open %F',
         "Path": str(_HOME),
         "Icon": str(icon) if icon.exists() else "image-x-generic",
         "Terminal": "false",
         "Categories": "Graphics;Photography;",
         "MimeType": f"{';'.join(types)};",
     }
-    written = (f"{key}={_string(value)}" for key, value in lines.items())
+    escapes = str.maketrans({"\\": "\\\\", "\n": "\\n"})  # in any value
+    written = (f"{key}={value.translate(escapes)}" for key, value in lines.items())
     return "\n".join(["[Desktop Entry]", *written, ""])
-
-
-def _argument(path: str) -> str:
-    """A path as an argument in Exec."""
-    return '"' + re.sub(r'(["`$\\])', r"\\\1", path).replace("%", "%%") + '"'
-
-
-def _string(value: str) -> str:
-    """Any value as the file has it."""
-    return value.replace("\\", "\\\\").replace("\n", "\\n")
 
 
 def _refresh(folder: Path) -> None:

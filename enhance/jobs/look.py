@@ -18,7 +18,7 @@ from enhance.options import Options, Setup
 from enhance.photos import DECODER
 from enhance.pipeline.findings import look
 from enhance.pipeline.needs import decide
-from enhance.records import Findings, Source
+from enhance.records import Source
 
 _COLUMNS = ("noise", "blocks", "detail", "damage", "faded", "faces")
 _ROW = "{:>6.1f} {:>6.1f} {:>6.2f} {:>8.2%} {:>6.0%} {:>5}"
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     if not wanted.json:
         print("{:>6} {:>6} {:>6} {:>8} {:>6} {:>5}".format(*_COLUMNS), " photo: what it needs")
     with closing(photos):
-        for entry in photos.listing:
+        for entry in photos.entries:
             try:
                 photo = DECODER(Source(photos.fetch(entry), entry.name), limits)
                 seen = look(photo, models, lambda: None)
@@ -42,18 +42,14 @@ def main(arguments: Sequence[str]) -> int:
                 print(printable(f"failed: {error}"), file=sys.stderr)
                 failed = True
                 continue
-            _show(entry.name, photo.size, seen, as_json=wanted.json)
+            name, reasons = entry.name, decide(Options(), seen, photo.size).reasons
+            if wanted.json:
+                print(json.dumps({"name": name, "findings": asdict(seen), "reasons": reasons}))
+            else:
+                values = [getattr(seen, column) for column in _COLUMNS[:-1]]
+                row = _ROW.format(*values, len(seen.faces))
+                print(row, "", printable(f"{name}: {' '.join(reasons.values())}"))
     return int(failed)
-
-
-def _show(name: str, size: tuple[int, int], seen: Findings, *, as_json: bool) -> None:
-    reasons = decide(Options(), seen, size).reasons
-    if as_json:
-        print(json.dumps({"name": name, "findings": asdict(seen), "reasons": reasons}))
-        return
-    values = [getattr(seen, column) for column in _COLUMNS[:-1]]
-    row = _ROW.format(*values, len(seen.faces))
-    print(row, "", printable(f"{name}: {' '.join(reasons.values())}"))
 
 
 def _parser() -> argparse.ArgumentParser:

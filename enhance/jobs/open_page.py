@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
 import webbrowser
 from collections.abc import Sequence
 from contextlib import ExitStack
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
@@ -18,12 +20,13 @@ import platformdirs
 
 from enhance.jobs import desktop
 from enhance.jobs.console import printable
-from enhance.jobs.peer import trusted
 
 _APP = Path(__file__).parents[2] / "app.py"  # beside the package in a clone, not part of it
 _START_SECONDS = 300
 _KEY = re.compile(r"\?photos=([0-9a-f]{64})\Z")  # at the end of the page's address
 _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104, compared with, not listened on
+_CONNECTIONS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))  # Linux's
+_ESTABLISHED = "01"
 
 
 class _Failed(Exception):
@@ -32,7 +35,20 @@ class _Failed(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """`open [PHOTO...]`. Returns the exit code: 0, or 1 with a sentence on standard error."""
-    wanted = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(
+        prog="enhance open",
+        description="Show photos in the page, in your browser. The page is started, with its "
+        "settings from the environment, if it does not run yet.",
+    )
+    add = parser.add_argument
+    add("photos", nargs="*", type=Path, metavar="PHOTO", help="none: only open the page")
+    entry = parser.add_mutually_exclusive_group()
+    for flag, help in (
+        ("--install", "add this command to the menus of Linux's file managers"),
+        ("--uninstall", "remove it from there"),
+    ):
+        entry.add_argument(flag, action="store_true", help=help)
+    wanted = parser.parse_args(arguments)
     try:
         if wanted.install:
             print(f"File managers now offer to open photos with this program: {desktop.install()}")
@@ -104,7 +120,7 @@ def _runs(server: httpx.Client) -> bool:
     another user, who would get the photos and the password."""
     try:
         with server.stream("GET", "/health") as answer:
-            if trusted(answer.extensions["network_stream"].get_extra_info("socket")):
+            if _trusted(answer.extensions["network_stream"].get_extra_info("socket")):
                 answer.read()
                 told = answer.json()
                 if "ready" in told and "version" in told:
@@ -114,6 +130,27 @@ def _runs(server: httpx.Client) -> bool:
     except (ValueError, TypeError):
         pass
     raise _stranger(server.base_url)
+
+
+def _trusted(connection: socket.socket) -> bool:
+    """Whether this user's program is at the other end, or root's, who can read everything anyway:
+    for example Docker's, which passes connections on to a container.
+
+    Anybody's is where that cannot be known: on another machine, or on a system other than Linux.
+    """
+    (host, port, *_), (_, own_port, *_) = connection.getpeername(), connection.getsockname()
+    tables = [table for table in _CONNECTIONS if table.exists()]
+    if not (tables and ip_address(host).is_loopback):
+        return True
+    # Ports suffice. Where others use the same ones on other addresses, their owners count, too.
+    ends = (f"{port:04X}", f"{own_port:04X}", _ESTABLISHED)
+    owners = set()
+    for table in tables:
+        for line in table.read_text("ascii").splitlines()[1:]:
+            _, local, remote, state, _, _, _, owner, *_ = line.split()
+            if (local.rpartition(":")[2], remote.rpartition(":")[2], state) == ends:
+                owners.add(int(owner))
+    return bool(owners) and owners <= {0, os.getuid()}
 
 
 def _stranger(address: httpx.URL) -> _Failed:
@@ -146,20 +183,3 @@ def _start(server: httpx.Client) -> None:
         if process.poll() is not None or time.monotonic() > end:
             raise _Failed(f"The page could not be started. Its log says why: {log}")
         time.sleep(0.2)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="enhance open",
-        description="Show photos in the page, in your browser. The page is started, with its "
-        "settings from the environment, if it does not run yet.",
-    )
-    add = parser.add_argument
-    add("photos", nargs="*", type=Path, metavar="PHOTO", help="none: only open the page")
-    entry = parser.add_mutually_exclusive_group()
-    for flag, help in (
-        ("--install", "add this command to the menus of Linux's file managers"),
-        ("--uninstall", "remove it from there"),
-    ):
-        entry.add_argument(flag, action="store_true", help=help)
-    return parser

@@ -17,7 +17,16 @@ from enhance.options import DeviceName, Precision, Setup
 
 def main(arguments: Sequence[str]) -> int:
     """`pool up|status|down`. Returns the exit code: 0, or 1 with a sentence on standard error."""
-    wanted = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(
+        prog="enhance pool",
+        description="The models of a running Ray cluster (RAY_ADDRESS), which all front ends and "
+        "commands with ENHANCE_ENGINE=ray share. up: start as many replicas as ENHANCE_REPLICAS "
+        "says, unless there is a pool already. status: what they are doing. down: stop them and "
+        "free their memory.",
+    )
+    parser.add_argument("action", choices=("up", "status", "down"))
+    add_setup(parser, "a weight file or a folder, on every node")
+    wanted = parser.parse_args(arguments)
     try:
         from enhance.engines import ray_pool
         from enhance.engines.ray import RayEngine
@@ -39,19 +48,6 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="enhance pool",
-        description="The models of a running Ray cluster (RAY_ADDRESS), which all front ends and "
-        "commands with ENHANCE_ENGINE=ray share. up: start as many replicas as ENHANCE_REPLICAS "
-        "says, unless there is a pool already. status: what they are doing. down: stop them and "
-        "free their memory.",
-    )
-    parser.add_argument("action", choices=("up", "status", "down"))
-    add_setup(parser, "a weight file or a folder, on every node")
-    return parser
 
 
 def add_setup(parser: argparse._ActionsContainer, weights: str) -> None:

@@ -8,17 +8,14 @@ the photos since its last upload are done once more, with the same bytes under t
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import time
 import uuid
-from collections.abc import Collection
 from contextlib import suppress
 from threading import Lock
 
 from enhance.jobs.folder import Folder
-from enhance.jobs.manifest_lines import as_bytes, scratch
 from enhance.jobs.targets import Results
 
 FOLDER = ".enhance"
@@ -31,36 +28,24 @@ _PART = 4000  # lines per part
 _IS_PART = re.compile(rf"{re.escape(FOLDER)}/\d{{20}}-[0-9a-f]{{32}}\.jsonl")
 
 
-class Bucket(Results[str]):
+class Bucket(Results):
     """The results in a folder of a store; see `Results` for the methods.
 
     What other processes do at the same time is not seen, so each must have its own shard.
     """
 
-    def __init__(self, store: Folder) -> None:
+    def __init__(self, folder: Folder) -> None:
         """Read the manifest. Raises OSError, also if the store is not writable."""
-        super().__init__()
-        self._store = store
-        self._sizes = scratch("CREATE TABLE sizes (name BLOB PRIMARY KEY, size) WITHOUT ROWID")
-        self._lock = Lock()  # guards the attributes below
-        self._open = True
+        super().__init__(folder)
+        self._lock = Lock()  # guards the attributes below: a signal's timer may close
         self._begin_part()
         with suppress(FileExistsError):
-            store.create(
+            folder.create(
                 f"{FOLDER}/about.txt", b"What `python -m enhance` has done is in the parts.\n"
             )
-        parts = []
-        for entry in store.walk():
-            if _IS_PART.fullmatch(entry.name):
-                parts.append(entry.name)
-            else:
-                self._remember(entry.name, entry.size)
-        for part in sorted(parts):  # by time
-            self._ledger.read(store.read(part).splitlines())
-
-    def check(self) -> None:
-        with self._lock:
-            self._upload()
+        folder.sizes |= {entry.name: entry.size for entry in folder.walk()}
+        for part in sorted(filter(_IS_PART.fullmatch, folder.sizes)):  # by time
+            self._ledger.read(folder.read(part).splitlines())
 
     def record(self, added: bytes) -> None:
         with self._lock:
@@ -74,40 +59,11 @@ class Bucket(Results[str]):
             except OSError:  # the lines are not lost, but uploaded with the next ones
                 log.exception("a part of the manifest could not be written")
 
-    def place(self, name: str) -> str:
-        return f"{self._store.url}/{name}"
+    def check(self) -> None:
+        with self._lock:
+            self._upload()
 
-    def size(self, name: str) -> int | None:
-        row = self._sizes.execute("SELECT size FROM sizes WHERE name = ?", (as_bytes(name),))
-        size = row.fetchone()
-        return None if size is None else int(size[0])
-
-    def exists(self, name: str) -> bool:
-        return self.size(name) is not None
-
-    def digest(self, name: str, sizes: Collection[int], source: str) -> str | None:
-        if source == self.place(name) or self._store.size(name) not in sizes:
-            return None
-        return hashlib.sha256(self._store.read(name)).hexdigest()
-
-    def create(self, name: str, data: bytes) -> None:
-        self._store.create(name, data)
-        self._remember(name, len(data))
-
-    def replace(self, name: str, data: bytes) -> None:
-        self._store.write(name, data)
-        self._remember(name, len(data))
-
-    def close(self) -> None:
-        with self._lock:  # a signal's timer may call this
-            if self._open:
-                self._open = False
-                self._upload()
-                self._ledger.close()
-                self._sizes.close()
-
-    def _remember(self, name: str, size: int) -> None:
-        self._sizes.execute("REPLACE INTO sizes VALUES (?, ?)", (as_bytes(name), size))
+    close = check
 
     def _begin_part(self) -> None:
         self._part = f"{FOLDER}/{time.time_ns():020}-{uuid.uuid4().hex}.jsonl"
@@ -116,7 +72,7 @@ class Bucket(Results[str]):
 
     def _upload(self) -> None:
         if len(self._lines) > self._put_lines:
-            self._store.write(self._part, b"".join(self._lines))
+            self.folder.write(self._part, b"".join(self._lines))
             self._put_lines, self._put_at = len(self._lines), time.monotonic()
             if len(self._lines) >= _PART:
                 self._begin_part()

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -20,7 +20,7 @@ from enhance.errors import NotSaved, UnreadablePhoto
 from enhance.files import sha256
 from enhance.jobs.console import Counts, Show
 from enhance.jobs.folder import Entry
-from enhance.jobs.manifest_lines import Job, PathOrUrl
+from enhance.jobs.ledger import Job
 from enhance.jobs.sources import LARGEST, Photos
 from enhance.jobs.targets import Results
 from enhance.options import Options
@@ -30,6 +30,7 @@ from enhance.records import Failure, Result, Source
 log = logging.getLogger(__name__)
 
 _GRACE = 8  # seconds that the current photo may take after SIGTERM
+_SIGNALS = signal.SIGTERM, signal.SIGINT
 _AHEAD = 4  # photos that are fetched before the engine asks for them
 
 
@@ -46,7 +47,7 @@ class _Task:
 def work(
     photos: Photos,
     engine: Engine,
-    results: Results[PathOrUrl],
+    results: Results,
     options: Options,
     wanted: str,
     *,
@@ -56,25 +57,24 @@ def work(
 ) -> tuple[Counts, int]:
     """Enhance the photos that are not done yet; save and report the results.
 
-    wanted: see `Job`. overwrite: redo finished photos too. watched: the
-    photos may still be arriving, and will be tried again: refuse those that are cut off, and stop
-    as soon as a result cannot be saved. Returns the counts and the number of the signal that
-    stopped the work, or 0.
+    wanted: see `Job`. overwrite: redo finished photos too. watched: the photos may still be
+    arriving, and will be tried again: refuse those that are cut off, and stop as soon as a result
+    cannot be saved. Returns the counts and the number of the signal that stopped the work, or 0.
     """
-    start, total = time.perf_counter(), len(photos.listing)
-    counts = Counts(left_out=dict(photos.listing.left_out))
+    start, total = time.perf_counter(), len(photos.entries)
+    counts = Counts(left_out=dict(photos.left_out))
     at_work: dict[int, _Task] = {}  # by the index that the engine gives them
     numbers = count()
 
     def to_do() -> Iterator[_Task]:
-        for index, entry in enumerate(photos.listing):
+        for index, entry in enumerate(photos.entries):
             job = Job(entry.source, entry.size, entry.version, wanted)
-            file = None if overwrite else results.find(job)
-            if file is None:
+            done = None if overwrite else results.find(job)
+            if done is None:
                 yield _Task(index, entry, job, pool.submit(_fetch, photos, entry, job))
             else:
                 counts.skipped += 1
-                show.skipped(index, entry.source, entry.name, file)
+                show.skipped(index, entry.source, entry.name, results.folder.place(done))
                 bar.update()
 
     def sources() -> Iterator[Source]:
@@ -89,7 +89,8 @@ def work(
                 yield Source(path, task.entry.name, number=task.index + 1, whole=watched)
 
     def over(task: _Task, job: Job, record: Result | Failure) -> None:
-        saved = _save(results, task, job, replace(record, index=task.index))
+        name = task.entry.name
+        saved, renamed = _save(results, name, job, replace(record, index=task.index))
         if isinstance(saved, Failure):
             counts.failed += 1
             show.failed(task.entry.source, saved)
@@ -97,7 +98,7 @@ def work(
                 run.close()
         else:
             counts.done += 1
-            show.done(task.entry.source, *saved)
+            show.done(task.entry.source, saved, results.folder.place(saved.filename), renamed)
         bar.update()
 
     with (
@@ -116,44 +117,42 @@ def work(
 
 
 @contextmanager
-def _signals(run: Run, results: Results[PathOrUrl]) -> Iterator[list[int]]:
+def _signals(run: Run, results: Results) -> Iterator[list[int]]:
     """Within the block, SIGTERM and SIGINT end the run after a few seconds' grace.
 
     Yields a list to which the signal's number is added. A second signal kills the process at once.
     """
     received: list[int] = []
-    handling = ExitStack()
 
-    def end(code: int) -> None:
+    def end() -> None:
         try:
             results.close()
         finally:
-            os._exit(code)
+            os._exit(128 + received[0])
 
     def stop(number: int, _: FrameType | None) -> None:
         received.append(number)
-        handling.close()
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
         run.close()
         # Loading models, or one step of a large one, may take longer. The photo in progress will
         # be done by the next run.
-        timer = threading.Timer(_GRACE, end, (128 + number,))
+        timer = threading.Timer(_GRACE, end)
         timer.daemon = True
         timer.start()
 
-    with handling:
-        handling.enter_context(handled_by(stop))
+    with handled_by(stop):
         yield received
 
 
 @contextmanager
 def handled_by(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
     """Within the block, SIGTERM and SIGINT call this."""
-    numbers = signal.SIGTERM, signal.SIGINT
-    before = [signal.signal(number, handler) for number in numbers]
+    before = [signal.signal(number, handler) for number in _SIGNALS]
     try:
         yield
     finally:
-        for number, earlier in zip(numbers, before, strict=True):
+        for number, earlier in zip(_SIGNALS, before, strict=True):
             signal.signal(number, earlier)
 
 
@@ -168,25 +167,23 @@ def _fetch(photos: Photos, entry: Entry, job: Job) -> tuple[Path, Job]:
 
 
 def _save(
-    results: Results[PathOrUrl], task: _Task, job: Job, record: Result | Failure
-) -> tuple[Result, PathOrUrl, bool] | Failure:
-    """Save a record. Returns the result with its final file name, the location of the file, and
-    whether the name has got a number, which the last note then says; or the failure."""
+    results: Results, name: str, job: Job, record: Result | Failure
+) -> tuple[Result | Failure, bool]:
+    """Save the record of a photo called `name`. Returns it with the name of its file, or the
+    failure; and whether that name has got a number, which the last note then says."""
     if isinstance(record, Result):
-        photo = PurePosixPath(task.entry.name)
-        wanted = str(photo.with_name(record.filename))
+        wanted = str(PurePosixPath(name).with_name(record.filename))
         try:
             file = results.save(job, replace(record, filename=wanted))
         except OSError as error:
-            record = failure(record.index, record.name, NotSaved.because(record.name, error))
+            record = failure(record.index, name, NotSaved.because(name, error))
         else:
-            name = str(photo.with_name(PurePosixPath(file).name))
-            report, renamed = record.report, name != wanted
-            if renamed:
+            report = record.report
+            if file != wanted:
                 report = replace(report, notes=(*report.notes, name_taken(wanted)))
-            return replace(record, filename=name, report=report), file, renamed
+            return replace(record, filename=file, report=report), file != wanted
     try:
         results.fail(job, record)
     except OSError:  # the failure is still shown to the user
         log.exception("a failure could not be recorded")
-    return record
+    return record, False

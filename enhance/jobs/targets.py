@@ -16,42 +16,39 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
-from typing import Generic, TypeVar
 
 from enhance.files import numbered, safe
-from enhance.jobs.manifest_lines import Job, Ledger, PathOrUrl, line
+from enhance.jobs.folder import Folder
+from enhance.jobs.ledger import Job, Ledger, line
 from enhance.records import Failure, Result
 
-Location = TypeVar("Location", bound=PathOrUrl, covariant=True)
 
-
-class Results(ABC, Generic[Location]):
+class Results(ABC):
     """The folder that results are saved in, with a record of those it already holds.
 
-    Below are first what every such folder does, then what differs between those of this machine and
-    those of stores. Names are relative paths; all methods raise OSError.
+    What differs between the folders of this machine and those of stores is how the manifest is
+    read and written. Names are relative paths; all methods raise OSError.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
         self._ledger = Ledger()
 
-    def find(self, job: Job) -> Location | None:
-        """The result of a job, if there is one and its file still has the size it was given."""
-        self.catch_up()
+    def find(self, job: Job) -> str | None:
+        """The name of a job's result, if there is one and its file still has its size."""
         done = self._ledger.find(job)
-        return self.place(done.file) if done and self.size(done.file) == done.bytes else None
+        return done.file if done and self.folder.size(done.file) == done.bytes else None
 
-    def save(self, job: Job, result: Result) -> Location:
+    def save(self, job: Job, result: Result) -> str:
         """Write a result under its `filename`, a relative path, and record it.
 
-        Adds a number to the name where that is taken, see above.
+        Returns its name, which has got a number if that was taken, see above.
         """
         with self.locked():
             name, digest = self._put(job.source, safe(result.filename), result.data)
             self.record(line(job, file=name, bytes=len(result.data), result_sha256=digest))
-        return self.place(name)
+        return name
 
     def fail(self, job: Job, failure: Failure) -> None:
         """Record why there is no result; a later run tries the photo again."""
@@ -64,25 +61,25 @@ class Results(ABC, Generic[Location]):
         Returns the name, and the SHA-256 of the result, or "" if the file was there already and may
         be somebody else's.
         """
-        self.prepare(wanted)
+        self.folder.prepare(wanted)
         digest = hashlib.sha256(data).hexdigest()
         for name in numbered(wanted):
             made = self._ledger.made(name)
-            if made and made.source != source:
+            if made and made.job.source != source:
                 continue
-            if not self.exists(name):
+            if not self.folder.exists(name):
                 try:
-                    self.create(name, data)
+                    self.folder.create(name, data)
                     return name, digest
                 except FileExistsError:  # it has appeared just now
                     pass
             earlier = made.sha256 if made else None
             sizes = {len(data), made.bytes} if made and earlier else {len(data)}
-            there = self.digest(name, sizes, source)
+            there = self.folder.digest(name, sizes, source)
             if there == digest:
                 return name, digest if there == earlier else ""
             if there and there == earlier:
-                self.replace(name, data)
+                self.folder.write(name, data)
                 return name, digest
         raise AssertionError("there is always another number")
 
@@ -90,18 +87,6 @@ class Results(ABC, Generic[Location]):
         """Whether the photo at this absolute path is one of these results, whatever path leads to
         it, and still has its size. What is in a store has no path."""
         return False
-
-    @abstractmethod
-    def close(self) -> None:
-        """Write what is still pending and close. May be called repeatedly."""
-
-    @abstractmethod
-    def check(self) -> None:
-        """Between runs: write what is still pending, and make sure that this is still the folder
-        that was opened, which may have been away. It is never made anew."""
-
-    def catch_up(self) -> None:
-        """Read into the ledger what others have recorded since, where that is possible."""
 
     def locked(self) -> AbstractContextManager[None]:
         """Keeps others from writing meanwhile, where that is possible."""
@@ -112,29 +97,10 @@ class Results(ABC, Generic[Location]):
         """Add a line to the manifest and the ledger."""
 
     @abstractmethod
-    def place(self, name: str) -> Location:
-        """The location of a file."""
-
-    def prepare(self, name: str) -> None:
-        """Make sure that the folder of a file exists, and is in this one."""
+    def check(self) -> None:
+        """Between runs: write what is still pending, and make sure that this is still the folder
+        that was opened, which may have been away. It is never made anew."""
 
     @abstractmethod
-    def size(self, name: str) -> int | None:
-        """The size of a file, None if there is none."""
-
-    @abstractmethod
-    def exists(self, name: str) -> bool:
-        """Whether anything is known to be there, even a link to nothing."""
-
-    @abstractmethod
-    def digest(self, name: str, sizes: Collection[int], source: str) -> str | None:
-        """The SHA-256 of what is there; None unless it is a file of one of these sizes, no link,
-        and not the photo `source` itself."""
-
-    @abstractmethod
-    def create(self, name: str, data: bytes) -> None:
-        """Write a file. Raises FileExistsError if anything is there."""
-
-    @abstractmethod
-    def replace(self, name: str, data: bytes) -> None:
-        """Write a file in place of the one that is there, atomically where that is possible."""
+    def close(self) -> None:
+        """Write what is still pending and close. May be called repeatedly."""

@@ -11,7 +11,6 @@ Only the manifest says what is done, so the process may be killed at any moment.
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -20,9 +19,10 @@ from dataclasses import dataclass
 from itertools import count
 
 from enhance.jobs.console import Counts, Show
-from enhance.jobs.manifest_lines import Job, PathOrUrl
+from enhance.jobs.folder import Entry
+from enhance.jobs.ledger import Job
 from enhance.jobs.run import handled_by
-from enhance.jobs.sources import Listing, Photos
+from enhance.jobs.sources import Photos
 from enhance.jobs.targets import Results
 
 _LONGEST_PAUSE = 3600  # seconds between two attempts at a photo that fails
@@ -41,7 +41,7 @@ class _Waiting:
 def watch(
     look: Callable[[], Photos],
     do: Callable[[Photos], tuple[Counts, int]],
-    results: Results[PathOrUrl],
+    results: Results,
     wanted: str,
     every: float,
     once: bool,
@@ -63,16 +63,16 @@ def watch(
             try:
                 results.check()
                 with closing(look()) as photos:
-                    missed = photos.listing.missed
-                    photos.listing, waiting = _taken(
-                        photos.listing, waiting, results, wanted, every
+                    missed = photos.missed
+                    photos.entries, waiting = _taken(
+                        photos.entries, waiting, results, wanted, every
                     )
-                    if photos.listing:
+                    if photos.entries:
                         counts, stopped_by = do(photos)
                 trouble = ""
             except BrokenPipeError:  # nobody reads what is printed
                 raise
-            except (OSError, sqlite3.Error) as error:
+            except OSError as error:
                 if trouble != (trouble := str(error)):
                     show.trouble(trouble)
             if stopped_by or (once and (number == 2 or not waiting)):
@@ -82,16 +82,16 @@ def watch(
 
 
 def _taken(
-    listing: Listing,
+    entries: list[Entry],
     before: dict[str, _Waiting],
-    results: Results[PathOrUrl],
+    results: Results,
     wanted: str,
     every: float,
-) -> tuple[Listing, dict[str, _Waiting]]:
+) -> tuple[list[Entry], dict[str, _Waiting]]:
     """The photos to do now, and all that are not done by their source; before: at the last look."""
-    taken, waiting = Listing(), {}
+    taken, waiting = [], {}
     now = time.monotonic()
-    for entry in listing:
+    for entry in entries:
         if results.find(Job(entry.source, entry.size, entry.version, wanted)) is not None:
             continue
         state = entry.size, entry.version
@@ -99,7 +99,7 @@ def _taken(
         if known is None or known.state != state:
             known = _Waiting(state, now, every)
         elif now >= known.due:
-            taken.add(entry)
+            taken.append(entry)
             known = _Waiting(state, now + known.pause, min(2 * known.pause, _LONGEST_PAUSE))
         waiting[entry.source] = known
     return taken, waiting

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from enhance.i18n import say
+from enhance.i18n import say, text
 from enhance.models import files
 from enhance.models.files import ModelFile, PackagedFile, WeightFile
 from enhance.models.folder import Identity, identified
@@ -227,20 +227,30 @@ _TABLE = (
 MODELS = {model.name: model for model in _TABLE}
 """All models by name; of each kind, those that "auto" prefers come first."""
 
-# What spandrel says of a file in the models folder → what it is here.
-_KINDS: dict[str, Kind] = {
-    "FaceSR": "restorer",
-    "Inpainting": "fill",
-    "Colorization": "colorize",
+# What spandrel says of a file in the models folder → what it is here, and what it does.
+_PURPOSES: dict[str, tuple[Kind, str]] = {
+    "FaceSR": ("restorer", text("{architecture}: restores faces.")),
+    "Inpainting": ("fill", text("{architecture}: fills in wide damage.")),
+    "Colorization": ("colorize", text("{architecture}: gives gray photos colors.")),
 }
+_CLEANING: tuple[Kind, str] = "background", text("{architecture}: restores photos.")
+_ENLARGING: tuple[Kind, str] = "background", text("{architecture}: enlarges photos {scale} times.")
 _OWN_LOADERS = {"GFPGAN": "gfpgan", "ESRGAN": "rrdbnet", "Compact": "srvgg"}
 _X4PLUS_PARAMETERS = 16_700_000  # of the network whose cost is 1; taken to be proportional
 
 
 def models(kind: Kind) -> list[ModelSpec]:
-    """The models of a kind, in the order of the table, then those of the models folder."""
+    """The models of a kind, in the order of the table, then those of the models folder.
+
+    A usable file in that folder has a row from now on, and a deleted one has none any more.
+    """
     if kind in FOLDER_KINDS:
-        _refresh()
+        # Their names have a file extension, so they cannot clash with the table's.
+        rows = {file.path.name: _row(file, what) for file, what in identified().items()}
+        for name, model in list(MODELS.items()):
+            if isinstance(model.weights, ModelFile) and name not in rows:
+                MODELS.pop(name, None)
+        MODELS.update(rows)
     return [model for model in list(MODELS.values()) if model.kind == kind]
 
 
@@ -259,24 +269,15 @@ def weight_files(names: Iterable[str] | None = None) -> dict[str, WeightFile]:
     return {name: file for name, file in found.items() if isinstance(file, WeightFile)}
 
 
-def _refresh() -> None:
-    """Make a row for each usable file in the models folder, and drop the rows of deleted files."""
-    # Their names have a file extension, so they cannot clash with the table's.
-    rows = {file.path.name: _row(file, what) for file, what in identified().items()}
-    for name, model in list(MODELS.items()):
-        if isinstance(model.weights, ModelFile) and name not in rows:
-            MODELS.pop(name, None)
-    MODELS.update(rows)
-
-
 def _row(file: ModelFile, what: Identity) -> ModelSpec:
     """The row for a file in the models folder, named after the file."""
-    kind = _KINDS.get(what.purpose, "background")
+    usual = _CLEANING if what.scale == 1 else _ENLARGING
+    kind, about = _PURPOSES.get(what.purpose, usual)
     return ModelSpec(
         kind=kind,
         name=file.path.name,
         label=file.path.name,
-        about=what.about,
+        about=say(about, architecture=what.architecture, scale=what.scale),
         architecture=_OWN_LOADERS.get(what.architecture, "spandrel"),
         weights=file,
         licence=say("unknown; ask whoever published the file"),

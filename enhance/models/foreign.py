@@ -11,12 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from torch import Tensor, nn
+from torch import nn
 
 from enhance.errors import WeightsInvalid
 from enhance.i18n import say
-from enhance.models.checkpoints import read_checkpoint, tensors
-from enhance.models.upstream import prepare
+from enhance.models.checkpoints import load_checkpoint
 
 if TYPE_CHECKING:
     from spandrel import ArchRegistry, ImageModelDescriptor, MaskedImageModelDescriptor
@@ -30,35 +29,15 @@ FILLS, COLORS = "LaMa", "DDColor"
 """Spandrel's names of the architecture that fills in what is marked, and of that which colors
 gray photos."""
 
-_RESTOREFORMER = (
-    "vqvae."  # in its own checkpoints, beside networks that are needed for training only
-)
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The named tensors of a file, without whatever the training wrapped around them.
-
-    Raises WeightsMissing when it cannot be read, WeightsInvalid when it holds no weights.
-    """
-    prepare()
-    from spandrel import canonicalize_state_dict
-
-    content = read_checkpoint(path)
-    if isinstance(content, dict):
-        content = canonicalize_state_dict(content)
-        if inner := {key for key in content if str(key).startswith(_RESTOREFORMER)}:
-            content = {key.removeprefix(_RESTOREFORMER): content[key] for key in inner}
-    return tensors(content, path)
-
 
 def read_model(path: Path) -> Descriptor | Masked:
     """The model in a file, on the CPU: RGB (n, 3, h, w) → (n, 3, s·h, s·w), or one that fills in
     what is marked ("LaMa"), or one that gives colors to gray photos ("DDColor").
 
-    Raises as `read_state`, and WeightsInvalid when the architecture is unknown, its weights are
-    incomplete, or it is a model of another kind.
+    Raises as `load_checkpoint`, and WeightsInvalid when the architecture is unknown, its weights
+    are incomplete, or it is a model of another kind.
     """
-    state = read_state(path)
+    state = load_checkpoint(path)
     from spandrel import ImageModelDescriptor, ModelTiling, UnsupportedModelError
 
     try:

@@ -44,14 +44,15 @@ def remember(path: Path, file: WeightFile) -> None:
     record = _record(file)
     with suppress(OSError):  # in a read-only folder the only cost is a hash at each start
         record.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(record, os.fsencode(_state(path, file)))
+        write_bytes(record, _state(path, file))
 
 
 def _is_verified(path: Path, file: WeightFile) -> bool:
     try:
         state = _state(path, file)
-        if _remembered(file) == os.fsencode(state):
-            return True
+        with suppress(OSError):
+            if _record(file).read_bytes() == state:
+                return True
         if path.stat().st_size != file.size or _sha256_of(path, state) != file.sha256:
             log.warning(
                 "%s is not used: its size or SHA-256 is not that of %s", path, file.filename
@@ -66,23 +67,18 @@ def _is_verified(path: Path, file: WeightFile) -> bool:
     return True
 
 
-def _state(path: Path, file: WeightFile) -> str:
-    """Text that changes when the file does. A copy can keep the mtime, but not the ctime."""
+def _state(path: Path, file: WeightFile) -> bytes:
+    """What changes when the file does. A copy can keep the mtime, but not the ctime."""
     stat = path.stat()
-    return f"{file.sha256} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {path.absolute()}\n"
+    times = f"{stat.st_mtime_ns} {stat.st_ctime_ns}"
+    return os.fsencode(f"{file.sha256} {stat.st_size} {times} {path.absolute()}\n")
 
 
 def _record(file: WeightFile) -> Path:
     return weights_folder() / f"{file.filename}.verified"
 
 
-def _remembered(file: WeightFile) -> bytes | None:
-    with suppress(OSError):
-        return _record(file).read_bytes()
-    return None
-
-
 @lru_cache(maxsize=64)
-def _sha256_of(path: Path, state: str) -> str:
+def _sha256_of(path: Path, state: bytes) -> str:
     """`sha256`, cached until the file's state changes."""
     return sha256(path)

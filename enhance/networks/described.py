@@ -45,18 +45,6 @@ class Masking(nn.Module):
         return out
 
 
-class First(nn.Module):
-    """The first output of a network that has several."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        first: Tensor = self.net(x)[0]
-        return first
-
-
 def device_for(found: Descriptor, device: Device) -> Device:
     """The same device, in fp32 if that is all the network is known to work in."""
     can = {"fp32": True, "fp16": found.supports_half, "bf16": found.supports_bfloat16}

@@ -50,7 +50,7 @@ class Device:
         """
         name = setup.device
         if name == "auto":
-            name = "cuda" if _has("cuda") else "mps" if _has("mps") else "cpu"
+            name = next(filter(_has, ("cuda", "mps", "cpu")))
         elif not _has(name):
             raise EnhanceError(
                 say("This machine has no {device} device. Use --device auto or cpu.", device=name)
@@ -71,17 +71,13 @@ class Device:
             self.torch_device, _DTYPES[self.precision], memory_format=self.memory_format
         )
 
-    @staticmethod
-    def fetch(batch: Tensor) -> FloatArray:
-        """(n, c, h, w) → (n, h, w, c) float32 in main memory."""
-        return batch.float().permute(0, 2, 3, 1).cpu().numpy()
-
 
 class ResidentNet:
     """A network on its device: arrays in, arrays out."""
 
     def __init__(self, net: nn.Module, device: Device) -> None:
-        """net: (n, c, h, w) → (n, c', h', w'); it is moved to the device and kept there."""
+        """net: (n, c, h, w) → (n, c', h', w'), or a tuple that begins with that; it is moved to the
+        device and kept there."""
         self._net = device.settle(net)
         self.device = device
 
@@ -109,7 +105,9 @@ class ResidentNet:
 
     @torch.inference_mode()
     def _run(self, pixels: FloatArray) -> FloatArray:
-        return self.device.fetch(self._net(self.device.put(pixels)))
+        made = self._net(self.device.put(pixels))
+        first: Tensor = made[0] if isinstance(made, tuple) else made
+        return first.float().permute(0, 2, 3, 1).cpu().numpy()
 
     def shrinking(self, size: int, smallest: int, attempt: Callable[[int], T]) -> T:
         """Call `attempt(size)`; halve the size whenever the device runs out of memory, down to
@@ -117,16 +115,25 @@ class ResidentNet:
 
         Raises OutOfMemory if even that fails.
         """
-        try:
-            return _shrinking(size, smallest, attempt)
-        except OutOfMemory:
-            if self.device.type == "cpu":
-                raise
+        tried = size
+        while True:
+            try:
+                with _memory_errors():
+                    return attempt(tried)
+            except OutOfMemory:
+                if tried <= smallest and self.device.type == "cpu":
+                    raise
+            # Outside the handler, so that the failed attempt's tensors are no longer referenced.
+            release()
+            if tried <= smallest:
+                break
+            tried = max(smallest, tried // 2)
+            log.warning("out of memory, trying again at size %d", tried)
         log.warning("the device's memory does not suffice, going on with the CPU")
         # Not in bf16, which would round the weights permanently.
         with self._moved(_cpu_like(self.device)):
             release()
-            return _shrinking(size, smallest, attempt)
+            return self.shrinking(size, smallest, attempt)
 
     @contextmanager
     def interruptible(self, stop_check: StopCheck) -> Iterator[None]:
@@ -172,24 +179,6 @@ def _finite(values: FloatArray) -> bool:
         return bool(np.isfinite(values.sum(dtype=np.float64)))
 
 
-def _shrinking(size: int, smallest: int, attempt: Callable[[int], T]) -> T:
-    """Call `attempt(size)`; halve the size whenever the device runs out of memory.
-
-    Raises OutOfMemory if even `smallest` does not fit.
-    """
-    while True:
-        try:
-            with _memory_errors():
-                return attempt(size)
-        except OutOfMemory:
-            if size <= smallest:
-                raise
-        # Outside the handler, so that the failed attempt's tensors are no longer referenced.
-        release()
-        size = max(smallest, size // 2)
-        log.warning("out of memory, trying again at size %d", size)
-
-
 def release() -> None:
     """Return cached memory to the device."""
     if torch.cuda.is_available():
@@ -211,11 +200,7 @@ def _memory_errors() -> Iterator[None]:
 
 
 def _has(device: str) -> bool:
-    if device == "cuda":
-        return torch.cuda.is_available()
-    if device == "mps":
-        return torch.backends.mps.is_available()
-    return True
+    return bool(torch.get_device_module(device).is_available())
 
 
 def _best_precision(device: str) -> str:

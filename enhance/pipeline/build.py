@@ -22,15 +22,14 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.models.catalogue import Kind, ModelSpec
 from enhance.models.catalogue import models as rows
-from enhance.models.checkpoints import load_checkpoint
+from enhance.models.checkpoints import load_checkpoint, prepare
 from enhance.models.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, ModelFile, PackagedFile
-from enhance.models.foreign import read_model, read_state
+from enhance.models.foreign import read_model
 from enhance.models.inventory import weights_path
 from enhance.models.ncnn import load_convolutions, read_convolutions
-from enhance.models.upstream import prepare
 from enhance.networks.compact import CompactNet
 from enhance.networks.damage import DamageNet
-from enhance.networks.described import Described, First, Masking, device_for, rrdbnet_of
+from enhance.networks.described import Described, Masking, device_for, rrdbnet_of
 from enhance.networks.face import FaceRestorationNet
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release
@@ -150,8 +149,6 @@ class ResidentModels:
         """
         if isinstance(model.weights, PackagedFile):
             state = safetensors.torch.load(model.weights.read())
-        elif isinstance(model.weights, ModelFile):
-            state = read_state(model.weights.path)
         else:
             state = load_checkpoint(weights_path(model, self._setup.weights))
         try:
@@ -174,7 +171,7 @@ def _bundled_face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
 
 def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
     """RestoreFormer and similar networks, which are built around a codebook."""
-    net = First(models.described(model).model)
+    net = models.described(model).model
     # In half precision, distances to the codebook tie, and the wrong codes are chosen.
     return FaceNet(ResidentNet(net, models.in_fp32))
 
@@ -251,7 +248,7 @@ def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
 
     net = ParseNet(in_size=512, out_size=512, parsing_ch=19)
     models.filled(model, net.load_state_dict)
-    return ParseNetMasker(ResidentNet(First(net), models.runs_on))
+    return ParseNetMasker(ResidentNet(net, models.runs_on))
 
 
 Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from stat import S_ISREG
 
 import numpy as np
+from imagecodecs import TiffError
 from PIL import Image, UnidentifiedImageError
 
 from enhance.errors import PhotoError, UnreadablePhoto, UnsupportedPhoto
@@ -19,7 +20,7 @@ from enhance.photos.decode_limits import check_bytes, check_pixels, too_costly
 from enhance.photos.deep import is_deep, read_deep
 from enhance.photos.formats import is_lossless_webp, load, open_image, pictures, video_bits
 from enhance.photos.metadata import read_dpi, read_exif, read_iptc, read_xmp, tags_of
-from enhance.photos.orientation import Reader, orientation_of, upright
+from enhance.photos.orientation import orientation_of, upright
 from enhance.records import Photo, Pixels, Source
 
 log = logging.getLogger(__name__)
@@ -122,11 +123,9 @@ def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo
         lossless=is_lossless_webp(data),
         turned=orientation != 1,
     )
-    reader: Reader
-    deep = _deep_pixels(image, data, notes) if is_deep(image, data) else None
-    if deep:
-        pixels, reader = deep
-    else:
+    pixels = _deep_pixels(image, data, notes) if is_deep(image, data) else None
+    turned = pixels is None and kind in ("TIFF", "HEIF")  # by Pillow, while it decodes them
+    if pixels is None:
         if image.mode in ("I", "F") or image.mode.startswith("I;"):
             raise UnsupportedPhoto(
                 say(
@@ -143,9 +142,10 @@ def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo
         if not complete:
             notes.append(_what_is_missing(image))
         if image.mode in ("CMYK", "LAB"):
-            image, icc = _as_srgb(image, icc, notes), None
-        pixels, reader = _pixels(image), "Pillow"
-    return _filled(blocks, upright(pixels, orientation, kind, reader), icc, notes)
+            pixels, icc = _as_srgb(image, icc, notes), None
+        else:
+            pixels = _pixels(image)
+    return _filled(blocks, pixels if turned else upright(pixels, orientation), icc, notes)
 
 
 def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Sentence]) -> Photo:
@@ -169,12 +169,10 @@ def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Senten
     )
 
 
-def _deep_pixels(
-    image: Image.Image, data: bytes, notes: list[Sentence]
-) -> tuple[Pixels, Reader] | None:
+def _deep_pixels(image: Image.Image, data: bytes, notes: list[Sentence]) -> Pixels | None:
     try:
         return read_deep(image, data)
-    except ValueError:
+    except (ValueError, TiffError):
         if image.mode not in ("RGB", "RGBA"):
             raise
         notes.append(
@@ -190,7 +188,7 @@ def _pixels(image: Image.Image) -> Pixels:
     return np.asarray(image.convert(mode))
 
 
-def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Image.Image:
+def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Pixels:
     """Convert a CMYK or Lab picture to sRGB."""
     notes.append(
         say("Converted from CMYK to sRGB.")
@@ -201,7 +199,7 @@ def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Im
         return printed_as_srgb(image, icc)
     except ValueError:
         notes.append(_UNUSABLE_PROFILE)
-        return image.convert("RGB")
+        return np.asarray(image.convert("RGB"))
 
 
 def _what_is_missing(image: Image.Image) -> Sentence:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from stat import S_ISREG
 
@@ -17,9 +15,16 @@ from enhance.i18n import Sentence, say
 from enhance.limits import Limits
 from enhance.photos.color import color_space, printed_as_srgb
 from enhance.photos.decode_limits import check_bytes, check_pixels, too_costly
-from enhance.photos.deep import is_deep, read_deep
-from enhance.photos.formats import is_lossless_webp, load, open_image, pictures, video_bits
-from enhance.photos.metadata import read_dpi, read_exif, read_iptc, read_xmp, tags_of
+from enhance.photos.formats import (
+    is_deep,
+    is_lossless_webp,
+    load,
+    open_image,
+    pictures,
+    read_deep,
+    video_bits,
+)
+from enhance.photos.metadata import read_dpi, read_exif, read_iptc, read_xmp
 from enhance.photos.orientation import orientation_of, upright
 from enhance.records import Photo, Pixels, Source
 
@@ -44,19 +49,12 @@ def decode(source: Source, limits: Limits = Limits(), preview: int = 0) -> Photo
     """
     name = source.name
     data = read(source, limits)
-    with _clear_failures(name):
+    try:
         image = open_image(data)
         check_pixels(name, image.size, limits)
         if preview:
             image.draft(None, (preview, preview))
         return _decode(name, image, data, whole=source.whole)
-
-
-@contextmanager
-def _clear_failures(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises in the block into a PhotoError that names the photo."""
-    try:
-        yield
     except PhotoError:
         raise
     except UnidentifiedImageError:
@@ -108,9 +106,9 @@ def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo
         )
     if (bits := video_bits(image, data)) > 8:
         notes.append(say("Read with 8 bits per channel; the photo has {bits}.", bits=bits))
-    orientation = orientation_of(tags_of(image))
     if kind == "PNG":
         image.load()  # in a PNG, metadata may follow the pixels
+    orientation = orientation_of(image.getexif())
     icc = image.info.get("icc_profile") or None
     blocks = Photo(
         name=name,
@@ -123,7 +121,7 @@ def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo
         lossless=is_lossless_webp(data),
         turned=orientation != 1,
     )
-    pixels = _deep_pixels(image, data, notes) if is_deep(image, data) else None
+    pixels = _deep_pixels(image, data, notes)
     turned = pixels is None and kind in ("TIFF", "HEIF")  # by Pillow, while it decodes them
     if pixels is None:
         if image.mode in ("I", "F") or image.mode.startswith("I;"):
@@ -170,15 +168,16 @@ def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Senten
 
 
 def _deep_pixels(image: Image.Image, data: bytes, notes: list[Sentence]) -> Pixels | None:
+    """The pixels if they have 16 bits per channel that can be read."""
     try:
-        return read_deep(image, data)
+        return read_deep(image, data) if is_deep(image, data) else None
     except (ValueError, TiffError):
         if image.mode not in ("RGB", "RGBA"):
             raise
-        notes.append(
-            say("Read with 8 bits per channel: the file stores its 16 bits in an unusual way.")
-        )
-        return None
+    notes.append(
+        say("Read with 8 bits per channel: the file stores its 16 bits in an unusual way.")
+    )
+    return None
 
 
 def _pixels(image: Image.Image) -> Pixels:

@@ -179,12 +179,12 @@ def _conversion(start: Array, matrix: Array, end: Array) -> Callable[[Array], Ar
     # Indexed by the square root of light, for more entries in the dark, where eyes and curves are
     # most sensitive.
     back = np.stack([np.interp(values**2, c, np.linspace(0, 1, len(c))) for c in end])
-    light, matrix, back = (each.astype(np.float32) for each in (light, matrix.T, back))
+    there, mixed, here = (each.astype(np.float32) for each in (light, matrix.T, back))
 
     def convert(pixels: Array) -> Array:
-        result = _looked_up(light, pixels) @ matrix
+        result = _looked_up(there, pixels) @ mixed
         np.sqrt(result.clip(0, 1), out=result)
-        return _looked_up(back, result)
+        return _looked_up(here, result)
 
     return convert
 

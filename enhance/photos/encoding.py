@@ -191,21 +191,14 @@ def _write(kind: str, pixels: Pixels, photo: Photo, quality: int) -> bytes:
     kept = {"icc_profile": photo.icc, "exif": photo.exif, "xmp": photo.xmp, "dpi": photo.dpi}
     kept = {name: value for name, value in kept.items() if value}
     iptc = iptc_segment(photo.iptc) if photo.iptc else b""
-    settings: dict[str, dict[str, Any]] = {
-        "JPEG": {"quality": quality, "subsampling": 0, "extra": iptc, **kept},
-        "WEBP": {
-            "quality": quality,
-            "method": 4,
-            "exact": True,
-            "lossless": photo.lossless,
-            **kept,
-        },
-        "BMP": kept,
-        "HEIF": {"quality": quality, "chroma": 444, **kept},
-        "AVIF": {"quality": quality, "subsampling": "4:4:4", **kept},
+    own: dict[str, dict[str, Any]] = {
+        "JPEG": {"subsampling": 0, "extra": iptc},
+        "WEBP": {"method": 4, "exact": True, "lossless": photo.lossless},
+        "HEIF": {"chroma": 444},
+        "AVIF": {"subsampling": "4:4:4"},
     }
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **settings[kind])
+    Image.fromarray(pixels).save(file, kind, quality=quality, **kept, **own.get(kind, {}))
     return file.getvalue()
 
 
@@ -219,7 +212,7 @@ def _png(pixels: Pixels, photo: Photo) -> bytes:
     file = io.BytesIO()  # Pillow writes what is between the header and the pixels
     Image.new("L", (1, 1)).save(file, "PNG", **blocks)
     between = file.getvalue()[_PNG_HEADER : file.getvalue().rindex(b"IDAT") - 4]
-    return png[:_PNG_HEADER] + between + png[_PNG_HEADER:]
+    return b"".join([png[:_PNG_HEADER], between, png[_PNG_HEADER:]])
 
 
 def _tiff(pixels: Pixels, photo: Photo) -> bytes:

@@ -14,7 +14,7 @@ import select
 import socket
 import threading
 from contextlib import suppress
-from typing import IO
+from io import BufferedRWPair
 
 import cv2
 import pillow_heif
@@ -54,7 +54,7 @@ def main(handle: int) -> None:
             _answer(stream, messages)
 
 
-def _answer(stream: IO[bytes], messages: _Messages) -> None:
+def _answer(stream: BufferedRWPair, messages: _Messages) -> None:
     """Answer one request."""
     _send("ready", stream)
     function, path, arguments, patience = pickle.load(stream)  # noqa: S301, from the server
@@ -74,7 +74,7 @@ def _answer(stream: IO[bytes], messages: _Messages) -> None:
     allowance.end()
 
 
-def _send(message: object, stream: IO[bytes]) -> None:
+def _send(message: object, stream: BufferedRWPair) -> None:
     pickle.dump(message, stream, 5)
     stream.flush()
 

@@ -25,7 +25,7 @@ from enhance.photos.formats import (
     video_bits,
 )
 from enhance.photos.metadata import read_dpi, read_exif, read_iptc, read_xmp
-from enhance.photos.orientation import orientation_of, upright
+from enhance.photos.orientation import BY_PILLOW, orientation_of, upright
 from enhance.records import Photo, Pixels, Source
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo
         turned=orientation != 1,
     )
     pixels = _deep_pixels(image, data, notes)
-    turned = pixels is None and kind in ("TIFF", "HEIF")  # by Pillow, while it decodes them
+    turned = pixels is None and kind in BY_PILLOW
     if pixels is None:
         if image.mode in ("I", "F") or image.mode.startswith("I;"):
             raise UnsupportedPhoto(

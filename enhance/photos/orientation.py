@@ -15,6 +15,9 @@ from enhance.records import Pixels
 ORIENTATION = 0x0112
 """The EXIF and TIFF tag that says how the pixels must be turned for display."""
 
+BY_PILLOW = ("TIFF", "HEIF")
+"""The formats that Pillow turns upright while it decodes them."""
+
 _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
     1: lambda a: a,
     2: lambda a: a[:, ::-1],

@@ -87,7 +87,8 @@ def result_stem(
     }
     filled = _filled(pattern, values)
     if (over := len(filled.encode()) - _RESULT) > 0:
-        values["{stem}"] = _cut(stem, max(0, len(stem.encode()) - over))
+        kept = stem.encode()[: max(0, len(stem.encode()) - over)]
+        values["{stem}"] = kept.decode("utf-8", "ignore")
         filled = _filled(pattern, values)
     return _safe(filled, _RESULT) or "photo"
 
@@ -100,10 +101,5 @@ def _filled(pattern: str, values: dict[str, str]) -> str:
 def _safe(text: str, most: int) -> str:
     """The text as a file name of at most so many bytes; may be empty."""
     text = text.encode("utf-8", "replace").decode()  # it may contain bytes that are not text
-    safe = str(sanitize_filename(text, platform="universal"))
-    return _cut(safe.strip(". "), most).rstrip(". ")
-
-
-def _cut(text: str, most: int) -> str:
-    """As much of the text as fits into so many bytes."""
-    return text.encode()[:most].decode("utf-8", "ignore")
+    name = sanitize_filename(text, platform="universal", fs_encoding="utf-8", max_len=most)
+    return str(name).strip(". ")

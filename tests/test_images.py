@@ -377,6 +377,14 @@ def test_16_bit_tiffs_that_are_packed_in_unusual_ways(make: Make) -> None:
     rgb = np.ascontiguousarray(DEEP[..., :3])
     planes = tiff(np.moveaxis(rgb, -1, 0).copy(), photometric="rgb", planarconfig="separate")
     assert np.array_equal(decode(make("planes.tif", planes)).rgb, rgb)
+    planes = tiff(
+        np.moveaxis(rgb, -1, 0).copy(),
+        photometric="rgb",
+        planarconfig="separate",
+        compression="lzw",
+        tile=(16, 16),
+    )
+    assert np.array_equal(decode(make("planes of tiles.tif", planes)).rgb, rgb)
     white = decode(make("white.tif", tiff(rgb[..., 0], photometric="miniswhite")))
     assert white.gray
     assert np.array_equal(white.rgb[..., 0], 65535 - rgb[..., 0])

@@ -23,8 +23,7 @@ from enhance.cli import main
 from enhance.errors import UnreadablePhoto
 from enhance.jobs.local_folder import LocalFolder
 from enhance.jobs.manifest import NAME
-from enhance.photos import decode
-from enhance.photos.deep import write_deep_png, write_tiff
+from enhance.photos import decode, encode
 from enhance.records import Photo, Source
 from tests.copying import copying
 from tests.pictures import DEEP, PHOTO, file_of
@@ -265,10 +264,10 @@ def test_once_does_what_is_at_rest_and_ends(
 @pytest.mark.parametrize("share", [0.5, 0.98])
 def test_what_is_cut_off_is_not_taken_for_whole(kind: str, share: float, tmp_path: Path) -> None:
     deep = np.ascontiguousarray(DEEP[..., :3])
-    photo = Photo("a", PHOTO, "PNG")
+    photo = Photo("a", PHOTO, "TIFF")
     data = {
-        "deep PNG": lambda: write_deep_png(deep, photo),
-        "deep TIFF": lambda: write_tiff(deep, photo),
+        "deep PNG": lambda: encode(deep, None, photo, "png", 95)[0],
+        "deep TIFF": lambda: encode(deep, None, photo, "same", 95)[0],
     }.get(kind, lambda: file_of(PHOTO, kind))()
     path = tmp_path / "a"
     path.write_bytes(data)

@@ -1,8 +1,8 @@
 """Photo files: decode them to pixels, encode pixels, and preserve everything that is not pixels.
 
-Pillow (with pillow-heif) reads and writes most files; tifffile, OpenCV and a small PNG writer
-handle 16 bits per channel, which Pillow would reduce to 8. Files from users are read by `DECODER`
-in worker processes, which call `decode` and `size_of`.
+Pillow (with pillow-heif) reads and writes most files; imagecodecs and tifffile handle 16 bits per
+channel, which Pillow would reduce to 8. Files from users are read by `DECODER` in worker processes,
+which call `decode` and `size_of`.
 """
 
 from enhance.names import output_stem, result_stem

@@ -6,36 +6,32 @@ sRGB, and the model's output is converted back. Colors outside sRGB's gamut bypa
 
 from __future__ import annotations
 
-import functools
-import io
-import struct
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, cast
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 from enhance.photos.pixels import bands, from_unit, unit
-from enhance.records import Photo
+from enhance.records import Photo, Pixels
 
 Array: TypeAlias = NDArray[Any]
 
+_SRGB = imagecodecs.cms_profile("srgb")
+_LINEAR = imagecodecs.cms_profile(
+    "rgb", whitepoint=(0.3127, 0.3290), primaries=(0.64, 0.33, 0.30, 0.60, 0.15, 0.06), gamma=1
+)  # sRGB without its curve
+_PROBES = 4097  # values of a channel at which a profile's curve is measured
 _LEVELS = 65_536  # entries of a curve: as many as a channel of 16 bits has values
-_STEP = 1e-3  # rounded numbers make a curve of two parts fall this little where they meet
-_MAX_STEPS = 16  # elements in a multi-process-element tag
-_SAME = 1 / 255  # a space that differs from sRGB by no more than this counts as sRGB
+_SAME = 1 / 255  # colors that differ by no more than this count as the same
 _BAND = 2_000_000  # pixels converted at once
-# Linear sRGB → XYZ as in profiles, relative to the D50 white point (IEC 61966-2-1, Bradford).
-_SRGB_TO_XYZ = np.array(
-    [
-        [0.4360747, 0.3850649, 0.1430804],
-        [0.2225045, 0.7168786, 0.0606169],
-        [0.0139322, 0.0971045, 0.7141733],
-    ]
-)
-_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+_PROGRAMS = re.compile(rb"(?:D2B|B2D)[0-3]")
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class ColorSpace:
 
     def beyond(self, pixels: Array) -> Array | None:
         """What must be added to `from_srgb(to_srgb(pixels))` to get `pixels`; None if nothing."""
-        if self.to_srgb is _unchanged:
+        if self is SRGB:
             return None
         rest = pixels - self.from_srgb(self.to_srgb(pixels))
         return rest if np.abs(rest).max(initial=0) > 1e-3 else None
@@ -65,50 +61,7 @@ SRGB = ColorSpace(_unchanged, _unchanged)
 """The space of a photo that is in sRGB already."""
 
 
-class _Conversion:
-    """Applies curves, a matrix and inverse curves. Tables instead of powers: fast, and accurate to
-    16 bits."""
-
-    def __init__(self, start: Array, matrix: Array, end: Array) -> None:
-        self._light = start.astype(np.float32)
-        self._matrix = matrix.T.astype(np.float32)
-        # Indexed by the square root of light, for more entries in the dark, where eyes and curves
-        # are most sensitive.
-        light = np.linspace(0, 1, _LEVELS) ** 2
-        values = np.linspace(0, 1, _LEVELS)
-        self._values = np.stack([np.interp(light, c, values) for c in end]).astype(np.float32)
-
-    def __call__(self, pixels: Array) -> Array:
-        result = _looked_up(self._light, pixels) @ self._matrix
-        np.sqrt(result.clip(0, 1), out=result)
-        return _looked_up(self._values, result)
-
-
-def _looked_up(tables: Array, pixels: Array) -> Array:
-    at = (pixels.clip(0, 1) * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.uint16)
-    result = np.empty(pixels.shape, np.float32)
-    for channel, table in enumerate(tables):
-        result[..., channel] = table[at[..., channel]]
-    return result
-
-
-class _Transform:
-    """Applies a transform of Little CMS, which Pillow offers with 8 bits only."""
-
-    def __init__(self, transform: ImageCms.ImageCmsTransform, mode: str) -> None:
-        """mode: that of the pictures to be transformed, "RGB" or "L"."""
-        self._transform = transform
-        self._mode = mode
-
-    def __call__(self, pixels: Array) -> Array:
-        flat = np.rint(pixels.clip(0, 1) * 255).astype(np.uint8).reshape(1, -1, 3)
-        gray = self._mode == "L"
-        image = Image.fromarray(np.ascontiguousarray(flat[..., 0]) if gray else flat)
-        result = cast(Image.Image, ImageCms.applyTransform(image, self._transform)).convert("RGB")
-        return (np.asarray(result, np.float32) / 255).reshape(pixels.shape)
-
-
-@functools.lru_cache(maxsize=8)
+@lru_cache(maxsize=8)
 def color_space(icc: bytes | None, gray: bool = False) -> ColorSpace:
     """The color space that a profile describes; sRGB if there is no profile.
 
@@ -121,16 +74,29 @@ def color_space(icc: bytes | None, gray: bool = False) -> ColorSpace:
     if icc is None:
         return SRGB
     kind = icc[16:20]
-    if icc[36:40] != b"acsp" or kind not in ((b"RGB ", b"GRAY") if gray else (b"RGB ",)):
+    if kind not in ((b"RGB ", b"GRAY") if gray else (b"RGB ",)):
         raise ValueError("not a profile for such a picture")
+    icc = _without_programs(icc)
+    levels = np.linspace(0, 1, 9 if kind == b"RGB " else 256, dtype=np.float32)
+    grid = np.meshgrid(levels, levels, levels) if kind == b"RGB " else [levels] * 3
+    colors = np.stack(grid, -1)
     try:
-        space = _matrix(dict(_tags_of(icc)), kind)
-    except (KeyError, ValueError, ArithmeticError, struct.error, np.linalg.LinAlgError):
-        try:
-            space = _tables(icc, "RGB" if kind == b"RGB " else "L")
-        except (ImageCms.PyCMSError, OSError) as error:
-            raise ValueError("not a readable profile") from error
-    return SRGB if _is_srgb(space, kind) else space
+        seen = _converted(colors, icc, _SRGB).clip(0, 1)
+    except imagecodecs.CmsError as error:
+        raise ValueError("not a readable profile") from error
+    if np.abs(seen - colors).max() <= _SAME:
+        return SRGB
+    with suppress(np.linalg.LinAlgError):
+        space = _of_curves(icc)
+        if np.abs(space.to_srgb(colors) - seen).max() <= _SAME:
+            return space
+    try:
+        _converted(colors, _SRGB, icc)
+    except imagecodecs.CmsError:
+        return SRGB
+    return ColorSpace(
+        partial(_by_tables, start=icc, end=_SRGB), partial(_by_tables, start=_SRGB, end=icc)
+    )
 
 
 def srgb_view(pixels: Array, space: ColorSpace) -> Array:
@@ -156,118 +122,99 @@ def with_colors(photo: Photo, space: ColorSpace) -> tuple[Photo, ColorSpace]:
     return replace(photo, rgb=srgb_view(photo.rgb, space), gray=False, icc=None), SRGB
 
 
-def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """Convert a CMYK or Lab picture to sRGB, using its profile if it has one.
+def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Pixels:
+    """Convert a CMYK or Lab picture to sRGB, (h, w, 3) uint8, using its profile if it has one.
 
     Raises ValueError if the profile cannot be used.
     """
+    pixels = np.asarray(image)
+    if image.mode == "LAB":  # in Pillow, a and b are signed
+        pixels, icc = pixels ^ np.array([0, 128, 128], np.uint8), imagecodecs.cms_profile("lab4")
+    elif icc is None:
+        return np.asarray(image.convert("RGB"))
+    elif icc[16:20] != b"CMYK":
+        raise ValueError("not a profile for such a picture")
     try:
-        if image.mode == "LAB":
-            own = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-        elif icc:
-            own = _open_profile(icc)
-        else:
-            return image.convert("RGB")
-        srgb = ImageCms.createProfile("sRGB")
-        return cast(Image.Image, ImageCms.profileToProfile(image, own, srgb, outputMode="RGB"))
-    except (ImageCms.PyCMSError, OSError) as error:
-        raise ValueError("not a usable profile") from error
+        return imagecodecs.cms_transform(
+            pixels,
+            _without_programs(icc),
+            _SRGB,
+            colorspace=image.mode.lower(),
+            outcolorspace="rgb",
+        )
+    except imagecodecs.CmsError as error:
+        raise ValueError("not a readable profile") from error
 
 
-def _is_srgb(space: ColorSpace, kind: bytes) -> bool:
-    levels = np.linspace(0, 1, 9 if kind == b"RGB " else 256, dtype=np.float32)
-    cube = np.stack(np.meshgrid(levels, levels, levels), -1) if kind == b"RGB " else levels[:, None]
-    cube = np.broadcast_to(cube, (*cube.shape[:-1], 3))
-    return bool(np.abs(space.to_srgb(cube) - cube).max() <= _SAME)
+def _without_programs(icc: bytes) -> bytes:
+    """The profile with other names for tags that may be programs, as long as they like. What has
+    any must have tables or curves, too, that say nearly the same."""
+    return _PROGRAMS.sub(lambda name: name[0].lower(), icc)
 
 
-def _matrix(tags: dict[bytes, memoryview], kind: bytes) -> ColorSpace:
-    """The space of a profile with one curve per channel, channel value → linear light, and a
-    matrix, light → D50 XYZ. Raises KeyError, ValueError or struct.error for any other kind."""
-    if b"A2B0" in tags:
-        raise ValueError("tables come first")  # a profile's tables take precedence over its matrix
-    if kind == b"GRAY":
-        curves, to_xyz = [_curve_of(tags[b"kTRC"])] * 3, _SRGB_TO_XYZ
+def _of_curves(icc: bytes) -> ColorSpace:
+    """The space of a profile that consists of a rising curve per channel, channel value → light,
+    and a matrix, light → linear sRGB. Both are measured; of any other profile they are nonsense.
+
+    Raises LinAlgError if they cannot be inverted.
+    """
+    levels = np.linspace(0, 1, _PROBES, dtype=np.float32)[:, None]
+    if icc[16:20] == b"GRAY":
+        curves, matrix = _converted(levels.repeat(3, 1), icc, _LINEAR)[:, [1, 1, 1]].T, np.eye(3)
     else:
-        curves = [_curve_of(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")]
-        columns = [_numbers(tags[name][8:20]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
-        to_xyz = np.array(columns).T
-    own, srgb = np.stack(curves), np.stack([_parametric(3, _SRGB_CURVE)] * 3)
-    matrix = np.linalg.inv(_SRGB_TO_XYZ) @ to_xyz
-    return ColorSpace(_Conversion(own, matrix, srgb), _Conversion(srgb, np.linalg.inv(matrix), own))
+        alone = levels * np.eye(3, dtype=np.float32)[:, None]  # each channel with the others at 0
+        light = _converted(alone, icc, _LINEAR).astype(np.float64)
+        matrix = (light[:, -1] - light[0, 0]).T
+        curves = np.einsum("cij,cj->ci", light, np.linalg.inv(matrix))
+    own = np.maximum.accumulate(curves, axis=1)
+    srgb = np.stack([linear_light(np.linspace(0, 1, _LEVELS))] * 3)
+    return ColorSpace(_conversion(own, matrix, srgb), _conversion(srgb, np.linalg.inv(matrix), own))
 
 
-def _tables(icc: bytes, mode: str) -> ColorSpace:
-    """The space of any other profile. Raises PyCMSError or OSError if the profile is damaged."""
-    own, srgb = _open_profile(icc), ImageCms.createProfile("sRGB")
-    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
-    there = ImageCms.buildTransform(own, srgb, mode, "RGB", intent)
-    try:
-        back = ImageCms.buildTransform(srgb, own, "RGB", mode, intent)
-    except ImageCms.PyCMSError:
-        return SRGB
-    return ColorSpace(_Transform(there, mode), _Transform(back, "RGB"))
+def _conversion(start: Array, matrix: Array, end: Array) -> Callable[[Array], Array]:
+    """What applies curves (3, n), a matrix and inverse curves. Tables instead of powers: fast, and
+    accurate to 16 bits."""
+    values = np.linspace(0, 1, _LEVELS)
+    light = np.stack([np.interp(values, np.linspace(0, 1, len(c)), c) for c in start])
+    # Indexed by the square root of light, for more entries in the dark, where eyes and curves are
+    # most sensitive.
+    back = np.stack([np.interp(values**2, c, np.linspace(0, 1, len(c))) for c in end])
+    there, mixed, here = (each.astype(np.float32) for each in (light, matrix.T, back))
+
+    def convert(pixels: Array) -> Array:
+        result = _looked_up(there, pixels) @ mixed
+        np.sqrt(result.clip(0, 1), out=result)
+        return _looked_up(here, result)
+
+    return convert
 
 
-def _open_profile(icc: bytes) -> ImageCms.ImageCmsProfile:
-    """Open a profile. Raises OSError for one that Little CMS would take for ever to process."""
-    try:
-        tags = _tags_of(icc)
-    except struct.error as error:
-        raise OSError("a profile that is cut off") from error
-    for _, tag in tags:
-        if bytes(tag[:4]) == b"mpet" and int.from_bytes(tag[12:16], "big") > _MAX_STEPS:
-            raise OSError("a profile of too many steps")
-    return ImageCms.ImageCmsProfile(io.BytesIO(icc))
+def _looked_up(tables: Array, pixels: Array) -> Array:
+    at = (pixels.clip(0, 1) * np.float32(_LEVELS - 1) + np.float32(0.5)).astype(np.uint16)
+    result = np.empty(pixels.shape, np.float32)
+    for channel, table in enumerate(tables):
+        result[..., channel] = table[at[..., channel]]
+    return result
 
 
-def _tags_of(icc: bytes) -> list[tuple[bytes, memoryview]]:
-    """The tags of a profile by name, as far as they can be found. Raises struct.error."""
-    view = memoryview(icc)  # no copies: many tags may refer to the same bytes
-    (count,) = struct.unpack_from(">I", icc, 128)
-    entries = (struct.unpack_from(">4sII", icc, 132 + 12 * i) for i in range(min(count, 100)))
-    return [(name, view[start : start + size]) for name, start, size in entries]
+def _by_tables(pixels: Array, start: bytes, end: bytes) -> Array:
+    """Convert colors in 0..1 with 16 bits, with which Little CMS clips and is fast."""
+    return unit(_converted(from_unit(pixels, np.uint16), start, end))
 
 
-def _numbers(body: memoryview) -> tuple[float, ...]:
-    """The fixed-point _numbers of a tag's body."""
-    return tuple(v / 65536 for v in struct.unpack(f">{len(body) // 4}i", body))
-
-
-def _curve_of(tag: memoryview) -> Array:
-    """A rising curve, channel value → linear light, at 65536 values. Raises ValueError if the tag
-    has no such curve."""
-    if bytes(tag[:4]) == b"para":
-        (kind,) = struct.unpack_from(">H", tag, 8)
-        count = (1, 3, 4, 5, 7)[kind] if kind < 5 else 0
-        curve = _parametric(kind, _numbers(tag[12 : 12 + 4 * count]))
-    elif bytes(tag[:4]) == b"curv":
-        (count,) = struct.unpack_from(">I", tag, 8)
-        values = np.frombuffer(tag, ">u2", count, 12)
-        if count == 0:
-            curve = np.linspace(0, 1, _LEVELS)
-        elif count == 1:
-            curve = _parametric(0, (values[0] / 256,))
-        else:
-            x = np.linspace(0, 1, _LEVELS)
-            curve = np.interp(x, np.linspace(0, 1, count), values / 65535)
-    else:
-        raise ValueError("no curve")
-    if not np.isfinite(curve).all() or (np.diff(curve) < -_STEP).any() or curve[-1] < 0.5:
-        raise ValueError("the curve does not rise")
-    return np.maximum.accumulate(curve)
-
-
-def _parametric(kind: int, parameters: Sequence[float]) -> Array:
-    """The curve types 0 to 4 of the ICC specification, section 10.18."""
-    gamma, *rest = parameters
-    a, b, c, d, e, f = {
-        0: lambda: (1, 0, 0, 0, 0, 0),
-        1: lambda: (*rest, 0, -rest[1] / rest[0], 0, 0),
-        2: lambda: (rest[0], rest[1], 0, -rest[1] / rest[0], rest[2], rest[2]),
-        3: lambda: (*rest, 0, 0),
-        4: lambda: rest,
-    }[kind]()
-    x = np.linspace(0, 1, _LEVELS)
-    power = np.maximum(a * x + b, 0) ** gamma + e
-    return np.clip(np.where(x >= d, power, c * x + f), 0, 1)
+def _converted(pixels: Array, start: bytes, end: bytes) -> Array:
+    """Convert (..., 3) from one profile's space to another's, of the same dtype; all channels of
+    grays are the same. Floats are not clipped. Raises CmsError if a profile is damaged."""
+    kinds = ["gray" if icc[16:20] == b"GRAY" else "rgb" for icc in (start, end)]
+    flat = pixels.reshape(1, -1, 3)
+    result = imagecodecs.cms_transform(
+        flat[..., 0] if kinds[0] == "gray" else flat,
+        start,
+        end,
+        colorspace=kinds[0],
+        outcolorspace=kinds[1],
+        intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+    )
+    if kinds[1] == "gray":
+        result = result[..., None].repeat(3, 2)
+    return result.reshape(pixels.shape)

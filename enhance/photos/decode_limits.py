@@ -2,8 +2,7 @@
 
 1. Before a file is read: its bytes. Before its pixels are decoded: their number, which its header
    tells. Both are what `Limits` allow.
-2. A file that is decoded by a second library must hold the same picture for both.
-3. Meanwhile the kernel limits the time and memory of the worker process in which it is decoded, in
+2. Meanwhile the kernel limits the time and memory of the worker process in which it is decoded, in
    proportion to that size. So no list of known attacks has to be maintained.
 """
 
@@ -32,7 +31,6 @@ _SECONDS, _SECONDS_PER_MEGAPIXEL, _SECONDS_PER_MEGABYTE = 3, 0.1, 0.5
 _BYTES, _BYTES_PER_PIXEL, _BYTES_PER_BYTE = 1_000_000_000, 48, 4
 
 _MOST_PIXELS = 10**9  # larger photos are refused anyway
-_MOST_CHANNELS = 8
 
 OUT_OF_MEMORY = errno.ENOMEM
 """The exit code of a worker that has reached its memory limit."""
@@ -72,15 +70,6 @@ def check_pixels(name: str, size: tuple[int, int], limits: Limits) -> None:
         )
 
 
-def check_same(size: tuple[int, int], allowed: tuple[int, int], values: int = 0) -> None:
-    """Raises ValueError if a second library sees a picture of another size than the allowed one.
-
-    size, allowed: (width, height), in either orientation. values: how many the picture consists of.
-    """
-    if sorted(size) != sorted(allowed) or values > _MOST_CHANNELS * math.prod(allowed):
-        raise ValueError("the picture is not of the size that was allowed")
-
-
 def too_costly(name: str) -> UnsupportedPhoto:
     """The error for a file that takes more time or memory than a photo of its size may."""
     return UnsupportedPhoto(
@@ -114,7 +103,7 @@ class Allowance:
         signal.setitimer(signal.ITIMER_REAL, self._patience * seconds / _SECONDS)
         _set_limit(resource.RLIMIT_CPU, math.ceil(self._spent + seconds))
         memory = _BYTES + _BYTES_PER_PIXEL * pixels + _BYTES_PER_BYTE * self._length
-        _set_limit(resource.RLIMIT_FSIZE, memory)  # arrays are answered in files
+        _set_limit(resource.RLIMIT_FSIZE, memory)  # of what no decoder writes
         if self._space:
             _set_limit(resource.RLIMIT_AS, self._space + memory)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from stat import S_ISREG
 
 import numpy as np
+from imagecodecs import TiffError
 from PIL import Image, UnidentifiedImageError
 
 from enhance.errors import PhotoError, UnreadablePhoto, UnsupportedPhoto
@@ -16,10 +15,17 @@ from enhance.i18n import Sentence, say
 from enhance.limits import Limits
 from enhance.photos.color import color_space, printed_as_srgb
 from enhance.photos.decode_limits import check_bytes, check_pixels, too_costly
-from enhance.photos.deep import is_deep, read_deep
-from enhance.photos.formats import is_lossless_webp, load, open_image, pictures, video_bits
-from enhance.photos.metadata import read_dpi, read_exif, read_iptc, read_xmp, tags_of
-from enhance.photos.orientation import Reader, orientation_of, upright
+from enhance.photos.formats import (
+    is_deep,
+    is_lossless_webp,
+    load,
+    open_image,
+    pictures,
+    read_deep,
+    video_bits,
+)
+from enhance.photos.metadata import read_dpi, read_exif, read_iptc, read_xmp
+from enhance.photos.orientation import BY_PILLOW, orientation_of, upright
 from enhance.records import Photo, Pixels, Source
 
 log = logging.getLogger(__name__)
@@ -43,19 +49,12 @@ def decode(source: Source, limits: Limits = Limits(), preview: int = 0) -> Photo
     """
     name = source.name
     data = read(source, limits)
-    with _clear_failures(name):
+    try:
         image = open_image(data)
         check_pixels(name, image.size, limits)
         if preview:
             image.draft(None, (preview, preview))
         return _decode(name, image, data, whole=source.whole)
-
-
-@contextmanager
-def _clear_failures(name: str) -> Iterator[None]:
-    """Turn whatever a decoder raises in the block into a PhotoError that names the photo."""
-    try:
-        yield
     except PhotoError:
         raise
     except UnidentifiedImageError:
@@ -107,9 +106,9 @@ def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo
         )
     if (bits := video_bits(image, data)) > 8:
         notes.append(say("Read with 8 bits per channel; the photo has {bits}.", bits=bits))
-    orientation = orientation_of(tags_of(image))
     if kind == "PNG":
         image.load()  # in a PNG, metadata may follow the pixels
+    orientation = orientation_of(image.getexif())
     icc = image.info.get("icc_profile") or None
     blocks = Photo(
         name=name,
@@ -122,11 +121,9 @@ def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo
         lossless=is_lossless_webp(data),
         turned=orientation != 1,
     )
-    reader: Reader
-    deep = _deep_pixels(image, data, notes) if is_deep(image, data) else None
-    if deep:
-        pixels, reader = deep
-    else:
+    pixels = _deep_pixels(image, data, notes)
+    turned = pixels is None and kind in BY_PILLOW
+    if pixels is None:
         if image.mode in ("I", "F") or image.mode.startswith("I;"):
             raise UnsupportedPhoto(
                 say(
@@ -143,9 +140,10 @@ def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo
         if not complete:
             notes.append(_what_is_missing(image))
         if image.mode in ("CMYK", "LAB"):
-            image, icc = _as_srgb(image, icc, notes), None
-        pixels, reader = _pixels(image), "Pillow"
-    return _filled(blocks, upright(pixels, orientation, kind, reader), icc, notes)
+            pixels, icc = _as_srgb(image, icc, notes), None
+        else:
+            pixels = _pixels(image)
+    return _filled(blocks, pixels if turned else upright(pixels, orientation), icc, notes)
 
 
 def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Sentence]) -> Photo:
@@ -169,18 +167,17 @@ def _filled(blocks: Photo, pixels: Pixels, icc: bytes | None, notes: list[Senten
     )
 
 
-def _deep_pixels(
-    image: Image.Image, data: bytes, notes: list[Sentence]
-) -> tuple[Pixels, Reader] | None:
+def _deep_pixels(image: Image.Image, data: bytes, notes: list[Sentence]) -> Pixels | None:
+    """The pixels if they have 16 bits per channel that can be read."""
     try:
-        return read_deep(image, data)
-    except ValueError:
+        return read_deep(image, data) if is_deep(image, data) else None
+    except (ValueError, TiffError):
         if image.mode not in ("RGB", "RGBA"):
             raise
-        notes.append(
-            say("Read with 8 bits per channel: the file stores its 16 bits in an unusual way.")
-        )
-        return None
+    notes.append(
+        say("Read with 8 bits per channel: the file stores its 16 bits in an unusual way.")
+    )
+    return None
 
 
 def _pixels(image: Image.Image) -> Pixels:
@@ -190,7 +187,7 @@ def _pixels(image: Image.Image) -> Pixels:
     return np.asarray(image.convert(mode))
 
 
-def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Image.Image:
+def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Pixels:
     """Convert a CMYK or Lab picture to sRGB."""
     notes.append(
         say("Converted from CMYK to sRGB.")
@@ -201,7 +198,7 @@ def _as_srgb(image: Image.Image, icc: bytes | None, notes: list[Sentence]) -> Im
         return printed_as_srgb(image, icc)
     except ValueError:
         notes.append(_UNUSABLE_PROFILE)
-        return image.convert("RGB")
+        return np.asarray(image.convert("RGB"))
 
 
 def _what_is_missing(image: Image.Image) -> Sentence:

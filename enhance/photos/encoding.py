@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import cv2
+import imagecodecs
 import numpy as np
-from PIL import Image
+import tifffile
+from PIL import Image, PngImagePlugin
 
 from enhance.i18n import Sentence, say
 from enhance.options import Metadata, OutputFormat
-from enhance.photos.deep import png_blocks, to_8_bit, write_deep_png, write_tiff
 from enhance.photos.location import without_location
-from enhance.photos.metadata import iptc_segment
+from enhance.photos.metadata import (
+    IPTC_TAG,
+    KEPT_TIFF_TAGS,
+    add_sub_blocks,
+    iptc_segment,
+    sub_blocks,
+)
+from enhance.photos.pixels import to_8_bit
 from enhance.photos.provenance import Provenance, recorded
 from enhance.records import Photo, Pixels
 
@@ -54,6 +63,10 @@ _WRITERS = {
 }
 # The output format for "same" where the input format is never written.
 _SAME = {"MPO": "JPEG", "GIF": "PNG"}
+_PNG_HEADER = 33  # bytes: the signature and the first chunk
+_XMP_TAG = 700
+_BYTES, _TEXT, _UNDEFINED = 1, 2, 7  # types of TIFF tags
+Tag: TypeAlias = tuple[int, int, int, bytes, bool]
 _BLOCK_NAMES = {"icc": "ICC profile", "exif": "EXIF", "xmp": "XMP", "iptc": "IPTC"}
 
 
@@ -107,8 +120,10 @@ def encode(
     photo = _holdable(photo, kind, notes)
     if done and metadata != "strip" and "xmp" in writer.blocks:
         photo = replace(photo, xmp=_with_provenance(photo.xmp, done, kind, notes))
-    data = _write(kind, _channels(canvas, alpha, photo.gray), photo, quality)
-    return data, writer.extension, tuple(notes)
+    pixels = cast(Pixels, cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY)) if photo.gray else canvas
+    if alpha is not None:
+        pixels = np.dstack([pixels, alpha])
+    return _write(kind, pixels, photo, quality), writer.extension, tuple(notes)
 
 
 def expected_extension(name: str, wanted: OutputFormat) -> str:
@@ -168,38 +183,74 @@ def _on_white(canvas: Pixels, alpha: Pixels) -> Pixels:
     return np.rint(canvas * share + top * (1 - share)).astype(canvas.dtype)
 
 
-def _channels(canvas: Pixels, alpha: Pixels | None, gray: bool) -> Pixels:
-    """Color or gray, with or without alpha, as one array (height, width[, channels])."""
-    color: Pixels = canvas
-    if gray:
-        color = cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY)  # type: ignore[assignment]
-    if alpha is None:
-        return color
-    return np.dstack([color, alpha])
-
-
 def _write(kind: str, pixels: Pixels, photo: Photo, quality: int) -> bytes:
     if kind == "TIFF":
-        return write_tiff(pixels, photo)
-    if pixels.dtype == np.uint16:
-        return write_deep_png(pixels, photo)
+        return _tiff(pixels, photo)
+    if kind == "PNG":
+        return _png(pixels, photo)
     kept = {"icc_profile": photo.icc, "exif": photo.exif, "xmp": photo.xmp, "dpi": photo.dpi}
     kept = {name: value for name, value in kept.items() if value}
     iptc = iptc_segment(photo.iptc) if photo.iptc else b""
-    settings: dict[str, dict[str, Any]] = {
-        "JPEG": {"quality": quality, "subsampling": 0, "extra": iptc, **kept},
-        "PNG": {"compress_level": 3, **png_blocks(photo)},
-        "WEBP": {
-            "quality": quality,
-            "method": 4,
-            "exact": True,
-            "lossless": photo.lossless,
-            **kept,
-        },
-        "BMP": kept,
-        "HEIF": {"quality": quality, "chroma": 444, **kept},
-        "AVIF": {"quality": quality, "subsampling": "4:4:4", **kept},
+    own: dict[str, dict[str, Any]] = {
+        "JPEG": {"subsampling": 0, "extra": iptc},
+        "WEBP": {"method": 4, "exact": True, "lossless": photo.lossless},
+        "HEIF": {"chroma": 444},
+        "AVIF": {"subsampling": "4:4:4"},
     }
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **settings[kind])
+    Image.fromarray(pixels).save(file, kind, quality=quality, **kept, **own.get(kind, {}))
     return file.getvalue()
+
+
+def _png(pixels: Pixels, photo: Photo) -> bytes:
+    """Encode a PNG. pixels: uint8 or uint16, (h, w) or (h, w, 2 to 4)."""
+    png = imagecodecs.png_encode(pixels, 3, strategy=imagecodecs.PNG.STRATEGY.RLE)
+    texts = PngImagePlugin.PngInfo()
+    if photo.xmp:
+        texts.add(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + photo.xmp)
+    blocks = {"icc_profile": photo.icc, "exif": photo.exif, "dpi": photo.dpi, "pnginfo": texts}
+    file = io.BytesIO()  # Pillow writes what is between the header and the pixels
+    Image.new("L", (1, 1)).save(file, "PNG", **blocks)
+    between = file.getvalue()[_PNG_HEADER : file.getvalue().rindex(b"IDAT") - 4]
+    return b"".join([png[:_PNG_HEADER], between, png[_PNG_HEADER:]])
+
+
+def _tiff(pixels: Pixels, photo: Photo) -> bytes:
+    """Encode a TIFF. pixels: uint8 or uint16, (h, w) or (h, w, 2 to 4)."""
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    exif = Image.Exif()
+    exif.load(photo.exif or b"")
+    file = io.BytesIO()
+    tifffile.imwrite(
+        file,
+        pixels,
+        photometric="minisblack" if channels < 3 else "rgb",
+        planarconfig=None if channels == 1 else "contig",
+        extrasamples=["unassalpha"] if channels in (2, 4) else None,
+        compression="zlib",
+        predictor=True,
+        iccprofile=photo.icc,
+        resolution=photo.dpi,
+        resolutionunit="INCH" if photo.dpi else None,
+        metadata=None,
+        software=False,
+        extratags=list(_tags(exif, photo)),
+    )
+    blocks = sub_blocks(exif)
+    return add_sub_blocks(file.getvalue(), blocks) if blocks else file.getvalue()
+
+
+def _tags(tags: Image.Exif, photo: Photo) -> Iterator[Tag]:
+    """Title, camera, dates and author from a photo's EXIF block, and its XMP and IPTC, in the form
+    that tifffile expects."""
+    for tag in KEPT_TIFF_TAGS:
+        value = tags.get(tag)
+        if isinstance(value, str):
+            text = value.encode("latin-1") + b"\0"  # as Pillow read it
+            yield tag, _TEXT, len(text), text, True
+        elif isinstance(value, bytes):
+            yield tag, _BYTES, len(value), value, True
+    if photo.xmp:
+        yield _XMP_TAG, _BYTES, len(photo.xmp), photo.xmp, True
+    if photo.iptc:
+        yield IPTC_TAG, _UNDEFINED, len(photo.iptc), photo.iptc, True

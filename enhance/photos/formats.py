@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import product
 from pathlib import Path
+from typing import Any, cast
 
+import imagecodecs
+import numpy as np
 import pillow_heif
 import tifffile
 from PIL import Image, TiffImagePlugin
 
+from enhance.records import Pixels
+
 Image.init()  # register every plugin, which opening with a list of formats requires
 pillow_heif.register_heif_opener()
 Image.MAX_IMAGE_PIXELS = None  # `Limits` applies instead, before any pixel is decoded
-# Have Pillow read the header of a TIFF with gray and alpha of 16 bits; `deep` reads its pixels.
+# Have Pillow read the header of a TIFF with gray and alpha of 16 bits, for `read_deep`.
 for _order, _black, _alpha in product((b"II", b"MM"), (0, 1), (0, 1, 2)):
     TiffImagePlugin.OPEN_INFO[_order, _black, (1,), 1, (16, 16), (_alpha,)] = "LA", "LA;16B"
 
@@ -26,6 +32,12 @@ EXTENSIONS = sorted(e for e, kind in Image.registered_extensions().items() if ki
 """File name extensions of those formats, for file pickers and folder walks."""
 
 _END_OF_JPEG = b"\xff\xd9"
+# TIFF tags and their values: bits of each sample, what the samples mean (and how many colors there
+# are), one plane per channel, what further samples mean.
+_BITS, _MEANING, _PLANES, _MORE = 258, 262, 284, 338
+_WHITE_IS_ZERO, _SAMPLES = 0, {0: 1, 1: 1, 2: 3}
+_SEPARATE = 2
+_PREMULTIPLIED = 1
 
 
 def open_image(data: bytes) -> Image.Image:
@@ -70,6 +82,51 @@ def load(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
     mended = Image.open(io.BytesIO(data + _END_OF_JPEG), formats=("JPEG",))
     mended.load()
     return mended, False
+
+
+def is_deep(image: Image.Image, data: bytes) -> bool:
+    """Whether the file has 16 bits per channel, whatever Pillow's mode says."""
+    if image.format == "PNG":
+        return data[24] == 16  # the bit depth in the IHDR chunk
+    if image.format == "TIFF":
+        tags = cast(Any, image).tag_v2
+        return set(tags.get(_BITS, (1,))) == {16} and tags.get(_MEANING) in _SAMPLES
+    return False
+
+
+def read_deep(image: Image.Image, data: bytes) -> Pixels:
+    """The pixels as they are stored: uint16, (h, w) or (h, w, 1 to 4).
+
+    Raises ValueError, TiffError or PngError if they cannot be read correctly.
+    """
+    pixels = (
+        _read_tiff(data, cast(Any, image).tag_v2)
+        if image.format == "TIFF"
+        else imagecodecs.png_decode(data)
+    )
+    if pixels.dtype != np.uint16 or sorted(pixels.shape[:2]) != sorted(image.size):
+        raise ValueError("not a 16-bit picture of the size that was checked")
+    return pixels
+
+
+def _read_tiff(data: bytes, tags: Mapping[int, Any]) -> Pixels:
+    """The first picture of a 16-bit TIFF without channels that are neither colors nor alpha."""
+    pixels = imagecodecs.tiff_decode(data)
+    if tags.get(_PLANES) == _SEPARATE and pixels.ndim == 3:
+        pixels = np.moveaxis(pixels, 0, -1)
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    if tags[_MEANING] == _WHITE_IS_ZERO:
+        pixels = np.concatenate([~pixels[..., :1], pixels[..., 1:]], axis=2)
+    alpha = tags.get(_MORE, ())[:1]
+    pixels = pixels[..., : _SAMPLES[tags[_MEANING]] + len(alpha)]
+    return _divided(pixels) if alpha == (_PREMULTIPLIED,) else pixels
+
+
+def _divided(pixels: Pixels) -> Pixels:
+    """Undo the premultiplication of colors by alpha (the last channel)."""
+    color, alpha = pixels[..., :-1].astype(np.float32), pixels[..., -1:]
+    color *= np.float32(65535) / np.maximum(alpha, 1)
+    return np.concatenate([np.rint(color.clip(0, 65535)).astype(np.uint16), alpha], axis=2)
 
 
 def video_bits(image: Image.Image, data: bytes) -> int:

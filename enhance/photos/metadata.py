@@ -47,37 +47,20 @@ def written_xmp(packet: minidom.Document) -> bytes:
     return "".join(node.toxml() for node in packet.childNodes).encode()
 
 
-def tags_of(image: Image.Image) -> Image.Exif:
-    """The EXIF tags of an opened photo."""
-    if image.format == "PNG" and "exif" not in image.info:
-        image.load()  # they may follow the pixels
-    return image.getexif()
-
-
 def read_exif(image: Image.Image) -> bytes | None:
     """The EXIF block of an opened photo, with its orientation reset; None if it has none."""
-    exif = tags_of(image)
-    if image.format == "TIFF":
-        return exif_of_tiff(exif)
+    exif = image.getexif()
+    if image.format == "TIFF":  # only what does not describe its layout
+        blocks = sub_blocks(exif)
+        kept = {tag: exif[tag] for tag in KEPT_TIFF_TAGS if tag in exif}
+        head = b"II*\0" if exif.endian == "<" else b"MM\0*"
+        tiff = head + struct.pack(f"{exif.endian}I", 8) + _written(kept, head).tobytes(8)
+        return EXIF_PREFIX + add_sub_blocks(tiff, blocks) if kept or blocks else None
     raw = image.info.get("exif")
-    if isinstance(raw, bytes) and raw:
-        kept = upright_exif(raw)
-        if kept is not None:
-            return kept
+    if isinstance(raw, bytes) and (kept_exif := upright_exif(raw)):
+        return kept_exif
     exif.pop(ORIENTATION, None)
     return exif.tobytes() if len(exif) else None
-
-
-def exif_of_tiff(tags: Image.Exif) -> bytes | None:
-    """An EXIF block from those tags of a TIFF that do not describe its layout."""
-    blocks = sub_blocks(tags)
-    kept = {tag: tags[tag] for tag in KEPT_TIFF_TAGS if tag in tags}
-    if not kept and not blocks:
-        return None
-    head = b"II*\0" if tags.endian == "<" else b"MM\0*"
-    start = struct.pack(f"{tags.endian}I", 8)
-    tiff = head + start + _written(kept, head).tobytes(8)
-    return EXIF_PREFIX + add_sub_blocks(tiff, blocks)
 
 
 def read_dpi(image: Image.Image) -> tuple[float, float] | None:

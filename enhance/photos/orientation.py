@@ -1,11 +1,10 @@
-"""Turns photos upright, whatever format they have and whichever library has read them."""
+"""Turns photos, and what their metadata say, upright."""
 
 from __future__ import annotations
 
 import re
 import struct
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -16,13 +15,11 @@ from enhance.records import Pixels
 ORIENTATION = 0x0112
 """The EXIF and TIFF tag that says how the pixels must be turned for display."""
 
-Reader = Literal["Pillow", "OpenCV", "tifffile"]
-"""The library that has decoded a photo."""
-
-# Those that turn pixels themselves while they decode them; Pillow has pillow-heif do it.
-_TURNED = {("TIFF", "Pillow"), ("TIFF", "OpenCV"), ("HEIF", "Pillow")}
+BY_PILLOW = ("TIFF", "HEIF")
+"""The formats that Pillow turns upright while it decodes them."""
 
 _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    1: lambda a: a,
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],
@@ -39,13 +36,8 @@ def orientation_of(tags: Image.Exif) -> int:
     return value if value in _TURNS else 1
 
 
-def upright(pixels: Pixels, orientation: int, format: str, reader: Reader) -> Pixels:
-    """The pixels (h, w[, c]) of a photo, as `reader` returned them, turned upright.
-
-    orientation: the photo's. format: Pillow's name of it.
-    """
-    if orientation not in _TURNS or (format, reader) in _TURNED:
-        return pixels
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """The pixels (h, w[, c]) of a photo, as they are stored, turned upright."""
     return np.ascontiguousarray(_TURNS[orientation](pixels))
 
 

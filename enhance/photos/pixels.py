@@ -21,6 +21,11 @@ def from_unit(values: FloatArray, dtype: DTypeLike) -> Pixels:
     return np.rint(np.clip(values, 0, 1) * np.float32(top)).astype(dtype)
 
 
+def to_8_bit(pixels: Pixels) -> Pixels:
+    """uint16 pixels rounded to uint8."""
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def padded(values: FloatArray, multiple: int) -> FloatArray:
     """(h, w, c), extended at the bottom and right edges to multiples of `multiple`."""
     missing = [(0, -side % multiple) for side in values.shape[:2]]

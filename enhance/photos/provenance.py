@@ -17,7 +17,8 @@ ENHANCED = "algorithmicallyEnhanced"
 COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
 
 # The more of a picture is made up, the later; a code is never replaced by an earlier one.
-_RANKS = (ENHANCED, "compositeSynthetic", COMPOSITE, "algorithmicMedia", "trainedAlgorithmicMedia")
+_ORDER = (ENHANCED, "compositeSynthetic", COMPOSITE, "algorithmicMedia", "trainedAlgorithmicMedia")
+_RANKS = {code: rank for rank, code in enumerate(_ORDER)}
 
 _SPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -109,12 +110,8 @@ def _raise_code(source: Any, code: str) -> None:
     if source.nodeType == source.ELEMENT_NODE:
         source = _attribute(source, "rdf", "resource") or source.firstChild
     found = _CODE.fullmatch(source.nodeValue or "") if source else None
-    if found and _rank(found[1]) < _rank(code):
+    if found and _RANKS.get(found[1], -1) < _RANKS.get(code, -1):
         source.nodeValue = f"{CODES}{code}"
-
-
-def _rank(code: str) -> int:
-    return _RANKS.index(code) if code in _RANKS else -1
 
 
 def _quoted(text: str) -> str:

@@ -11,13 +11,10 @@ import math
 import os
 import pickle
 import select
-import struct
-import tempfile
+import socket
 import threading
 from contextlib import suppress
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import send_handle
-from typing import IO
+from io import BufferedRWPair
 
 import cv2
 import pillow_heif
@@ -40,11 +37,9 @@ def main(handle: int) -> None:
     """Answer requests from a socket until its other end is closed, or until this process has kept
     too much memory.
 
-    The worker sends `ready` before each request and `begun` once it has received it. A request is a
-    pickled (function, path, arguments, patience), where patience is the wall time in seconds that
-    any file may take. An answer begins with the lengths of the arrays in it. Then comes a pickled
-    (value, error, log messages) without the bytes of the arrays, which follow as one in-memory file
-    each.
+    Everything on the socket is pickled. The worker sends "ready" before each request and "begun"
+    once it has received it. A request is a (function, path, arguments, patience), where patience is
+    the wall time in seconds that any file may take, an answer a (value, error, log messages).
     """
     threading.Thread(target=_end_with_server, args=(handle,), daemon=True).start()
     cv2.setNumThreads(_THREADS)
@@ -53,19 +48,17 @@ def main(handle: int) -> None:
     messages = _Messages()
     logging.basicConfig(level=logging.INFO, handlers=[messages])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    connection = Connection(handle)
-    most = address_space() + _GROWTH
-    with suppress(EOFError):
+    with socket.socket(fileno=handle).makefile("rwb") as stream, suppress(EOFError):
+        most = address_space() + _GROWTH
         while address_space() <= most:
-            connection.send_bytes(b"ready")
-            _answer(connection, messages)
+            _answer(stream, messages)
 
 
-def _answer(connection: Connection, messages: _Messages) -> None:
+def _answer(stream: BufferedRWPair, messages: _Messages) -> None:
     """Answer one request."""
-    request = connection.recv_bytes()
-    connection.send_bytes(b"begun")
-    function, path, arguments, patience = pickle.loads(request)  # noqa: S301, from the server
+    _send("ready", stream)
+    function, path, arguments, patience = pickle.load(stream)  # noqa: S301, from the server
+    _send("begun", stream)
     value = error = None
     try:
         allowance = Allowance(path, patience)
@@ -75,10 +68,15 @@ def _answer(connection: Connection, messages: _Messages) -> None:
             value = function(*arguments)
         except EnhanceError as caught:
             error = caught
-        _send(connection, (value, error, messages.taken()))
+        _send((value, error, messages.taken()), stream)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     allowance.end()
+
+
+def _send(message: object, stream: BufferedRWPair) -> None:
+    pickle.dump(message, stream, 5)
+    stream.flush()
 
 
 def _end_with_server(handle: int) -> None:
@@ -87,26 +85,6 @@ def _end_with_server(handle: int) -> None:
     poll.register(handle, 0)  # no events but hang-up and errors, which are always reported
     poll.poll()
     os._exit(0)
-
-
-def _send(connection: Connection, answer: object) -> None:
-    arrays: list[pickle.PickleBuffer] = []
-    body = pickle.dumps(answer, 5, buffer_callback=arrays.append)
-    contents = [array.raw() for array in arrays]
-    connection.send_bytes(struct.pack(f"{len(contents)}Q", *(len(each) for each in contents)))
-    connection.send_bytes(body)
-    for content in contents:
-        with _file_in_memory() as file:
-            file.write(content)
-            file.flush()
-            send_handle(connection, file.fileno(), os.getppid())
-
-
-def _file_in_memory() -> IO[bytes]:
-    """An unnamed file. Not `multiprocessing.shared_memory`, which has only 64 MB in Docker."""
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("pixels"), "r+b")
-    return tempfile.TemporaryFile()
 
 
 class _Messages(logging.Handler):

@@ -10,19 +10,14 @@ user's script a second time.
 
 from __future__ import annotations
 
-import io
 import logging
-import mmap
 import os
 import pickle
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import recv_handle
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any, TypeVar
@@ -150,8 +145,7 @@ class _Worker:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         # This process's module search path, which a worker would not have by itself.
         path = [folder or str(Path.cwd()) for folder in sys.path]
-        ours, theirs = socket.socketpair()
-        self._connection = Connection(ours.detach())
+        self._socket, theirs = socket.socketpair()
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603, no argument comes from outside
@@ -164,8 +158,9 @@ class _Worker:
                     start_new_session=True,  # Ctrl-C is for the server alone
                 )
         except OSError:
-            self._connection.close()
+            self._socket.close()
             raise
+        self._stream = self._socket.makefile("rb")
 
     @property
     def pid(self) -> int:
@@ -176,10 +171,11 @@ class _Worker:
         """Have the worker begin with a request; then get its `answer`. False if it ended before,
         as it does once its memory has grown too much, so that no photo is affected."""
         try:
-            self._receive(_START_SECONDS)
-            self._connection.send_bytes(request)
-            self._receive(_START_SECONDS)
-        except (EOFError, OSError):
+            self._socket.settimeout(_START_SECONDS)
+            _Answer(self._stream).load()
+            self._socket.sendall(request)
+            _Answer(self._stream).load()
+        except Exception:  # it has ended, or was compromised
             self.close()
             return False
         return True
@@ -188,10 +184,8 @@ class _Worker:
         """What the function returns or raises. Raises PhotoError, about the photo called `name`, if
         the worker ends before that."""
         try:
-            lengths = self._receive(_STUCK_SECONDS)
-            body = io.BytesIO(self._connection.recv_bytes())
-            arrays = [self._array(length) for (length,) in struct.iter_unpack("Q", lengths)]
-            result, error, messages = _Answer(body, buffers=arrays).load()
+            self._socket.settimeout(_STUCK_SECONDS)
+            result, error, messages = _Answer(self._stream).load()
         except (EOFError, OSError) as reason:
             raise _failure(name, self.close()) from reason
         except Exception as reason:  # a compromised worker may send anything
@@ -203,27 +197,14 @@ class _Worker:
 
     def close(self) -> int:
         """Kill the process; returns its exit code."""
-        self._connection.close()
+        self._stream.close()
+        self._socket.close()
         self._process.kill()
         return self._process.wait()
 
-    def _receive(self, seconds: float) -> bytes:
-        """Receive one message. Raises EOFError or OSError if the worker has ended or sends nothing
-        for this long."""
-        if not self._connection.poll(seconds):
-            raise TimeoutError("it does not answer")
-        return self._connection.recv_bytes()
-
-    def _array(self, length: int) -> mmap.mmap:
-        file = recv_handle(self._connection)
-        try:
-            return mmap.mmap(file, length)
-        finally:
-            os.close(file)
-
 
 class _Answer(pickle.Unpickler):
-    """Unpickles an answer, but creates only photos, errors and sentences."""
+    """Reads what a worker sends, but creates only photos, errors and sentences."""
 
     _MODULES = ("enhance.errors", "enhance.records", "enhance.i18n")
     _ARRAYS = ("numpy._core.numeric", "_frombuffer"), ("numpy", "dtype")

@@ -26,7 +26,7 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER, encode
-from enhance.photos.deep import to_8_bit
+from enhance.photos.pixels import to_8_bit
 from enhance.pipeline.enhancer import Enhanced
 from enhance.pipeline.notes import provenance
 from enhance.pipeline.views import picture, views_of

@@ -10,7 +10,7 @@ from PIL import Image
 
 from enhance.limits import Limits
 from enhance.photos import browser_shows, decode
-from enhance.photos.deep import to_8_bit
+from enhance.photos.pixels import to_8_bit
 from enhance.records import Photo, Pixels, Report, Source, Views
 from enhance.upscaling.interpolation import shrunk
 

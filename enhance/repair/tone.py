@@ -118,7 +118,7 @@ def _colors(seen: FloatArray) -> tuple[float, float]:
 
     Old prints do not turn green or blue, so such tints do not count.
     """
-    lab = _oklab(seen)
+    lab = np.cbrt(linear_light(seen) @ _TO_CONES.T) @ _TO_LAB.T  # OKLab
     order = np.argsort(lab[:, 0], kind="stable")
     parts = np.array_split(lab[order, 1:], _BINS)
     means = np.stack([part.mean(0) if len(part) else np.zeros(2) for part in parts])
@@ -129,11 +129,6 @@ def _colors(seen: FloatArray) -> tuple[float, float]:
     kept = np.sort(squares)[: max(1, int(len(squares) * 0.98))]
     green_red, blue_yellow = means.mean(0)
     return float(blue_yellow + 2 * min(green_red, 0)), float(np.sqrt(kept.mean()))
-
-
-def _oklab(srgb: FloatArray) -> FloatArray:
-    """sRGB (n, 3) in 0..1 → lightness and two opponent colors."""
-    return np.cbrt(linear_light(srgb) @ _TO_CONES.T) @ _TO_LAB.T
 
 
 def _rise(value: float | FloatArray, between: tuple[float, float]) -> float | FloatArray:

@@ -32,8 +32,6 @@ class Version:
 
     shown: the picture that a browser displays at full size. detail: a part of it at 100 %.
     restorable: the faces (indices in the report) that can be switched off and on, from `layers`.
-    over: pictures of the background and the faces that a browser lays over the photo; made on
-        demand.
     marks: a picture of what was repaired; None if that was not asked for.
     """
 
@@ -45,14 +43,12 @@ class Version:
     detail: Path
     layers: Path | None
     restorable: tuple[int, ...]
-    over: tuple[Path, Path] | None = None
     marks: Path | None = None
 
     @property
     def files(self) -> set[Path | None]:
         """All of its files; None for those that it does not have."""
-        pictures = {self.shown, self.thumbnail, self.detail, *(self.over or ())}
-        return {self.file, self.layers, self.marks, *pictures}
+        return {self.file, self.layers, self.marks, self.shown, self.thumbnail, self.detail}
 
 
 @dataclass(eq=False)

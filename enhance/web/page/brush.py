@@ -13,7 +13,6 @@ from enhance.options import Options
 from enhance.repair.marks import Stroke
 from enhance.web.batches.edits import mark
 from enhance.web.batches.entries import Entry, Version
-from enhance.web.page.widgets import share_of
 
 _POINTS = 20_000  # of all strokes together
 _FARTHEST = 1_000_000  # pixels of the photo
@@ -31,9 +30,8 @@ def remarked(entry: Entry, version: Version, sent: dict[str, Any]) -> Options:
         scale = version.report.source_size[0] / version.report.output_size[0]
         mark(entry, version, strokes_of(sent["strokes"], scale))
         return version.options
-    wanted = share_of(sent.get("sensitivity"))
-    sensitivity = -1.0 if wanted is None else wanted
-    options = replace(version.options, repair="on", repair_sensitivity=sensitivity)
+    wanted: Any = sent.get("sensitivity")  # which the options check
+    options = replace(version.options, repair="on", repair_sensitivity=wanted)
     entry.marks = None
     return options
 

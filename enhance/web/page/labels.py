@@ -115,17 +115,14 @@ def _state(step: Step, version: Version) -> tuple[bool, str]:
         done = say("1 face restored") if count == 1 else say("{count} faces restored", count=count)
         return on, done if on else text("Restore faces")
     on = report.background != _PLAIN and options.background_weight > 0
-    return on, _words(report)[0 if on else 1]
+    flaw, much = main_flaw(report.findings) if report.findings else ("noise", 0.0)
+    done, to_do = _ENLARGING if report.upscale > 1 and not much else _CLEANING[flaw]
+    return on, done if on else to_do
 
 
 def _asked(asked: bool, amount: float, done: str, nothing: str, to_do: str) -> tuple[bool, str]:
     """The state of a step that a person may have asked for although there was nothing to do."""
     return asked or amount > 0, done if amount else nothing if asked else to_do
-
-
-def _words(report: Report) -> tuple[str, str]:
-    flaw, much = main_flaw(report.findings) if report.findings else ("noise", 0.0)
-    return _ENLARGING if report.upscale > 1 and not much else _CLEANING[flaw]
 
 
 def _switched(options: Options, step: Step, on: bool, version: Version | None = None) -> Options:

@@ -32,14 +32,8 @@ class Look:
     sides: dict[int, tuple[int | None, int]] = field(default_factory=dict)
 
 
-# By batch, so that nobody makes other people's tabs forget.
+# By session; made when first asked for. By batch, so that nobody makes other people's tabs forget.
 _LOOKS: WeakKeyDictionary[Batch, Callable[[str], Look]] = WeakKeyDictionary()
-
-
-def _look_of(session: str, batch: Batch) -> Look:
-    """Made when it is first asked for, and forgotten with the batch, or when many other tabs of it
-    were asked for since."""
-    return _LOOKS.setdefault(batch, lru_cache(_TABS)(lambda _: Look()))(session)
 
 
 @dataclass(frozen=True)
@@ -47,13 +41,16 @@ class Tab:
     """A tab of a browser as one event finds it: its batch, what it looks at, its language."""
 
     batch: Batch
+    session: str
     look: Look
     language: Language
 
     @classmethod
     def of(cls, batch: Batch, request: gr.Request) -> Tab:
         """The tab that sent the request; it shows this batch."""
-        return cls(batch, _look_of(str(request.session_hash), batch), language_of(request))
+        session = str(request.session_hash)
+        look = _LOOKS.setdefault(batch, lru_cache(_TABS)(lambda _: Look()))(session)
+        return cls(batch, session, look, language_of(request))
 
     @property
     def index(self) -> int:

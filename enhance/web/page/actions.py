@@ -21,7 +21,7 @@ from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import language_of, text, toast, translated
 from enhance.web.page.brush import remarked
-from enhance.web.page.labels import STEPS, switch, switch_all
+from enhance.web.page.labels import STEPS, switch
 from enhance.web.page.look import Tab, tab_of
 from enhance.web.page.presets import PRESETS
 from enhance.web.page.results_panel import ResultsPanel
@@ -135,13 +135,11 @@ class Actions:
     def _switch(self, tab: Tab, sent: dict[str, Any]) -> Shown:
         """Switch a label of the photo that was shown, or of all."""
         tab.go_to(sent.get("index"))
-        step, on, limits = sent.get("step"), bool(sent.get("on")), self._batches.limits
+        step, on, everywhere = (sent.get(name) for name in ("step", "on", "all"))
         if step not in STEPS:
             return {}
-        if sent.get("all"):
-            waits = switch_all(tab, step, on, limits)
-        else:
-            waits = switch(tab, [tab.index], step, on, limits)
+        limits = self._batches.limits
+        waits = switch(tab, step, bool(on), limits, everywhere=bool(everywhere))
         return self._ticket(tab) if waits else {}
 
     def _work_on(self, tab: Tab, entries: list[Entry], *options: Options) -> Shown:

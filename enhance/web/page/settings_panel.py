@@ -31,13 +31,7 @@ from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
 from enhance.web.page.presets import ABOUT, LABELS, PRESETS, preset_of
-from enhance.web.page.settings import (
-    draw_options,
-    from_query,
-    options_from,
-    query_of,
-    updates,
-)
+from enhance.web.page.settings import draw_options, from_query, options_from, query_of, updates
 from enhance.web.page.status import seconds_left
 from enhance.web.page.widgets import PRIVATE, QUICK, Shown, browser_state
 
@@ -103,10 +97,15 @@ class SettingsPanel:
             **QUICK,
         )
         self.address.change(None, self.address, None, js=_TO_ADDRESS, **QUICK)
-        # In the browser, so that a click on Enhance right after it finds the preset's values.
-        self.preset.input(
-            None, [self.preset, *widgets], widgets, js=self._take_preset(), **QUICK
-        ).then(**self.changed)
+        # In the browser, so that a click on Enhance right after it finds the preset's values, which
+        # leave the results' names as they are.
+        values = json.dumps({name: astuple(options) for name, options in PRESETS.items()})
+        take = (
+            f"(preset, ...now) => ({values}[preset] || now)"
+            f".map((value, i) => i === {list(OPTIONS).index('name')} ? now[i] : value)"
+        )
+        taken = self.preset.input(None, [self.preset, *widgets], widgets, js=take, **QUICK)
+        taken.then(**self.changed)
         # Only a person's input, because a preset changes many widgets, not all at the same moment.
         # A text's input event misses what is pasted or deleted, so leaving the field counts, too.
         fields = gr.Textbox | gr.Dropdown
@@ -134,16 +133,6 @@ class SettingsPanel:
         with suppress(EnhanceError):
             options = options_from((name, known.get(name)) for name in OPTIONS)
         return updates(options, language_of(request))
-
-    def _take_preset(self) -> str:
-        """A function in JavaScript from a preset's name and the widgets' values to those of the
-        preset, which leaves the results' names as they are."""
-        values = {name: astuple(options) for name, options in PRESETS.items()}
-        kept = list(OPTIONS).index("name")
-        return (
-            f"(name, ...now) => (({json.dumps(values)})[name] || now)"
-            f".map((value, i) => i === {kept} ? now[i] : value)"
-        )
 
     async def _changed(self, request: gr.Request, key: str, *values: Any) -> Shown:
         """Show the cost and the missing models of the current settings, and remember them."""

@@ -537,7 +537,7 @@ def test_keys_zoom_and_the_screen_is_filled(viewer: Viewer) -> None:
     viewer.at(".full").click()
     expect(viewer.at(".full")).to_have_attribute("aria-pressed", "true")
     assert viewer.box(".stage")["height"] > height
-    press("Escape")
+    viewer.at(".full").click()
     expect(viewer.at(".full")).to_have_attribute("aria-pressed", "false")
 
 

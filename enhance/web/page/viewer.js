@@ -6,7 +6,7 @@
 
 const part = (name) => element.querySelector("." + name);
 const root = part("viewer"), stage = part("stage"), picture = part("picture");
-const divider = part("divider"), faces = part("faces"), position = part("position");
+const divider = part("divider"), faces = part("faces");
 const STEP = 1.25; // zoom factor of the keys and buttons
 const SLACK = 4; // pixels that a pointer may move during a click
 const SHARED_HEIGHT = 1600; // pixels of the picture that shows before and after side by side
@@ -173,29 +173,19 @@ function buttonsIn(parent, className, count) {
   return buttons;
 }
 
-/** One toggle per step. */
-function drawLabels() {
+/** One toggle per step. works: the wish of a person shows, until it has come true. */
+function drawLabels(works = value.busy) {
   const buttons = buttonsIn(labels, "label", value.labels.length);
   value.labels.forEach(({ step, text, on }, i) => {
-    const button = buttons[i];
+    const button = buttons[i], wished = works && switched?.step === step;
     button.textContent = text;
     button.dataset.step = step;
-    button.setAttribute("aria-pressed", on);
+    button.classList.toggle("working", wished);
+    button.setAttribute("aria-pressed", wished ? switched.on : on);
     button.setAttribute("aria-disabled", value.busy);
-    mark(button, value.busy && switched?.step === step);
   });
   labels.hidden = !buttons.length;
-  offerAll();
-}
-
-function offerAll() {
   forAll.hidden = !switched || switched.all || value.count < 2;
-}
-
-/** Show the wish of a person until it has come true. */
-function mark(button, works) {
-  button.classList.toggle("working", works);
-  if (works) button.setAttribute("aria-pressed", switched.on);
 }
 
 labels.addEventListener("click", ({ target }) => {
@@ -203,12 +193,11 @@ labels.addEventListener("click", ({ target }) => {
     switched.all = true;
     tell("apply", switched);
     labels.querySelector(`[data-step="${switched.step}"]`)?.focus(); // before this link goes
-    offerAll();
+    drawLabels();
   } else if (target.dataset.step && !value.busy) {
     switched = { step: target.dataset.step, on: target.ariaPressed !== "true", all: false };
     tell("apply", switched);
-    mark(target, true); // until Python has answered
-    offerAll();
+    drawLabels(true); // until Python has answered
   }
 });
 
@@ -343,11 +332,8 @@ function place(side, image) {
 function describe() {
   const { left, right, choices } = value;
   const several = choices.length > 1;
-  const label = (key) => Object.fromEntries(choices)[key];
-  const names = {
-    before: left === "before" ? words.before : label(left) ?? words.before,
-    after: several ? label(right) ?? words.after : words.after,
-  };
+  const versions = several ? Object.fromEntries(choices) : {};
+  const names = { before: versions[left] ?? words.before, after: versions[right] ?? words.after };
   part("left").textContent = names.before;
   part("right").textContent = names.after;
   for (const side of ["before", "after"]) {
@@ -355,7 +341,7 @@ function describe() {
   }
   part("name").textContent = value.name;
   part("caption").textContent = value.caption;
-  position.textContent = `${value.index + 1} / ${value.count}`;
+  part("position").textContent = `${value.index + 1} / ${value.count}`;
   part("photos").hidden = value.count < 2;
   part("previous").disabled = value.index === 0;
   part("next").disabled = value.index === value.count - 1;
@@ -529,9 +515,7 @@ const keys = {
 root.addEventListener("keydown", (event) => {
   if (!value.after || event.target.closest("select, input")) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own shortcuts
-  const escapes = event.key === "Escape" && document.fullscreenElement === root;
-  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const press = escapes ? buttons.full : keys[name];
+  const press = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!press) return;
   event.preventDefault();
   press();

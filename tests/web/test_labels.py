@@ -27,8 +27,8 @@ OPTIONS = Options(size="1x")
 class Person:
     """A person with a batch of the page."""
 
-    def __init__(self, batch: Batch) -> None:
-        request: Any = SimpleNamespace(session_hash=batch.key, headers={})
+    def __init__(self, batch: Batch, session: str = "one tab") -> None:
+        request: Any = SimpleNamespace(session_hash=session, headers={})
         self.tab = Tab.of(batch, request)
 
     def sees(self, index: int) -> dict[str, tuple[bool, str]]:
@@ -157,3 +157,18 @@ def test_a_decision_for_all_changes_layers_in_the_batchs_turn(start: Any) -> Non
     person.tab.batch.abandon()
     assert [entry.state for entry in person.tab.batch.entries] == ["done"] * 3
     assert not person.work() and not person.sees(0)["faces"][0]
+
+
+def test_a_photo_that_is_taken_out_changes_nothing_else_in_any_tab(start: Any) -> None:
+    person = start(SMALL, PRINT, SMALL)
+    person.work()
+    other = Person(person.tab.batch, "another tab")
+    other.tab.go_to(1)
+    assert other.switch(1, "repair", False)
+    other.work()
+    other.tab.compare(None, 0)
+    person.tab.go_to(0)
+    person.tab.remove(0)
+    assert person.tab.entry.source.name == PRINT.name, "the next one"
+    assert other.tab.entry.source.name == PRINT.name
+    assert other.tab.picks == {0: 0} and not person.tab.picks

@@ -17,7 +17,7 @@ from enhance.models.catalogue import models
 from enhance.options import Options
 from enhance.pipeline.needs import Flaw, main_flaw
 from enhance.web.batches.edits import change
-from enhance.web.batches.entries import Version
+from enhance.web.batches.entries import Entry, Version
 from enhance.web.language import Language, text, translated
 from enhance.web.page.look import Tab
 from enhance.web.page.viewer import Label
@@ -69,10 +69,10 @@ def switch(tab: Tab, step: Step, on: bool, limits: Limits, *, everywhere: bool =
     if everywhere:
         batch.alter(partial(_switched, step=step, on=on))
     working: list[bool] = []
-    again: dict[Options, list[int]] = {}
-    chosen = batch.versions(tab.picks)
-    for index in range(len(batch.entries)) if everywhere else [tab.index]:
-        entry, version = batch.entries[index], chosen[index]
+    again: dict[Options, list[Entry]] = {}
+    versions = dict(zip(batch.entries, batch.versions(tab.picks), strict=False))
+    for entry in versions if everywhere else [tab.entry]:
+        version = versions.get(entry)
         if version is None or entry.pending or _state(step, version)[0] == on:
             continue
         wanted = _switched(_settled(version), step, on, version)
@@ -84,11 +84,10 @@ def switch(tab: Tab, step: Step, on: bool, limits: Limits, *, everywhere: bool =
             else:
                 work()
         elif same:
-            tab.look.sides[index] = entry.versions.index(version), same[-1]
+            tab.look.sides[entry] = entry.versions.index(version), same[-1]
         elif (options := _switched(version.options, step, on, version)) != version.options:
-            again.setdefault(options, []).append(index)
-    for options, indices in again.items():
-        entries = [batch.entries[index] for index in indices]
+            again.setdefault(options, []).append(entry)
+    for options, entries in again.items():
         tab.forget(entries)
         working.append(batch.begin(entries, options))
     return not all(working)

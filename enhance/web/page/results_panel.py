@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -107,8 +106,8 @@ class ResultsPanel:
             (self.viewer.input, _compare, latest),
             (self.viewer.edit, self._switch_face, LAYERS),
             (self.versions.select, _pick, latest),
-            (self.details.expand, partial(_open, True), latest),
-            (self.details.collapse, partial(_open, False), latest),
+            (self.details.expand, _open, latest),
+            (self.details.collapse, _close, latest),
         ]
         for event, act, how in wired:
             answer = handler(self._batches, act, self.shown)
@@ -144,6 +143,10 @@ def _compare(tab: Tab, sent: dict[str, Any]) -> None:
         tab.compare(numbers.get(str(sent.get("left"))), right)
 
 
-def _open(wanted: bool, tab: Tab, sent: dict[str, Any]) -> None:
+def _open(tab: Tab, sent: object) -> None:
     """Show the table, and keep it up to date while it is open."""
-    tab.look.table = wanted
+    tab.look.table = True
+
+
+def _close(tab: Tab, sent: object) -> None:
+    tab.look.table = False

@@ -53,6 +53,7 @@ def handler(
             raise toast(error.sentence, tab.language) from error
         return show(tab) | (more or {})
 
+    handle.__name__ = act.__name__  # by which Gradio's own messages call it
     return handle
 
 

@@ -109,8 +109,8 @@ def _state(step: Step, version: Version) -> tuple[bool, str]:
         return on, done if on else text("Restore faces")
     on = report.background != _PLAIN and options.background_weight > 0
     flaw, much = main_flaw(report.findings) if report.findings else ("noise", 0.0)
-    done, to_do = _ENLARGING if report.upscale > 1 and not much else _CLEANING[flaw]
-    return on, done if on else to_do
+    cleaned, clean = _ENLARGING if report.upscale > 1 and not much else _CLEANING[flaw]
+    return on, cleaned if on else clean
 
 
 def _asked(asked: bool, amount: float, done: str, nothing: str, to_do: str) -> tuple[bool, str]:

@@ -507,18 +507,14 @@ const buttons = {
 };
 for (const [name, press] of Object.entries(buttons)) part(name).addEventListener("click", press);
 
-const keys = {
-  ArrowLeft: buttons.previous, ArrowRight: buttons.next, "+": buttons.in, "=": buttons.in,
-  "-": buttons.out, 0: fit, 1: actual, f: buttons.outlines, m: buttons.reveal, "?": buttons.help,
-};
-
 root.addEventListener("keydown", (event) => {
   if (!value.after || event.target.closest("select, input")) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own shortcuts
-  const press = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!press) return;
+  const key = CSS.escape(event.key === "=" ? "+" : event.key);
+  const button = element.querySelector(`[aria-keyshortcuts="${key}" i]`);
+  if (!button) return;
   event.preventDefault();
-  press();
+  button.click();
 });
 
 faces.addEventListener("click", (event) => {

@@ -40,7 +40,7 @@ from enhance.web.gradio_api import MOST_AT_ONCE, QUEUE, Api
 from enhance.web.language import text
 from enhance.web.log import start_log
 from enhance.web.page.actions import MODEL_QUEUE
-from enhance.web.page.page import CSS, THEME, Page
+from enhance.web.page.page import CSS, THEME, draw_page
 from enhance.web.plain_http import Http
 from enhance.web.server.middleware import Guard
 from enhance.web.server.page_scripts import add_scripts
@@ -112,7 +112,7 @@ def build_page(batches: BatchStore, may_download: bool) -> tuple[gr.Blocks, Shar
 
     with gr.Blocks(title=text("Photo enhancer")) as page:
         samples = sorted((ASSETS / "samples").glob("*.jpg"))
-        Api(batches, Page(page, batches, samples, may_download).settings)
+        Api(batches, draw_page(page, batches, samples, may_download))
         page.unload(leave)
     page.queue(api_open=False)
     queue = SharedQueue(page, batches.limits.max_waiting, MODEL_QUEUE, QUEUE, MOST_AT_ONCE)

@@ -14,7 +14,7 @@ from enhance.engines.local import LocalEngine
 from enhance.errors import LayersDamaged, OptionsError, UnreadablePhoto
 from enhance.limits import Limits
 from enhance.options import Options
-from enhance.pipeline.layers import repaste, separated
+from enhance.pipeline.layers import repaste
 from enhance.records import Result, Source
 from tests.conftest import Save
 from tests.pictures import SRGB_CURVE, deep_png, file_of, rgb_profile
@@ -170,29 +170,6 @@ def test_a_photo_without_faces_has_a_background_to_weigh(engine: LocalEngine, sa
     assert np.array_equal(
         pixels(grainy.again()), pixels(enhance(engine, landscape, OPTIONS).result)
     )
-
-
-@pytest.mark.parametrize("gray", [False, True])
-def test_a_browser_can_mix_the_layers(engine: LocalEngine, save: Save, gray: bool) -> None:
-    photo = degrade(group(2, 900, 600), Damage(down=3))
-    if gray:
-        photo = np.asarray(Image.fromarray(photo).convert("L"))
-    options = replace(OPTIONS, background="compact")
-    done = enhance(engine, save("two.png", photo), options)
-    assert done.result.layers
-    report = done.result.report
-    made = separated(done.source, done.result.layers, report, Limits(), report.restored)
-    background, faces = (Image.open(io.BytesIO(data)) for data in made)
-    assert background.format == "JPEG" and faces.format == "PNG"
-    for weight in (1.0, 0.5):
-        over = np.asarray(faces.convert("RGBA")).astype(float)
-        cover = weight * over[..., 3:] / 255
-        mixed = np.asarray(background.convert("RGB")) * (1 - cover) + over[..., :3] * cover
-        real = pixels(replace(done, options=replace(options, weight=weight)).again(0, 1))
-        assert np.abs(mixed - real).mean() < 1.5  # JPEG
-        bare = pixels(replace(done, options=replace(options, weight=0)).again())
-        inside = np.abs(real - bare).max(axis=2) > 12
-        assert np.abs(mixed - real)[inside].mean() < 4
 
 
 def test_one_of_two_faces(engine: LocalEngine, pair: Done) -> None:

@@ -19,7 +19,7 @@ from enhance.errors import OptionsError
 from enhance.i18n import Sentence
 from enhance.options import GROUPS, OPTIONS, Options
 from enhance.web.language import CHINESE
-from enhance.web.page.address import from_query, query_of
+from enhance.web.page.settings import from_query, query_of
 
 ROOT = Path(__file__).parents[1]
 ADDED = """    glow: float = option(
@@ -39,13 +39,11 @@ import gradio as gr
 from enhance import Options
 from enhance.arguments import photos_parser
 from enhance.errors import OptionsError
-from enhance.web.page.address import from_query, query_of
-from enhance.web.page.settings import Settings
+from enhance.web.page.settings import draw_options, from_query, query_of
 from scripts.option_tables import option_table
 
 with gr.Blocks() as blocks:
-    settings = Settings()
-    inputs = dict(zip(settings.names, settings.widgets))
+    inputs, _ = draw_options()
     gr.Button().click(lambda **_: None, inputs_kwargs=inputs, api_name="enhance")
 try:
     Options(glow=2)

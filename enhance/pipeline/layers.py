@@ -26,10 +26,9 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER, encode
-from enhance.photos.pixels import to_8_bit
 from enhance.pipeline.enhancer import Enhanced
 from enhance.pipeline.notes import provenance
-from enhance.pipeline.views import picture, views_of
+from enhance.pipeline.views import views_of
 from enhance.records import Photo, Pixels, Report, Source, Views
 from enhance.upscaling.interpolation import clean_edges, resized, transparency
 
@@ -135,27 +134,6 @@ def pack(enhanced: Enhanced) -> bytes:
     np.savez(file, **parts)
     archive = file.getvalue()
     return _checksum(archive) + archive
-
-
-def separated(
-    source: Source, layers: bytes, report: Report, limits: Limits, keep: Collection[int]
-) -> tuple[bytes, bytes]:
-    """Pictures that a browser lays over the photo: the background at full strength as JPEG, and the
-    faces in `keep` on a transparent background as PNG. Their longer side is at most 4096 pixels.
-
-    Raises what `repaste` raises.
-    """
-    photo, enhanced = _restored(source, layers, report, limits, keep)
-    canvas = enhanced.canvas
-    if canvas.dtype == np.uint16:
-        canvas = to_8_bit(canvas)
-    # The faces' colors and opacity follow from pasting them over black and over white.
-    over = [replace(enhanced, canvas=np.full_like(canvas, gray)).pasted() for gray in (0, 255)]
-    cover = 255 - (over[1].astype(np.int16) - over[0]).max(axis=2, keepdims=True)
-    color = over[0].astype(np.float32) * 255 / np.maximum(cover, 1)
-    faces = np.concatenate([color.clip(0, 255).round(), cover.clip(0, 255)], 2).astype(np.uint8)
-    result = _result(photo, enhanced)
-    return picture(canvas, result, quality=90), picture(faces, result, format="PNG")
 
 
 def repaste(

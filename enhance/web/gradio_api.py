@@ -20,7 +20,7 @@ from enhance.records import Source
 from enhance.web.batches.batch import work
 from enhance.web.batches.store import BatchStore
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.page.settings import Settings, options_from
+from enhance.web.page.settings import options_from
 from enhance.web.server.clients import client_of
 from enhance.web.server.routes import Health, health
 
@@ -41,12 +41,12 @@ Event = tuple[str | None, dict[str, Any]]
 class Api:
     """Endpoints that share the page's batches."""
 
-    def __init__(self, batches: BatchStore, settings: Settings) -> None:
-        """Add the endpoints to the current `gr.Blocks`. settings: the page's; its widgets become
-        the endpoints' parameters, with their names, ranges, defaults and descriptions. The names
-        that options had in version 0.2 follow them."""
+    def __init__(self, batches: BatchStore, options: dict[str, Any]) -> None:
+        """Add the endpoints to the current `gr.Blocks`. options: the page's widgets by the options'
+        names; they become the endpoints' parameters, with their ranges, defaults and descriptions.
+        The names that options had in version 0.2 follow them."""
         self._batches = batches
-        inputs = dict(zip(settings.names, settings.widgets, strict=True))
+        inputs = dict(options)
         with gr.Row(visible=False):
             inputs |= {old: gr.Textbox("", label=f"now {name}") for old, name in OLD_NAMES.items()}
             photo = gr.File(label="photo")
@@ -90,7 +90,7 @@ class Api:
             start = partial(
                 self._batches.start,
                 [Source.of(path) for path in photos],
-                options_from(options),
+                options_from(options.items()),
                 str(request.session_hash),
                 request.headers[REQUEST_HEADER],
                 client=client_of(request),

@@ -24,14 +24,14 @@ from benchmarks.photos import hopper
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError, NoRoom, OptionsError, TooManyPhotos, WeightsMissing
 from enhance.limits import Limits
-from enhance.options import Options, Setup
+from enhance.options import OPTIONS, Options, Setup
 from enhance.photos import DECODER, output_stem, size_of
 from enhance.pipeline.build import load_enhancer
 from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.estimates import Estimator
 from enhance.records import Photo, Report, Source
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.edits import change, lay_over
+from enhance.web.batches.edits import change
 from enhance.web.batches.entries import Entry, Version
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS
@@ -237,9 +237,6 @@ def test_a_photo_that_is_taken_out_leaves_no_file_and_no_name(
         list(batch.records())
         for entry in batch.entries:
             entry.previewed(Limits())
-        version = batch.entries[1].version
-        assert version
-        lay_over(batch, batch.entries[1], version, Limits())
         assert batch.remove(1)
         assert [*batch.folder.iterdir()] == [batch.entries[0].folder]
         assert batch.remove(0)
@@ -491,27 +488,31 @@ def test_a_name_that_is_no_text_gets_one() -> None:
 def test_whole_numbers_are_asked_for() -> None:
     import gradio as gr
 
-    from enhance.web.page.settings import Settings
+    from enhance.web.page.settings import draw_options, options_from
+
+    def options(values: list[object]) -> Options:
+        return options_from(zip(OPTIONS, values, strict=True))
 
     with gr.Blocks():
-        settings = Settings()
-    values = [widget.value for widget in settings.widgets]
-    assert settings.options(*values) == Options()
-    assert settings.names[:3] == ["size", "restorer", "weight"]
-    values[0], values[2] = "4k", None  # None: an empty field
-    assert settings.options(*values) == Options(size="3840")
-    values[0], tile = "", settings.names.index("tile")
-    assert settings.options(*values) == Options()
+        widgets, _ = draw_options()
+    usual = [widget.value for widget in widgets.values()]
+    names = list(widgets)
+    assert names == list(OPTIONS) and options(usual) == Options()
+    assert names[:3] == ["size", "restorer", "weight"]
+    values = ["4k", usual[1], None, *usual[3:]]  # None: an empty field
+    assert options(values) == Options(size="3840")
+    values[0], tile = "", names.index("tile")
+    assert options(values) == Options()
     values[tile] = 640.5
     with pytest.raises(OptionsError, match="whole number"):
-        settings.options(*values)
+        options(values)
     odd_ones: tuple[object, ...] = (math.nan, math.inf, 10**400, -1, "2", [], {})
-    for place, name in enumerate(settings.names):
+    for place, name in enumerate(names):
         for odd in odd_ones if name != "name" else ():
-            values = [widget.value for widget in settings.widgets]
+            values = [*usual]
             values[place] = odd
             with pytest.raises(OptionsError, match=f"{name} must be"):
-                settings.options(*values)
+                options(values)
 
 
 def test_what_is_no_photo_has_no_size(tmp_path: Path) -> None:

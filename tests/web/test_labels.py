@@ -17,7 +17,7 @@ from enhance.records import Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.edits import change
 from enhance.web.batches.store import BatchStore
-from enhance.web.page.labels import Step, labels, switch, switch_all
+from enhance.web.page.labels import Step, labels, switch
 from enhance.web.page.look import Tab
 from tests.web.hands import PRINT, SMALL
 
@@ -27,8 +27,8 @@ OPTIONS = Options(size="1x")
 class Person:
     """A person with a batch of the page."""
 
-    def __init__(self, batch: Batch) -> None:
-        request: Any = SimpleNamespace(session_hash=batch.key, headers={})
+    def __init__(self, batch: Batch, session: str = "one tab") -> None:
+        request: Any = SimpleNamespace(session_hash=session, headers={})
         self.tab = Tab.of(batch, request)
 
     def sees(self, index: int) -> dict[str, tuple[bool, str]]:
@@ -38,7 +38,11 @@ class Person:
         return {each.step: (each.on, each.text) for each in labels(self.tab.version, "en")}
 
     def switch(self, index: int, step: Step, on: bool) -> bool:
-        return switch(self.tab, [index], step, on, Limits())
+        self.tab.go_to(index)
+        return switch(self.tab, step, on, Limits())
+
+    def switch_all(self, step: Step, on: bool) -> bool:
+        return switch(self.tab, step, on, Limits(), everywhere=True)
 
     def work(self) -> int:
         """Let the turns go on until the batch is done; how many photos that were."""
@@ -133,7 +137,7 @@ def test_a_decision_for_all_counts_for_photos_that_are_not_done_yet(start: Any) 
     next(records)
     person.tab.go_to(0)
     assert not person.switch(0, "repair", False), "the turn goes on with it"
-    assert not switch_all(person.tab, "repair", False, Limits())
+    assert not person.switch_all("repair", False)
     assert not list(records), "what the turn was working on begins anew"
     person.work()
     entries = person.tab.batch.entries
@@ -144,12 +148,27 @@ def test_a_decision_for_all_counts_for_photos_that_are_not_done_yet(start: Any) 
 def test_a_decision_for_all_changes_layers_in_the_batchs_turn(start: Any) -> None:
     person = start(SMALL, PRINT, SMALL)
     person.work()
-    assert switch_all(person.tab, "faces", False, Limits())
+    assert person.switch_all("faces", False)
     assert [entry.state for entry in person.tab.batch.entries] == ["waiting"] * 3
     assert person.work() == 3
     assert not person.sees(0)["faces"][0] and not person.sees(2)["faces"][0]
-    assert not switch_all(person.tab, "faces", False, Limits()), "nothing is left to do"
-    assert switch_all(person.tab, "faces", True, Limits())
+    assert not person.switch_all("faces", False), "nothing is left to do"
+    assert person.switch_all("faces", True)
     person.tab.batch.abandon()
     assert [entry.state for entry in person.tab.batch.entries] == ["done"] * 3
     assert not person.work() and not person.sees(0)["faces"][0]
+
+
+def test_a_photo_that_is_taken_out_changes_nothing_else_in_any_tab(start: Any) -> None:
+    person = start(SMALL, PRINT, SMALL)
+    person.work()
+    other = Person(person.tab.batch, "another tab")
+    other.tab.go_to(1)
+    assert other.switch(1, "repair", False)
+    other.work()
+    other.tab.compare(None, 0)
+    person.tab.go_to(0)
+    person.tab.remove(0)
+    assert person.tab.entry.source.name == PRINT.name, "the next one"
+    assert other.tab.entry.source.name == PRINT.name
+    assert other.tab.picks == {0: 0} and not person.tab.picks

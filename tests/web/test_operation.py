@@ -28,7 +28,7 @@ from enhance.pipeline.build import load_enhancer
 from enhance.web.batches.store import BatchStore
 from enhance.web.gradio_api import Api
 from enhance.web.log import Private, about
-from enhance.web.page.settings import Settings
+from enhance.web.page.settings import draw_options
 from enhance.web.server.routes import routes
 from tests.server import ROOT, SAMPLES, Server, running
 
@@ -194,7 +194,7 @@ def test_health_tells_when_the_models_are_loaded(tmp_path: Path) -> None:
     engine = LocalEngine(load, Limits())
     batches = BatchStore(engine, tmp_path, Limits())
     with gr.Blocks():
-        api = Api(batches, Settings())
+        api = Api(batches, draw_options()[0])
     web = TestClient(Starlette(routes=routes(batches)))
     loading = threading.Thread(target=engine.load)
     loading.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import astuple
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,7 +34,7 @@ def test_a_late_answer_does_not_replace_that_to_a_later_question(tmp_path: Path)
 
     def ask(session: str, preset: str) -> asyncio.Task[Any]:
         request: Any = SimpleNamespace(session_hash=session, headers={})
-        values = panel.settings.values(PRESETS[preset])
+        values = astuple(PRESETS[preset])
         return asyncio.ensure_future(panel._changed(request, key, *values))
 
     async def answers() -> list[Any]:

@@ -23,7 +23,7 @@ from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
 from enhance.web.gradio_api import Api
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.page.settings import Settings
+from enhance.web.page.settings import draw_options
 from tests.server import SAMPLES, running
 
 
@@ -56,7 +56,7 @@ def test_who_leaves_while_the_batch_starts_leaves_nothing_waiting(
     engine = LocalEngine(lambda: load_enhancer(Setup(device="cpu"), Limits()), Limits())
     batches = Slow(engine, tmp_path, Limits())
     with gr.Blocks():
-        api = Api(batches, Settings())
+        api = Api(batches, draw_options()[0])
 
     async def leave() -> None:
         photos = [str(SAMPLES / "group.jpg")] * 2

@@ -147,7 +147,7 @@ def test_the_keys_are_listed(page: Page) -> None:
     finish(page, 1)
     page.locator("#viewer .stage").focus()
     page.keyboard.press("?")
-    expect(page.locator("#viewer .keys")).to_contain_text("Previous and next photo")
+    expect(page.locator("#viewer .keys")).to_contain_text("Previous photo")
     page.keyboard.press("Escape")
     expect(page.locator("#viewer .keys")).to_be_hidden()
     page.click("#viewer .help")

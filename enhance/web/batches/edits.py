@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from enhance.limits import Limits
-from enhance.pipeline.layers import repaste, separated
+from enhance.pipeline.layers import repaste
 from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry, Version, saving
@@ -40,29 +40,9 @@ def change(
             entry.picture(version, file, done.views)
             version.report = done.report
     version.options = options
-    if keep is not None and version.over:  # these pictures show the previous faces
-        old |= {*version.over}
-        version.over = None
     for path in old - {version.file, version.shown, version.thumbnail, version.detail}:
         path.unlink(missing_ok=True)
     batch.touched = time.monotonic()
-
-
-def lay_over(batch: Batch, entry: Entry, version: Version, limits: Limits) -> None:
-    """Make `over` of a version unless it exists. Raises EnhanceError as `change` does."""
-    assert version.layers is not None
-    batch.touched = time.monotonic()
-    if version.over:
-        return
-    with saving(entry.source.name):
-        blob = version.layers.read_bytes()
-        background, faces = separated(
-            entry.source, blob, version.report, limits, version.report.restored
-        )
-        version.over = (
-            entry.save("background.jpg", background),
-            entry.save("faces.png", faces),
-        )
 
 
 def mark(entry: Entry, version: Version, strokes: Iterable[Stroke]) -> None:

@@ -32,8 +32,6 @@ class Version:
 
     shown: the picture that a browser displays at full size. detail: a part of it at 100 %.
     restorable: the faces (indices in the report) that can be switched off and on, from `layers`.
-    over: pictures of the background and the faces that a browser lays over the photo; made on
-        demand.
     marks: a picture of what was repaired; None if that was not asked for.
     """
 
@@ -45,7 +43,6 @@ class Version:
     detail: Path
     layers: Path | None
     restorable: tuple[int, ...]
-    over: tuple[Path, Path] | None = None
     marks: Path | None = None
 
 

@@ -13,7 +13,6 @@ from enhance.options import Options
 from enhance.repair.marks import Stroke
 from enhance.web.batches.edits import mark
 from enhance.web.batches.entries import Entry, Version
-from enhance.web.page.widgets import share_of
 
 _POINTS = 20_000  # of all strokes together
 _FARTHEST = 1_000_000  # pixels of the photo
@@ -31,9 +30,8 @@ def remarked(entry: Entry, version: Version, sent: dict[str, Any]) -> Options:
         scale = version.report.source_size[0] / version.report.output_size[0]
         mark(entry, version, strokes_of(sent["strokes"], scale))
         return version.options
-    wanted = share_of(sent.get("sensitivity"))
-    sensitivity = -1.0 if wanted is None else wanted
-    options = replace(version.options, repair="on", repair_sensitivity=sensitivity)
+    wanted: Any = sent.get("sensitivity")  # which the options check
+    options = replace(version.options, repair="on", repair_sensitivity=wanted)
     entry.marks = None
     return options
 
@@ -48,7 +46,10 @@ def strokes_of(sent: object, scale: float) -> list[Stroke]:
         strokes = [_stroke(one, scale) for one in sent]  # type: ignore[attr-defined]
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         strokes = []
-    points, covered = sum(len(s.points) for s in strokes), sum(map(_covered, strokes))
+    points, covered = sum(len(stroke.points) for stroke in strokes), 0.0
+    for stroke in strokes:  # roughly, what is outside of the photo or drawn twice included
+        length = sum(math.dist(a, b) for a, b in pairwise(stroke.points))
+        covered += (length + stroke.width) * stroke.width
     if not strokes or points > _POINTS or covered > _LARGEST:
         raise OptionsError(say("These marks cannot be used. Draw fewer of them at once."))
     return strokes
@@ -58,20 +59,12 @@ def _stroke(sent: dict[str, object], scale: float) -> Stroke:
     width = sent["width"]
     if not isinstance(width, int | float) or not 0 < width * scale <= _WIDEST:
         raise ValueError("not a brush")
-    points = tuple(_point(text, scale) for text in str(sent["points"]).split())
+    points = []
+    for text in str(sent["points"]).split():
+        x, y = (int(value) * scale for value in text.split(","))
+        if max(abs(x), abs(y)) > _FARTHEST:
+            raise ValueError("far outside of any photo")
+        points.append((x, y))
     if not points:
         raise ValueError("nothing is drawn")
-    return Stroke(points, width * scale, bool(sent["on"]))
-
-
-def _point(text: str, scale: float) -> tuple[float, float]:
-    x, y = (int(value) * scale for value in text.split(","))
-    if max(abs(x), abs(y)) > _FARTHEST:
-        raise ValueError("far outside of any photo")
-    return x, y
-
-
-def _covered(stroke: Stroke) -> float:
-    """Roughly how many pixels are drawn, those outside of the photo and twice over included."""
-    length = sum(math.dist(a, b) for a, b in pairwise(stroke.points))
-    return (length + stroke.width) * stroke.width
+    return Stroke(tuple(points), width * scale, bool(sent["on"]))

@@ -6,7 +6,7 @@ Otherwise the photo is enhanced again, with the option that `needs` would decide
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, get_args
@@ -16,9 +16,8 @@ from enhance.limits import Limits
 from enhance.models.catalogue import models
 from enhance.options import Options
 from enhance.pipeline.needs import Flaw, main_flaw
-from enhance.records import Report
 from enhance.web.batches.edits import change
-from enhance.web.batches.entries import Version
+from enhance.web.batches.entries import Entry, Version
 from enhance.web.language import Language, text, translated
 from enhance.web.page.look import Tab
 from enhance.web.page.viewer import Label
@@ -58,46 +57,40 @@ def taken(version: Version) -> Iterator[str]:
     yield from (said for on, said in states if on and said not in nothing)
 
 
-def switch(
-    tab: Tab, photos: Iterable[int], step: Step, on: bool, limits: Limits, *, later: bool = False
-) -> bool:
-    """Switch a step of finished photos, by their indices, where it is not as wanted already.
+def switch(tab: Tab, step: Step, on: bool, limits: Limits, *, everywhere: bool = False) -> bool:
+    """Switch a step of the photo in the viewer, if that is finished and not as wanted already.
 
-    later: in the batch's turn what would be done at once, because there may be many photos. Returns
-    whether a turn must be drawn for the batch. Raises EnhanceError.
+    everywhere: of all photos of the batch, also of those that are not done yet; what would be done
+        at once is then done in the batch's turn, because there may be many photos.
+
+    Returns whether a turn must be drawn for the batch. Raises EnhanceError.
     """
     batch = tab.batch
+    if everywhere:
+        batch.alter(partial(_switched, step=step, on=on))
     working: list[bool] = []
-    again: dict[Options, list[int]] = {}
-    chosen = batch.versions(tab.picks)
-    for index in photos:
-        entry, version = batch.entries[index], chosen[index]
+    again: dict[Options, list[Entry]] = {}
+    versions = dict(zip(batch.entries, batch.versions(tab.picks), strict=False))
+    for entry in versions if everywhere else [tab.entry]:
+        version = versions.get(entry)
         if version is None or entry.pending or _state(step, version)[0] == on:
             continue
         wanted = _switched(_settled(version), step, on, version)
         same = [number for number, one in enumerate(entry.versions) if _settled(one) == wanted]
         if (arguments := _at_hand(step, version, on)) is not None:
             work = partial(change, batch, entry, version, limits, **arguments)
-            if later:
+            if everywhere:
                 working.append(batch.later(entry, work))
             else:
                 work()
         elif same:
-            tab.look.sides[index] = entry.versions.index(version), same[-1]
+            tab.look.sides[entry] = entry.versions.index(version), same[-1]
         elif (options := _switched(version.options, step, on, version)) != version.options:
-            again.setdefault(options, []).append(index)
-    for options, indices in again.items():
-        entries = [batch.entries[index] for index in indices]
+            again.setdefault(options, []).append(entry)
+    for options, entries in again.items():
         tab.forget(entries)
         working.append(batch.begin(entries, options))
     return not all(working)
-
-
-def switch_all(tab: Tab, step: Step, on: bool, limits: Limits) -> bool:
-    """Switch a step of all photos of the batch, also of those that are not done yet, in the
-    batch's turn. Returns as `switch` does."""
-    tab.batch.alter(partial(_switched, step=step, on=on))
-    return switch(tab, range(len(tab.batch.entries)), step, on, limits, later=True)
 
 
 def _state(step: Step, version: Version) -> tuple[bool, str]:
@@ -115,7 +108,9 @@ def _state(step: Step, version: Version) -> tuple[bool, str]:
         done = say("1 face restored") if count == 1 else say("{count} faces restored", count=count)
         return on, done if on else text("Restore faces")
     on = report.background != _PLAIN and options.background_weight > 0
-    return on, _words(report)[0 if on else 1]
+    flaw, much = main_flaw(report.findings) if report.findings else ("noise", 0.0)
+    cleaned, clean = _ENLARGING if report.upscale > 1 and not much else _CLEANING[flaw]
+    return on, cleaned if on else clean
 
 
 def _asked(asked: bool, amount: float, done: str, nothing: str, to_do: str) -> tuple[bool, str]:
@@ -123,38 +118,29 @@ def _asked(asked: bool, amount: float, done: str, nothing: str, to_do: str) -> t
     return asked or amount > 0, done if amount else nothing if asked else to_do
 
 
-def _words(report: Report) -> tuple[str, str]:
-    flaw, much = main_flaw(report.findings) if report.findings else ("noise", 0.0)
-    return _ENLARGING if report.upscale > 1 and not much else _CLEANING[flaw]
-
-
 def _switched(options: Options, step: Step, on: bool, version: Version | None = None) -> Options:
     """The options with a step set as a person wants it. version: what they have made of a photo."""
     if step in ("repair", "tone"):
         return replace(options, **{step: "on" if on else "off"})  # type: ignore[arg-type]
+    report = version.report if version else None
     if step == "colorize":
-        can = models("colorize") and not (version and _has_colors(version.report))
-        return replace(options, colorize=float(on)) if can else options
+        gray = not report or report.colorized or (report.findings and report.findings.gray)
+        return replace(options, colorize=float(on)) if gray and models("colorize") else options
     if step == "background":
-        found = version.report.background if version else options.background
+        found = report.background if report else options.background
         unnamed = options.background in ("auto", _PLAIN) and found in ("auto", _PLAIN)
         model = _CLEANER if on and unnamed else options.background
         return replace(options, background=model, background_weight=float(on))
-    return _with_faces(options, version) if on else replace(options, weight=0.0)
-
-
-def _with_faces(options: Options, version: Version | None) -> Options:
-    """Restore faces; if a person wants it where all were sharp, also the sharp ones."""
-    if version and options.restorer != "none" and not version.report.faces:
+    if not on:
+        return replace(options, weight=0.0)
+    looked = options.restorer != "none"
+    if report and looked and not report.faces:
         return options  # there are none
-    asked = bool(version and options.restorer != "none" and options.weight > 0)
-    restorer = "auto" if options.restorer == "none" else options.restorer
+    # If a person wants it where all were sharp, also the sharp ones are restored.
+    asked = bool(report and looked and options.weight > 0)
+    restorer = options.restorer if looked else "auto"
     softest = options.only_restore_blurred and not asked
     return replace(options, restorer=restorer, weight=1.0, only_restore_blurred=softest)
-
-
-def _has_colors(report: Report) -> bool:
-    return not (report.colorized or (report.findings and report.findings.gray))
 
 
 def _at_hand(step: Step, version: Version, on: bool) -> dict[str, Any] | None:

@@ -21,25 +21,19 @@ _TABS = 50  # of a batch that are remembered
 class Look:
     """Kept between the events of a tab.
 
-    photo: the index of the photo in the viewer; None until there is one to look at.
+    photo: the photo in the viewer; None until there is one to look at.
     table: the table of details is open.
     sides: by photo, the versions that were picked for the left (None: the photo itself) and the
         right of the viewer, by their indices.
     """
 
-    photo: int | None = None
+    photo: Entry | None = None
     table: bool = False
-    sides: dict[int, tuple[int | None, int]] = field(default_factory=dict)
+    sides: dict[Entry, tuple[int | None, int]] = field(default_factory=dict)
 
 
-# By batch, so that nobody makes other people's tabs forget.
+# By session; made when first asked for. By batch, so that nobody makes other people's tabs forget.
 _LOOKS: WeakKeyDictionary[Batch, Callable[[str], Look]] = WeakKeyDictionary()
-
-
-def _look_of(session: str, batch: Batch) -> Look:
-    """Made when it is first asked for, and forgotten with the batch, or when many other tabs of it
-    were asked for since."""
-    return _LOOKS.setdefault(batch, lru_cache(_TABS)(lambda _: Look()))(session)
 
 
 @dataclass(frozen=True)
@@ -47,33 +41,31 @@ class Tab:
     """A tab of a browser as one event finds it: its batch, what it looks at, its language."""
 
     batch: Batch
+    session: str
     look: Look
     language: Language
 
     @classmethod
     def of(cls, batch: Batch, request: gr.Request) -> Tab:
         """The tab that sent the request; it shows this batch."""
-        return cls(batch, _look_of(str(request.session_hash), batch), language_of(request))
-
-    @property
-    def index(self) -> int:
-        """The photo in the viewer: the first one to have a picture, until another is picked."""
-        if self.look.photo is None:
-            seen = (i for i, entry in enumerate(self.batch.entries) if entry.versions)
-            self.look.photo = next(seen, None)
-        return min(self.look.photo or 0, len(self.batch.entries) - 1)
+        session = str(request.session_hash)
+        look = _LOOKS.setdefault(batch, lru_cache(_TABS)(lambda _: Look()))(session)
+        return cls(batch, session, look, language_of(request))
 
     @property
     def entry(self) -> Entry:
-        """The same photo."""
-        return self.batch.entries[self.index]
+        """The photo in the viewer: the first one to have a picture, until another is picked."""
+        entries = self.batch.entries
+        if self.look.photo not in entries:
+            self.look.photo = next((entry for entry in entries if entry.versions), None)
+        return self.look.photo or entries[0]
 
     @property
     def sides(self) -> tuple[int | None, int | None]:
         """The versions on the left and right of the viewer; None: the photo itself, or a preview.
         Unless others were picked: the newest version, beside the one before it."""
-        if self.index in self.look.sides:
-            return self.look.sides[self.index]
+        if self.entry in self.look.sides:
+            return self.look.sides[self.entry]
         newest = len(self.entry.versions) - 1
         return (newest - 1 if newest > 0 else None), (newest if newest >= 0 else None)
 
@@ -86,32 +78,29 @@ class Tab:
     @property
     def picks(self) -> dict[int, int]:
         """The versions that were picked, which count for downloads: see `Batch.versions`."""
-        return {photo: right for photo, (_, right) in self.look.sides.items()}
+        sides, entries = self.look.sides, enumerate(self.batch.entries)
+        return {index: sides[entry][1] for index, entry in entries if entry in sides}
 
     def go_to(self, index: object) -> None:
         """Look at another photo; ignores what is no index."""
         if isinstance(index, int):
-            self.look.photo = max(0, min(index, len(self.batch.entries) - 1))
+            last = len(self.batch.entries) - 1
+            self.look.photo = self.batch.entries[max(0, min(index, last))]
 
     def compare(self, left: int | None, right: int) -> None:
         """Pick versions of the photo in the viewer."""
-        self.look.sides[self.index] = left, right
+        self.look.sides[self.entry] = left, right
 
     def remove(self, index: int) -> None:
-        """Take a photo out of the batch, unless that is being worked on; what was picked of the
-        others stays."""
-        shown = self.index
-        if not self.batch.remove(index):
-            return
-        sides = self.look.sides.items()
-        self.look.sides = {i - (i > index): pair for i, pair in sides if i != index}
-        if self.look.photo is not None:
-            self.look.photo = shown - (shown > index)
+        """Take a photo out of the batch, unless that is being worked on, and look at the next."""
+        seen = self.look.photo is self.batch.entries[index]
+        if self.batch.remove(index) and self.batch.entries and seen:
+            self.go_to(index)
 
     def forget(self, entries: list[Entry]) -> None:
         """Look at the newest version of these photos."""
         for entry in entries:
-            self.look.sides.pop(self.batch.index(entry), None)
+            self.look.sides.pop(entry, None)
 
 
 def tab_of(batches: BatchStore, key: str, request: gr.Request) -> Tab:

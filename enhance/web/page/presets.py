@@ -33,11 +33,7 @@ ABOUT = {
 
 
 def preset_of(options: Options) -> str:
-    """The name of the preset with exactly these options, or "custom"."""
-    same = (name for name in PRESETS if preset_for(name, options) == options)
-    return next(same, "custom")
-
-
-def preset_for(name: str, options: Options) -> Options:
-    """A preset that leaves the results' names as they are in `options`."""
-    return replace(PRESETS[name], name=options.name)
+    """The name of the preset with exactly these options, whatever the results' names are, or
+    "custom"."""
+    plain = replace(options, name=Options.name)
+    return next((name for name, preset in PRESETS.items() if preset == plain), "custom")

@@ -1,66 +1,77 @@
-"""The options as widgets, shared by the page and the API."""
+"""The options as widgets, shared by the page and the API, and in the page's address."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import gradio as gr
 
+from enhance.errors import OptionsError
 from enhance.models.catalogue import FOLDER_KINDS, models
 from enhance.names import LONGEST
 from enhance.option_spec import OptionSpec
-from enhance.options import GROUPS, OPTIONS, Options
+from enhance.options import GROUPS, OPTIONS, Options, renamed
 from enhance.web.language import Language, translated
 
-
-class Settings:
-    """A widget for each option, drawn on construction; `names` and `widgets` correspond."""
-
-    def __init__(self) -> None:
-        drawn = {}
-        for group in GROUPS:
-            with gr.Accordion(group, open=False):
-                for name, spec in OPTIONS.items():
-                    if spec.group == group:
-                        drawn[name] = _widget(spec)
-                if group == OPTIONS["name"].group:
-                    self.example = gr.HTML(elem_id="name_example")
-        self._by_name = {name: drawn[name] for name in OPTIONS}
-
-    @property
-    def widgets(self) -> list[Any]:
-        """The widgets, in the order that `options` takes their values."""
-        return list(self._by_name.values())
-
-    @property
-    def names(self) -> list[str]:
-        """The options' names, in the same order."""
-        return list(self._by_name)
-
-    def values(self, options: Options) -> list[Any]:
-        """The widgets' values for these options."""
-        return [getattr(options, name) for name in self._by_name]
-
-    def updates(self, options: Options | None, language: Language) -> list[Any]:
-        """What the widgets become on a page that has just been opened: the values of these
-        options, or as they are, and the models that there are now."""
-        values = {name: {"value": getattr(options, name)} for name in OPTIONS if options}
-        return [
-            gr.update(**values.get(name, {}), **_of_the_folder(spec, language))
-            for name, spec in OPTIONS.items()
-        ]
-
-    def options(self, *values: Any) -> Options:
-        """Options from the widgets' values, in their order; an empty field means the default.
-
-        Raises OptionsError if a value is out of range or of the wrong type.
-        """
-        return options_from(dict(zip(self._by_name, values, strict=True)))
+# A link opens the page with the settings in its address; but whoever follows it keeps their own
+# choice of what is kept of a photo's metadata.
+_IN_ADDRESS = [name for name in OPTIONS if name != "metadata"]
 
 
-def options_from(values: dict[str, Any]) -> Options:
-    """Options from values by name, of which empty ones mean the default. Raises OptionsError."""
-    return Options(**{name: value for name, value in values.items() if value not in (None, "")})
+def draw_options() -> tuple[dict[str, Any], gr.HTML]:
+    """Draw a widget for each option. Returns them by the options' names, in the order of `OPTIONS`,
+    and a widget for an example of how results are named."""
+    drawn = {}
+    for group in GROUPS:
+        with gr.Accordion(group, open=False):
+            for name, spec in OPTIONS.items():
+                if spec.group == group:
+                    drawn[name] = _widget(spec)
+            if group == OPTIONS["name"].group:
+                example = gr.HTML(elem_id="name_example")
+    return {name: drawn[name] for name in OPTIONS}, example
+
+
+def options_from(values: Iterable[tuple[str, Any]]) -> Options:
+    """Options from names and values, of which empty ones mean the default.
+
+    Raises OptionsError if a value is out of range or of the wrong type.
+    """
+    return Options(**{name: value for name, value in values if value not in (None, "")})
+
+
+def updates(options: Options | None, language: Language) -> list[Any]:
+    """What the widgets become on a page that has just been opened: the values of these options, or
+    as they are, and the models that there are now."""
+    return [
+        gr.update(
+            **({"value": getattr(options, name)} if options else {}),
+            **_of_the_folder(spec, language),
+        )
+        for name, spec in OPTIONS.items()
+    ]
+
+
+def query_of(options: Options) -> str:
+    """The query of an address, with what differs from the defaults; empty if nothing does. Never
+    photos."""
+    values = {name: getattr(options, name) for name in _IN_ADDRESS}
+    chosen = {name: value for name, value in values.items() if value != OPTIONS[name].default}
+    return f"?{urlencode(chosen)}" if chosen else ""
+
+
+def from_query(query: object) -> dict[str, Any]:
+    """The options in an address, unchecked but of the right types; others are left out."""
+    found: dict[str, Any] = {}
+    said = dict(parse_qsl(query.removeprefix("?")[:2000])) if isinstance(query, str) else {}
+    for name, value in renamed(said).items():
+        if name in _IN_ADDRESS:
+            with suppress(OptionsError):
+                found[name] = OPTIONS[name].read(value)
+    return found
 
 
 def _widget(spec: OptionSpec) -> Any:
@@ -79,11 +90,15 @@ def _widget(spec: OptionSpec) -> Any:
         widget = gr.Textbox(max_length=LONGEST, max_lines=1, **shown)
     else:
         widget = gr.Slider(spec.least, spec.most, step=spec.step, **shown)
-    widget.preprocess = _as_sent  # `Options` checks it, with the models folder as it is then
-    schema = widget.api_info()
+    widget.preprocess = lambda payload: (
+        payload
+    )  # `Options` checks it, with the models folder as it is then
+    schema = widget.api_info() | {"description": spec.description}
     if not spec.values:
         schema.pop("enum", None)  # the usual values are not all
-    widget.api_info = lambda: schema | _described(spec)
+    if spec.most is not None:
+        schema |= {"minimum": spec.least, "maximum": spec.most}
+    widget.api_info = schema.copy
     return widget
 
 
@@ -100,14 +115,3 @@ def _of_the_folder(spec: OptionSpec, language: Language = "en") -> dict[str, Any
     if spec.name == "colorize":
         return {"visible": bool(models("colorize"))}
     return {"choices": _choices(spec, language)} if spec.kind in FOLDER_KINDS else {}
-
-
-def _described(spec: OptionSpec) -> dict[str, Any]:
-    """What JSON schema says of an API's parameter beside its type."""
-    if spec.most is None:
-        return {"description": spec.description}
-    return {"description": spec.description, "minimum": spec.least, "maximum": spec.most}
-
-
-def _as_sent(payload: Any) -> Any:
-    return payload

@@ -5,31 +5,33 @@ The browser remembers the settings.
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import logging
+from contextlib import suppress
+from dataclasses import asdict, astuple
 from typing import Any
+from weakref import WeakValueDictionary
 
 import gradio as gr
 from anyio import to_thread
 
 from enhance.errors import EnhanceError
-from enhance.i18n import Sentence, say
+from enhance.i18n import say
 from enhance.models.catalogue import MODELS
 from enhance.models.download import fetch
 from enhance.models.files import WeightFile
 from enhance.models.verified import locate
-from enhance.options import Options, renamed
+from enhance.options import OPTIONS, Options, renamed
 from enhance.photos import expected_extension, result_stem
 from enhance.pipeline.estimates import readable
 from enhance.pipeline.model_choice import required_weights
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, language_of, text, toast, translated
-from enhance.web.page.address import from_query, query_of
 from enhance.web.page.presets import ABOUT, LABELS, PRESETS, preset_of
-from enhance.web.page.settings import Settings
+from enhance.web.page.settings import draw_options, from_query, options_from, query_of, updates
 from enhance.web.page.status import seconds_left
 from enhance.web.page.widgets import PRIVATE, QUICK, Shown, browser_state
 
@@ -37,19 +39,19 @@ log = logging.getLogger(__name__)
 
 _PROGRESS = gr.Progress()
 _TO_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
-_SESSIONS = 1000  # whose changes are counted
 _TYPICAL = 4000, 3000  # pixels of a photo, until there is one
 
 
 class SettingsPanel:
-    """Widgets and their handlers; `settings.options` turns the widgets' values into options."""
+    """Widgets and their handlers; `options` has those of the options, by their names."""
 
     def __init__(self, batches: BatchStore, may_download: bool) -> None:
         """Draw into the current column. may_download: whether missing models can be downloaded."""
         self._may_download = may_download
         self._batches = batches
         self._estimator = batches.estimator
-        self._asked: dict[str, int] = {}  # how often each session's settings have changed
+        # By session, the event that asks about the newest settings, while it waits for the answer.
+        self._asking: WeakValueDictionary[str, asyncio.Task[Any]] = WeakValueDictionary()
         with gr.Accordion(text("Settings"), open=False, elem_id="choices"):
             self.preset = gr.Radio(
                 [(f"{label}\n{ABOUT[name]}", name) for name, label in LABELS.items()],
@@ -63,7 +65,7 @@ class SettingsPanel:
                 text("Licence"), open=False, visible=False, elem_id="licence"
             ) as self.licence:
                 self.terms = gr.Markdown()
-            self.settings = Settings()
+            self.options, self.example = draw_options()
         self._offers = [self.models, self.fetch, self.licence, self.terms]
         # Not within, as what is folded is not drawn, and would keep nothing.
         self.remembered = browser_state("settings", None)
@@ -73,7 +75,7 @@ class SettingsPanel:
         """Wire the handlers. estimate: where the cost of what is due in the batch of `key` is
         shown. `changed` is the event to chain to what changes the batch, and to `restored`."""
         self._estimate = estimate
-        widgets = self.settings.widgets
+        widgets = list(self.options.values())
         self.changed = {
             "fn": self._changed,
             "inputs": [key, *widgets],
@@ -83,7 +85,7 @@ class SettingsPanel:
                 *self._offers,
                 self.remembered,
                 self.address,
-                self.settings.example,
+                self.example,
             ],
             "preprocess": False,
         } | QUICK
@@ -95,10 +97,15 @@ class SettingsPanel:
             **QUICK,
         )
         self.address.change(None, self.address, None, js=_TO_ADDRESS, **QUICK)
-        # In the browser, so that a click on Enhance right after it finds the preset's values.
-        self.preset.input(
-            None, [self.preset, *widgets], widgets, js=self._take_preset(), **QUICK
-        ).then(**self.changed)
+        # In the browser, so that a click on Enhance right after it finds the preset's values, which
+        # leave the results' names as they are.
+        values = json.dumps({name: astuple(options) for name, options in PRESETS.items()})
+        take = (
+            f"(preset, ...now) => ({values}[preset] || now)"
+            f".map((value, i) => i === {list(OPTIONS).index('name')} ? now[i] : value)"
+        )
+        taken = self.preset.input(None, [self.preset, *widgets], widgets, js=take, **QUICK)
+        taken.then(**self.changed)
         # Only a person's input, because a preset changes many widgets, not all at the same moment.
         # A text's input event misses what is pasted or deleted, so leaving the field counts, too.
         fields = gr.Textbox | gr.Dropdown
@@ -110,64 +117,45 @@ class SettingsPanel:
         )
         self.fetch.click(
             self._fetch,
-            self.settings.widgets,
+            widgets,
             self._offers,
             concurrency_id="download",
-            show_progress_on=self.models,
-            **PRIVATE,
+            **PRIVATE | {"show_progress": "full", "show_progress_on": self.models},
         )
 
     def _restore(self, request: gr.Request, remembered: object, query: object) -> list[Any]:
         """The settings in the address, or else those of the last visit, if they are valid in this
         version, and the models that are in the models folder now."""
-        language = language_of(request)
         known = renamed(remembered) if isinstance(remembered, dict) else {}
         if linked := from_query(query):
             known = {"metadata": known.get("metadata")} | linked
-        try:
-            options = self.settings.options(*map(known.get, self.settings.names))
-        except EnhanceError:
-            return self.settings.updates(None, language)
-        return self.settings.updates(options, language)
-
-    def _take_preset(self) -> str:
-        """A function in JavaScript from a preset's name and the widgets' values to those of the
-        preset, which leaves the results' names as they are."""
-        values = {name: self.settings.values(options) for name, options in PRESETS.items()}
-        kept = self.settings.names.index("name")
-        return (
-            f"(name, ...now) => (({json.dumps(values)})[name] || now)"
-            f".map((value, i) => i === {kept} ? now[i] : value)"
-        )
+        options = None
+        with suppress(EnhanceError):
+            options = options_from((name, known.get(name)) for name in OPTIONS)
+        return updates(options, language_of(request))
 
     async def _changed(self, request: gr.Request, key: str, *values: Any) -> Shown:
         """Show the cost and the missing models of the current settings, and remember them."""
-        session = str(request.session_hash)
-        asked = self._asked.pop(session, 0) + 1
-        self._asked[session] = asked  # as the newest one
-        if len(self._asked) > _SESSIONS:
-            del self._asked[next(iter(self._asked))]
+        session, asking = str(request.session_hash), asyncio.current_task()
+        assert asking
+        self._asking[session] = asking
         batch = self._batches.get(key)
         shown = await to_thread.run_sync(self._chosen, language_of(request), batch, values)
         # An answer that waited for the models must not replace that to a later question.
-        return shown if self._asked.get(session) == asked else {self._estimate: gr.skip()}
+        return shown if self._asking.get(session) is asking else {self._estimate: gr.skip()}
 
     def _chosen(self, language: Language, batch: Batch | None, values: tuple[Any, ...]) -> Shown:
-        due = batch.due if batch else []
-        sizes = [entry.size for entry in due if entry.size]
         try:
-            options = self.settings.options(*values)
+            options = options_from(zip(OPTIONS, values, strict=True))
         except EnhanceError as error:
             sentence = translated(error.sentence, language)
-            return {self._estimate: sentence, self.settings.example: html.escape(sentence)}
-        remembered = zip(self.settings.names, self.settings.values(options), strict=True)
-        cost = translated(self._cost(batch, options), language)
+            return {self._estimate: sentence, self.example: html.escape(sentence)}
         return {
+            self._estimate: translated(self._cost(batch, options), language),
             self.preset: self._presets(batch, options, language),
-            self._estimate: cost,
-            self.remembered: dict(remembered),
+            self.remembered: asdict(options),
             self.address: query_of(options),
-            self.settings.example: html.escape(self._example(due, sizes, options)),
+            self.example: html.escape(self._example(batch, options)),
             **self._missing_models(options, language),
         }
 
@@ -198,11 +186,12 @@ class SettingsPanel:
             choices.append((f"{shown}\n{cost}", key))
         return gr.update(choices=choices, value=name)
 
-    def _example(self, due: list[Entry], sizes: list[tuple[int, int]], options: Options) -> str:
+    def _example(self, batch: Batch | None, options: Options) -> str:
         """The first photo's name and that of its result."""
+        due = batch.due if batch else []
         photo = due[0].source.name if due else "photo.jpg"
+        size = next((entry.size for entry in due if entry.size), _TYPICAL)
         used = self._estimator.resolved(options)
-        size = sizes[0] if sizes else _TYPICAL
         stem = result_stem(
             used.name,
             photo,
@@ -219,16 +208,27 @@ class SettingsPanel:
         if not missing:
             hidden = gr.update(visible=False)
             return {self.models: "", self.fetch: hidden, self.licence: hidden}
-        offers = (translated(_offer(name, options), language) for name in missing)
-        terms = [
-            say(
+        offers, terms = [], []
+        for name in missing:
+            model = MODELS[name]
+            if model.kind == "restorer" and options.restorer == "auto":
+                offer = say(
+                    "Where a photo holds hardly anything of a face, the face stays soft. "
+                    "**{name}** draws a whole face there, not always the person's.",
+                    name=name,
+                )
+            else:
+                offer = say(
+                    "**{name}** is not on this machine. {about}", name=name, about=model.about
+                )
+            term = say(
                 "{name}: {licence}. {warning}",
                 name=name,
-                licence=MODELS[name].licence,
-                warning=MODELS[name].warning,
+                licence=model.licence,
+                warning=model.warning,
             )
-            for name in missing
-        ]
+            offers.append(translated(offer, language))
+            terms.append(translated(term, language))
         label = say(
             "Download ({megabytes:.0f} MB)",
             megabytes=sum(file.size for file in missing.values()) / 1e6,
@@ -237,15 +237,10 @@ class SettingsPanel:
             self.models: "\n\n".join(offers),
             self.fetch: gr.update(visible=self._may_download, value=translated(label, language)),
             self.licence: gr.update(visible=True),
-            self.terms: "\n\n".join(translated(term, language) for term in terms),
+            self.terms: "\n\n".join(terms),
         }
 
-    def _fetch(
-        self,
-        request: gr.Request,
-        *values: Any,
-        progress: gr.Progress = _PROGRESS,
-    ) -> Shown:
+    def _fetch(self, request: gr.Request, *values: Any, progress: gr.Progress = _PROGRESS) -> Shown:
         """Download what is missing, because someone pressed the button."""
         language = language_of(request)
         if not self._may_download:
@@ -253,15 +248,11 @@ class SettingsPanel:
                 say("Models cannot be downloaded from this page. Ask whoever runs the server."),
                 language,
             )
-        options = self.settings.options(*values)
+        options = options_from(zip(OPTIONS, values, strict=True))
         for file in _missing(options).values():
-            shown = -1
 
             def show(done: int, size: int, file: WeightFile = file) -> None:
-                nonlocal shown
-                if (percent := 100 * done // size) != shown:
-                    shown = percent
-                    progress(done / size, desc=file.filename)
+                progress(done / size, desc=file.filename)
 
             try:
                 fetch(file, show)
@@ -272,17 +263,6 @@ class SettingsPanel:
                 )
                 raise toast(reason, language, duration=None) from error
         return self._missing_models(options, language)
-
-
-def _offer(name: str, options: Options) -> Sentence:
-    """Why to download a model."""
-    if MODELS[name].kind == "restorer" and options.restorer == "auto":
-        return say(
-            "Where a photo holds hardly anything of a face, the face stays soft. **{name}** draws "
-            "a whole face there, not always the person's.",
-            name=name,
-        )
-    return say("**{name}** is not on this machine. {about}", name=name, about=MODELS[name].about)
 
 
 def _missing(options: Options) -> dict[str, WeightFile]:

@@ -28,10 +28,10 @@ _TEMPLATE = """
 """
 _FILL = """
 const find = (selector) => element.querySelector(selector);
+find(".track").ariaLabel = props.name;
 const fill = () => {
-  const { headline, label, percent, soon, seconds } = props.value;
+  const { headline, percent, soon, seconds } = props.value;
   find(".headline").textContent = headline;
-  find(".track").ariaLabel = label;
   find(".track").ariaValueNow = percent;
   // Move to what is done, then on to where the photo in progress will end. Four steps a second: a
   // transition draws sixty, with a processor that the model may be waiting for.
@@ -62,11 +62,12 @@ _CSS = """
 def status_widget() -> gr.HTML:
     """The widget; give it values made by `progress`."""
     return gr.HTML(
-        _value("", 0, 0, 0, "en"),
+        {"headline": "", "percent": 0, "soon": 0, "seconds": 0},
         html_template=_TEMPLATE,
         css_template=_CSS,
         js_on_load=_FILL,
         elem_id="status",
+        name=text("Progress"),
     )
 
 
@@ -75,21 +76,16 @@ def progress(
 ) -> dict[str, Any]:
     """How far a batch is, under the headline or under `said` in its place. batches: all on the
     server."""
-    seconds = _seconds_of_photo(batch, batches)
-    left, total = len(batch.remaining), max(1, len(_begun(batch)))
-    percent = 100 * (total - left) / total
-    soon = percent + (95 / total if seconds else 0)  # not quite: it may take longer than expected
-    return _value(said or headline(batch, batches), round(percent), soon, seconds, language)
-
-
-def _value(
-    headline: str, percent: int, soon: float, seconds: float, language: Language
-) -> dict[str, Any]:
+    left, total = batch.remaining, max(1, sum(entry.state != "new" for entry in batch.entries))
+    percent, seconds = 100 * (total - len(left)) / total, 0.0
+    running = [entry for entry in left if entry.state == "running"]
+    if running and not batches.waiting_list.ahead(batch.key):
+        seconds = _seconds(batch, running[:1], batches)
     return {
-        "headline": translated(headline, language),
-        "label": translated(text("Progress"), language),
-        "percent": percent,
-        "soon": soon,
+        "headline": translated(said or headline(batch, batches), language),
+        "percent": round(percent),
+        # Not quite where the photo ends: it may take longer than expected.
+        "soon": percent + (95 / total if seconds else 0),
         "seconds": seconds,
     }
 
@@ -97,15 +93,18 @@ def _value(
 def headline(batch: Batch, batches: BatchStore) -> str:
     """One sentence about the batch, to be shown below its photos, or none if it was not begun.
     batches: all on the server."""
-    total, left = len(_begun(batch)), batch.remaining
+    # Without photos that were added since the work began.
+    total, left = sum(entry.state != "new" for entry in batch.entries), batch.remaining
     if not total:
         return ""
     ahead = batches.waiting_list.ahead(batch.key)
     if left and ahead:
+        before = filter(None, map(batches.get, ahead))
+        seconds = sum(_seconds(each, each.remaining[:1], batches) for each in before)
         return say(
             "{count} ahead of you in the queue. Your next photo starts in about {time}.",
             count=len(ahead),
-            time=readable(_until_next(ahead, batches)),
+            time=readable(seconds / batches.engine.running),
         )
     if left:
         number = batch.index(left[0]) + 1
@@ -132,42 +131,24 @@ def headline(batch: Batch, batches: BatchStore) -> str:
     )
 
 
-def _begun(batch: Batch) -> list[Entry]:
-    """The photos without those that were added since the work began."""
-    return [entry for entry in batch.entries if entry.state != "new"]
-
-
-def _seconds_of_photo(batch: Batch, batches: BatchStore) -> float:
-    """Expected for the photo in progress; 0 if there is none."""
-    running = [entry for entry in batch.remaining if entry.state == "running"]
-    if not running or batches.waiting_list.ahead(batch.key):
-        return 0.0
-    return _seconds(batch, running[:1], batch.options_at_work, batches)
-
-
 def seconds_left(
     batch: Batch, entries: list[Entry], options: Options, batches: BatchStore
 ) -> float:
     """Seconds until these photos of a batch are done if it takes turns with all other batches,
     photo by photo."""
-    own = _seconds(batch, entries, options, batches)
-    others = (other for other in batches.alive() if other is not batch)
-    theirs = sum(_seconds_of_next(other, len(entries), batches) for other in others)
-    return (own + theirs) / batches.engine.running
+    seconds = _seconds(batch, entries, batches, options)
+    for other in batches.alive():
+        if other is not batch:
+            seconds += _seconds(other, other.remaining[: len(entries)], batches)
+    return seconds / batches.engine.running
 
 
-def _until_next(ahead: list[str], batches: BatchStore) -> float:
-    """Seconds until the next photo of each of these batches is done."""
-    before = filter(None, map(batches.get, ahead))
-    return sum(_seconds_of_next(batch, 1, batches) for batch in before) / batches.engine.running
-
-
-def _seconds_of_next(batch: Batch, count: int, batches: BatchStore) -> float:
-    return _seconds(batch, batch.remaining[:count], batch.options_at_work, batches)
-
-
-def _seconds(batch: Batch, entries: list[Entry], options: Options, batches: BatchStore) -> float:
-    """Judged by the last photos of the batch that are done, if there are any."""
+def _seconds(
+    batch: Batch, entries: list[Entry], batches: BatchStore, options: Options | None = None
+) -> float:
+    """Seconds for these photos with these options, or those at work. Judged by the last photos of
+    the batch that are done, if there are any."""
     sizes = [entry.size for entry in entries if entry.size]
     done = [(one.report, one.options) for one in (each.version for each in batch.entries) if one]
-    return batches.estimator.seconds_like(done[-_JUDGES:], sizes, options) or 0.0
+    used = options or batch.options_at_work
+    return batches.estimator.seconds_like(done[-_JUDGES:], sizes, used) or 0.0

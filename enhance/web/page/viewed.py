@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from enhance.i18n import say
-from enhance.photos import browser_shows, output_stem
+from enhance.photos import browser_shows
 from enhance.pipeline.estimates import readable
-from enhance.records import Report
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry, State, Version
 from enhance.web.language import Language, text, translated
 from enhance.web.page.labels import labels, taken
 from enhance.web.page.look import Tab
 from enhance.web.page.presets import LABELS, preset_of
-from enhance.web.page.viewer import BEFORE, WORDS, Outline, View, view
+from enhance.web.page.viewer import BEFORE, Outline, View
 
 COLUMNS = [text("Photo"), text("State"), text("Details")]
 """The headers of the table of `rows`."""
@@ -40,15 +40,18 @@ _STATES: dict[State, str] = {
 
 
 def pictures(tab: Tab) -> list[dict[str, Any]]:
-    """The gallery's value: each photo's result, or the photo itself until there is one."""
-    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False)
-    return [
-        {
-            "image": _image(_url(version.thumbnail) if version else _preview(tab.batch, index)),
-            "caption": caption(entry, tab.language),
-        }
-        for index, (entry, version) in enumerate(shown)
-    ]
+    """The gallery's value: each photo's result, or the photo itself until there is one. Captions
+    are a photo's state, then its name on a line of its own; of a new photo only its name."""
+    value = []
+    for entry, version in zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False):
+        url = _url(version.thumbnail) if version else _preview(tab.batch, entry)
+        caption = entry.source.name
+        if entry.state != "new":
+            state = translated(_STATES[entry.state], tab.language)
+            caption = f"{_SIGNS[entry.state]} {state}\n{caption}"
+        # It has no path, for which Gradio would look on the disk again with every photo.
+        value.append({"image": {"url": url}, "caption": caption})
+    return value
 
 
 def shown_at(tab: Tab, url: object) -> int | None:
@@ -62,76 +65,56 @@ def versions(tab: Tab) -> list[dict[str, Any]]:
     """The value of the gallery of versions: the same part of each, at 100 %."""
     found = tab.entry.versions
     return [
-        {"image": _image(_url(version.detail)), "caption": _label(number, version, tab.language)}
+        {"image": {"url": _url(version.detail)}, "caption": _label(number, version, tab.language)}
         for number, version in enumerate(found if len(found) > 1 else ())
     ]
 
 
 def view_of(tab: Tab) -> dict[str, Any]:
     """The viewer's value: the photo that the tab looks at."""
-    batch, language = tab.batch, tab.language
-    entry, index, version = tab.entry, tab.index, tab.version
+    entry, version, language = tab.entry, tab.version, tab.language
     left, right = tab.sides
-    width, height = version.report.output_size if version else entry.size or (480, 360)
     before = entry.before if left is None else entry.versions[left].shown
-    can_show = version is not None or entry.state != "failed"
+    can_show = browser_shows(before) and (version is not None or entry.state != "failed")
+    width, height = entry.size or (480, 360)
     photo = View(
         name=entry.source.name,
-        caption=_details(entry, version, (), language),
-        index=index,
-        count=len(batch.entries),
-        before=_url(before) if can_show and browser_shows(before) else _preview(batch, index),
-        after=_url(version.shown) if version else "",
+        caption=details(entry, version, language, steps=False),  # the labels say them
+        index=tab.batch.index(entry),
+        count=len(tab.batch.entries),
+        before=_url(before) if can_show else _preview(tab.batch, entry),
+        after="",
         width=width,
         height=height,
-        labels=tuple(labels(version, language)) if version else (),
         busy=entry.pending,
-        faces=_outlines(version, language) if version else (),
-        left=BEFORE if left is None else str(left),
-        right="" if right is None else str(right),
-        choices=tuple(
-            (str(number), _label(number, version, language))
-            for number, version in enumerate(entry.versions)
-        ),
-        download=_url(version.file) if version else "",
-        filename=version.file.name if version else "",
-        share=f"{output_stem(entry.source.name)}_before_after.jpg" if version else "",
-        marks=_url(version.marks) if version else "",
-        sensitivity=version.options.repair_sensitivity if version else 0.5,
-        **(_strengths(entry, version) if version and version.layers else {}),
     )
-    return view(photo, _words(language))
-
-
-def _words(language: Language) -> dict[str, str]:
-    return {key: translated(word, language) for key, word in WORDS.items()}
-
-
-def _strengths(entry: Entry, version: Version) -> dict[str, Any]:
-    """The strengths that can be changed, and the pictures that show them."""
-    faces, background = version.report.restored, version.report.background != "lanczos"
-    urls = [_url(path) for path in version.over or ()]
-    return {
-        "weight": version.options.weight if faces else None,
-        "background_weight": version.options.background_weight if background else None,
-        "layers": (_url(entry.before), *urls) if urls else (),
-    }
-
-
-def _outlines(version: Version, language: Language) -> tuple[Outline, ...]:
+    if version is None:
+        return asdict(photo)
     width, height = version.report.source_size
     outlines = []
     for number, face in enumerate(version.report.faces):
-        left, top, right, bottom = face.box
-        outlines.append(
-            Outline(
-                box=(left / width, top / height, right / width, bottom / height),
-                label=translated(say("Face {number}", number=number + 1), language),
-                on=number in version.report.restored,
-                can=number in version.restorable,
-            )
-        )
-    return tuple(outlines)
+        x1, y1, x2, y2 = face.box
+        box = x1 / width, y1 / height, x2 / width, y2 / height
+        label = translated(say("Face {number}", number=number + 1), language)
+        on, can = number in version.report.restored, number in version.restorable
+        outlines.append(Outline(box, label, on, can))
+    choices = [(str(i), _label(i, each, language)) for i, each in enumerate(entry.versions)]
+    width, height = version.report.output_size
+    enhanced = replace(
+        photo,
+        after=_url(version.shown),
+        width=width,
+        height=height,
+        labels=tuple(labels(version, language)),
+        faces=tuple(outlines),
+        left=BEFORE if left is None else str(left),
+        right=str(right),
+        choices=tuple(choices),
+        download=_url(version.file),
+        marks=_url(version.marks),
+        sensitivity=version.options.repair_sensitivity,
+    )
+    return asdict(enhanced)
 
 
 def _label(number: int, version: Version, language: Language) -> str:
@@ -145,30 +128,14 @@ def _label(number: int, version: Version, language: Language) -> str:
     return f"{number + 1}: {' · '.join(parts)}"
 
 
-def _image(url: str) -> dict[str, Any]:
-    """A picture in the form that a gallery expects.
-
-    It has no path, for which Gradio would look on the disk again with every photo of the batch.
-    """
-    return {"url": url, "orig_name": url.rpartition("/")[2]}
-
-
-def _preview(batch: Batch, index: int) -> str:
+def _preview(batch: Batch, entry: Entry) -> str:
     """The URL of a picture of a photo as it was sent; see `routes`."""
-    return f"batches/{batch.key}/photos/{batch.entries[index].source.number}"
+    return f"batches/{batch.key}/photos/{entry.source.number}"
 
 
 def _url(path: Path | None) -> str:
     """The file's URL, relative so that it works behind any proxy; empty without a file."""
     return f"gradio_api/file={quote(str(path))}" if path else ""
-
-
-def caption(entry: Entry, language: Language) -> str:
-    """A photo's state, then its name on a line of its own; of a new photo only its name."""
-    if entry.state == "new":
-        return entry.source.name
-    state = translated(_STATES[entry.state], language)
-    return f"{_SIGNS[entry.state]} {state}\n{entry.source.name}"
 
 
 def common_notes(tab: Tab) -> list[str]:
@@ -179,43 +146,30 @@ def common_notes(tab: Tab) -> list[str]:
 
 def rows(tab: Tab, common: list[str]) -> list[list[str]]:
     """The table of all photos, without the common notes."""
-    shown = zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False)
-    return [_row(entry, version, common, tab.language) for entry, version in shown]
+    table = []
+    for entry, version in zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False):
+        notes = (*version.report.reasons.values(), *version.report.notes) if version else ()
+        own = [translated(note, tab.language) for note in notes if note not in common]
+        said = " · ".join([details(entry, version, tab.language), *own])
+        table.append([entry.source.name, translated(_STATES[entry.state], tab.language), said])
+    return table
 
 
-def _row(entry: Entry, version: Version | None, common: list[str], language: Language) -> list[str]:
-    notes = (*version.report.reasons.values(), *version.report.notes) if version else ()
-    own = [translated(note, language) for note in notes if note not in common]
-    state = translated(_STATES[entry.state], language)
-    return [entry.source.name, state, " · ".join([details(entry, version, language), *own])]
-
-
-def details(entry: Entry, version: Version | None, language: Language) -> str:
-    """Why the last attempt at a photo failed, if it did, and what was done in this version."""
-    return _details(entry, version, tuple(taken(version)) if version else (), language)
-
-
-def _details(
-    entry: Entry, version: Version | None, steps: tuple[str, ...], language: Language
+def details(
+    entry: Entry, version: Version | None, language: Language, *, steps: bool = True
 ) -> str:
-    said = [translated(entry.failure.reason, language)] if entry.failure else []
+    """Why the last attempt at a photo failed, if it did, and what was done in this version: its
+    steps, if wanted, the number of faces, sizes, seconds."""
+    said = [entry.failure.reason] if entry.failure else []
     if version:
-        said += [translated(step, language) for step in steps]
-        said.append(_done(version.report, language))
+        report, count = version.report, len(version.report.faces)
+        (width, height), (new_width, new_height) = report.source_size, report.output_size
+        said += [
+            *(taken(version) if steps else ()),
+            say("1 face") if count == 1 else say("{count} faces", count=count),
+            f"{width} × {height} → {new_width} × {new_height}",
+            readable(sum(report.seconds.values()), tenths=True),
+        ]
     elif not entry.failure:
-        said.append(translated(_STATES[entry.state], language))
-    return " · ".join(said)
-
-
-def _done(report: Report, language: Language) -> str:
-    """Number of faces, sizes, seconds."""
-    count = len(report.faces)
-    faces = say("1 face") if count == 1 else say("{count} faces", count=count)
-    (width, height), (new_width, new_height) = report.source_size, report.output_size
-    seconds = readable(sum(report.seconds.values()), tenths=True)
-    parts = (
-        translated(faces, language),
-        f"{width} × {height} → {new_width} × {new_height}",
-        translated(seconds, language),
-    )
-    return " · ".join(parts)
+        said.append(_STATES[entry.state])
+    return " · ".join(translated(part, language) for part in said)

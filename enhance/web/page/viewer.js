@@ -6,14 +6,14 @@
 
 const part = (name) => element.querySelector("." + name);
 const root = part("viewer"), stage = part("stage"), picture = part("picture");
-const divider = part("divider"), faces = part("faces"), position = part("position");
+const divider = part("divider"), faces = part("faces");
 const STEP = 1.25; // zoom factor of the keys and buttons
 const SLACK = 4; // pixels that a pointer may move during a click
 const SHARED_HEIGHT = 1600; // pixels of the picture that shows before and after side by side
 const SHARED_WIDTH = 8000; // iPhones draw no more than 16 megapixels
 
+const { words } = props; // by their keys, translated
 let value = {}; // what is shown now, as Python sent it
-let words = {};
 let turn = 0; // counts the values received, so that a slow picture cannot replace a newer one
 let wanted = 0; // the photo requested, which may be some key presses ahead of the one shown
 const images = {}; // "before" and "after": the <img> that is shown
@@ -26,7 +26,6 @@ let room = [0, 0]; // size of the stage, in CSS pixels
 let tags = [0, 0]; // widths of the labels of the two sides
 let asked = 0; // the frame that was asked for, to draw in it
 let outlined = false;
-let weighing = false; // the strength sliders are open
 
 const clamp = (number, low, high) => Math.min(Math.max(number, low), high);
 
@@ -156,101 +155,37 @@ function showFaces(on) {
   part("outlines").setAttribute("aria-pressed", on);
 }
 
-// --- Strengths: the browser mixes the layers while a person moves the sliders ---
-
-const sliders = { weight: part("of-faces"), background_weight: part("of-background") };
-const inputOf = (label) => label.querySelector("input");
-let chosen = {}; // strengths that a person has chosen and the picture does not have yet
-
-function showStrengths(on) {
-  weighing = on && !part("strength").hidden;
-  part("strengths").hidden = !weighing;
-  part("strength").setAttribute("aria-expanded", weighing);
-  if (weighing && !value.layers.length) tell("expand", {});
-}
-
-/** Set the sliders to Python's values, except those moved since, and load the layers to mix. */
-function drawStrengths() {
-  const can = Object.keys(sliders).filter((name) => value[name] !== null);
-  part("strength").hidden = !can.length;
-  for (const [name, label] of Object.entries(sliders)) {
-    label.hidden = !can.includes(name);
-    if (chosen[name] === value[name]) delete chosen[name];
-    inputOf(label).value = chosen[name] ?? value[name] ?? 1;
-    say(label);
-  }
-  const urls = value.layers;
-  const shown = [...part("layers").children].map((image) => image.getAttribute("src"));
-  if (String(shown) !== String(urls)) {
-    part("layers").replaceChildren(...urls.map((url) => Object.assign(new Image(), { src: url, alt: "" })));
-  }
-  mix();
-  showStrengths(weighing);
-}
-
-/** Show the chosen strengths with the layers, until Python has sent the real thing. */
-function mix() {
-  const [, background, restored] = part("layers").children;
-  part("layers").hidden = !restored || !Object.keys(chosen).length;
-  if (!restored) return; // not loaded yet
-  background.style.opacity = value.background_weight === null ? 1 : inputOf(sliders.background_weight).value;
-  restored.style.opacity = inputOf(sliders.weight).value;
-}
-
-function say(label) {
-  label.querySelector("output").textContent = `${Math.round(100 * inputOf(label).value)}%`;
-}
-
-part("strengths").addEventListener("input", (event) => {
-  const label = event.target.closest("label");
-  const name = Object.keys(sliders).find((each) => sliders[each] === label);
-  chosen[name] = Number(event.target.value);
-  say(label);
-  mix();
-});
-
-part("strengths").addEventListener("change", () => {
-  const strengths = {};
-  for (const [name, label] of Object.entries(sliders)) {
-    if (value[name] !== null) strengths[name] = Number(inputOf(label).value);
-  }
-  tell("release", strengths);
-});
-
 // --- Labels: what was done, each a switch ---
 
 const labels = part("labels"), forAll = part("all");
 let switched = null; // how a person has switched a label of this photo last
 
-/** One toggle per step. Buttons are reused, so that focus is kept. */
-function drawLabels() {
-  const old = Object.fromEntries([...labels.querySelectorAll(".label")].map((b) => [b.dataset.step, b]));
-  const buttons = value.labels.map(({ step, text, on }) => {
-    const button = old[step] ?? document.createElement("button");
-    Object.assign(button, { type: "button", className: "label", textContent: text });
+/** So many buttons of a class at the front of `parent`; they are reused, so that focus is kept. */
+function buttonsIn(parent, className, count) {
+  const buttons = [...parent.querySelectorAll(`.${className}`)];
+  for (const button of buttons.splice(count)) button.remove();
+  while (buttons.length < count) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className });
+    if (buttons.length) buttons.at(-1).after(button);
+    else parent.prepend(button);
+    buttons.push(button);
+  }
+  return buttons;
+}
+
+/** One toggle per step. works: the wish of a person shows, until it has come true. */
+function drawLabels(works = value.busy) {
+  const buttons = buttonsIn(labels, "label", value.labels.length);
+  value.labels.forEach(({ step, text, on }, i) => {
+    const button = buttons[i], wished = works && switched?.step === step;
+    button.textContent = text;
     button.dataset.step = step;
-    button.setAttribute("aria-pressed", on);
+    button.classList.toggle("working", wished);
+    button.setAttribute("aria-pressed", wished ? switched.on : on);
     button.setAttribute("aria-disabled", value.busy);
-    mark(button, value.busy && switched?.step === step);
-    delete old[step];
-    return button;
-  });
-  for (const button of Object.values(old)) button.remove();
-  buttons.forEach((button, i) => {
-    if (labels.children[i] !== button) labels.insertBefore(button, labels.children[i]);
   });
   labels.hidden = !buttons.length;
-  offerAll();
-}
-
-function offerAll() {
   forAll.hidden = !switched || switched.all || value.count < 2;
-}
-
-/** Show the wish of a person until it has come true. */
-function mark(button, works) {
-  button.classList.toggle("working", works);
-  if (works) button.setAttribute("aria-pressed", switched.on);
 }
 
 labels.addEventListener("click", ({ target }) => {
@@ -258,12 +193,11 @@ labels.addEventListener("click", ({ target }) => {
     switched.all = true;
     tell("apply", switched);
     labels.querySelector(`[data-step="${switched.step}"]`)?.focus(); // before this link goes
-    offerAll();
+    drawLabels();
   } else if (target.dataset.step && !value.busy) {
     switched = { step: target.dataset.step, on: target.ariaPressed !== "true", all: false };
     tell("apply", switched);
-    mark(target, true); // until Python has answered
-    offerAll();
+    drawLabels(true); // until Python has answered
   }
 });
 
@@ -357,8 +291,6 @@ async function load(side, url) {
 /** Show a value. The old picture stays until the new one can be painted at once. */
 async function show(next) {
   const mine = ++turn;
-  words = next.words ?? words;
-  translate();
   if (!next.before) {
     value = {};
     root.dataset.state = "empty";
@@ -375,7 +307,6 @@ async function show(next) {
   const same = next.index === value.index && next.name === value.name;
   if (!same) scale = null;
   else if (scale !== null) scale *= value.width / next.width; // the same size on the screen
-  if (!same || next.right !== value.right) chosen = {};
   if (!same) switched = null;
   value = next;
   wanted = next.index;
@@ -386,7 +317,6 @@ async function show(next) {
   describe();
   drawLabels();
   drawFaces();
-  drawStrengths();
   drawMarks();
   measure();
 }
@@ -395,31 +325,15 @@ function place(side, image) {
   if (images[side] === image) return;
   images[side]?.remove();
   images[side] = image;
-  if (image) picture.insertBefore(image, side === "after" ? part("layers") : faces);
-}
-
-function translate() {
-  for (const node of element.querySelectorAll("[data-word]")) {
-    node.textContent = words[node.dataset.word];
-  }
-  for (const node of element.querySelectorAll("[data-name]")) {
-    const key = node.getAttribute("aria-keyshortcuts");
-    const name = words[node.dataset.name];
-    node.setAttribute("aria-label", name);
-    if (key) node.title = `${name} (${{ ArrowLeft: "←", ArrowRight: "→" }[key] ?? key})`;
-  }
-  part("full").title = words.full_screen;
+  if (image) picture.insertBefore(image, side === "after" ? images.before ?? faces : faces);
 }
 
 /** Set all texts and controls around the picture. */
 function describe() {
   const { left, right, choices } = value;
   const several = choices.length > 1;
-  const label = (key) => Object.fromEntries(choices)[key];
-  const names = {
-    before: left === "before" ? words.before : label(left) ?? words.before,
-    after: several ? label(right) ?? words.after : words.after,
-  };
+  const versions = several ? Object.fromEntries(choices) : {};
+  const names = { before: versions[left] ?? words.before, after: versions[right] ?? words.after };
   part("left").textContent = names.before;
   part("right").textContent = names.after;
   for (const side of ["before", "after"]) {
@@ -427,7 +341,7 @@ function describe() {
   }
   part("name").textContent = value.name;
   part("caption").textContent = value.caption;
-  position.textContent = `${value.index + 1} / ${value.count}`;
+  part("position").textContent = `${value.index + 1} / ${value.count}`;
   part("photos").hidden = value.count < 2;
   part("previous").disabled = value.index === 0;
   part("next").disabled = value.index === value.count - 1;
@@ -438,8 +352,7 @@ function describe() {
 
   part("download").hidden = !value.download;
   part("download").href = value.download;
-  part("download").download = value.filename;
-  part("share").hidden = !value.share || !images.before || !images.after;
+  part("share").hidden = !value.download || !images.before || !images.after;
 }
 
 /** Save the two pictures that are shown as one: equally high, with a line between them. */
@@ -461,7 +374,8 @@ function share() {
   paper.drawImage(images.after, left + line, 0, right, height);
   canvas.toBlob((blob) => {
     const href = URL.createObjectURL(blob);
-    Object.assign(document.createElement("a"), { href, download: value.share }).click();
+    const download = `${value.name.replace(/\.[^.]*$/, "")}_before_after.jpg`;
+    Object.assign(document.createElement("a"), { href, download }).click();
     setTimeout(() => URL.revokeObjectURL(href), 60_000);
   }, "image/jpeg", 0.9);
 }
@@ -471,24 +385,17 @@ function fill(select, choices, chosen) {
   select.value = chosen;
 }
 
-/** One toggle per face. Buttons are reused when their state changes, so that focus is kept. */
+/** One toggle per face. */
 function drawFaces() {
-  while (faces.children.length > value.faces.length) faces.lastChild.remove();
-  while (faces.children.length < value.faces.length) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "face";
-    button.append(document.createElement("span"));
-    faces.append(button);
-  }
+  const buttons = buttonsIn(faces, "face", value.faces.length);
   value.faces.forEach(({ box: [left, top, right, bottom], on, can, label }, i) => {
-    const button = faces.children[i];
+    const button = buttons[i];
     button.style.left = `${100 * left}%`;
     button.style.top = `${100 * top}%`;
     button.style.width = `${100 * (right - left)}%`;
     button.style.height = `${100 * (bottom - top)}%`;
     button.classList.toggle("high", top < 0.06); // no room above it for its number
-    button.firstChild.textContent = i + 1;
+    button.dataset.number = i + 1;
     button.setAttribute("aria-label", label);
     button.setAttribute("aria-pressed", on);
     button.setAttribute("aria-disabled", !can);
@@ -588,7 +495,6 @@ const buttons = {
   fit,
   actual,
   outlines: () => showFaces(!outlined && value.faces.length > 0),
-  strength: () => showStrengths(!weighing),
   reveal: () => showMarks(!marked),
   paint: () => takeBrush(brush === "true" ? null : "true"),
   erase: () => takeBrush(brush === "false" ? null : "false"),
@@ -601,21 +507,14 @@ const buttons = {
 };
 for (const [name, press] of Object.entries(buttons)) part(name).addEventListener("click", press);
 
-const keys = {
-  ArrowLeft: buttons.previous, ArrowRight: buttons.next, "+": buttons.in, "=": buttons.in,
-  "-": buttons.out, 0: fit, 1: actual, f: buttons.outlines, s: buttons.strength, m: buttons.reveal,
-  "?": buttons.help,
-};
-
 root.addEventListener("keydown", (event) => {
   if (!value.after || event.target.closest("select, input")) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own shortcuts
-  const escapes = event.key === "Escape" && document.fullscreenElement === root;
-  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const press = escapes ? buttons.full : keys[name];
-  if (!press) return;
+  const key = CSS.escape(event.key === "=" ? "+" : event.key);
+  const button = element.querySelector(`[aria-keyshortcuts="${key}" i]`);
+  if (!button) return;
   event.preventDefault();
-  press();
+  button.click();
 });
 
 faces.addEventListener("click", (event) => {
@@ -633,5 +532,20 @@ root.addEventListener("fullscreenchange", () => {
 });
 
 new ResizeObserver(measure).observe(stage);
+for (const node of element.querySelectorAll("[data-word]")) {
+  node.textContent = words[node.dataset.word];
+}
+for (const node of element.querySelectorAll("[data-name]")) {
+  const shortcut = node.getAttribute("aria-keyshortcuts");
+  const name = words[node.dataset.name];
+  node.setAttribute("aria-label", name);
+  if (!shortcut) continue;
+  const key = document.createElement("kbd"), line = document.createElement("p");
+  key.textContent = { ArrowLeft: "←", ArrowRight: "→", "-": "−" }[shortcut] ?? shortcut;
+  node.title = `${name} (${key.textContent})`;
+  line.append(key, ` ${name}`);
+  part("keys").append(line);
+}
+part("full").title = words.full_screen;
 watch("value", () => show(props.value));
 show(props.value);

@@ -1,6 +1,6 @@
 """The viewer of enhanced photos: before and after, zoom, face switches, keyboard control.
 
-One HTML widget, drawn in the browser by `viewer.js` from plain values. It sends seven events, each
+One HTML widget, drawn in the browser by `viewer.js` from plain values. It sends five events, each
 with an object whose fields a listener reads from its `gr.EventData`. All of them have `index`, of
 the photo that is shown (from 0):
 
@@ -8,8 +8,6 @@ the photo that is shown (from 0):
 - `edit` `{face, on}`: show a face, by its index in `View.faces`, restored or as in the photo;
 - `apply` `{step, on, all}`: switch a label off or on, by its `Label.step`; all: for all photos;
 - `input` `{left, right}`: compare other versions, by their keys;
-- `expand` `{}`: the strength sliders were opened, for which `View.layers` is needed;
-- `release` `{weight, background_weight}`: the strengths that were chosen, in 0..1;
 - `submit` `{strokes}` or `{sensitivity}`: repair the photo again, with marks that were changed
   with a brush (see `brush`), or with those that are found at another sensitivity, in 0..1.
 
@@ -18,9 +16,8 @@ Zoom, position and divider are kept in the browser and survive a new value for t
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -45,9 +42,6 @@ WORDS = {
     "face_on": text("restored. Press to show the original face."),
     "face_off": text("original. Press to show the restored face."),
     "face_fixed": text("not restored, so it cannot be switched."),
-    "strength": text("Strength"),
-    "face_strength": text("Faces"),
-    "background_strength": text("Background"),
     "marks": text("Marks"),
     "paint": text("Mark damage"),
     "erase": text("Remove marks"),
@@ -64,19 +58,13 @@ WORDS = {
     "download": text("Download"),
     "share": text("Before and after in one picture"),
     "keys": text("Keyboard shortcuts"),
-    "key_photos": text("Previous and next photo"),
-    "key_zoom": text("Zoom in and out"),
-    "key_fit": text("Whole photo, or 100%"),
-    "key_faces": text("Show or hide the faces"),
-    "key_strength": text("Show or hide the strengths"),
-    "key_marks": text("Show or hide what was repaired"),
     "loading": text("Loading …"),
     "failed": text("This picture cannot be loaded. Enhance the photo again."),
     "empty": text(
         "Your photo appears here as soon as it is done: before on the left, after on the right."
     ),
 }
-"""All texts of the widget, in English."""
+"""All texts of the widget, in English; the browser translates them."""
 
 
 @dataclass(frozen=True)
@@ -128,18 +116,7 @@ class View:
     choices: tuple[tuple[str, str], ...] = ()
     """(key, label) of each version of the result"""
     download: str = ""
-    """URL; empty for no link"""
-    filename: str = ""
-    """file name of the download"""
-    share: str = ""
-    """file name of a picture with before and after, drawn by the browser; empty for none"""
-    weight: float | None = None
-    """strength of the restored faces, 0..1; None if it cannot be changed"""
-    background_weight: float | None = None
-    """strength of the cleaned background, likewise"""
-    layers: tuple[str, ...] = ()
-    """URLs from bottom to top: the photo, the cleaned background, the faces; empty until requested
-    with `expand`"""
+    """URL, which ends with the file's name; empty until there is a result"""
     marks: str = ""
     """URL of a picture of what was repaired; empty if that was not asked for"""
     sensitivity: float = 0.5
@@ -147,27 +124,17 @@ class View:
 
 
 def viewer_widget() -> gr.HTML:
-    """The widget; give it values made by `view` or `empty`."""
+    """The widget, empty; its value for a photo is a `View` as a dict."""
+    html, css, js = (
+        Path(__file__).with_suffix(suffix).read_text("utf-8") for suffix in (".html", ".css", ".js")
+    )
     return gr.HTML(
-        empty(),
-        html_template=_read("html"),
-        css_template=_read("css"),
-        js_on_load=_read("js"),
+        {},
+        html_template=html,
+        css_template=css,
+        js_on_load=js,
         apply_default_css=False,
         elem_id="viewer",
         label=text("Before and after"),
+        words=WORDS,
     )
-
-
-def view(photo: View, words: dict[str, str] | None = None) -> dict[str, Any]:
-    """The widget's value for a photo, as plain data. words: translations of `WORDS`, by key."""
-    return asdict(photo) | empty(words)
-
-
-def empty(words: dict[str, str] | None = None) -> dict[str, Any]:
-    """The widget's value while there is no photo."""
-    return {"words": WORDS | (words or {})}
-
-
-def _read(suffix: str) -> str:
-    return Path(__file__).with_suffix(f".{suffix}").read_text("utf-8")

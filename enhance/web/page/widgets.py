@@ -2,22 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+from enhance.errors import EnhanceError
+from enhance.web.batches.store import BatchStore
+from enhance.web.language import toast
+from enhance.web.page.look import Tab, tab_of
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """Arguments of an event that is not part of the API."""
 
-QUICK: dict[str, Any] = PRIVATE | {"queue": False, "show_progress": "hidden"}
+QUICK: dict[str, Any] = PRIVATE | {"queue": False}
 """Arguments of an event that is over at once."""
+
+PREPARED: dict[str, Any] = PRIVATE | {"preprocess": False, "postprocess": False}
+"""Arguments of an event whose values are as the browser sends and wants them. (Gradio would create
+an empty file for each upload, and prepare each picture again for every photo of the batch.)"""
+
+# One at a time for all visitors, because reassembling a photo takes much memory.
+LAYERS: dict[str, Any] = {
+    "concurrency_id": "layers",
+    "concurrency_limit": 1,
+    "trigger_mode": "multiple",
+}
+"""Arguments of an event that makes photos anew from their layers."""
 
 Shown = dict[Any, Any]
 """What an event changes: a new value for each widget in it; other widgets stay as they are."""
 
-Sent = list[dict[str, Any]] | None
-"""Uploaded files, checked by Gradio, as an event with preprocess=False receives them. (With
-preprocessing, Gradio would create an empty file for each.)"""
+
+def handler(
+    batches: BatchStore, act: Callable[..., Shown | None], show: Callable[[Tab], Shown]
+) -> Callable[..., Shown]:
+    """A handler for an event whose inputs are a batch's key and what `act` takes besides.
+
+    act: does what a person wants, given the tab and the event's data, which are unchecked, as
+        anyone can send such an event; may raise EnhanceError. What it returns is shown, too.
+    show: makes what the page then shows of the batch.
+    """
+
+    def handle(request: gr.Request, key: str, event: gr.EventData, *values: Any) -> Shown:
+        tab = tab_of(batches, key, request)
+        sent = event._data if isinstance(event._data, dict) else {}
+        try:
+            more = act(tab, sent, *values)
+        except EnhanceError as error:
+            raise toast(error.sentence, tab.language) from error
+        return show(tab) | (more or {})
+
+    handle.__name__ = act.__name__  # by which Gradio's own messages call it
+    return handle
 
 
 def browser_state(name: str, default: Any) -> gr.BrowserState:
@@ -25,13 +62,3 @@ def browser_state(name: str, default: Any) -> gr.BrowserState:
     # Gradio encrypts it. The contents are no secret; the key only has to stay the same.
     key = "photo-enhancer"
     return gr.BrowserState(default, storage_key=f"enhance-{name}", secret=key)
-
-
-def sent_by(event: gr.EventData) -> dict[str, Any]:
-    """The data of a widget's event; unchecked, as anyone can send such an event."""
-    return event._data if isinstance(event._data, dict) else {}
-
-
-def share_of(value: object) -> float | None:
-    """A number from the browser; None for anything else."""
-    return float(value) if isinstance(value, int | float) else None

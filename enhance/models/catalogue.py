@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from enhance.i18n import say, text
+from enhance.i18n import Sentence, say
 from enhance.models import files
 from enhance.models.files import ModelFile, PackagedFile, WeightFile
 from enhance.models.folder import Identity, identified
@@ -227,14 +227,12 @@ _TABLE = (
 MODELS = {model.name: model for model in _TABLE}
 """All models by name; of each kind, those that "auto" prefers come first."""
 
-# What spandrel says of a file in the models folder → what it is here, and what it does.
-_PURPOSES: dict[str, tuple[Kind, str]] = {
-    "FaceSR": ("restorer", text("{architecture}: restores faces.")),
-    "Inpainting": ("fill", text("{architecture}: fills in wide damage.")),
-    "Colorization": ("colorize", text("{architecture}: gives gray photos colors.")),
+# What spandrel says of a file in the models folder → what it is here.
+_KINDS: dict[str, Kind] = {
+    "FaceSR": "restorer",
+    "Inpainting": "fill",
+    "Colorization": "colorize",
 }
-_CLEANING: tuple[Kind, str] = "background", text("{architecture}: restores photos.")
-_ENLARGING: tuple[Kind, str] = "background", text("{architecture}: enlarges photos {scale} times.")
 _OWN_LOADERS = {"GFPGAN": "gfpgan", "ESRGAN": "rrdbnet", "Compact": "srvgg"}
 _X4PLUS_PARAMETERS = 16_700_000  # of the network whose cost is 1; taken to be proportional
 
@@ -271,16 +269,32 @@ def weight_files(names: Iterable[str] | None = None) -> dict[str, WeightFile]:
 
 def _row(file: ModelFile, what: Identity) -> ModelSpec:
     """The row for a file in the models folder, named after the file."""
-    usual = _CLEANING if what.scale == 1 else _ENLARGING
-    kind, about = _PURPOSES.get(what.purpose, usual)
+    kind = _KINDS.get(what.purpose, "background")
     return ModelSpec(
         kind=kind,
         name=file.path.name,
         label=file.path.name,
-        about=say(about, architecture=what.architecture, scale=what.scale),
+        about=_about(kind, what),
         architecture=_OWN_LOADERS.get(what.architecture, "spandrel"),
         weights=file,
         licence=say("unknown; ask whoever published the file"),
         cost=30_000 if kind == "restorer" else what.parameters / _X4PLUS_PARAMETERS,
         generative=kind == "restorer",
+    )
+
+
+def _about(kind: Kind, what: Identity) -> Sentence:
+    architecture = what.architecture
+    if kind == "restorer":
+        return say("{architecture}: restores faces.", architecture=architecture)
+    if kind == "fill":
+        return say("{architecture}: fills in wide damage.", architecture=architecture)
+    if kind == "colorize":
+        return say("{architecture}: gives gray photos colors.", architecture=architecture)
+    if what.scale == 1:
+        return say("{architecture}: restores photos.", architecture=architecture)
+    return say(
+        "{architecture}: enlarges photos {scale} times.",
+        architecture=architecture,
+        scale=what.scale,
     )

@@ -29,7 +29,6 @@ from enhance.pipeline.build import ResidentModels
 from enhance.records import FloatArray
 
 UPSCALERS = ("realesrgan", "compact")
-FULL = Options(working_size="full")
 
 
 def never() -> None:
@@ -46,7 +45,9 @@ def parity(models: ResidentModels, edge: int) -> list[Row]:
     exact = ResidentModels(Setup(device="cpu", precision="fp32"))
     photo, crop = group(1, edge, edge), crops(1)
     pairs = {
-        name: [m.upscaler(name)(photo, times(photo, 4), FULL, never).rgb for m in (models, exact)]
+        name: [
+            m.upscaler(name)(photo, times(photo, 4), Options(), never).rgb for m in (models, exact)
+        ]
         for name in UPSCALERS
     }
     pairs["gfpgan-1.4"] = [255 * m.restorer("gfpgan-1.4")(crop, never) for m in (models, exact)]
@@ -80,7 +81,7 @@ def megapixels(models: ResidentModels, edge: int, repeat: int) -> list[Row]:
     photo = group(4, edge, edge)
     rows: list[Row] = []
     for name in UPSCALERS:
-        work = partial(models.upscaler(name), photo, times(photo, 2), FULL, never)
+        work = partial(models.upscaler(name), photo, times(photo, 2), Options(), never)
         work()
         spent = seconds(work, repeat)
         rows.append({"model": name, "s per megapixel": round(spent / (edge * edge / 1e6), 3)})

@@ -38,7 +38,7 @@ from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
 from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
-from enhance.options import Options, Setup, WorkingSize
+from enhance.options import Options, Setup
 from enhance.pipeline.build import ResidentModels, load_enhancer
 from enhance.pipeline.protocols import Upscaler
 from enhance.records import Face, Photo
@@ -333,7 +333,7 @@ def backgrounds(setting: Setting, edge: int, repeat: int) -> list[Row]:
     upstream = upstream_upscaler(setting.folder)
     models = ResidentModels(Setup())
     theirs = seconds(lambda: upstream.enhance(bgr, outscale=2), repeat)
-    size, options = times(rgb, 2), Options(working_size="full")
+    size, options = times(rgb, 2), Options()
     alone = [
         _row(
             f"{name} alone, {edge}×{edge}, ×2",
@@ -355,34 +355,22 @@ def backgrounds(setting: Setting, edge: int, repeat: int) -> list[Row]:
 
 
 def whole_backgrounds(precisions: tuple[str, ...], edge: int, repeat: int) -> list[Row]:
-    """Our own ways to enlarge a sharp and a soft photo: seconds a megapixel of the photo."""
-    sharp = group(4, edge, edge)
-    half = cv2.resize(sharp, (edge // 2, edge // 2), interpolation=cv2.INTER_AREA)
-    soft = np.asarray(cv2.resize(half, (edge, edge), interpolation=cv2.INTER_CUBIC))
-    ways: tuple[tuple[str, str, WorkingSize, Rgb], ...] = (
-        ("realesrgan, full size", "realesrgan", "full", sharp),
-        ("realesrgan, soft photo", "realesrgan", "auto", soft),
-        ("compact", "compact", "auto", sharp),
-    )
+    """Our own ways to enlarge a photo: seconds a megapixel of it."""
+    rgb = group(4, edge, edge)
     rows: list[Row] = []
     for precision in precisions:
         models = ResidentModels(Setup(precision=precision))  # type: ignore[arg-type]
         spent = []
-        for what, name, working_size, rgb in ways:
+        for name in ("realesrgan", "compact"):
             upscaler = models.upscaler(name)
 
-            def run(
-                upscaler: Upscaler = upscaler,
-                rgb: Rgb = rgb,
-                working_size: WorkingSize = working_size,
-            ) -> None:
-                options = Options(working_size=working_size)
-                upscaler(rgb, times(rgb, 2), options, lambda: None)
+            def run(upscaler: Upscaler = upscaler) -> None:
+                upscaler(rgb, times(rgb, 2), Options(), lambda: None)
 
             spent.append(seconds(run, repeat) / (edge * edge / 1e6))
             rows.append(
                 {
-                    "what": f"{what}, {models.precision}",
+                    "what": f"{name}, {models.precision}",
                     "s per megapixel": round(spent[-1], 2),
                     "ratio": round(spent[0] / spent[-1], 1),
                 }

@@ -23,7 +23,6 @@ from enhance.sizes import USUAL_SIZES, check_size, from_longer_side, from_upscal
 FaceChoice = Literal["all", "largest", "center"]
 OutputFormat = Literal["same", "jpeg", "png", "webp"]
 Metadata = Literal["keep", "no-location", "strip"]
-WorkingSize = Literal["auto", "full"]
 FaceColors = Literal["photo", "model"]
 Switch = Literal["auto", "on", "off"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
@@ -96,13 +95,6 @@ class Options:
         text("Background strength"),
         text("0 keeps the background's grain, 1 removes it."),
         **_SHARE,
-    )
-    working_size: WorkingSize = option(
-        "auto",
-        BACKGROUND,
-        text("Working size"),
-        text("Real-ESRGAN ×4 plus works on blurry areas at a reduced size: faster and cleaner."),
-        words={**_AUTO, "full": text("Full size")},
     )
     face_colors: FaceColors = option(
         "photo",

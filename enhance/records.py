@@ -96,11 +96,10 @@ class Photo:
 class Upscaled:
     """A resized photo, (h, w, 3) of the photo's dtype.
 
-    working_size: see `Report`. precision: of the network; None if there was none.
+    precision: of the network; None if there was none.
     """
 
     rgb: Pixels
-    working_size: float = 1.0
     precision: str | None = None
 
 
@@ -164,7 +163,6 @@ class Report:
     restored: ascending indices into `faces` of those that were restored.
     upscale: how many times longer the longer side has become, to three decimals.
     background_precision: None if no network enlarged the background.
-    working_size: the average scale, from 0 to 1, at which the background network saw the photo.
     repaired: share of the photo's pixels that were marked as damaged and filled in.
     fill: what filled them in; None if there were none.
     toned: how much of the fading was undone, 0..1; 0 if the photo had not faded.
@@ -189,7 +187,6 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     background_precision: str | None = None
-    working_size: float = 1.0
     repaired: float = 0.0
     fill: str | None = None
     toned: float = 0.0

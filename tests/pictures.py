@@ -7,11 +7,12 @@ import struct
 import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
 from benchmarks.photos import Rgb, astronaut, times
-from enhance.options import Options, WorkingSize
+from enhance.options import Options
 from enhance.pipeline.protocols import Upscaler
 from enhance.records import StopCheck, Upscaled
 from enhance.upscaling.interpolation import resized
@@ -204,6 +205,12 @@ def lanczos(pixels: Rgb, factor: float) -> Rgb:
     return resized(pixels, times(pixels, factor))
 
 
+def soft(photo: Rgb, times: int) -> Rgb:
+    """A photo that holds no more detail than one so many times smaller."""
+    small = cv2.resize(photo, None, fx=1 / times, fy=1 / times, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC))
+
+
 def go() -> None:
     """The stop check of work that nobody stops."""
 
@@ -214,8 +221,6 @@ def enlarged(
     factor: float,
     tile: int = 512,
     stop_check: StopCheck = go,
-    working_size: WorkingSize = "full",
 ) -> Upscaled:
     """What an upscaler makes of a photo."""
-    options = Options(tile=tile, working_size=working_size)
-    return upscaler(photo, times(photo, factor), options, stop_check)
+    return upscaler(photo, times(photo, factor), Options(tile=tile), stop_check)

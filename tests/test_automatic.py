@@ -21,12 +21,13 @@ from enhance.limits import Limits
 from enhance.options import Options
 from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import Enhancer
-from enhance.pipeline.findings import look, noise
+from enhance.pipeline.findings import detail, look
 from enhance.pipeline.needs import asks, decide, enlargement
 from enhance.records import EngineInfo, Findings, Photo, Result, Source
 from enhance.repair.marks import damage_mask
-from enhance.upscaling.fine_detail import blockiness
+from enhance.upscaling.noise import blockiness, noise
 from tests.conftest import Save
+from tests.pictures import soft
 
 SAMPLES = Path(__file__).parents[1] / "assets" / "samples"
 CLEAN = Findings(
@@ -51,6 +52,24 @@ def gray(rgb: Rgb) -> Rgb:
 
 def seen(models: ResidentModels, rgb: Rgb) -> Findings:
     return look(Photo("photo", rgb, "PNG"), models, lambda: None)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("damage", ["none", "grain", "raster"])
+def test_detail_is_measured_below_noise_and_raster(times: int, damage: str) -> None:
+    photo = soft(astronaut()[:510, :510], times).astype(np.float32)
+    if damage == "grain":
+        photo += np.random.default_rng(1).normal(0, 12, photo.shape)
+    if damage == "raster":
+        down, across = np.mgrid[:510, :510]
+        photo += (np.cos(2.1 * across + 0.7 * down) * 20)[..., None]
+    found = detail(gray(photo.clip(0, 255).astype(np.float32)) / 255)
+    assert found > 0.2 if times == 1 else found <= 0.2
+
+
+def test_plain_noise_has_no_detail() -> None:
+    noise = np.random.default_rng(2).normal(0.3, 0.05, (400, 400)).astype(np.float32)
+    assert detail(noise) == detail(np.full((300, 300), 0.5, np.float32)) == 0
 
 
 def steps(findings: Findings, options: Options = Options(size="1x")) -> tuple[str, str, str]:  # noqa: B008
@@ -108,13 +127,17 @@ def test_a_scratch_along_the_very_edge_is_found(models: ResidentModels) -> None:
     ("findings", "expected"),
     [
         (CLEAN, ("off", "off", "lanczos")),
-        (replace(CLEAN, damage=0.002), ("off", "off", "lanczos")),
+        (replace(CLEAN, damage=0.0019), ("off", "off", "lanczos")),
         (replace(CLEAN, damage=0.02), ("on", "off", "auto")),
         (replace(CLEAN, damage=0.002, detail=0.2), ("on", "off", "auto")),
         (replace(FADED, damage=0.001), ("on", "on", "auto")),
         (FADED, ("off", "on", "lanczos")),
         (replace(FADED, white=1.0), ("off", "off", "lanczos")),
         (replace(FADED, black=0.05), ("off", "off", "lanczos")),
+        (replace(FADED, black=0.13), ("off", "off", "lanczos")),
+        (replace(FADED, black=0.13, damage=0.003), ("on", "on", "auto")),
+        (replace(FADED, black=0.5, white=0.92), ("off", "off", "lanczos")),
+        (replace(FADED, black=0.5, white=0.85), ("off", "on", "lanczos")),
         (replace(FADED, black=0.05, yellowed=1.0), ("off", "on", "lanczos")),
         (replace(CLEAN, noise=4), ("off", "off", "compact")),
         (replace(CLEAN, blocks=2), ("off", "off", "auto")),

@@ -297,9 +297,7 @@ def test_a_run_that_is_asked_to_stop_does_and_says_so(
 def test_a_run_that_is_asked_to_stop_does_not_wait_for_a_long_step(tmp_path: Path) -> None:
     photo, out = tmp_path / "large.png", tmp_path / "out"
     Image.fromarray(np.tile(astronaut(), (4, 4, 1))).save(photo)
-    process = start(
-        photo, "-o", out, "--background", "realesrgan", "--working-size", "full", "--tile", 2048
-    )
+    process = start(photo, "-o", out, "--background", "realesrgan", "--tile", 2048)
     assert process.stderr
     for line in process.stderr:
         if "models run on" in line:

@@ -25,9 +25,7 @@ from tests.conftest import Save
 from tests.enhancers import until
 
 QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", size="2x")
-SLOW = Options(
-    restorer="none", background="realesrgan", repair="off", tone="off", working_size="full", tile=64
-)
+SLOW = Options(restorer="none", background="realesrgan", repair="off", tone="off", tile=64)
 FACE = Options(restorer="bundled", background="lanczos", repair="off", tone="off")
 INFO = EngineInfo("cpu", "fp32", 1e-4)
 DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed

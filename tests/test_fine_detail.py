@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.photos import Rgb, astronaut
-from enhance.upscaling import fine_detail
+from enhance.upscaling import fine_detail, noise
 from enhance.upscaling.fine_detail import keep_fine_detail
 from tests.pictures import lanczos
 
@@ -71,10 +71,10 @@ def test_strips_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_large_photos_noise_is_measured_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     photo = (120 + rng.normal(0, 6, (400, 500, 3))).clip(0, 255).astype(np.uint8)
-    whole = fine_detail.Noise(photo)
-    monkeypatch.setattr(fine_detail, "_WINDOW", 96)
+    whole = noise.Noise(photo)
+    monkeypatch.setattr(noise, "_WINDOW", 96)
     tones = np.array([120 / 255], np.float32)
-    some = fine_detail.Noise(photo)
+    some = noise.Noise(photo)
     assert np.allclose(some.at(tones, 0), whole.at(tones, 0), rtol=0.1)
 
 

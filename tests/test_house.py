@@ -62,7 +62,6 @@ TORCHLESS = (
     "enhance.repair.tone",
     "enhance.upscaling.interpolation",
     "enhance.upscaling.tiles",
-    "enhance.upscaling.working_size",
     "enhance.pipeline.views",
 )
 

@@ -49,9 +49,7 @@ from tests.server import ROOT
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
-SLOW = Options(
-    restorer="none", background="realesrgan", repair="off", tone="off", working_size="full", tile=64
-)
+SLOW = Options(restorer="none", background="realesrgan", repair="off", tone="off", tile=64)
 
 
 @pytest.fixture

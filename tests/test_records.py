@@ -28,7 +28,6 @@ from enhance.records import Face, Photo, Source
         ("size", None, "such as 2x"),
         ("restorer", "magic", "bundled, none"),
         ("background", "", "lanczos, realesr-general-x4v3, compact"),
-        ("working_size", "half", "auto, full"),
         ("face_colors", "gray", "photo, model"),
         ("format", "gif", "same, jpeg, png, webp"),
         ("metadata", "some", "keep, no-location, strip"),

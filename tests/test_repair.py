@@ -85,20 +85,26 @@ def test_eyes_and_teeth_are_never_marked(models: ResidentModels) -> None:
             assert not found[y - reach : y + reach, x - reach : x + reach].any()
 
 
-def test_in_faces_only_what_leads_out_of_them_is_marked() -> None:
-    face = Face((100, 100, 200, 240), 0.9, ())
+def test_a_faces_own_features_are_not_marked() -> None:
+    features = ((125.0, 150.0), (175.0, 150.0), (150.0, 180.0), (130.0, 215.0), (170.0, 215.0))
+    face = Face((100, 100, 200, 240), 0.9, features)
     mask = np.zeros((300, 300), bool)
     mask[150, 120:180] = True  # lashes
     mask[200, 110:290] = True  # a scratch
     mask[20, 20:40] = True
+    mask[118:121, 140:143] = True  # dust on the forehead
+    mask[118:121, 170:173] = True  # what may be dust
+    mask[214:217, 149:152] = True  # a glint on a tooth
     likelihood = mask.astype(np.uint8) * 255
+    likelihood[118:121, 170:173] = 254
     mask[195:205, 140] = True  # a rim that the scratch crosses
     spared = spare_faces(mask, likelihood, [face])
     assert not spared[150].any()
+    assert spared[119, 141] and not spared[119, 171] and not spared[215, 150]
     assert np.array_equal(spared[200], mask[200])
     assert not spared[195:199, 140].any() and not spared[202:, 140].any()
     assert np.array_equal(spared[20], mask[20])
-    edge = Face((-50, 150, 150, 400), 0.9, ())
+    edge = Face((-50, 150, 150, 400), 0.9, features)
     assert np.array_equal(spare_faces(mask, likelihood, [edge])[200], mask[200])
 
 

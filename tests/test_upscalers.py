@@ -15,10 +15,8 @@ from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Setup
 from enhance.pipeline.build import ResidentModels
 from enhance.upscaling import upscalers
-from enhance.upscaling.tiles import tiles
 from enhance.upscaling.upscalers import TiledNet, interpolated
-from enhance.upscaling.working_size import working_scale
-from tests.pictures import enlarged, go, lanczos
+from tests.pictures import enlarged, go, lanczos, soft
 
 CPU = Device.of(Setup("cpu", "fp32"))
 
@@ -146,9 +144,16 @@ def run_tight(net: nn.Module, pixels: int, tile: int) -> Rgb:
 @pytest.mark.parametrize("times", [1.5, 2.5, 6, 20])
 def test_a_photo_of_any_size_stays_in_its_place(times: float) -> None:
     photo = np.ascontiguousarray(soft(astronaut()[:504, :504], 2)[100:160, 150:231])
-    made = enlarged(adaptive(), photo, times).rgb
+    made = enlarged(TiledNet(ResidentNet(Bicubic(), CPU), scale=4, overlap=16), photo, times).rgb
     plain = lanczos(photo, times)
     assert np.abs(made.astype(int) - plain)[8:-8, 8:-8].mean() < 2
+
+
+class Bicubic(nn.Module):
+    """×4, so that what comes out must lie where plain enlargement puts it."""
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return nn.functional.interpolate(batch, scale_factor=4.0, mode="bicubic")
 
 
 def test_a_network_sees_no_more_pixels_than_the_result_has() -> None:
@@ -163,7 +168,6 @@ def test_a_network_sees_no_more_pixels_than_the_result_has() -> None:
     small = enlarged(upscaler, astronaut(), 0.25)
     assert small.rgb.shape == (128, 128, 3)
     assert sum(seen) == 128 * 128
-    assert small.working_size == 0.25
 
 
 def test_the_canvas_of_a_huge_photo_is_not_made_larger_than_need_be() -> None:
@@ -216,101 +220,6 @@ def test_there_is_a_checkpoint_at_every_convolution(small_net: RRDBNet) -> None:
     upscaler = TiledNet(ResidentNet(small_net, CPU), scale=4, overlap=8)
     enlarged(upscaler, np.ascontiguousarray(astronaut()[:70, :40]), 2, 64, count)
     assert calls == 2 * convolutions
-
-
-# Working size
-
-
-def soft(photo: Rgb, times: int) -> Rgb:
-    """A photo that holds no more detail than one so many times smaller."""
-    small = cv2.resize(photo, None, fx=1 / times, fy=1 / times, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC))
-
-
-@pytest.mark.parametrize("times", [1, 2, 3])
-@pytest.mark.parametrize("damage", ["none", "grain", "raster"])
-def test_the_working_size_follows_the_detail_not_the_noise(times: int, damage: str) -> None:
-    photo = soft(astronaut()[:510, :510], times).astype(np.float32)
-    if damage == "grain":
-        photo += np.random.default_rng(1).normal(0, 12, photo.shape)
-    if damage == "raster":
-        down, across = np.mgrid[:510, :510]
-        photo += (np.cos(2.1 * across + 0.7 * down) * 20)[..., None]
-    assert working_scale(photo.clip(0, 255).astype(np.float32) / 255) == times
-
-
-def test_plain_noise_has_no_detail() -> None:
-    noise = np.random.default_rng(2).normal(0.3, 0.05, (400, 400, 3)).astype(np.float32)
-    assert working_scale(noise) == 3
-    assert working_scale(np.full((300, 300, 3), 0.5, np.float32)) == 3
-    assert working_scale(noise[:40, :40]) == 1, "too small to tell"
-
-
-class Bicubic(nn.Module):
-    """×4, so that what comes out must lie where plain enlargement puts it."""
-
-    def forward(self, batch: Tensor) -> Tensor:
-        return nn.functional.interpolate(batch, scale_factor=4.0, mode="bicubic")
-
-
-def adaptive() -> TiledNet:
-    return TiledNet(ResidentNet(Bicubic(), CPU), scale=4, overlap=16, adapts=True)
-
-
-@pytest.mark.parametrize("upscale", [1, 2, 3, 4])
-@pytest.mark.parametrize("times", [2, 3])
-@pytest.mark.parametrize("size", [(504, 504), (401, 271)])
-def test_a_soft_photo_is_enlarged_from_its_small_self_in_its_place(
-    upscale: int, times: int, size: tuple[int, int]
-) -> None:
-    photo = soft(astronaut()[:504, :504], times)[: size[0], : size[1]]
-    whole, tiled = (
-        enlarged(adaptive(), photo, upscale, t, go, working_size="auto") for t in (512, 200)
-    )
-    assert whole.working_size == tiled.working_size == round(1 / times, 2)
-    assert whole.rgb.shape == (size[0] * upscale, size[1] * upscale, 3)
-    assert np.abs(tiled.rgb.astype(int) - whole.rgb).max() <= 1
-    plain = lanczos(photo, upscale).astype(float)[8:-8, 8:-8]
-    added = whole.rgb[8:-8, 8:-8] - plain
-    for axis in (0, 1):  # how far it is beside its place, by least squares
-        slope = np.gradient(plain, axis=axis)
-        assert abs((added * slope).sum() / (slope**2).sum()) < 0.05
-
-
-def test_regions_of_different_working_sizes_are_mixed() -> None:
-    photo = astronaut()[:400].copy()
-    photo[:, :200] = soft(astronaut()[:399, :510], 3)[:, :200][np.r_[0:399, 398]]
-    mixed, full = (
-        enlarged(adaptive(), photo, 2, 64, go, working_size=size) for size in ("auto", "full")
-    )  # type: ignore[arg-type]
-    assert 0.33 < mixed.working_size < 1 == full.working_size
-    assert np.abs(mixed.rgb.astype(int) - full.rgb).mean() < 2
-
-
-@pytest.mark.parametrize("upscale", [1, 2, 4])
-def test_a_region_fades_in_over_its_neighbors(upscale: int) -> None:
-    canvas = np.zeros((200 * upscale, 300 * upscale, 3), np.uint8)
-    region = upscalers._Region((slice(0, 200), slice(100, 300)), 2)
-    for part in tiles(200, 300, 90, 8, area=region.area):
-        core = part.core_in_output(upscale)
-        big = np.full_like(canvas[core], 200)
-        region.blend(canvas, big, part, upscale)
-    row = canvas[50 * upscale, :, 0].astype(int)
-    assert not row[: 100 * upscale].any()
-    assert (row[(100 + 2 * upscalers._FADE) * upscale :] == 200).all()
-    assert np.diff(row).min() >= 0 and np.diff(row).max() <= 200 / (2 * upscalers._FADE) + 1
-    assert (canvas == canvas[:1]).all(), "there is no region above it"
-
-
-def test_a_sharp_photo_is_worked_on_in_full(small_net: RRDBNet) -> None:
-    photo = astronaut()[60:300, 150:390]
-    net = ResidentNet(small_net, CPU)
-    upscaler = TiledNet(net, scale=4, overlap=24, adapts=True)
-    auto, full = (
-        enlarged(upscaler, photo, 3, 240, go, working_size=size) for size in ("auto", "full")
-    )  # type: ignore[arg-type]
-    assert auto.working_size == 1
-    assert np.array_equal(auto.rgb, full.rgb)
 
 
 # The compact network

@@ -21,15 +21,19 @@ import numpy as np
 import skimage.data
 from matplotlib import cbook
 from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
 
 from benchmarks.photos import Rgb
 from benchmarks.tables import Row, Table, arguments, show
+from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.findings import look
 from enhance.pipeline.needs import decide
-from enhance.records import Findings, Photo
+from enhance.records import EngineInfo, Findings, Photo
 from training.damage import draw, labels
+from training.evaluate import detail_kept
 from training.photos import read
 
 Float = NDArray[np.float32]
@@ -117,6 +121,14 @@ class Looking:
         options = needs.options
         return seen, (options.repair == "on", options.tone == "on", options.background != "lanczos")
 
+    def kept(self, rgb: Rgb) -> tuple[float, float]:
+        """What is left of a photo's fine detail at its own size, and the result's SSIM with it."""
+        enhancer = Enhancer(self._models, Limits(), EngineInfo("cpu", "fp32", 0.0))
+        options = Options(size="1x", restorer="none")
+        made = enhancer(Photo("photo", rgb, "PNG"), options, lambda: None).pasted()
+        ssim = structural_similarity(made, rgb, channel_axis=2)
+        return detail_kept(made, rgb), float(ssim)
+
 
 def confusion(looked: list[Looked]) -> Table:
     """For each kind of photo how often each step runs, and how often all are right."""
@@ -130,6 +142,15 @@ def confusion(looked: list[Looked]) -> Table:
         verdict = {"right": f"{right / len(some):.1%}", "wrong step": f"{wrong / len(some):.1%}"}
         rows.append({"photos": kind, "count": len(some), **share, **verdict})
     return Table("What each kind of photo gets", rows)
+
+
+def preserved(kept: list[tuple[float, float]]) -> Table:
+    """What is left of the clean photos' detail, and how similar the results are."""
+    rows: list[Row] = [
+        {"clean photos at 1x": name, "detail kept": round(detail, 3), "SSIM": round(ssim, 3)}
+        for name, (detail, ssim) in (("mean", np.mean(kept, 0)), ("worst", np.min(kept, 0)))
+    ]
+    return Table("What clean photos keep", rows)
 
 
 def _small(photo: Rgb, longer: int) -> Rgb:
@@ -186,17 +207,21 @@ def main(argv: list[str] | None = None) -> None:
     wanted = parser.parse_args(argv)
     looking = Looking()
     looked: list[Looked] = []
+    kept: list[tuple[float, float]] = []
     for number, photo in enumerate(photos(wanted.photos)):
         for case in cases(photo, np.random.default_rng(wanted.seed + number)):
             seen, ran = looking(case.rgb)
             looked.append((case.kind, case.needs, ran))
+            if case.kind == "clean":
+                kept.append(looking.kept(case.rgb) if any(ran) else (1.0, 1.0))
             right = all(n in (None, r) for n, r in zip(case.needs, ran, strict=True))
             if wanted.list and not right:
                 print(number, case.kind, case.needs, ran, seen, flush=True)
         if wanted.quick:
             break
     spent = f"{looking.seconds / looking.megapixels:.2f}"
-    show([confusion(looked), Table("Speed", [{"CPU seconds a megapixel": spent}])], wanted)
+    speed = Table("Speed", [{"CPU seconds a megapixel": spent}])
+    show([confusion(looked), preserved(kept), speed], wanted)
 
 
 if __name__ == "__main__":

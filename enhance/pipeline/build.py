@@ -178,7 +178,7 @@ def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
 
 def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
     if isinstance(model.weights, PackagedFile):
-        return TiledNet(models.x4plus, scale=4, overlap=_RRDB_OVERLAP, adapts=True)
+        return TiledNet(models.x4plus, scale=4, overlap=_RRDB_OVERLAP)
     found = models.described(model)
     net = rrdbnet_of(found)
     if net is None:

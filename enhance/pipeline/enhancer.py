@@ -135,7 +135,6 @@ class Enhancer:
             precision=self._models.precision,
             seconds=clock.seconds,
             background_precision=upscaled.precision,
-            working_size=upscaled.working_size,
             repaired=round(repaired, 6),
             fill=options.fill if repaired else None,
             toned=round(toned, 3),

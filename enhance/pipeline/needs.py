@@ -20,17 +20,21 @@ Flaw = Literal["noise", "blocks", "blur"]
 
 # Share that must be damaged for certain: of a faded photo, of a soft one, and of any other. Modern
 # photos rarely seem to have faded, and scans are soft.
-_DAMAGED_FADED, _DAMAGED_SOFT, _DAMAGED = 0.0006, 0.0011, 0.0025
+_DAMAGED_FADED, _DAMAGED_SOFT, _DAMAGED = 0.0006, 0.0011, 0.002
 _SOFT = 0.25  # detail; most scans have less
 _CLEAR = 3.0  # noise, above which detail says nothing
 # Prints whose blacks are lighter and whose whites are darker than these have faded; photos of fog
-# have whites, and photos of the night have blacks.
-_BLACK, _WHITE = 0.15, 0.965
+# have whites, and photos of the night have blacks. A damaged photo is a print, so that less will do
+# for it; a photo with hardly any contrast is more likely to show fog, so that its whites must be
+# darker.
+_BLACK, _BLACK_DAMAGED = 0.145, 0.12
+_WHITE, _WHITE_FLAT = 0.965, 0.88
+_FLAT = 0.45  # contrast: white less black
 _FADED, _YELLOWED = 0.4, 0.9  # how certain that must be, also if the print has only turned yellow
 # Pixels from which a photo is not enlarged if it has no more detail than at half its size, because
 # it was enlarged before or its lens was not sharper.
 _LARGE_SOFT = 2_000_000
-_HALF = 0.2  # detail; the limit of `working_size` for shrinking to half
+_HALF = 0.2  # detail; photos that were enlarged twice have no more
 # (from, to): what is no flaw, and what needs the best network for it.
 _NOISE, _BLOCKS, _BLUR = (2.0, 6.0), (1.0, 1.9), (0.14, 0.08)
 
@@ -101,9 +105,11 @@ def _repair(seen: Findings) -> tuple[bool, Sentence]:
 
 
 def _tone(seen: Findings) -> tuple[bool, Sentence]:
-    pale = seen.black >= _BLACK and seen.faded >= _FADED
+    black = _BLACK_DAMAGED if seen.damage > _DAMAGED_SOFT else _BLACK
+    white = _WHITE_FLAT if seen.white - seen.black < _FLAT else _WHITE
+    pale = seen.black >= black and seen.faded >= _FADED
     yellowed = min(seen.faded, seen.yellowed) >= _YELLOWED
-    if seen.white <= _WHITE and (pale or yellowed):
+    if seen.white <= white and (pale or yellowed):
         return True, say("The colors have faded.")
     return False, say("The colors have not faded.")
 

@@ -25,8 +25,7 @@ Masker: TypeAlias = Callable[[FloatArray], FloatArray]
 class Upscaler(Protocol):
     """RGB photo → the photo resized to `size` (width, height); same dtype and color space.
 
-    Width and height are scaled alike, except for rounding. Of the options only `tile` and
-    `working_size` matter.
+    Width and height are scaled alike, except for rounding. Of the options only `tile` matters.
     """
 
     def __call__(

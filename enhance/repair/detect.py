@@ -10,7 +10,7 @@ from enhance.networks.resident import ResidentNet
 from enhance.photos.color import SRGB, ColorSpace
 from enhance.photos.pixels import padded, unit
 from enhance.records import Pixels, StopCheck
-from enhance.repair.marks import CERTAIN
+from enhance.repair.marks import CERTAIN, CERTAIN_TWICE
 from enhance.upscaling.tiles import Tile, tiles
 
 _TILE = 768  # pixels; larger ones save little of the overlap
@@ -27,11 +27,11 @@ class DamageDetector:
         self._net = net
 
     def __call__(self, rgb: Pixels, stop_check: StopCheck, space: ColorSpace = SRGB) -> Pixels:
-        """rgb: (h, w, 3), in `space`. Returns (h, w) uint8: from `CERTAIN`, damage is certain.
+        """rgb: (h, w, 3), in `space`. Returns (h, w) uint8: from `CERTAIN` on, damage is certain,
+        and with `CERTAIN_TWICE` it still is when the photo is slightly softer.
 
         Cords, whiskers and lit rims, which the network takes for scratches, are often something
-        else to it as soon as the photo is slightly softer; scratches are not. So only what is
-        certain both ways is.
+        else to it then; most scratches are not.
 
         `stop_check` is called often and may raise to stop. Raises OutOfMemory when even the
         smallest tile does not fit, ModelFailed when the network gives no valid numbers.
@@ -45,9 +45,10 @@ class DamageDetector:
             multiple = DamageNet.MULTIPLE
             for part in tiles(height, width, size, DamageNet.REACH, multiple=multiple):
                 found = self._likelihood(rgb, part, space)
-                if (found >= CERTAIN).any():
-                    still = self._likelihood(softer, part, space)
-                    found = np.minimum(found, np.maximum(still, CERTAIN - 1))
+                certain = found >= CERTAIN
+                if certain.any():
+                    still = self._likelihood(softer, part, space) >= CERTAIN
+                    found[certain] = np.where(still[certain], CERTAIN_TWICE, CERTAIN)
                 likelihood[part.core] = found
 
         with self._net.interruptible(stop_check):

@@ -12,14 +12,19 @@ from PIL import Image
 
 from enhance.records import Face, Mask, Pixels
 
-CERTAIN = 254
-"""The likelihood from which damage is certain, of 255."""
+CERTAIN, CERTAIN_TWICE = 254, 255
+"""The likelihood from which damage is certain; that of damage that is certain in two ways."""
 
 # What the likelihood of one pixel of a mark, and of all of them, must reach at sensitivity 0 and 1.
 _CERTAIN = 1.0, 0.99
+_USUAL = 0.5  # sensitivity; up to it, one way to be certain is not enough
+_PRINT = 0.002  # unless so much of the photo is certain twice: then it is a damaged print
 _LIKELY = 0.15, 0.05
 _MARGIN = 0.15  # around a face's box, as a share of its size: hair, ears, earrings
 _IN_FACES = 200  # of the likelihood: what is marked in a face
+_FEATURES = (
+    0.15  # around eyes, nose and mouth, as a share of the face's size: glints, teeth, glasses
+)
 _RIM = np.ones((3, 3), np.uint8)  # marks extend one pixel beyond the visible damage
 _COLOR, _OPACITY = (255, 32, 96), 210  # how a browser shows marks over the photo
 
@@ -29,7 +34,8 @@ def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
 
     A connected patch of likely damage is marked if part of it is certain. So a scratch is followed
     to its faint ends, while the outlines of objects, which look slightly like damage everywhere but
-    nowhere for certain, are left alone.
+    nowhere for certain, are left alone. Where much is certain, cords and whiskers are less likely
+    than further scratches.
 
     likelihood: of `DamageDetector`. sensitivity: 0 marks only what is certain, 1 what is likely.
     """
@@ -37,6 +43,8 @@ def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
         round(255 * (strict + (lenient - strict) * sensitivity))
         for strict, lenient in (_CERTAIN, _LIKELY)
     )
+    if sensitivity <= _USUAL and np.mean(likelihood >= CERTAIN_TWICE) < _PRINT:
+        certain = CERTAIN_TWICE
     count, parts = cv2.connectedComponents((likelihood >= likely).view(np.uint8))
     chosen = np.zeros(count, np.uint8)
     chosen[parts[likelihood >= certain]] = 1
@@ -44,14 +52,22 @@ def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
 
 
 def spare_faces(mask: Mask, likelihood: Pixels, faces: Iterable[Face]) -> Mask:
-    """The marks without those that lie entirely within a face, (h, w) bool.
+    """The marks without those of a face's own features, (h, w) bool.
 
-    Eyelashes, teeth, glasses and earrings end within the face, while a scratch continues beyond it.
-    Where it crosses them, its marks run on along their rims, so marks within a face must be nearly
-    certain. Small damage that is left in a face is removed by its restorer.
+    Eyelashes, teeth, glasses and earrings end within the face, while a scratch continues beyond it;
+    dust lies within the face, too, but seldom on its features, and is certain twice. Where a
+    scratch crosses them, its marks run on along their rims, so marks within a face must be nearly
+    certain.
     """
     height, width = mask.shape
     spared = mask.copy()
+    features = np.zeros(mask.shape, np.uint8)
+    for face in faces:
+        *points, left_corner, right_corner = np.rint(face.landmarks).astype(int).tolist()
+        radius = max(1, round(_FEATURES * face.size))
+        for point in points:
+            cv2.circle(features, point, radius, 1, cv2.FILLED)
+        cv2.line(features, left_corner, right_corner, 1, 2 * radius)
     for face in faces:
         # One pixel more: a mark that reaches it leaves the face.
         reach = round(_MARGIN * face.size) + 1
@@ -61,11 +77,13 @@ def spare_faces(mask: Mask, likelihood: Pixels, faces: Iterable[Face]) -> Mask:
             slice(max(0, left - reach), min(width, right + reach)),
         )
         count, parts = cv2.connectedComponents(mask[box].view(np.uint8))
-        leaves = np.zeros(count, bool)
+        damage = np.zeros(count, bool)
+        damage[parts[likelihood[box] >= CERTAIN_TWICE]] = True
+        damage[parts[features[box] == 1]] = False
         for edge in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
-            leaves[edge] = True
+            damage[edge] = True
         certain = cv2.dilate((likelihood[box] >= _IN_FACES).view(np.uint8), _RIM)
-        spared[box] &= leaves[parts] & certain.view(np.bool_)
+        spared[box] &= damage[parts] & certain.view(np.bool_)
     return spared
 
 

@@ -25,7 +25,8 @@ _OWN = 0.3, 0.5  # a channel's range relative to the widest: below, the subject 
 _LIFT = 0.18  # how far a channel's black may lie above that of the darkest channel
 _SPREAD = 0.009, 0.013  # of colors at the same lightness: monochrome below, colored above
 _TINT = 0.008, 0.02  # mean yellow of a monochrome print: gray below, tinted above
-_RANGE = 0.25, 0.45  # of the widest channel: below, the photo shows something plain
+# Of the widest channel: below, the photo shows something plain, or fog. Gray prints lose more.
+_RANGE, _GRAY_RANGE = (0.25, 0.45), (0.12, 0.22)
 _BINS = 16  # of lightness
 _BAND = 2_000_000  # pixels toned at once
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -107,7 +108,9 @@ def judge(rgb: Pixels, space: ColorSpace = SRGB) -> Fading:
     tint, spread = _colors(seen)
     monochrome = 1 - _rise(spread, _SPREAD)
     yellowed = float(monochrome * _rise(tint, _TINT))
-    amount = max(_rise(low.min(), _FADED), yellowed) * _rise(widest, _RANGE)
+    shown, shown_in_gray = (_rise(widest, bounds) for bounds in (_RANGE, _GRAY_RANGE))
+    shown += monochrome * (shown_in_gray - shown)
+    amount = max(_rise(low.min(), _FADED), yellowed) * shown
     ends = float(low.min()), float(high.max())
     white = white.astype(np.float32)
     return Fading(black, white, float(amount), float(monochrome), yellowed, ends)

@@ -35,43 +35,27 @@ class Tile:
         )
 
 
-def whole(height: int, width: int) -> Area:
-    """The area of a whole image."""
-    return slice(0, height), slice(0, width)
-
-
-def tiles(
-    height: int,
-    width: int,
-    tile: int,
-    overlap: int,
-    *,
-    area: Area | None = None,
-    multiple: int = 1,
-) -> Iterator[Tile]:
+def tiles(height: int, width: int, tile: int, overlap: int, *, multiple: int = 1) -> Iterator[Tile]:
     """Windows of at most `tile` + 2·`overlap` pixels that cover the image, row by row.
 
-    The cores partition the image, or only `area` of it, into near-equal parts of at most `tile`
-    pixels, so no sliver is left at the end. Windows begin and end at multiples of `multiple`, or
-    at the image's end.
+    The cores partition the image into near-equal parts of at most `tile` pixels, so no sliver is
+    left at the end. Windows begin and end at multiples of `multiple`, or at the image's end.
     """
-    rows, columns = area or whole(height, width)
 
     def window(start: int, stop: int, length: int) -> slice:
         start = max(0, start - overlap) // multiple * multiple
         stop = -(-(stop + overlap) // multiple) * multiple
         return slice(start, min(length, stop))
 
-    for top, bottom in _spans(rows, tile):
-        for left, right in _spans(columns, tile):
+    for top, bottom in _spans(height, tile):
+        for left, right in _spans(width, tile):
             yield Tile(
                 window=(window(top, bottom, height), window(left, right, width)),
                 core=(slice(top, bottom), slice(left, right)),
             )
 
 
-def _spans(side: slice, tile: int) -> Iterator[tuple[int, int]]:
-    length = side.stop - side.start
+def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
     count = -(-length // tile)
     for i in range(count):
-        yield side.start + length * i // count, side.start + length * (i + 1) // count
+        yield length * i // count, length * (i + 1) // count

@@ -18,8 +18,7 @@ from enhance.records import FloatArray, Pixels, StopCheck, Upscaled
 from enhance.upscaling.fine_detail import keep_fine_detail
 from enhance.upscaling.interpolation import resized
 from enhance.upscaling.low_frequencies import keep_low_frequencies
-from enhance.upscaling.tiles import Area, Tile, tiles, whole
-from enhance.upscaling.working_size import working_scale
+from enhance.upscaling.tiles import Tile, tiles
 
 _SMALLEST_TILE = 32
 _TRIAL = 48  # side of the picture with which a network is warmed up and timed
@@ -28,8 +27,6 @@ _USUAL_SCALE = 4  # times; beyond this, and beyond the network's own scale, phot
 # Pixels to which a network may enlarge before its result is resized; a larger canvas is not worth
 # its memory.
 _LARGEST_CANVAS = Limits.max_output_pixels
-_REGION_TILES = 2  # tiles along the side of a region that has one working size
-_FADE = 16  # photo pixels on each side of the border between regions of different working sizes
 
 
 def interpolated(
@@ -54,10 +51,9 @@ class TiledNet:
     net: (n, 3, h, w) in 0..1 → (n, 3, s·h, s·w), s = `scale`. overlap: context on each side of a
     tile, in the pixels that the network sees; it must cover what the network looks at for seams to
     be invisible. multiple: the network takes only heights and widths that are multiples of it, or
-    divides the picture into such blocks. adapts: the network may work on blurry parts of the photo
-    at a reduced size. keeps_colors: the network is not meant to change the color and brightness
-    of larger areas, so the photo's are kept. keeps_detail: what fine detail of the photo the
-    network loses is put back.
+    divides the picture into such blocks. keeps_colors: the network is not meant to change the color
+    and brightness of larger areas, so the photo's are kept. keeps_detail: what fine detail of the
+    photo the network loses is put back.
     """
 
     net: ResidentNet
@@ -65,7 +61,6 @@ class TiledNet:
     scale: int
     overlap: int
     multiple: int = 1
-    adapts: bool = False
     keeps_colors: bool = True
     keeps_detail: bool = False
 
@@ -86,130 +81,55 @@ class TiledNet:
         Raises OutOfMemory when even the smallest tile does not fit, ModelFailed when the network
         gives no valid numbers.
         """
-        photo_width = rgb.shape[1]
         if size[0] * size[1] < rgb.shape[0] * rgb.shape[1]:
             rgb = resized(rgb, size)
         height, width = rgb.shape[:2]
         upscale = min(_whole_scale((width, height), size), max(self.scale, _USUAL_SCALE))
-        tile = options.tile
-        regions = [_Region(whole(height, width), 1)]
-        if options.working_size == "auto" and self.adapts:
-            regions = _regions(rgb, _REGION_TILES * tile - 2 * _FADE, space)
+        reach = self._reach(upscale)
         canvas = np.empty((height * upscale, width * upscale, 3), rgb.dtype)
 
         def run(tile: int) -> None:
-            for region in regions:
-                k = region.shrink
-                overlap = self._reach(upscale, k) * k
-                multiple = self.multiple * k
-                for part in tiles(
-                    height, width, tile * k, overlap, area=region.area, multiple=multiple
-                ):
-                    big = self._enlarge(rgb, part, upscale, space, k)
-                    region.blend(canvas, big, part, upscale)
+            for part in tiles(height, width, tile, reach, multiple=self.multiple):
+                canvas[part.core_in_output(upscale)] = self._enlarge(rgb, part, upscale, space)
 
         with self.net.interruptible(stop_check):
-            self.net.shrinking(tile, _SMALLEST_TILE, run)
+            self.net.shrinking(options.tile, _SMALLEST_TILE, run)
         if self.keeps_colors:
             keep_low_frequencies(canvas, rgb)
         if self.keeps_detail:
             keep_fine_detail(canvas, rgb)
         if canvas.shape[1::-1] != size:
             canvas = resized(canvas, size)
-        working_size = _mean_working_size(regions) * width / photo_width
-        return Upscaled(canvas, round(working_size, 2), self.net.device.precision)
+        return Upscaled(canvas, self.net.device.precision)
 
     def _passes(self, upscale: int) -> int:
         """How often the network runs: a ×2 network makes ×4 of its own result."""
         return 2 if 1 < self.scale**2 <= upscale else 1
 
-    def _reach(self, upscale: int, shrink: int) -> int:
-        """How far a tile's result depends on what is around it, in pixels that the network sees."""
-        passes = self._passes(upscale) if shrink == 1 else 1
-        interpolates = upscale * shrink > self.scale**passes
+    def _reach(self, upscale: int) -> int:
+        """How far a tile's result depends on what is around it, in the photo's pixels."""
+        passes = self._passes(upscale)
+        interpolates = upscale > self.scale**passes
         reach = sum(-(-self.overlap // self.scale**done) for done in range(passes))
         return reach + (_LANCZOS_REACH if interpolates else 0)
 
-    def _enlarge(
-        self, rgb: Pixels, part: Tile, upscale: int, space: ColorSpace, shrink: int
-    ) -> Pixels:
-        """The core of one tile at the final scale, in the photo's dtype.
-
-        shrink: the network sees the tile at 1/`shrink` of its size.
-        """
+    def _enlarge(self, rgb: Pixels, part: Tile, upscale: int, space: ColorSpace) -> Pixels:
+        """The core of one tile at the final scale, in the photo's dtype."""
         window = unit(rgb[part.window])
         beyond = space.beyond(window)
-        window = padded(space.to_srgb(window), self.multiple * shrink)
-        if shrink == 1:
-            big, scale = window, 1
-            for _ in range(self._passes(upscale)):
-                big, scale = self.net(big[None])[0], scale * self.scale
-            if upscale > scale:  # interpolation looks beyond the core
-                big = _resized(big, scale, upscale)[part.core_in_window(upscale)]
-            else:
-                # Cores begin at whole photo pixels: averaging areas tile by tile leaves no seam.
-                big = _resized(big[part.core_in_window(scale)], scale, upscale)
+        big, scale = padded(space.to_srgb(window), self.multiple), 1
+        for _ in range(self._passes(upscale)):
+            big, scale = self.net(big[None])[0], scale * self.scale
+        if upscale > scale:  # interpolation looks beyond the core
+            big = _resized(big, scale, upscale)[part.core_in_window(upscale)]
         else:
-            small = _resized(window, shrink, 1)
-            big = _resized(self.net(small[None])[0], self.scale, upscale * shrink)
-            big = big[part.core_in_window(upscale)]
+            # Cores begin at whole photo pixels: averaging areas tile by tile leaves no seam.
+            big = _resized(big[part.core_in_window(scale)], scale, upscale)
         big = space.from_srgb(big)
         if beyond is not None:
             beyond = _resized(beyond, 1, upscale)
             big = big + beyond[part.core_in_window(upscale)]
         return from_unit(big, rgb.dtype)
-
-
-@dataclass(frozen=True)
-class _Region:
-    """A part of the photo that the model sees `shrink` times smaller; neighbors overlap."""
-
-    area: Area
-    shrink: int
-
-    def blend(self, canvas: Pixels, big: Pixels, part: Tile, upscale: int) -> None:
-        """Put a tile of this region on the canvas, faded in over the regions above and before."""
-        target = canvas[part.core_in_output(upscale)]
-        rows, columns = (
-            _fade_in(core, region.start, upscale)
-            for core, region in zip(part.core, self.area, strict=True)
-        )
-        if rows[0] == columns[0] == 1:  # weights only rise: the whole tile lies inside
-            target[:] = big
-        else:
-            weight = rows[:, None, None] * columns[:, None]
-            target[:] = np.rint(target + (big - target.astype(np.float32)) * weight)
-
-
-def _regions(rgb: Pixels, size: int, space: ColorSpace) -> list[_Region]:
-    """The photo in regions of about `size` pixels, each as small as its detail allows."""
-    height, width = rgb.shape[:2]
-    cores = [part.core for part in tiles(height, width, size, 0)]
-    shrinks = [working_scale(space.to_srgb(unit(rgb[core]))) for core in cores]
-    if len(set(shrinks)) == 1:
-        return [_Region(whole(height, width), shrinks[0])]
-
-    def widened(side: slice, length: int) -> slice:
-        return slice(max(0, side.start - _FADE), min(length, side.stop + _FADE))
-
-    return [
-        _Region((widened(rows, height), widened(columns, width)), shrink)
-        for (rows, columns), shrink in zip(cores, shrinks, strict=True)
-    ]
-
-
-def _fade_in(core: slice, start: int, upscale: int) -> FloatArray:
-    """0..1 for each output pixel of `core`: how far inside a region that begins at `start`."""
-    if start == 0:
-        return np.ones((core.stop - core.start) * upscale, np.float32)
-    inside = np.arange((core.start - start) * upscale, (core.stop - start) * upscale) + 0.5
-    return np.minimum(inside / (2 * _FADE * upscale), 1).astype(np.float32)
-
-
-def _mean_working_size(regions: list[_Region]) -> float:
-    areas = [math.prod(side.stop - side.start for side in region.area) for region in regions]
-    sizes = [1 / region.shrink for region in regions]
-    return float(np.average(sizes, weights=areas))
 
 
 def _whole_scale(photo: tuple[int, int], size: tuple[int, int]) -> int:
@@ -231,7 +151,7 @@ def _resized(pixels: FloatArray, scale: int, wanted: int) -> FloatArray:
 def seconds_per_pixel(upscaler: Callable[..., Upscaled]) -> float:
     """Seconds that a network takes per pixel of a photo, on this machine."""
     picture = np.zeros((_TRIAL, _TRIAL, 3), np.uint8)
-    options = Options(tile=_TRIAL, working_size="full")
+    options = Options(tile=_TRIAL)
     seconds = []
     for _ in range(2):  # the first pass also prepares kernels and memory
         start = time.perf_counter()

@@ -11,7 +11,7 @@ from tests.server import SAMPLES, Server
 QUICK, SLOW = 48, 256
 """Edges of photos, in pixels."""
 
-WORK = {"background": "realesrgan", "working_size": "full", "restorer": "none"}
+WORK = {"background": "realesrgan", "restorer": "none"}
 """Options with which a slow photo is worked on for longer than any message travels."""
 
 IN_STEPS = {**WORK, "tile": 32}

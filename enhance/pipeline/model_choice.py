@@ -33,9 +33,9 @@ def resolve(
         if not isinstance(best.weights, WeightFile):
             notes.append(
                 say(
-                    "Faces were restored by the bundled model, because the weights "
-                    "of {name} are not on this machine.",
-                    name=models("restorer")[0].name,
+                    "Faces were restored by the bundled model, because {name} has not been "
+                    "downloaded.",
+                    name=models("restorer")[0].label,
                 )
             )
     if options.fill == "auto":  # one of the models folder, if there is any

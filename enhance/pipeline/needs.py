@@ -75,9 +75,7 @@ def decide(
         chosen["tone"] = "on" if faded else "off"
     if options.background == "auto":
         if damaged and chosen.get("repair") == "on":
-            reasons["background"] = say(
-                "Where damage was filled in there is no grain, so none is left."
-            )
+            reasons["background"] = say("Grain is removed, because repaired places have none.")
         else:
             larger = math.prod(options.output_size(size)) > math.prod(size)
             chosen["background"], reasons["background"] = _background(seen, larger)
@@ -98,9 +96,9 @@ def _repair(seen: Findings) -> tuple[bool, Sentence]:
     soft = seen.detail < _SOFT and seen.noise < _CLEAR
     faded, _ = _tone(seen)
     if seen.damage > (_DAMAGED_FADED if faded else _DAMAGED_SOFT if soft else _DAMAGED):
-        return True, say("Damage: {share:.2%} of the photo.", share=seen.damage)
+        return True, say("Damage found.")
     if seen.damage > 0:
-        return False, say("What looks like damage is probably none.")
+        return False, say("Nothing that is clearly damage.")
     return False, say("No damage found.")
 
 

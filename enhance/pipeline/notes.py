@@ -29,7 +29,7 @@ def notes_on(options: Options, report: Report, *, marked: bool) -> Iterator[Sent
     if options.colorize and not report.colorized:
         yield say("The photo has colors of its own: they were left as they are.")
     if options.restorer != "none" and not faces:
-        yield say("No face was found: the whole photo was enhanced, but no face was restored.")
+        yield say("No face was found.")
     elif restored < faces and options.weight > 0:
         left = faces - restored
         yield (_sharp if options.only_restore_blurred else _distorted)(left, faces)

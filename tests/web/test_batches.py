@@ -314,7 +314,7 @@ def test_a_version_stays_when_a_later_attempt_fails_and_the_page_says_why(
         assert version
         assert entry.version is version
         assert batch.finished == [entry]
-        assert headline(batch, batches) == "1 of 1 photos enhanced, 1 failed."
+        assert headline(batch, batches).startswith("1 of 1 photos enhanced, 1 failed. “")
         assert entry.failure.reason in details(entry, version, "en")
         assert "30 × 40 → 30 × 40" in details(entry, version, "en")
         Image.new("RGB", (30, 40)).save(entry.source.path)

@@ -32,10 +32,10 @@ def test_the_same_page_on_two_replicas(browser: Browser, cluster: Cluster, tmp_p
         page.goto(server.url)
         drop(page, PORTRAIT, tmp_path / "broken.jpg", SMALL)
         page.click("#enhance")
-        expect(page.locator(HEADLINE)).to_have_text("2 of 3 photos enhanced, 1 failed.")
+        expect(page.locator(HEADLINE)).to_contain_text("2 of 3 photos enhanced, 1 failed.")
         outcomes = report(page)
         page.click("#again")
         expect(page.locator(HEADLINE)).to_contain_text("Enhancing photo")
-        expect(page.locator(HEADLINE)).to_have_text("2 of 3 photos enhanced, 1 failed.")
+        expect(page.locator(HEADLINE)).to_contain_text("2 of 3 photos enhanced, 1 failed.")
     assert [one["name"] for one in outcomes] == [PORTRAIT.name, "broken.jpg", SMALL.name]
     assert [one["ok"] for one in outcomes] == [True, False, True]

@@ -36,7 +36,7 @@ def test_photos_appear_one_by_one_and_a_corrupt_one_harms_none(page: Page, corru
     expect(page.locator(THUMBNAILS).first).to_be_visible()
     assert states(page).count("done") < 4, "the first photo was shown only when all were done"
     headline = page.locator(HEADLINE)
-    expect(headline).to_have_text("4 of 5 photos enhanced, 1 failed.")
+    expect(headline).to_contain_text("4 of 5 photos enhanced, 1 failed.")
     assert states(page) == ["done", "done", "failed", "done", "done"]
     page.locator("#gallery button.thumbnail-lg").nth(2).click()
     expect(page.locator("#viewer .caption")).to_contain_text("“corrupt.jpg” is damaged")
@@ -184,7 +184,7 @@ def test_a_name_is_never_markup(page: Page, tmp_path: Path) -> None:
     hostile.write_bytes(b"no photo")
     drop(page, hostile)
     page.click("#enhance")
-    expect(page.locator(HEADLINE)).to_have_text("0 of 1 photos enhanced, 1 failed.")
+    expect(page.locator(HEADLINE)).to_contain_text("0 of 1 photos enhanced, 1 failed.")
     assert states(page) == ["failed"]
     assert page.title() != "owned"
 

@@ -38,7 +38,7 @@ _CLEANING: dict[Flaw, tuple[str, str]] = {
     "blocks": (text("Compression artifacts removed"), text("Remove compression artifacts")),
     "blur": (text("Sharpened"), text("Sharpen")),
 }
-_ENLARGING = text("Sharply enlarged"), text("Enlarge sharply")  # a background without a flaw
+_ENLARGING = text("Detail enhanced"), text("Enhance detail")  # a background without a flaw
 
 
 def labels(version: Version, language: Language) -> Iterator[Label]:

@@ -49,8 +49,8 @@ class PhotosPanel:
         self._batches = batches
         gr.Markdown(
             text(
-                "Restores faces and enlarges photos. Drop in a batch, and each photo appears as "
-                "soon as it is done."
+                "Restores faces, removes noise, repairs old prints and enlarges photos. Drop in a "
+                "batch, and each photo appears as soon as it is done."
             ),
             elem_id="about",
         )

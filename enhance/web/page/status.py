@@ -120,14 +120,15 @@ def headline(batch: Batch, batches: BatchStore) -> str:
             total=total,
             time=readable(seconds_left(batch, left, batch.options_at_work, batches)),
         )
-    failed = sum(entry.state == "failed" for entry in batch.entries)
-    stopped = len(batch.stopped)
+    failures = [entry.failure for entry in batch.entries if entry.failure]
+    failed, stopped = len(failures), len(batch.stopped)
     return say(
-        "{done} of {total} photos enhanced{failed}{stopped}.",
+        "{done} of {total} photos enhanced{failed}{stopped}.{reason}",
         done=len(batch.finished),
         total=total,
         failed=say(", {count} failed", count=failed) if failed else "",
         stopped=say(", {count} stopped", count=stopped) if stopped else "",
+        reason=say(" {reason}", reason=failures[0].reason) if failed else "",
     )
 
 

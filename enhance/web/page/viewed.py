@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,9 @@ def versions(tab: Tab) -> list[dict[str, Any]]:
     """The value of the gallery of versions: the same part of each, at 100 %."""
     found = tab.entry.versions
     return [
-        {"image": {"url": _url(version.detail)}, "caption": _label(number, version, tab.language)}
-        for number, version in enumerate(found if len(found) > 1 else ())
+        {"image": {"url": _url(version.detail)}, "caption": label}
+        for version, label in zip(found, _labels(tab.entry, tab.language), strict=True)
+        if len(found) > 1
     ]
 
 
@@ -98,7 +100,7 @@ def view_of(tab: Tab) -> dict[str, Any]:
         label = translated(say("Face {number}", number=number + 1), language)
         on, can = number in version.report.restored, number in version.restorable
         outlines.append(Outline(box, label, on, can))
-    choices = [(str(i), _label(i, each, language)) for i, each in enumerate(entry.versions)]
+    choices = [(str(i), label) for i, label in enumerate(_labels(entry, language))]
     width, height = version.report.output_size
     enhanced = replace(
         photo,
@@ -117,15 +119,26 @@ def view_of(tab: Tab) -> dict[str, Any]:
     return asdict(enhanced)
 
 
-def _label(number: int, version: Version, language: Language) -> str:
-    """A version's number, its preset if it has one, and its settings."""
-    report, preset = version.report, preset_of(version.options)
-    named = [] if preset == "custom" else [translated(LABELS[preset], language)]
-    parts = [*named, f"×{report.upscale:g}", report.restorer, report.background]
-    for weight in (version.options.weight, version.options.background_weight):
+def _labels(entry: Entry, language: Language) -> list[str]:
+    """For each version of a photo its number, and what tells it from the others."""
+    every = [list(_traits(version, language)) for version in entry.versions]
+    labels = []
+    for number, traits in enumerate(every, 1):
+        own = [trait for trait in traits if not all(trait in other for other in every)]
+        labels.append(" · ".join([f"{number}: {own[0]}", *own[1:]]) if own else f"{number}")
+    return labels
+
+
+def _traits(version: Version, language: Language) -> Iterator[str]:
+    """A version's preset if it has one, what was done, and its settings."""
+    report, options = version.report, version.options
+    if (preset := preset_of(options)) != "custom":
+        yield translated(LABELS[preset], language)
+    yield from (translated(step, language) for step in taken(version))
+    yield from (f"×{report.upscale:g}", report.restorer, report.background)
+    for weight in (options.weight, options.background_weight):
         if weight < 1:
-            parts.append(f"{weight:.0%}")
-    return f"{number + 1}: {' · '.join(parts)}"
+            yield f"{weight:.0%}"
 
 
 def _preview(batch: Batch, entry: Entry) -> str:
@@ -150,7 +163,7 @@ def rows(tab: Tab, common: list[str]) -> list[list[str]]:
     for entry, version in zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False):
         notes = (*version.report.reasons.values(), *version.report.notes) if version else ()
         own = [translated(note, tab.language) for note in notes if note not in common]
-        said = " · ".join([details(entry, version, tab.language), *own])
+        said = " · ".join([details(entry, version, tab.language), " ".join(own)]).rstrip(" ·")
         table.append([entry.source.name, translated(_STATES[entry.state], tab.language), said])
     return table
 
@@ -166,7 +179,11 @@ def details(
         (width, height), (new_width, new_height) = report.source_size, report.output_size
         said += [
             *(taken(version) if steps else ()),
-            say("1 face") if count == 1 else say("{count} faces", count=count),
+            *(
+                [say("1 face") if count == 1 else say("{count} faces", count=count)]
+                if count
+                else []
+            ),
             f"{width} × {height} → {new_width} × {new_height}",
             readable(sum(report.seconds.values()), tenths=True),
         ]

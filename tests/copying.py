@@ -10,8 +10,8 @@ import pytest
 
 from enhance.engines.base import Run, failure
 from enhance.errors import UnreadablePhoto
+from enhance.names import result_stem
 from enhance.options import Options
-from enhance.photos import result_stem
 from enhance.records import Failure, Report, Result, Source
 from enhance.sizes import scale
 

@@ -16,8 +16,9 @@ from PIL import Image, ImageCms
 from benchmarks.photos import Rgb
 from enhance.errors import PhotoError, PhotoTooLarge, UnreadablePhoto, UnsupportedPhoto
 from enhance.limits import Limits
+from enhance.names import output_stem
 from enhance.options import OutputFormat
-from enhance.photos import decode, encode, output_stem, size_of
+from enhance.photos import decode, encode, size_of
 from enhance.photos.formats import video_bits
 from enhance.records import Photo, Source
 from tests.pictures import (

@@ -9,9 +9,9 @@ import pytest
 from pathvalidate import is_valid_filename
 
 from enhance.errors import OptionsError
-from enhance.names import TOKENS, shardable
+from enhance.names import TOKENS, output_stem, result_stem, shardable
 from enhance.options import Options
-from enhance.photos import expected_extension, output_stem, result_stem
+from enhance.photos import expected_extension
 
 NAMES: tuple[str, ...] = (
     "photo.jpg",

@@ -85,10 +85,10 @@ def test_a_wide_gamut_is_shown_as_such() -> None:
         assert np.abs(np.asarray(image).astype(int) - astronaut()).mean() < 4
 
 
-@pytest.mark.parametrize("shape", [(1, 70_000, 3), (70_000, 1, 3), (1, 1, 3), (9, 9_000, 4)])
+@pytest.mark.parametrize("shape", [(1, 70_000, 3), (70_000, 1, 3), (1, 1, 3)])
 def test_odd_shapes_are_shown(shape: tuple[int, int, int]) -> None:
     odd = np.full(shape, 90, np.uint8)
-    with opened(picture(odd, photo(odd), format="PNG")) as image:
+    with opened(picture(odd, photo(odd))) as image:
         assert max(image.size) == min(4096, max(shape[:2]))
 
 

@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
 from enhance.i18n import say
+from enhance.names import result_stem
 from enhance.options import Options
-from enhance.photos import result_stem
 from enhance.pipeline.enhancer import Enhanced
 from enhance.pipeline.layers import assemble, has_layers, pack
 from enhance.records import EngineInfo, Failure, Photo, Result, Source

@@ -18,7 +18,8 @@ from enhance.jobs.folder import Entry, Folder
 from enhance.jobs.ledger import alike
 from enhance.jobs.local_folder import LocalFolder, local_entry
 from enhance.limits import Limits
-from enhance.photos import EXTENSIONS, output_stem
+from enhance.names import output_stem
+from enhance.photos import EXTENSIONS
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ channel, which Pillow would reduce to 8. Files from users are read by `DECODER` 
 which call `decode` and `size_of`.
 """
 
-from enhance.names import output_stem, result_stem
 from enhance.photos.decoding import decode, read
 from enhance.photos.encoding import encode, expected_extension
 from enhance.photos.formats import EXTENSIONS, browser_shows, size_of
@@ -19,8 +18,6 @@ __all__ = [
     "decode",
     "encode",
     "expected_extension",
-    "output_stem",
     "read",
-    "result_stem",
     "size_of",
 ]

@@ -57,18 +57,14 @@ def _detail(report: Report) -> tuple[int, int, int, int]:
     return left, top, left + side, top + side
 
 
-def picture(
-    pixels: Pixels, photo: Photo, side: int = _SHOWN_SIDE, format: str = "JPEG", quality: int = 88
-) -> bytes:
-    """Encode RGB or RGBA pixels in the photo's color space, shrunk to at most `side` pixels."""
-    if pixels.shape[2] == 3:  # RGBA needs Pillow, which weights colors by opacity
-        pixels = shrunk(pixels, side)
+def picture(pixels: Pixels, photo: Photo, side: int = _SHOWN_SIDE) -> bytes:
+    """A JPEG of RGB pixels in the photo's color space, shrunk to at most `side` pixels."""
+    pixels = shrunk(pixels, side)
     image = Image.fromarray(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
     if photo.gray:  # its profile is a gray one
-        image = image.convert("LA" if image.mode == "RGBA" else "L")
-    image.thumbnail((side, side), reducing_gap=2)
+        image = image.convert("L")
     file = io.BytesIO()
-    image.save(file, format, quality=quality, compress_level=1, icc_profile=photo.icc)
+    image.save(file, "JPEG", quality=88, icc_profile=photo.icc)
     return file.getvalue()
 
 

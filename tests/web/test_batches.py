@@ -24,8 +24,9 @@ from benchmarks.photos import hopper
 from enhance.engines.local import LocalEngine
 from enhance.errors import EnhanceError, NoRoom, OptionsError, TooManyPhotos, WeightsMissing
 from enhance.limits import Limits
+from enhance.names import output_stem
 from enhance.options import OPTIONS, Options, Setup
-from enhance.photos import DECODER, output_stem, size_of
+from enhance.photos import DECODER, size_of
 from enhance.pipeline.build import load_enhancer
 from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.estimates import Estimator

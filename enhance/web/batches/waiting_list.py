@@ -1,4 +1,4 @@
-"""Who waits for a turn at the page, and how many are ahead; Gradio's queue sets the order."""
+"""Who waits for a turn at the page, and how many are ahead; `engines.queue` says who is next."""
 
 from __future__ import annotations
 

@@ -23,8 +23,9 @@ from enhance.models.catalogue import MODELS
 from enhance.models.download import fetch
 from enhance.models.files import WeightFile
 from enhance.models.verified import locate
+from enhance.names import result_stem
 from enhance.options import OPTIONS, Options, renamed
-from enhance.photos import expected_extension, result_stem
+from enhance.photos import expected_extension
 from enhance.pipeline.estimates import readable
 from enhance.pipeline.model_choice import required_weights
 from enhance.web.batches.batch import Batch

@@ -194,7 +194,8 @@ def _write(kind: str, pixels: Pixels, photo: Photo, quality: int) -> bytes:
     own: dict[str, dict[str, Any]] = {
         "JPEG": {"subsampling": 0, "extra": iptc},
         "WEBP": {"method": 4, "exact": True, "lossless": photo.lossless},
-        "HEIF": {"chroma": 444},
+        # libheif's own choice, "slow", takes twice as long for 3 % less.
+        "HEIF": {"chroma": 444, "enc_params": {"preset": "medium"}},
         "AVIF": {"subsampling": "4:4:4"},
     }
     file = io.BytesIO()

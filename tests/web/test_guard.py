@@ -87,7 +87,7 @@ def test_no_shared_cache_keeps_a_result(server: Server, tmp_path: Path) -> None:
     photo = handle_file(square(tmp_path / "kept.png", QUICK))
     Client(server.url, verbose=False).predict(photo, api_name="/enhance")
     (mine,) = results(server, "kept")
-    batch = f"{server.url}/batches/{mine.parts[-3]}"
+    batch = f"{server.url}/batches/{mine.parts[-4]}"
     urls = [f"{server.url}/gradio_api/file={mine}", f"{batch}/enhanced_photos.zip"]
     for url in (*urls, f"{batch}/report.csv", f"{batch}/photos/1"):
         assert "private" in httpx.get(url).headers["cache-control"], url
@@ -331,7 +331,7 @@ def test_odd_values_are_no_faults(server: Server, tmp_path: Path) -> None:
             assert "expired" in ask(server, numbers[name], [value]).json()["error"]
     for event in ODD_EVENTS:
         for name in ("_look", "_look_1", "_compare"):
-            answer = ask(server, numbers[name], [mine.parts[-3]], event)
+            answer = ask(server, numbers[name], [mine.parts[-4]], event)
             assert answer.status_code == 200, (name, event)
     values = settings_of(server)
     for place in range(len(values)):
@@ -415,7 +415,7 @@ def test_a_batch_is_not_found_without_its_key(server: Server, tmp_path: Path) ->
     client.predict(handle_file(square(tmp_path / "mine.png", QUICK)), api_name="/enhance")
     (mine,) = results(server, "mine")
     assert httpx.get(f"{server.url}/gradio_api/file={mine}").status_code == 200
-    key = mine.parts[-3]
+    key = mine.parts[-4]
     assert len(key) == 32 and int(key, 16)
     guesses = [mine.parents[n] for n in range(1, 5)] + [
         mine.parents[2] / guess / mine.parts[-2] / mine.name
@@ -898,7 +898,7 @@ def test_after_logging_in_everything_is_served(private: Server, tmp_path: Path) 
     photo = handle_file(square(tmp_path / "photo.png", QUICK))
     assert client.predict(photo, api_name="/enhance")[1]["ok"]
     (path,) = results(private, "photo")
-    url = f"{private.url}/batches/{path.parts[-3]}/report.csv"
+    url = f"{private.url}/batches/{path.parts[-4]}/report.csv"
     assert httpx.get(url).status_code == 401
     login = httpx.post(f"{private.url}/login", data={"username": "bob", "password": "b"})
     # The secure one of the two cookies is not sent over plain HTTP.

@@ -32,7 +32,7 @@ def test_a_late_answer_does_not_replace_that_to_a_later_question(tmp_path: Path)
         panel = SettingsPanel(batches, may_download=False)
         panel.connect(page, gr.Textbox(), gr.Markdown())
 
-    def ask(session: str, preset: str) -> asyncio.Task[Any]:
+    def ask(session: str, preset: str, key: str = key) -> asyncio.Task[Any]:
         request: Any = SimpleNamespace(session_hash=session, headers={})
         values = astuple(PRESETS[preset])
         return asyncio.ensure_future(panel._changed(request, key, *values))
@@ -42,11 +42,14 @@ def test_a_late_answer_does_not_replace_that_to_a_later_question(tmp_path: Path)
         for session, preset in (("one", "automatic"), ("one", "old"), ("two", "fast")):
             asked.append(ask(session, preset))
             await asyncio.sleep(0)  # they begin in this order
+        asked.append(ask("two", "old", ""))  # by a page that was just opened
+        await asyncio.sleep(0)
         batches.estimator.loading_ended()
         return [await each for each in asked]
 
     with closing(engine), ThreadPoolExecutor(1) as apart:  # Playwright's loop runs in this thread
-        late, newest, other = apart.submit(asyncio.run, answers()).result()
+        late, newest, other, opened = apart.submit(asyncio.run, answers()).result()
     assert panel.preset not in late and panel.address not in late
     assert newest[panel.preset]["value"] == "old"
     assert other[panel.preset]["value"] == "fast"
+    assert panel.preset not in opened

@@ -139,8 +139,10 @@ class SettingsPanel:
         """Show the cost and the missing models of the current settings, and remember them."""
         session, asking = str(request.session_hash), asyncio.current_task()
         assert asking
-        self._asking[session] = asking
         batch = self._batches.get(key)
+        # A page that just opened asks without a batch, perhaps after photos were dropped into it.
+        if batch or session not in self._asking:
+            self._asking[session] = asking
         shown = await to_thread.run_sync(self._chosen, language_of(request), batch, values)
         # An answer that waited for the models must not replace that to a later question.
         return shown if self._asking.get(session) is asking else {self._estimate: gr.skip()}
@@ -152,7 +154,9 @@ class SettingsPanel:
             sentence = translated(error.sentence, language)
             return {self._estimate: sentence, self.example: html.escape(sentence)}
         return {
-            self._estimate: translated(self._cost(batch, options), language),
+            self._estimate: translated(self._cost(batch, options), language)
+            if batch
+            else gr.skip(),
             self.preset: self._presets(batch, options, language),
             self.remembered: asdict(options),
             self.address: query_of(options),
@@ -160,9 +164,9 @@ class SettingsPanel:
             **self._missing_models(options, language),
         }
 
-    def _cost(self, batch: Batch | None, options: Options) -> str:
+    def _cost(self, batch: Batch, options: Options) -> str:
         """How long the work will take beside that of others, before it is started."""
-        if batch is None or not batch.due:
+        if not batch.due:
             return ""
         if not self._estimator.wait():
             return say("The models are still loading, but you can start right away.")

@@ -239,7 +239,7 @@ def test_the_command_says_what_photos_need(
         "clean.png: Small enough to be doubled. No damage found. The colors have not faded. Sharp"
         in clean
     )
-    assert "old_print.jpg: Small enough to be doubled. Damage: " in old
+    assert "old_print.jpg: Small enough to be doubled. Damage found." in old
     assert "The colors have faded." in old
     assert "broken.png" in failures
     assert main(["look", "--json", str(tmp_path / "clean.png")]) == 0

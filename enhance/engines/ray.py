@@ -138,7 +138,8 @@ class _RayRun:
         self.engine.runs.discard(self)
         if not self.closed:
             self.closed = True
-            for reference in self.asked.copy():
+            # The last first: a replica that becomes free must not begin one that will be cancelled.
+            for reference in reversed([*self.asked]):
                 ray.cancel(reference)
 
     def _next(self) -> Result | Failure | None:

@@ -10,11 +10,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scripts import DOCS
 from tests.server import Server, running
 from tests.web.conftest import launch
-from tests.web.hands import GROUP, PORTRAIT, PRINT, SMALL, THUMBNAILS, drop, finish
+from tests.web.hands import GROUP, PORTRAIT, PRINT, SMALL, drop, finish
 
 
 def main() -> None:
-    """The page on a desktop in the midst of a batch, faces in the viewer, a phone."""
+    """The page on a desktop with a finished batch, faces in the viewer, a phone."""
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Path(folder)) as server,
@@ -26,14 +26,13 @@ def main() -> None:
 
 
 def desktop(browser: Browser, server: Server) -> None:
-    """Two pictures: while photos come in, and the viewer with outlined faces."""
+    """Two pictures: the finished batch, and the viewer with outlined faces."""
     page = open_page(browser, server, 1280, 1250, locale="en-US", color_scheme="light")
     drop(page, PORTRAIT, GROUP, PRINT, SMALL)
     page.click("#enhance")
-    expect(page.locator(THUMBNAILS)).to_have_count(2)
+    finish(page, 4)
     wait_for_pictures(page)
     page.screenshot(path=DOCS / "page.jpg", quality=85)
-    finish(page, 4)
     page.locator("#gallery button.thumbnail-lg").nth(1).click()
     expect(page.locator("#viewer .name")).to_have_text(GROUP.name)
     page.click("#viewer button.outlines")

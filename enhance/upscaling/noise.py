@@ -20,7 +20,7 @@ _CALM = 10  # percentile of the squares that are taken to show nothing but noise
 _CALMEST = 5  # the same, among squares of the same brightness
 _TONES = 6  # the noise is measured for so many ranges of brightness, each with as many squares
 _UNEVEN = 2.0  # so many times the usual noise may be at a brightness, at most
-_NONE = 1.0  # noise, in gray levels, that nobody sees
+_NONE = 1.0  # gray levels; nobody sees so little noise, nor such steps between JPEG's squares
 _OCTAVES = 2  # noise of single pixels, and grain twice as coarse
 # Standard deviation of a square's coefficients over that of noise with their median: noise is
 # normally distributed and has at most 1.35, JPEG's rounding included; leaves and grass have more.
@@ -39,7 +39,7 @@ class Noise:
         """Measure it in a photo, (h, w, 3)."""
         photo = _sample(rgb)
         gray = photo.mean(2)
-        ringing = _RINGING * blockiness(gray)
+        blocks = blockiness(gray)
         means = _squares(gray)
         order = np.argsort(means, axis=None)
         self._tones: list[float] = []
@@ -50,9 +50,9 @@ class Noise:
             calm = [np.percentile(band.flat[some], _CALMEST) for band in found]
             levels.append([_DEVIATION * _UNBIASED * float(level) for level in calm])
         usual = np.minimum(levels, _UNEVEN * np.median(levels, axis=0))  # nothing calm: all detail
-        if noise(255 * gray) < _NONE:  # what is calmest is fur, grass or fabric
+        if max(noise(255 * gray), 255 * blocks) < _NONE:  # what is calmest is fur, grass or fabric
             usual *= 0
-        floor = [ringing / 2**band for band in range(BANDS)]
+        floor = [_RINGING * blocks / 2**band for band in range(BANDS)]
         self._levels = np.maximum(usual, floor).astype(np.float32)
 
     def at(self, tones: FloatArray, band: int) -> FloatArray:

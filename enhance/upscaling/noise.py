@@ -51,7 +51,7 @@ class Noise:
             levels.append([_DEVIATION * _UNBIASED * float(level) for level in calm])
         usual = np.minimum(levels, _UNEVEN * np.median(levels, axis=0))  # nothing calm: all detail
         if max(noise(255 * gray), 255 * blocks) < _NONE:  # what is calmest is fur, grass or fabric
-            usual *= 0
+            usual = np.zeros_like(usual)
         floor = [_RINGING * blocks / 2**band for band in range(BANDS)]
         self._levels = np.maximum(usual, floor).astype(np.float32)
 

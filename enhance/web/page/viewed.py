@@ -163,7 +163,8 @@ def rows(tab: Tab, common: list[str]) -> list[list[str]]:
     for entry, version in zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False):
         notes = (*version.report.reasons.values(), *version.report.notes) if version else ()
         own = [translated(note, tab.language) for note in notes if note not in common]
-        said = " · ".join([details(entry, version, tab.language), " ".join(own)]).rstrip(" ·")
+        parts = details(entry, version, tab.language), " ".join(own)
+        said = " · ".join(filter(None, parts))
         table.append([entry.source.name, translated(_STATES[entry.state], tab.language), said])
     return table
 
@@ -177,13 +178,10 @@ def details(
     if version:
         report, count = version.report, len(version.report.faces)
         (width, height), (new_width, new_height) = report.source_size, report.output_size
+        said += taken(version) if steps else ()
+        if count:
+            said.append(say("1 face") if count == 1 else say("{count} faces", count=count))
         said += [
-            *(taken(version) if steps else ()),
-            *(
-                [say("1 face") if count == 1 else say("{count} faces", count=count)]
-                if count
-                else []
-            ),
             f"{width} × {height} → {new_width} × {new_height}",
             readable(sum(report.seconds.values()), tenths=True),
         ]

@@ -9,6 +9,7 @@ import os
 import signal
 import tempfile
 import threading
+from argparse import ArgumentParser
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -139,6 +140,9 @@ def allow_open_files() -> None:
 
 def main() -> None:
     """Serve the page, load the models in the background, and shut down on a signal."""
+    ArgumentParser(
+        description=__doc__, epilog="Environment variables configure it: see docs/operation.md."
+    ).parse_args()
     share_memory_between_threads()
     allow_open_files()
     os.umask(0o077)  # keep the photos from other users of this machine

@@ -46,7 +46,8 @@ def parity(models: ResidentModels, edge: int) -> list[Row]:
     photo, crop = group(1, edge, edge), crops(1)
     pairs = {
         name: [
-            m.upscaler(name)(photo, times(photo, 4), Options(), never).rgb for m in (models, exact)
+            m.upscaler(name)(photo, times(photo, 4), Options().tile, never).rgb
+            for m in (models, exact)
         ]
         for name in UPSCALERS
     }
@@ -81,7 +82,7 @@ def megapixels(models: ResidentModels, edge: int, repeat: int) -> list[Row]:
     photo = group(4, edge, edge)
     rows: list[Row] = []
     for name in UPSCALERS:
-        work = partial(models.upscaler(name), photo, times(photo, 2), Options(), never)
+        work = partial(models.upscaler(name), photo, times(photo, 2), Options().tile, never)
         work()
         spent = seconds(work, repeat)
         rows.append({"model": name, "s per megapixel": round(spent / (edge * edge / 1e6), 3)})

@@ -27,7 +27,7 @@ def measure(setup: Setup, quick: bool) -> Row:
     photo = group(1, edge, edge)
     restorer, upscaler = models.restorer("bundled"), models.upscaler("compact")
     one_face = seconds(lambda: restorer(face, lambda: None), repeat)
-    whole = seconds(lambda: upscaler(photo, times(photo, 2), Options(), lambda: None), repeat)
+    whole = seconds(lambda: upscaler(photo, times(photo, 2), Options().tile, lambda: None), repeat)
     return {
         "machine": f"{models.device}, {torch.backends.cpu.get_cpu_capability()}, "
         f"{torch.get_num_threads()} cores, {models.precision}",

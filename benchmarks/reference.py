@@ -333,13 +333,13 @@ def backgrounds(setting: Setting, edge: int, repeat: int) -> list[Row]:
     upstream = upstream_upscaler(setting.folder)
     models = ResidentModels(Setup())
     theirs = seconds(lambda: upstream.enhance(bgr, outscale=2), repeat)
-    size, options = times(rgb, 2), Options()
+    size, tile = times(rgb, 2), Options().tile
     alone = [
         _row(
             f"{name} alone, {edge}×{edge}, ×2",
             theirs,
             seconds(
-                lambda name=name: models.upscaler(name)(rgb, size, options, lambda: None),  # type: ignore[misc]
+                lambda name=name: models.upscaler(name)(rgb, size, tile, lambda: None),  # type: ignore[misc]
                 repeat + 1,
             ),
         )
@@ -365,7 +365,7 @@ def whole_backgrounds(precisions: tuple[str, ...], edge: int, repeat: int) -> li
             upscaler = models.upscaler(name)
 
             def run(upscaler: Upscaler = upscaler) -> None:
-                upscaler(rgb, times(rgb, 2), Options(), lambda: None)
+                upscaler(rgb, times(rgb, 2), Options().tile, lambda: None)
 
             spent.append(seconds(run, repeat) / (edge * edge / 1e6))
             rows.append(

@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from benchmarks.photos import Rgb, astronaut, times
-from enhance.options import Options
 from enhance.pipeline.protocols import Upscaler
 from enhance.records import StopCheck, Upscaled
 from enhance.upscaling.interpolation import resized
@@ -223,4 +222,4 @@ def enlarged(
     stop_check: StopCheck = go,
 ) -> Upscaled:
     """What an upscaler makes of a photo."""
-    return upscaler(photo, times(photo, factor), Options(tile=tile), stop_check)
+    return upscaler(photo, times(photo, factor), tile, stop_check)

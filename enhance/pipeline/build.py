@@ -57,6 +57,8 @@ _RRDB_OVERLAP = 64
 # windows of attention lie as they would in the whole photo.
 _FOREIGN_OVERLAP = 64
 _FOREIGN_MULTIPLE = 16
+# Of networks that work on blocks of pixels; even longer tiles no longer fit the processor's caches.
+_BLOCK_TILES = 1.5
 
 T = TypeVar("T")
 
@@ -222,6 +224,7 @@ def chain_upscaler(net: SRVGGNetCompact | CompactNet, device: Device) -> Upscale
         overlap=net.reach,
         multiple=net.block,
         keeps_detail=True,
+        tile_factor=_BLOCK_TILES if net.block > 1 else 1.0,
     )
 
 

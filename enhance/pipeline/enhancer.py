@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,11 +27,13 @@ from enhance.photos.pixels import unit
 from enhance.pipeline.findings import FACE_DETECTOR, LIKELY, likely_faces, look
 from enhance.pipeline.needs import asks, decide
 from enhance.pipeline.notes import notes_on
-from enhance.pipeline.protocols import Models
 from enhance.records import EngineInfo, Face, Findings, Mask, Photo, Pixels, Report, StopCheck
 from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import Fading, judge, tone
 from enhance.upscaling.interpolation import clean_edges, transparency
+
+if TYPE_CHECKING:
+    from enhance.pipeline.build import ResidentModels
 
 _TOGETHER = 16  # faces restored at once, so that a crowd's crops are not all in memory together
 
@@ -63,7 +66,7 @@ class Enhanced:
 class Enhancer:
     """The pipeline over resident models. Not thread-safe: one photo at a time."""
 
-    def __init__(self, models: Models, limits: Limits, info: EngineInfo) -> None:
+    def __init__(self, models: ResidentModels, limits: Limits, info: EngineInfo) -> None:
         self._models = models
         self._limits = limits
         self.info = info
@@ -117,7 +120,7 @@ class Enhancer:
         with clock("upscale"):
             upscaler = self._models.upscaler(options.background)
             rgb = clean_edges(photo.rgb, photo.alpha, size)
-            upscaled = upscaler(rgb, size, options, stop_check, space)
+            upscaled = upscaler(rgb, size, options.tile, stop_check, space)
             # Transparency is not part of the picture, so it is only ever interpolated.
             alpha = None if photo.alpha is None else transparency(photo.alpha, size)
         report = Report(

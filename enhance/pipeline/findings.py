@@ -7,17 +7,20 @@ little longer than a small one.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import cv2
 
 from enhance.photos.color import ColorSpace, color_space, srgb_view
 from enhance.photos.pixels import unit
-from enhance.pipeline.protocols import Models
 from enhance.records import Face, Findings, FloatArray, Photo, StopCheck
 from enhance.repair.marks import CERTAIN_TWICE, damage_mask, spare_faces
 from enhance.repair.tone import judge
 from enhance.upscaling.interpolation import resized, shrunk
 from enhance.upscaling.noise import blockiness, noise
+
+if TYPE_CHECKING:
+    from enhance.pipeline.build import ResidentModels
 
 FACE_DETECTOR, LIKELY = "retinaface-mobilenet", 0.5
 """What finds everything that may be a face, and its threshold."""
@@ -30,7 +33,7 @@ _EVEN = 0.4  # relative deviation of the squares' energy; below this there is on
 _FILL = "opencv"  # what fills damage in before the colors are judged
 
 
-def look(photo: Photo, models: Models, stop_check: StopCheck) -> Findings:
+def look(photo: Photo, models: ResidentModels, stop_check: StopCheck) -> Findings:
     """What is found in a photo. Raises what the models raise."""
     rgb, space = photo.rgb, color_space(photo.icc, photo.gray)
     faces = likely_faces(photo, models, space)
@@ -59,7 +62,7 @@ def look(photo: Photo, models: Models, stop_check: StopCheck) -> Findings:
     )
 
 
-def likely_faces(photo: Photo, models: Models, space: ColorSpace) -> list[Face]:
+def likely_faces(photo: Photo, models: ResidentModels, space: ColorSpace) -> list[Face]:
     """Everything in the photo that may be a face, largest first."""
     return models.detector(FACE_DETECTOR)(srgb_view(photo.rgb, space), LIKELY)
 

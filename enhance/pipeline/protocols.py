@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from enhance.options import Options
 from enhance.photos.color import SRGB, ColorSpace
 from enhance.records import Face, FloatArray, Mask, Pixels, StopCheck, Upscaled
-
-if TYPE_CHECKING:
-    from enhance.pipeline.build import ResidentModels
 
 Detector: TypeAlias = Callable[[Pixels, float], list[Face]]
 """RGB photo and the lowest score, 0..1 → faces with landmarks, largest first."""
@@ -25,14 +21,15 @@ Masker: TypeAlias = Callable[[FloatArray], FloatArray]
 class Upscaler(Protocol):
     """RGB photo → the photo resized to `size` (width, height); same dtype and color space.
 
-    Width and height are scaled alike, except for rounding. Of the options only `tile` matters.
+    Width and height are scaled alike, except for rounding. tile: side of the parts, in pixels of
+    the photo, that a network works on.
     """
 
     def __call__(
         self,
         rgb: Pixels,
         size: tuple[int, int],
-        options: Options,
+        tile: int,
         stop_check: StopCheck,
         space: ColorSpace = SRGB,
     ) -> Upscaled: ...
@@ -44,7 +41,3 @@ class Filler(Protocol):
     def __call__(
         self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColorSpace = SRGB
     ) -> Pixels: ...
-
-
-Models: TypeAlias = "ResidentModels"
-"""The resident models, each loaded when it is first needed and kept from then on."""

@@ -13,7 +13,7 @@ from enhance.records import Pixels, StopCheck
 from enhance.repair.marks import CERTAIN, CERTAIN_TWICE
 from enhance.upscaling.tiles import Tile, tiles
 
-_TILE = 768  # pixels; larger ones save little of the overlap
+_TILE = 1040  # pixels; the copy of a photo that is looked at is one tile, with its mirrored edges
 _SMALLEST_TILE = 64
 _MIRRORED = 8  # pixels around the photo; scratches along its very edge would be missed
 _SOFTER = 0.7  # sigma, in pixels, with which certain damage must still be certain

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from enhance.photos.pixels import bands as strips
-from enhance.photos.pixels import from_unit, unit
+from enhance.photos.pixels import brightness, unit
 from enhance.records import FloatArray, Pixels
 from enhance.upscaling.noise import Noise, bands
 
@@ -21,6 +21,7 @@ _SMOOTH = 4.0  # pixels; brightness is averaged over so much
 _REACH = 24  # pixels on each side that a pixel's correction depends on
 _STRIP = 1_000_000  # photo pixels corrected at once
 _AROUND = 7  # pixels; a band's energy is averaged over so many, across and down
+_DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U}
 _NOISY = 2.0  # times the noise's energy; what is below it is noise
 
 
@@ -38,17 +39,18 @@ def keep_fine_detail(canvas: Pixels, rgb: Pixels) -> None:
         lost = _lost(unit(rgb[seen]), unit(small[seen]), noise)
         size = width * scale, lost.shape[0] * scale
         lost = cv2.resize(lost, size, interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
+        lost *= np.iinfo(canvas.dtype).max
         strip = canvas[rows.start * scale : rows.stop * scale]
         above = (rows.start - seen.start) * scale
-        strip[:] = from_unit(unit(strip) + lost[above : above + strip.shape[0]], canvas.dtype)
+        cv2.add(strip, lost[above : above + strip.shape[0]], strip, dtype=_DEPTHS[canvas.dtype])
 
 
 def _lost(photo: FloatArray, small: FloatArray, noise: Noise) -> FloatArray:
     """What the photo holds beyond the result, brought to its size, and beyond its noise."""
-    tones = cv2.GaussianBlur(photo.mean(2), (0, 0), _SMOOTH)
+    tones = cv2.GaussianBlur(brightness(photo), (0, 0), _SMOOTH)
     lost = np.zeros_like(photo)
     for number, band in enumerate(bands(photo - small)):
-        energy = cv2.blur((band**2).mean(2), (_AROUND, _AROUND))
+        energy = cv2.blur(brightness(band * band), (_AROUND, _AROUND))
         detail = np.maximum(1 - _NOISY * noise.at(tones, number) ** 2 / (energy + 1e-12), 0)
-        lost += band * detail[..., None]
+        cv2.accumulateProduct(band, cv2.merge([detail] * 3), lost)
     return lost

@@ -7,7 +7,7 @@ from itertools import product
 import cv2
 import numpy as np
 
-from enhance.photos.pixels import unit
+from enhance.photos.pixels import brightness, from_unit, unit
 from enhance.records import FloatArray, Pixels
 
 BANDS = 3
@@ -38,27 +38,32 @@ class Noise:
     def __init__(self, rgb: Pixels) -> None:
         """Measure it in a photo, (h, w, 3)."""
         photo = _sample(rgb)
-        gray = photo.mean(2)
+        gray = brightness(photo)
         blocks = blockiness(gray)
-        means = _squares(gray)
-        order = np.argsort(means, axis=None)
-        self._tones: list[float] = []
-        levels: list[list[float]] = []
-        found = [_squares(np.abs(band).mean(2)) for band in bands(photo)]
-        for some in np.array_split(order, min(_TONES, order.size)):
-            self._tones.append(float(means.flat[some].mean()))
-            calm = [np.percentile(band.flat[some], _CALMEST) for band in found]
-            levels.append([_DEVIATION * _UNBIASED * float(level) for level in calm])
-        usual = np.minimum(levels, _UNEVEN * np.median(levels, axis=0))  # nothing calm: all detail
-        if max(noise(255 * gray), 255 * blocks) < _NONE:  # what is calmest is fur, grass or fabric
-            usual = np.zeros_like(usual)
+        self._tones, usual = [0.5], np.zeros((1, BANDS))
+        if max(noise(255 * gray), 255 * blocks) >= _NONE:  # else fur or grass would pass for noise
+            self._tones, usual = _by_tone(photo, gray)
         floor = [_RINGING * blocks / 2**band for band in range(BANDS)]
         self._levels = np.maximum(usual, floor).astype(np.float32)
 
     def at(self, tones: FloatArray, band: int) -> FloatArray:
-        """Its standard deviation in one band where the photo is as bright as `tones`."""
-        values = np.interp(tones, self._tones, self._levels[:, band])
-        return values.astype(np.float32)
+        """Its standard deviation in one band where the photo is as bright as `tones`, 0..1."""
+        table = np.interp(np.linspace(0, 1, 256), self._tones, self._levels[:, band])
+        return cv2.LUT(from_unit(tones, np.uint8), table.astype(np.float32))  # type: ignore[return-value]
+
+
+def _by_tone(photo: FloatArray, gray: FloatArray) -> tuple[list[float], FloatArray]:
+    """Ranges of brightness, 0..1, and the noise of their calmest squares in each band."""
+    means = _squares(gray)
+    order = np.argsort(means, axis=None)
+    tones: list[float] = []
+    levels: list[list[float]] = []
+    found = [_squares(brightness(np.abs(band))) for band in bands(photo)]
+    for some in np.array_split(order, min(_TONES, order.size)):
+        tones.append(float(means.flat[some].mean()))
+        calm = [np.percentile(band.flat[some], _CALMEST) for band in found]
+        levels.append([_DEVIATION * _UNBIASED * float(level) for level in calm])
+    return tones, np.minimum(levels, _UNEVEN * np.median(levels, axis=0))  # nothing calm: detail
 
 
 def noise(gray: FloatArray) -> float:

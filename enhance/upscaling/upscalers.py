@@ -11,7 +11,6 @@ import numpy as np
 
 from enhance.limits import Limits
 from enhance.networks.resident import ResidentNet
-from enhance.options import Options
 from enhance.photos.color import SRGB, ColorSpace
 from enhance.photos.pixels import from_unit, padded, unit
 from enhance.records import FloatArray, Pixels, StopCheck, Upscaled
@@ -32,7 +31,7 @@ _LARGEST_CANVAS = Limits.max_output_pixels
 def interpolated(
     rgb: Pixels,
     size: tuple[int, int],
-    options: Options,
+    tile: int,
     stop_check: StopCheck,
     space: ColorSpace = SRGB,
 ) -> Upscaled:
@@ -53,7 +52,8 @@ class TiledNet:
     be invisible. multiple: the network takes only heights and widths that are multiples of it, or
     divides the picture into such blocks. keeps_colors: the network is not meant to change the color
     and brightness of larger areas, so the photo's are kept. keeps_detail: what fine detail of the
-    photo the network loses is put back.
+    photo the network loses is put back. tile_factor: how many times longer tiles are than asked
+    for; a network that needs little memory then spends less work on their context.
     """
 
     net: ResidentNet
@@ -63,12 +63,13 @@ class TiledNet:
     multiple: int = 1
     keeps_colors: bool = True
     keeps_detail: bool = False
+    tile_factor: float = 1.0
 
     def __call__(
         self,
         rgb: Pixels,
         size: tuple[int, int],
-        options: Options,
+        tile: int,
         stop_check: StopCheck,
         space: ColorSpace = SRGB,
     ) -> Upscaled:
@@ -88,12 +89,12 @@ class TiledNet:
         reach = self._reach(upscale)
         canvas = np.empty((height * upscale, width * upscale, 3), rgb.dtype)
 
-        def run(tile: int) -> None:
-            for part in tiles(height, width, tile, reach, multiple=self.multiple):
+        def run(side: int) -> None:
+            for part in tiles(height, width, side, reach, multiple=self.multiple):
                 canvas[part.core_in_output(upscale)] = self._enlarge(rgb, part, upscale, space)
 
         with self.net.interruptible(stop_check):
-            self.net.shrinking(options.tile, _SMALLEST_TILE, run)
+            self.net.shrinking(round(tile * self.tile_factor), _SMALLEST_TILE, run)
         if self.keeps_colors:
             keep_low_frequencies(canvas, rgb)
         if self.keeps_detail:
@@ -151,10 +152,9 @@ def _resized(pixels: FloatArray, scale: int, wanted: int) -> FloatArray:
 def seconds_per_pixel(upscaler: Callable[..., Upscaled]) -> float:
     """Seconds that a network takes per pixel of a photo, on this machine."""
     picture = np.zeros((_TRIAL, _TRIAL, 3), np.uint8)
-    options = Options(tile=_TRIAL)
     seconds = []
     for _ in range(2):  # the first pass also prepares kernels and memory
         start = time.perf_counter()
-        upscaler(picture, (4 * _TRIAL, 4 * _TRIAL), options, lambda: None)
+        upscaler(picture, (4 * _TRIAL, 4 * _TRIAL), _TRIAL, lambda: None)
         seconds.append(time.perf_counter() - start)
     return min(seconds) / _TRIAL**2

@@ -68,7 +68,7 @@ def test_a_batch_that_goes_on_keeps_its_pictures(batches: BatchStore, tmp_path: 
         next(batch.records())
         batch.abandon()
         assert [entry.state for entry in batch.entries] == ["done", "stopped", "stopped"]
-        batch.begin(batch.stopped, FAST)
+        batch.begin(batch.due, FAST)
         assert len(list(batch.records())) == 2
     for i, entry in enumerate(batch.entries):
         assert entry.version
@@ -85,7 +85,7 @@ def test_who_begins_again_while_the_old_turn_ends_gets_every_photo(
         old = batch.records()
         next(old)
         batch.abandon()
-        batch.begin(batch.stopped, FAST)
+        batch.begin(batch.due, FAST)
         assert list(old) == []
         assert len(list(batch.records())) == 2
     assert [len(entry.versions) for entry in batch.entries] == [1, 1, 1]
@@ -101,7 +101,7 @@ def test_a_photo_that_is_saved_while_another_turn_makes_it_counts_once(
         def slow(self: Entry, name: str, data: bytes) -> Path:
             monkeypatch.setattr(Entry, "save", save)
             batch.abandon()
-            batch.begin(batch.stopped, FAST)
+            batch.begin(batch.due, FAST)
             assert len(list(batch.records())) == 2
             return save(self, name, data)
 
@@ -188,6 +188,21 @@ def test_the_time_left_follows_what_the_photos_of_the_batch_took(
             if number:
                 assert left == pytest.approx(sum(took[number:]), rel=0.25), number
             finished(batch, seconds)
+
+
+def test_the_time_left_is_short_for_changes_without_a_model(
+    batches: BatchStore, tmp_path: Path
+) -> None:
+    with closing(batches.engine):
+        batches.engine.load()
+        cleaned = replace(FAST, background="compact")
+        batch = batches.start(photos(tmp_path, 2), cleaned, "one")
+        for _ in batch.entries:
+            finished(batch, 1.0)
+        again = seconds_left(batch, batch.entries, cleaned, batches)
+        for entry in batch.entries:
+            batch.later(entry, lambda: None)
+        assert 0 < seconds_left(batch, batch.remaining, cleaned, batches) < again
 
 
 def test_the_time_left_counts_the_photos_of_others_that_come_in_between(

@@ -84,9 +84,9 @@ class Batch:
         return self.adding.locked() or bool(self.remaining)
 
     @property
-    def stopped(self) -> list[Entry]:
-        """The entries that were not finished when the batch was stopped."""
-        return [entry for entry in self.entries if entry.state == "stopped"]
+    def changing(self) -> list[Entry]:
+        """The finished entries that wait for a change; see `later`."""
+        return [entry for entry, _ in self._changes]
 
     @property
     def due(self) -> list[Entry]:

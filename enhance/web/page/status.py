@@ -3,6 +3,7 @@ the browser from plain data."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -121,7 +122,8 @@ def headline(batch: Batch, batches: BatchStore) -> str:
             time=readable(seconds_left(batch, left, batch.options_at_work, batches)),
         )
     failures = [entry.failure for entry in batch.entries if entry.failure]
-    failed, stopped = len(failures), len(batch.stopped)
+    failed = len(failures)
+    stopped = sum(entry.state == "stopped" for entry in batch.entries)
     return say(
         "{done} of {total} photos enhanced{failed}{stopped}.{reason}",
         done=len(batch.finished),
@@ -149,7 +151,14 @@ def _seconds(
 ) -> float:
     """Seconds for these photos with these options, or those at work. Judged by the last photos of
     the batch that are done, if there are any."""
-    sizes = [entry.size for entry in entries if entry.size]
+    used, changing = options or batch.options_at_work, batch.changing
     done = [(one.report, one.options) for one in (each.version for each in batch.entries) if one]
-    used = options or batch.options_at_work
-    return batches.estimator.seconds_like(done[-_JUDGES:], sizes, used) or 0.0
+    plain = replace(used, restorer="none", background="lanczos", repair="off", tone="off")
+    seconds = 0.0
+    for kind, some in (
+        (used, [entry for entry in entries if entry not in changing]),
+        (plain, [entry for entry in entries if entry in changing]),
+    ):
+        sizes = [entry.size for entry in some if entry.size]
+        seconds += batches.estimator.seconds_like(done[-_JUDGES:], sizes, kind) or 0.0
+    return seconds

@@ -36,16 +36,16 @@ LIMITS = {
     "ENHANCE_MAX_DISK_BYTES": "1000000000",  # so that the results fit into a share of it
 }
 
-_PHOTO = SAMPLES / "group.jpg"
 _THREADS = 4  # of the flood
-_BATCH = 10  # photos that the flood names in each request
 _USUAL = 3  # photos whose median is the usual time
 
 
 class Visitor:
     """A client with an address, and what it has seen."""
 
-    def __init__(self, server: Server, address: str) -> None:
+    def __init__(self, server: Server, address: str, sample: Path) -> None:
+        """sample: the photo that it sends again and again."""
+        self.sample = sample
         self.http = httpx.Client(
             base_url=server.url, headers={"X-Forwarded-For": address}, timeout=120
         )
@@ -71,7 +71,9 @@ class Visitor:
         """Have a photo enhanced and fetch the result. Returns the seconds that it took."""
         start = time.perf_counter()
         try:
-            (path,) = self.upload(_PHOTO.name, _PHOTO.read_bytes()).raise_for_status().json()
+            (path,) = (
+                self.upload(self.sample.name, self.sample.read_bytes()).raise_for_status().json()
+            )
             event = self.call("enhance", photo=sent(path)).raise_for_status().json()["event_id"]
             stream = self.send("GET", f"/gradio_api/call/enhance/{event}").text
             data = stream.rpartition("data: ")[2].partition("\n")[0]
@@ -99,8 +101,9 @@ def sent(path: str) -> dict[str, Any]:
     return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
 
-def floods(eve: Visitor, uploaded: str) -> dict[str, Callable[[int], object]]:
-    """What is done again and again, with a number that is different each time."""
+def floods(eve: Visitor, uploaded: str, batch: int) -> dict[str, Callable[[int], object]]:
+    """What is done again and again, with a number that is different each time. batch: how many
+    photos each request for a batch names."""
 
     def stream(number: int) -> None:
         with eve.http.stream("GET", f"/gradio_api/heartbeat/{number}", timeout=2) as listening:
@@ -108,7 +111,7 @@ def floods(eve: Visitor, uploaded: str) -> dict[str, Callable[[int], object]]:
             with suppress(httpx.ReadTimeout):
                 listening.read()
 
-    photos = [sent(uploaded)] * _BATCH
+    photos = [sent(uploaded)] * batch
     return {
         "large uploads without a batch": lambda n: eve.upload("a.jpg", n.to_bytes(4) * 500_000),
         "small uploads without a batch": lambda n: eve.upload("b.jpg", n.to_bytes(4)),
@@ -161,14 +164,14 @@ def flooded(
     return times, statuses
 
 
-def measured(server: Server, seconds: float) -> list[Row]:
+def measured(server: Server, seconds: float, sample: Path, batch: int) -> list[Row]:
     """A row for each kind of flood, each of which lasts so many seconds."""
-    ann, eve = Visitor(server, "10.0.0.1"), Visitor(server, "10.0.0.2")
+    ann, eve = Visitor(server, "10.0.0.1", sample), Visitor(server, "10.0.0.2", sample)
     ann.photo()  # the model is loaded
     usual = median(ann.photo() for _ in range(_USUAL))
-    (uploaded,) = eve.upload(_PHOTO.name, _PHOTO.read_bytes()).json()
+    (uploaded,) = eve.upload(sample.name, sample.read_bytes()).json()
     rows = []
-    for name, flood in floods(eve, uploaded).items():
+    for name, flood in floods(eve, uploaded, batch).items():
         times, statuses = flooded(flood, eve, ann, seconds)
         ann.rest()
         rows.append(
@@ -193,9 +196,11 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--minutes", type=float, default=5)
     wanted = parser.parse_args()
-    seconds = 1 if wanted.quick else 60 * wanted.minutes / 7
+    seconds, photo, batch = 60 * wanted.minutes / 7, "group.jpg", 10
+    if wanted.quick:
+        seconds, photo, batch = 1, "small_portrait.jpg", 2
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), **LIMITS) as server:
-        rows = measured(server, seconds)
+        rows = measured(server, seconds, SAMPLES / photo, batch)
     title = "One client's photos beside another's floods"
     show([Table(title, rows, "flood", ("ratio",), {"ratio": GOAL})], wanted)
 

@@ -19,6 +19,7 @@ HEADLINE = "#status .headline"
 def drop(page: Page, *photos: Path) -> None:
     """Give the page photos and wait until it has them."""
     page.set_input_files("#files input[type=file]", [str(photo) for photo in photos])
+    expect(page.locator(PICTURES).first).to_be_visible()
     expect(page.locator("#estimate")).not_to_have_text("")
 
 

@@ -31,13 +31,13 @@ _SAMPLES = {
     "small_portrait": text("Small portrait"),
 }
 _WAYS_IN = Path(__file__).with_name("ways_in.js").read_text("utf-8")
-# From the batch's key to that and the key, in the page's address, of photos that another program
-# has handed over. A link to the page that somebody shares must not show their photos.
-_TAKE_KEY = """(key) => {
+# The key, in the page's address, of photos that another program has handed over. A link to the page
+# that somebody shares must not show their photos.
+_TAKE_KEY = """() => {
   const address = new URL(location), handed = address.searchParams.get('photos') || '';
   address.searchParams.delete('photos');
   if (handed) history.replaceState(null, '', address);
-  return [key, handed];
+  return handed;
 }"""
 
 
@@ -74,7 +74,8 @@ class PhotosPanel:
                     for path in samples
                 }
         self.limits = gr.Markdown(elem_id="limits")
-        self.handed = gr.Textbox(visible=False)  # the key, in the page's address, of other photos
+        # The key, in the page's address, of other photos. Empty, or it would count as a change.
+        self.handed = gr.Textbox("", visible=False)
         self.gallery = gr.Gallery(
             label=text("Photos"),
             show_label=False,  # it would cover the first picture
@@ -95,11 +96,13 @@ class PhotosPanel:
         page.load(None, js=_WAYS_IN, **QUICK)
         # What is dropped or taken out while the last such event is under way must not be lost.
         several = PREPARED | {"concurrency_limit": STARTS, "trigger_mode": "multiple"}
-        handed, batch = [self._key, self.handed], [self._key, *actions.widgets]
-        choices.restored.then(self._take_handed, handed, batch, js=_TAKE_KEY, **several).then(
+        batch = [self._key, *actions.widgets]
+        choices.restored.then(None, None, self.handed, js=_TAKE_KEY, **QUICK).then(
             **choices.changed
         )
         added = [self.files.upload(self._take_files, [self._key, self.files], batch, **several)]
+        handed = self.handed.change(self._take_handed, [self._key, self.handed], batch, **several)
+        handed.then(**choices.changed)
         for button, path in self.samples.items():
 
             def take(request: gr.Request, key: str, path: Path = path) -> Shown:

@@ -18,7 +18,7 @@ from enhance.records import EngineInfo, Photo, Source, StopCheck
 from tests.conftest import Save
 
 QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", size="2x")
-DEADLINE = 240  # seconds until a test that hangs fails; nothing is timed
+DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed
 SETUP = Setup(device="cpu")
 
 

@@ -152,11 +152,9 @@ def test_two_fronts_lose_nothing_with_a_node(pool: Cluster, save: Save, notes: P
     front = Front(notes, named(save, *(f"slow-{number}" for number in range(6))), 3)
     other = Front(notes, named(save, *map(str, range(20))))
     assert other.engine.replicas == 3, "the pool's, which was there already"
-    until(lambda: len(list(notes.glob("slow-*"))) == 2)  # whichever have arrived first
-    here = set(notes.glob("slow-*"))
+    here = set(begun(notes, "slow-*", 2))  # whichever have arrived first
     doomed = pool.add_node(num_cpus=1, object_store_memory=100_000_000)
-    until(lambda: len(list(notes.glob("slow-*"))) == 3)
-    (there,) = set(notes.glob("slow-*")) - here
+    (there,) = set(begun(notes, "slow-*", 3)) - here
     pool.remove_node(doomed)
     until(lambda: waiting()[0] > 0)
     free = threading.Event()

@@ -10,6 +10,8 @@ from numpy.typing import DTypeLike
 
 from enhance.records import FloatArray, Pixels
 
+_DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U}
+
 
 def unit(pixels: Pixels) -> FloatArray:
     """uint8 or uint16 pixels as float32 in 0..1."""
@@ -24,6 +26,11 @@ def from_unit(values: FloatArray, dtype: DTypeLike) -> Pixels:
     scaled = values * np.float32(top)
     np.rint(scaled, out=scaled)
     return np.clip(scaled, 0, top, out=scaled).astype(dtype)
+
+
+def add(pixels: Pixels, change: FloatArray) -> None:
+    """Add to uint8 or uint16 pixels in place, rounded and clipped. change: in their unit."""
+    cv2.add(pixels, change, pixels, dtype=_DEPTHS[pixels.dtype])
 
 
 def brightness(rgb: FloatArray) -> FloatArray:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from enhance.photos.pixels import add, brightness, unit
 from enhance.photos.pixels import bands as strips
-from enhance.photos.pixels import brightness, unit
 from enhance.records import FloatArray, Pixels
 from enhance.upscaling.noise import Noise, bands
 
@@ -21,7 +21,6 @@ _SMOOTH = 4.0  # pixels; brightness is averaged over so much
 _REACH = 24  # pixels on each side that a pixel's correction depends on
 _STRIP = 1_000_000  # photo pixels corrected at once
 _AROUND = 7  # pixels; a band's energy is averaged over so many, across and down
-_DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U}
 _NOISY = 2.0  # times the noise's energy; what is below it is noise
 
 
@@ -42,7 +41,7 @@ def keep_fine_detail(canvas: Pixels, rgb: Pixels) -> None:
         lost *= np.iinfo(canvas.dtype).max
         strip = canvas[rows.start * scale : rows.stop * scale]
         above = (rows.start - seen.start) * scale
-        cv2.add(strip, lost[above : above + strip.shape[0]], strip, dtype=_DEPTHS[canvas.dtype])
+        add(strip, lost[above : above + strip.shape[0]])
 
 
 def _lost(photo: FloatArray, small: FloatArray, noise: Noise) -> FloatArray:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from enhance.photos.pixels import bands
+from enhance.photos.pixels import add, bands
 from enhance.records import FloatArray, Pixels
 
 _SIGMA = 8.0  # photo pixels; colors coarser than this are taken from the photo
@@ -39,8 +39,7 @@ def keep_low_frequencies(canvas: Pixels, rgb: Pixels) -> None:
         return
     for rows, correction in _enlarged_by_bands(low, canvas.shape[1::-1]):
         if correction.any():
-            band = canvas[rows]
-            band[:] = np.rint(np.clip(band + correction, 0, top))
+            add(canvas[rows], correction)
 
 
 def _enlarged_by_bands(

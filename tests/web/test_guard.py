@@ -1098,8 +1098,9 @@ def test_hostile_names_run_nothing_in_the_page(
         expect(page.locator("#table")).to_contain_text("done" if good else "failed")
         if good:
             for number in range(total):
-                shown = page.locator("#viewer .name", has_text=" ".join(HOSTILE[number].split()))
-                while not shown.count():  # a click while the gallery is drawn is lost
+                shown, name = page.locator("#viewer .name"), " ".join(HOSTILE[number].split())
+                # A click while the gallery is drawn is lost.
+                while " ".join((shown.text_content() or "").split()) != name:
                     page.locator("#gallery button.thumbnail-lg").nth(number).click()
                     page.wait_for_timeout(1000)
         page.wait_for_timeout(500)  # whatever was to load has loaded

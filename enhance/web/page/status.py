@@ -4,6 +4,7 @@ the browser from plain data."""
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -151,14 +152,14 @@ def _seconds(
 ) -> float:
     """Seconds for these photos with these options, or those at work. Judged by the last photos of
     the batch that are done, if there are any."""
-    used, changing = options or batch.options_at_work, batch.changing
+    used, changing = options or batch.options_at_work, set(batch.changing)
     done = [(one.report, one.options) for one in (each.version for each in batch.entries) if one]
-    plain = replace(used, restorer="none", background="lanczos", repair="off", tone="off")
-    seconds = 0.0
-    for kind, some in (
-        (used, [entry for entry in entries if entry not in changing]),
-        (plain, [entry for entry in entries if entry in changing]),
-    ):
-        sizes = [entry.size for entry in some if entry.size]
-        seconds += batches.estimator.seconds_like(done[-_JUDGES:], sizes, kind) or 0.0
-    return seconds
+    plain = replace(
+        used, restorer="none", background="lanczos", repair="off", tone="off", colorize=0
+    )
+    sizes: dict[Options, list[tuple[int, int]]] = {}
+    for entry in entries:
+        if entry.size:
+            sizes.setdefault(plain if entry in changing else used, []).append(entry.size)
+    like = partial(batches.estimator.seconds_like, done[-_JUDGES:])
+    return sum(like(some, kind) or 0.0 for kind, some in sizes.items())

@@ -39,7 +39,7 @@ from benchmarks.tables import Row, Table, arguments, show
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.records import Result, Source
 from tests.server import Server
 from tests.web.conftest import launch

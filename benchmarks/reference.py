@@ -39,7 +39,8 @@ from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.resident import Device
 from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Options, Setup
-from enhance.pipeline.build import ResidentModels, load_enhancer
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.pipeline.protocols import Upscaler
 from enhance.records import Face, Photo
 from enhance.web.page.presets import PRESETS

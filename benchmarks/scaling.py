@@ -33,7 +33,7 @@ from enhance.engines.local import LocalEngine
 from enhance.engines.ray import RayEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.records import Result, Source
 
 OPTIONS = Options(restorer="bundled", background="lanczos", repair="off", tone="off")

@@ -1,7 +1,7 @@
 """Restore faces and enlarge photos, one finished photo at a time.
 
 from enhance import LocalEngine, Limits, Options, Setup, Source
-from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import load_enhancer
 
 engine = LocalEngine(lambda: load_enhancer(Setup(), Limits()), Limits())
 for record in engine.run([Source.of("old.jpg")], Options(size="2x")):

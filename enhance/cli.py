@@ -19,7 +19,6 @@ from typing import Any
 from tqdm import tqdm
 
 from enhance.arguments import options_of, photos_parser
-from enhance.engines.base import Engine
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
 from enhance.jobs import look, open_page, pool
@@ -86,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = {**asdict(options), "precision": wanted.precision, "weights": str(wanted.weights)}
     key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
     try:
-        engine = _engine(wanted)
+        setup = Setup(wanted.device, wanted.precision, wanted.weights)
+        engine = open_engine(setup, Limits(), yields=bool(command))
     except EnhanceError as error:
         parser.error(str(error))
     do = partial(work, engine=engine, results=results, options=options, wanted=key, show=show)
@@ -133,13 +133,6 @@ def _folders(wanted: argparse.Namespace, show: Show) -> tuple[Photos, Folder]:
     source = find_folder(wanted.source)
     with show.bar(" photos", doing="listing") as bar:
         return below(source, out, wanted.shard, bar.update), out
-
-
-def _engine(wanted: argparse.Namespace) -> Engine:
-    """The engine for the job. Raises OptionsError if the environment asks for one that is not
-    available."""
-    setup = Setup(wanted.device, wanted.precision, wanted.weights)
-    return open_engine(setup, Limits(), yields=bool(wanted.command))
 
 
 def _models(arguments: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.records import Photo, Pixels
 from scripts import ASSETS, DOCS
 

@@ -15,7 +15,8 @@ from benchmarks.photos import Rgb
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Setup
-from enhance.pipeline.build import ResidentModels, load_enhancer
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.records import Source
 
 if TYPE_CHECKING:

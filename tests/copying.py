@@ -71,7 +71,7 @@ class Copies:
 def copying(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command uses this engine."""
 
-    def engine(*_: Any) -> Copies:
+    def engine(*_: Any, **__: Any) -> Copies:
         return Copies()
 
-    monkeypatch.setattr("enhance.cli._engine", engine)
+    monkeypatch.setattr("enhance.cli.open_engine", engine)

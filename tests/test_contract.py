@@ -20,7 +20,7 @@ from enhance.engines.local import LocalEngine
 from enhance.engines.ray import RayEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.records import Failure, Result, Source
 from enhance.repair.marks import as_picture
 from tests.conftest import Save

@@ -16,8 +16,7 @@ from benchmarks.photos import hopper
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline.build import load_enhancer
-from enhance.pipeline.enhancer import Enhanced, Enhancer
+from enhance.pipeline.enhancer import Enhanced, Enhancer, load_enhancer
 from enhance.records import Failure, Photo, Result, StopCheck
 from enhance.web.batches.store import BatchStore
 from tests.conftest import Save

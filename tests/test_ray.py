@@ -29,8 +29,7 @@ from enhance.errors import OptionsError, PoolGone, WeightsMissing
 from enhance.limits import Limits
 from enhance.models.files import PackagedFile
 from enhance.options import Options, Setup
-from enhance.pipeline.build import load_enhancer
-from enhance.pipeline.enhancer import Enhancer
+from enhance.pipeline.enhancer import Enhancer, load_enhancer
 from enhance.records import Failure, Result, Source
 from tests.conftest import Save
 from tests.enhancers import (

@@ -32,7 +32,8 @@ from enhance.models.foreign import read_model
 from enhance.options import Options, Setup
 from enhance.photos.color import ColorSpace
 from enhance.pipeline import enhancer as pipeline
-from enhance.pipeline.build import ResidentModels, load_enhancer
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.pipeline.layers import repaste
 from enhance.pipeline.model_choice import resolve
 from enhance.records import Mask, Pixels, Result

@@ -137,7 +137,7 @@ def run(
         *(["--overwrite"] if options["overwrite"] else []),
     ]
     with (
-        patch("enhance.cli._engine", lambda *_: Copies(make)),
+        patch("enhance.cli.open_engine", lambda *_, **__: Copies(make)),
         killed_at(kill, root),
         suppress(SystemExit),
     ):

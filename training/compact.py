@@ -1,10 +1,10 @@
 """Train the compact network to enlarge damaged photos twice, as they were before.
 
-    python -m training.compact PHOTOS OUT --steps 5600 [--start FILE]
+    python -m training.compact PHOTOS OUT --steps 4800 [--start FILE] [--portraits FOLDER]
 
 Three stages, each adding to the loss of the one before: pixels and gradients, which alone blur;
 local contrast, which brings texture back; and a critic that knows real photos. Patches are cut and
-damaged while the network learns. Four in ten are nearly clean, so that clean photos stay so.
+damaged while the network learns. Half of them are nearly clean, so that clean photos stay so.
 OUT holds `checkpoint.pt`, from which the same command goes on, `log.jsonl`, and at last
 `compact.safetensors`: the running mean of the weights in fp16.
 """
@@ -25,17 +25,19 @@ from torch.nn import functional as F
 
 from training.critic import Critic
 from training.degrade import degrade
+from training.face_data import load, portraits
 from training.photos import Image, held_out_photos, training_photos
-from training.state import StagedTraining, export, follow, training_parser
+from training.state import StagedTraining, export, follow, mixed_precision, training_parser
 from training.student import new_student
 
 _EDGE = 96  # of a patch, pixels; its target is twice as large
 _MARGIN = 12  # its outermost pixels, which lack their surroundings, do not count
 _BATCH = 8
 _SIDES = (192, 240, 320, 448)  # of the photo's part that becomes a patch
+_PORTRAITS = 0.2  # share of the patches
 _TRIES = 3  # parts that are looked at; the one with the most texture is taken
 _VALIDATION = 48  # patches
-_STAGES = {"pixels": 0.0, "contrast": 0.35, "adversarial": 0.5}  # begin at this share of the steps
+_STAGES = {"pixels": 0.0, "contrast": 0.35, "adversarial": 0.55}  # begin at this share of the steps
 _ADVERSARIAL = 2.0  # gradient of the critic's verdict, relative to that of the other terms
 _MATCHING = 0.2  # weight of the critic's features
 _CONTRAST = 2.0
@@ -46,10 +48,10 @@ _EVERY = 200  # steps between checkpoints
 
 class Patches:
     """Pairs of damaged patches and what they were, made while the network learns from those
-    before."""
+    before. Some are of `portraits`, which are small and taken nearly whole."""
 
-    def __init__(self, photos: list[Image], seed: int) -> None:
-        self._photos, self._seed = photos, seed
+    def __init__(self, photos: list[Image], seed: int, portraits: Sequence[Image] = ()) -> None:
+        self._photos, self._seed, self._portraits = photos, seed, portraits
 
     def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches from step `first` on: (n, 3, h, w) and (n, 3, 2h, 2w)."""
@@ -66,7 +68,9 @@ class Patches:
         return tensor([low for low, _ in pairs]), tensor([high for _, high in pairs])
 
     def _pair(self, rng: np.random.Generator) -> tuple[Image, Image]:
-        photo = self._photos[rng.integers(len(self._photos))]
+        small = self._portraits and rng.random() < _PORTRAITS
+        photos = self._portraits if small else self._photos
+        photo = photos[int(rng.integers(len(photos)))]
         parts = [_part(photo, rng) for _ in range(_TRIES if rng.random() < 0.7 else 1)]
         part = np.rot90(max(parts, key=_texture), int(rng.integers(4)))
         part = part[..., ::-1] if rng.random() < 0.2 else part
@@ -118,7 +122,7 @@ class Training(StagedTraining):
         """One step."""
         self.optimizer.param_groups[0]["lr"] = self.rate
         low, high = low.to(self.device), high.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             made = self.student(low)
         made, high = (_without_margin(part) for part in (made.float(), high))
         loss = pixel_loss(made, high)
@@ -139,7 +143,7 @@ class Training(StagedTraining):
         """How much more real the true patches look than the student's (a relativistic pairing:
         Jolicoeur-Martineau 2019), and how far apart the critic's features of the two are. Weighted
         by its gradient, as VQGAN does (Esser et al. 2021)."""
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             with torch.no_grad():
                 real, wanted = self.critic(high)
             score, features = self.critic(made)
@@ -151,7 +155,7 @@ class Training(StagedTraining):
         return verdict * (_ADVERSARIAL * ours.norm() / (its.norm() + 1e-8)).clamp(max=1.0)
 
     def _teach_critic(self, made: Tensor, high: Tensor) -> None:
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             scores = self.critic(made)[0].float() - self.critic(high)[0].float()
         self.critic_optimizer.zero_grad()
         F.softplus(scores).mean().backward()
@@ -195,7 +199,7 @@ def likeness(net: nn.Module, data: tuple[Tensor, Tensor], device: torch.device) 
     """PSNR to the truth, and gradients relative to the truth's, on photos not trained on."""
     psnr, ours, theirs = [], 0.0, 0.0
     for low, high in zip(*(part.split(8) for part in data), strict=True):
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed_precision(device):
             made = net(low.to(device))
         made, true = (_without_margin(x.float().cpu()).clamp(0, 1) for x in (made, high))
         psnr += (-10 * ((made - true) ** 2).mean((1, 2, 3)).clamp_min(1e-6).log10()).tolist()
@@ -207,12 +211,15 @@ def likeness(net: nn.Module, data: tuple[Tensor, Tensor], device: torch.device) 
 def main() -> None:
     """The command."""
     about = __doc__.splitlines()[0]
-    args = training_parser(about, "photos", "where get_photos.sh unpacked", 5600).parse_args()
+    parser = training_parser(about, "photos", "where get_photos.sh unpacked", 4800)
+    parser.add_argument("--portraits", type=Path, help="portraits to learn from as well")
+    args = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     training = Training(args.steps, args.seed, device, args.start)
     held = Patches([photo for _, photo in held_out_photos(args.photos)], args.seed)
     validation = held.batch(0, _VALIDATION)
-    patches = Patches(list(training_photos(args.photos)), args.seed)
+    people = [load(file) for file in portraits(args.portraits)[0]] if args.portraits else []
+    patches = Patches(list(training_photos(args.photos)), args.seed, people)
     training.run(
         args.out, patches.batches, lambda: likeness(training.mean, validation, device), _EVERY
     )

@@ -30,7 +30,7 @@ from tqdm import tqdm
 from enhance.networks.damage import DamageNet
 from training.damage import Sample, damaged
 from training.photos import Image, training_photos
-from training.state import export, follow, load_checkpoint, save_checkpoint
+from training.state import export, follow, load_checkpoint, mixed_precision, save_checkpoint
 
 UNSEEN = ("grace_hopper",)
 """Training photos of the compact network that this one must not see: it is judged by them."""
@@ -142,7 +142,7 @@ class Training:
         """One step; its loss."""
         self.optimizer.param_groups[0]["lr"] = self.rate
         batch = Batch.of([random_sample(photos, self.rng) for _ in range(_BATCH)])
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(torch.device("cpu")):
             logits = self.net(batch.photos)
         loss = loss_of(logits.float(), batch)
         self.optimizer.zero_grad()

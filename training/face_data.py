@@ -27,6 +27,7 @@ from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.rrdbnet import RRDBNet
 from training.degrade import Float
 from training.photos import Image
+from training.state import mixed_precision
 
 HELD_OUT = 14
 """Every so manieth portrait is held out."""
@@ -77,7 +78,7 @@ class Sharpener:
         """(512, 512, 3) RGB → the same."""
         x = face.astype(np.float32) / 255
         small = cv2.resize(x, (_REAL, _REAL), interpolation=cv2.INTER_AREA)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(torch.device("cpu")):
             big = self._net(torch.from_numpy(small).permute(2, 0, 1)[None])
         made = big[0].float().permute(1, 2, 0).clamp(0, 1).numpy()
         made = cv2.resize(made, (CROP, CROP), interpolation=cv2.INTER_AREA)

@@ -33,7 +33,7 @@ from training.critic import Critic, new_critics, parts_of
 from training.degrade import Float
 from training.face_damage import EDGE, damage, vary
 from training.face_data import load
-from training.state import StagedTraining, export, follow, training_parser
+from training.state import StagedTraining, export, follow, mixed_precision, training_parser
 from training.student import animevideo
 
 _BATCH = 4
@@ -179,7 +179,7 @@ class Training(StagedTraining):
         follow(self.mean, self.net, _MEAN, self.step)
 
     def _made(self, low: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             made: Tensor = self.net(low)
         return made.float()
 
@@ -208,7 +208,7 @@ class Training(StagedTraining):
         self.critics_optimizer.step()
 
     def _judged(self, made: Tensor, high: Tensor) -> Iterator[tuple[Critic, Tensor, Tensor]]:
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             for name, critic in self.critics.items():
                 yield critic, parts_of(made, name), parts_of(high, name)
 
@@ -224,7 +224,7 @@ def likeness(net: nn.Module, files: list[Path], device: torch.device) -> dict[st
             rng = np.random.default_rng(i)
             low, high = pair(file, rng, max(strength, 0.0))
             low, true = tensor([high if strength < 0 else low]), tensor([high])
-            with torch.autocast(device.type, torch.bfloat16):
+            with mixed_precision(device):
                 made = net(low.to(device))
             made, true = (x.float().cpu().clamp(0, 1)[..., 80:460, 100:412] for x in (made, true))
             psnr.append(float(-10 * ((made - true) ** 2).mean().log10()))

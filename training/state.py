@@ -15,6 +15,15 @@ from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
+from enhance.networks.resident import Device
+from enhance.options import Setup
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """bf16 where the device computes faster in it, otherwise fp32."""
+    usable = device.type != "cpu" or Device.of(Setup(device="cpu")).precision == "bf16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=usable)
+
 
 def save_checkpoint(
     file: Path, parts: Mapping[str, Any], step: int, rng: np.random.Generator

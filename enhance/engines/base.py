@@ -12,12 +12,8 @@ from typing import Protocol, TypeVar
 
 from enhance.errors import EnhanceError
 from enhance.i18n import say
-from enhance.names import result_stem
 from enhance.options import Options
-from enhance.pipeline.enhancer import Enhanced
-from enhance.pipeline.layers import assemble, has_layers, pack
-from enhance.records import EngineInfo, Failure, Photo, Result, Source
-from enhance.repair.marks import as_picture
+from enhance.records import EngineInfo, Failure, Result, Source
 
 T = TypeVar("T")
 
@@ -101,26 +97,3 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
         if len(waiting) > count:
             yield waiting.popleft()
     yield from waiting
-
-
-def finish(
-    index: int, number: int, options: Options, photo: Photo, enhanced: Enhanced, *, viewed: bool
-) -> Result:
-    """Paste the faces and encode one photo; number: see `Source`, `viewed`: see `Engine.run`.
-
-    Raises what encoding raises.
-    """
-    layers = pack(enhanced) if viewed and has_layers(enhanced) else None
-    marks = as_picture(enhanced.marks) if viewed and enhanced.marks is not None else None
-    done = assemble(photo, enhanced, options, viewed=viewed)
-    report = done.report
-    stem = result_stem(
-        options.name,
-        photo.name,
-        number=number,
-        upscale=report.upscale,
-        restorer=report.restorer,
-        background=report.background,
-    )
-    filename = f"{stem}.{done.extension}"
-    return Result(index, photo.name, filename, done.data, report, done.views, layers, marks)

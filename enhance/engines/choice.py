@@ -13,7 +13,7 @@ from enhance.errors import OptionsError
 from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Setup
-from enhance.pipeline.enhancer import Enhancer
+from enhance.pipeline.enhancer import load_enhancer
 
 
 def open_engine(
@@ -30,7 +30,7 @@ def open_engine(
     Raises OptionsError for other values, and if Ray is not installed or cannot be reached.
     """
     kind = environment.get("ENHANCE_ENGINE", "local")
-    load = partial(load_resident, setup, limits)
+    load = partial(load_enhancer, setup, limits)
     if kind == "local" and environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"):
         from enhance.engines.zero import LentEnhancer
 
@@ -70,10 +70,3 @@ def replica_range(environment: Mapping[str, str] = os.environ) -> tuple[int, int
             )
         )
     return least, most
-
-
-def load_resident(setup: Setup, limits: Limits) -> Enhancer:
-    """See `load_enhancer`. The models' libraries are imported only now, where they are needed."""
-    from enhance.pipeline.build import load_enhancer
-
-    return load_enhancer(setup, limits)

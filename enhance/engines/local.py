@@ -14,7 +14,7 @@ from traceback import clear_frames
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from enhance.engines.base import Run, ahead, failure, finish
+from enhance.engines.base import Run, ahead, failure
 from enhance.engines.queue import PhotoQueue
 from enhance.errors import Cancelled, TookTooLong
 from enhance.i18n import say
@@ -22,6 +22,7 @@ from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER, Decoder
 from enhance.pipeline.enhancer import Enhanced, Enhancer
+from enhance.pipeline.layers import finish
 from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 from enhance.repair.marks import from_picture
 

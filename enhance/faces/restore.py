@@ -35,6 +35,5 @@ class FaceNet:
                 made = self._net(crops[part] * span + self._low)
                 restored[part] = np.clip((made - self._low) / span, 0, 1)
 
-        with self._net.interruptible(stop_check):
-            self._net.shrinking(_BATCH[self._net.device.type], 1, run)
+        self._net.shrinking(_BATCH[self._net.device.type], 1, run, stop_check)
         return restored

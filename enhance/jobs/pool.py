@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from enhance.engines.choice import load_resident, replica_range
+from enhance.engines.choice import replica_range
 from enhance.errors import EnhanceError
 from enhance.limits import Limits
 from enhance.options import DeviceName, Precision, Setup
+from enhance.pipeline.enhancer import load_enhancer
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         if wanted.action == "up":
             setup = Setup(wanted.device, wanted.precision, wanted.weights)
             allowed = Limits.from_environment()
-            load = partial(load_resident, setup, allowed)
+            load = partial(load_enhancer, setup, allowed)
             RayEngine(load, allowed, setup, replica_range()).load()
         if wanted.action == "down":
             ray_pool.take_down()

@@ -109,16 +109,22 @@ class ResidentNet:
         first: Tensor = made[0] if isinstance(made, tuple) else made
         return first.float().permute(0, 2, 3, 1).cpu().numpy()
 
-    def shrinking(self, size: int, smallest: int, attempt: Callable[[int], T]) -> T:
+    def shrinking(
+        self,
+        size: int,
+        smallest: int,
+        attempt: Callable[[int], T],
+        stop_check: StopCheck = lambda: None,
+    ) -> T:
         """Call `attempt(size)`; halve the size whenever the device runs out of memory, down to
-        `smallest`, then start over on the CPU.
+        `smallest`, then start over on the CPU. stop_check: see `interruptible`.
 
         Raises OutOfMemory if even that fails.
         """
         tried = size
         while True:
             try:
-                with _memory_errors():
+                with _memory_errors(), self.interruptible(stop_check):
                     return attempt(tried)
             except OutOfMemory:
                 if tried <= smallest and self.device.type == "cpu":
@@ -133,7 +139,7 @@ class ResidentNet:
         # Not in bf16, which would round the weights permanently.
         with self._moved(_cpu_like(self.device)):
             release()
-            return self.shrinking(size, smallest, attempt)
+            return self.shrinking(size, smallest, attempt, stop_check)
 
     @contextmanager
     def interruptible(self, stop_check: StopCheck) -> Iterator[None]:

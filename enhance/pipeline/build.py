@@ -9,7 +9,6 @@ from functools import cached_property
 from math import lcm
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -19,7 +18,6 @@ from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.faces.mask import ParseNetMasker, feathered
 from enhance.faces.restore import FaceNet
 from enhance.i18n import say
-from enhance.limits import Limits
 from enhance.models.catalogue import Kind, ModelSpec
 from enhance.models.catalogue import models as rows
 from enhance.models.checkpoints import load_checkpoint, prepare
@@ -37,14 +35,12 @@ from enhance.networks.rrdbnet import RRDBNet
 from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.options import Options, Setup
 from enhance.photos.color import SRGB
-from enhance.pipeline.enhancer import Enhancer
 from enhance.pipeline.model_choice import resolve
 from enhance.pipeline.protocols import Detector, Filler, Masker, Restorer, Upscaler
-from enhance.records import EngineInfo
 from enhance.repair.colorize import Colorizer
 from enhance.repair.detect import DamageDetector
 from enhance.repair.fill import Inpainter, fill
-from enhance.upscaling.upscalers import TiledNet, interpolated, seconds_per_pixel
+from enhance.upscaling.upscalers import TiledNet, interpolated
 
 if TYPE_CHECKING:
     from enhance.models.foreign import Descriptor
@@ -127,13 +123,6 @@ class ResidentModels:
         net.load_state_dict(safetensors.torch.load(DAMAGE.read()))
         return DamageDetector(ResidentNet(net, self.runs_on))
 
-    @cached_property
-    def x4plus(self) -> ResidentNet:
-        """The bundled ×4 network."""
-        net = RRDBNet()
-        load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
-        return ResidentNet(net, self.runs_on)
-
     def described(self, model: ModelSpec) -> Any:
         """A model as spandrel reads it: its descriptor. Raises WeightsError."""
         return read_model(weights_path(model, self._setup.weights))
@@ -179,18 +168,19 @@ def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
 
 
 def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
-    if isinstance(model.weights, PackagedFile):
-        return TiledNet(models.x4plus, scale=4, overlap=_RRDB_OVERLAP)
+    if isinstance(model.weights, PackagedFile):  # ×4 plus, as the package that ships it has it
+        net = RRDBNet()
+        load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
+        return TiledNet(ResidentNet(net, models.runs_on), scale=4, overlap=_RRDB_OVERLAP)
     found = models.described(model)
-    net = rrdbnet_of(found)
-    if net is None:
+    known = rrdbnet_of(found)
+    if known is None:
         return _tiled(models, model, found)
-    resident = ResidentNet(net, models.runs_on)
     return TiledNet(
-        resident,
-        scale=net.scale,
+        ResidentNet(known, models.runs_on),
+        scale=known.scale,
         overlap=_RRDB_OVERLAP,
-        multiple=net.block,
+        multiple=known.block,
         keeps_colors=found.purpose == "SR",
     )
 
@@ -281,18 +271,3 @@ _MASKERS: dict[str, Loader[Masker]] = {
     "feather": lambda *_: feathered,
     "parsenet": _parsenet,
 }
-
-
-def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
-    """An enhancer whose default models are loaded, and the detector and ×4 network warmed up.
-
-    Raises WeightsError when weights are missing or altered.
-    """
-    models = ResidentModels(setup)
-    usual, _ = models.resolve(Options())
-    models.detector(usual.detector)(np.zeros((48, 48, 3), np.uint8), 0.5)
-    _ = models.damage_detector
-    models.restorer(usual.restorer)
-    models.upscaler(usual.background)
-    speed = seconds_per_pixel(models.upscaler("realesrgan"))
-    return Enhancer(models, limits, EngineInfo(models.device, models.precision, speed))

@@ -21,7 +21,7 @@ from enhance.faces.paste import Patch, match_colors, paste
 from enhance.faces.sharpness import sharpness
 from enhance.i18n import say
 from enhance.limits import Limits
-from enhance.options import FaceChoice, Options
+from enhance.options import FaceChoice, Options, Setup
 from enhance.photos.color import ColorSpace, color_space, srgb_view, with_colors
 from enhance.photos.pixels import unit
 from enhance.pipeline.findings import FACE_DETECTOR, LIKELY, likely_faces, look
@@ -228,6 +228,25 @@ class Enhancer:
             for (i, matrix), crop, mask in zip(some, restored, masks, strict=True):
                 patches[i] = Patch.of(matrix, crop, mask)
         return patches
+
+
+def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
+    """An enhancer whose default models are loaded, and the detector and ×4 network warmed up.
+
+    Raises WeightsError when weights are missing or altered.
+    """
+    # The models' libraries are imported only where the models are needed.
+    from enhance.pipeline.build import ResidentModels
+    from enhance.upscaling.upscalers import seconds_per_pixel
+
+    models = ResidentModels(setup)
+    usual, _ = models.resolve(Options())
+    models.detector(usual.detector)(np.zeros((48, 48, 3), np.uint8), 0.5)
+    _ = models.damage_detector
+    models.restorer(usual.restorer)
+    models.upscaler(usual.background)
+    speed = seconds_per_pixel(models.upscaler("realesrgan"))
+    return Enhancer(models, limits, EngineInfo(models.device, models.precision, speed))
 
 
 def choose_faces(faces: list[Face], choice: FaceChoice, size: tuple[int, int]) -> list[Face]:

@@ -25,12 +25,14 @@ from enhance.faces.geometry import CROP
 from enhance.faces.paste import Patch
 from enhance.i18n import say
 from enhance.limits import Limits
+from enhance.names import result_stem
 from enhance.options import Options
 from enhance.photos import DECODER, encode
 from enhance.pipeline.enhancer import Enhanced
 from enhance.pipeline.notes import provenance
 from enhance.pipeline.views import views_of
-from enhance.records import Photo, Pixels, Report, Source, Views
+from enhance.records import Photo, Pixels, Report, Result, Source, Views
+from enhance.repair.marks import as_picture
 from enhance.upscaling.interpolation import clean_edges, resized, transparency
 
 _FAST = 1  # the effort with which JPEG XL takes half of PNG's time and two thirds of its bytes
@@ -53,9 +55,16 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
     Overwrites the canvas of `enhanced`. Raises what encoding raises.
     """
     start = time.perf_counter()
-    canvas = _composed(photo, enhanced, options)
+    report, weight = enhanced.report, options.background_weight
+    if weight < 1 and report.background != "lanczos":
+        plain = _plain(photo, enhanced.mended, report.output_size)
+        for ours, its in zip(enhanced.canvas, plain, strict=True):  # rows need no second copy
+            cv2.addWeighted(ours, weight, its, 1 - weight, 0, dst=ours)
+    canvas = enhanced.pasted(options.weight)
     pasted = time.perf_counter()
-    result = _result(photo, enhanced)
+    # The result has the photo's profile and channels, unless it was given colors.
+    gains = report.colorized and photo.gray
+    result = replace(photo, gray=False, icc=None) if gains else photo
     data, extension, notes = encode(
         canvas,
         enhanced.alpha,
@@ -63,10 +72,9 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
         options.format,
         options.quality,
         options.metadata,
-        provenance(enhanced.report, options),
+        provenance(report, options),
     )
     stages = {"paste": pasted - start, "encode": time.perf_counter() - pasted}
-    report = enhanced.report
     report = replace(
         report,
         notes=report.notes + notes,
@@ -76,55 +84,54 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
     return Assembled(data, extension, report, views)
 
 
-def _result(photo: Photo, enhanced: Enhanced) -> Photo:
-    """The photo with the profile and channels of its result; the pixels do not matter."""
-    colorized = enhanced.report.colorized and photo.gray
-    return replace(photo, gray=False, icc=None) if colorized else photo
-
-
-def _composed(photo: Photo, enhanced: Enhanced, options: Options) -> Pixels:
-    """The canvas blended with the interpolated photo, faces pasted; overwrites the canvas."""
-    if options.background_weight < 1 and enhanced.report.background != "lanczos":
-        plain = _plain(photo, enhanced.mended, enhanced.report.output_size)
-        _fade(enhanced.canvas, plain, options.background_weight)
-    return enhanced.pasted(options.weight)
-
-
-def _fade(canvas: Pixels, plain: Pixels, weight: float) -> None:
-    """Blend `canvas` with `plain` in place. weight: 1 leaves it unchanged, 0 gives `plain`."""
-    for ours, other in zip(canvas, plain, strict=True):  # row by row, to need no second copy
-        cv2.addWeighted(ours, weight, other, 1 - weight, 0, dst=ours)
-
-
 def _plain(photo: Photo, mended: Pixels | None, size: tuple[int, int]) -> Pixels:
     """The photo, or what repair and toning made of it, resized by interpolation only."""
     rgb = photo.rgb if mended is None else mended
     return resized(clean_edges(rgb, photo.alpha, size), size)
 
 
-def has_layers(enhanced: Enhanced) -> bool:
-    """Whether a model changed anything that could be undone."""
-    return bool(enhanced.patches) or enhanced.report.background != "lanczos"
+def finish(
+    index: int, number: int, options: Options, photo: Photo, enhanced: Enhanced, *, viewed: bool
+) -> Result:
+    """Paste the faces and encode one photo; number: see `Source`, viewed: see `Engine.run`.
+
+    Raises what encoding raises.
+    """
+    layers = pack(enhanced) if viewed else None
+    marks = as_picture(enhanced.marks) if viewed and enhanced.marks is not None else None
+    done = assemble(photo, enhanced, options, viewed=viewed)
+    report = done.report
+    stem = result_stem(
+        options.name,
+        photo.name,
+        number=number,
+        upscale=report.upscale,
+        restorer=report.restorer,
+        background=report.background,
+    )
+    filename = f"{stem}.{done.extension}"
+    return Result(index, photo.name, filename, done.data, report, done.views, layers, marks)
 
 
-def pack(enhanced: Enhanced) -> bytes:
-    """The layers of a photo as bytes. Call this before `assemble`.
+def pack(enhanced: Enhanced) -> bytes | None:
+    """The layers of a photo as bytes; None if no model changed anything that could be undone. Call
+    this before `assemble`.
 
     They take about 1.8 MB per face, plus 1 MB per output megapixel if a model made the background
     (1.4 MB with 16 bits), and the same again per megapixel of a photo that was repaired or toned.
     The faces' pixels are not compressed, because that would save only an eighth of their 16 bits.
     """
-    patches = enhanced.patches.values()
-    parts: dict[str, Any] = {
-        "faces": np.array(list(enhanced.patches)),
-    }
+    patches, background = enhanced.patches.values(), enhanced.report.background
+    if not patches and background == "lanczos":
+        return None
+    parts: dict[str, Any] = {"faces": np.array(list(enhanced.patches))}
     if patches:
         parts["matrices"] = np.stack([patch.matrix for patch in patches])
         parts["pixels"] = np.stack([patch.pixels for patch in patches])
         parts["masks"] = _packed(np.concatenate([patch.mask for patch in patches]))
     if enhanced.mended is not None:
         parts["mended"] = _packed(enhanced.mended)
-    if enhanced.report.background != "lanczos":
+    if background != "lanczos":
         parts["canvas"] = _packed(enhanced.canvas)
     file = io.BytesIO()
     np.savez(file, **parts)

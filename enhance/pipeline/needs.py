@@ -115,9 +115,9 @@ def _tone(seen: Findings) -> tuple[bool, Sentence]:
 def main_flaw(seen: Findings) -> tuple[Flaw, float]:
     """What the background most needs to be cleaned of, and how much, 0..1."""
     flaws: dict[Flaw, float] = {
-        "noise": _rise(seen.noise, _NOISE),
-        "blocks": _rise(seen.blocks, _BLOCKS),
-        "blur": _rise(seen.detail, _BLUR),
+        "noise": _severity(seen.noise, _NOISE),
+        "blocks": _severity(seen.blocks, _BLOCKS),
+        "blur": _severity(seen.detail, _BLUR),
     }
     return max(flaws.items(), key=lambda flaw: flaw[1])
 
@@ -138,6 +138,6 @@ def _background(seen: Findings, larger: bool) -> tuple[str, Sentence]:
     return "auto" if much == 1 else "compact", said[flaw]
 
 
-def _rise(value: float, between: tuple[float, float]) -> float:
-    """0 at the first bound, 1 at the second."""
+def _severity(value: float, between: tuple[float, float]) -> float:
+    """How severe a flaw is: 0 at the first bound, 1 at the second."""
     return min(1.0, max(0.0, (value - between[0]) / (between[1] - between[0])))

@@ -26,11 +26,14 @@ def views_of(photo: Photo, result: Photo, canvas: Pixels, extension: str, report
     """The views of a photo's result. result: the photo with the result's profile and channels;
     canvas: the result's pixels; extension: that of its file."""
     left, top, right, bottom = _detail(report)
+    # Whether all browsers show the photo's own file, upright. Its extension may lie.
+    formats = _TURNED_FORMATS if photo.turned else _SHOWN_FORMATS
+    file_shows = photo.format in formats and _showable(photo.name, photo.rgb)
     return Views(
         thumbnail=picture(canvas, result, side=_THUMBNAIL_SIDE),
         shown=None if _showable(f"_.{extension}", canvas) else picture(canvas, result),
         detail=picture(np.ascontiguousarray(canvas[top:bottom, left:right]), result),
-        before=None if _file_shows(photo) else picture(photo.rgb, photo),
+        before=None if file_shows else picture(photo.rgb, photo),
     )
 
 
@@ -66,12 +69,6 @@ def picture(pixels: Pixels, photo: Photo, side: int = _SHOWN_SIDE) -> bytes:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=88, icc_profile=photo.icc)
     return file.getvalue()
-
-
-def _file_shows(photo: Photo) -> bool:
-    """Whether all browsers show a photo's own file, upright. Its extension may lie."""
-    formats = _TURNED_FORMATS if photo.turned else _SHOWN_FORMATS
-    return photo.format in formats and _showable(photo.name, photo.rgb)
 
 
 def _showable(name: str, pixels: Pixels) -> bool:

@@ -51,8 +51,7 @@ class DamageDetector:
                     found[certain] = np.where(still[certain], CERTAIN_TWICE, CERTAIN)
                 likelihood[part.core] = found
 
-        with self._net.interruptible(stop_check):
-            self._net.shrinking(_TILE, _SMALLEST_TILE, run)
+        self._net.shrinking(_TILE, _SMALLEST_TILE, run, stop_check)
         return likelihood[_MIRRORED:-_MIRRORED, _MIRRORED:-_MIRRORED]
 
     def _likelihood(self, rgb: Pixels, part: Tile, space: ColorSpace) -> Pixels:

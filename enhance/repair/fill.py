@@ -78,8 +78,7 @@ class Inpainter:
                     filled[part.core][hole] = own[hole]
                     left[part.core] &= ~hole
 
-        with self._net.interruptible(stop_check):
-            self._net.shrinking(_NET_TILE, _SMALLEST_TILE, run)
+        self._net.shrinking(_NET_TILE, _SMALLEST_TILE, run, stop_check)
         return fill(filled, left)
 
 

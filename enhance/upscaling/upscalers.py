@@ -86,15 +86,20 @@ class TiledNet:
             rgb = resized(rgb, size)
         height, width = rgb.shape[:2]
         upscale = min(_whole_scale((width, height), size), max(self.scale, _USUAL_SCALE))
-        reach = self._reach(upscale)
+        # A ×2 network makes ×4 of its own result.
+        passes = 2 if 1 < self.scale**2 <= upscale else 1
+        # How far a tile's result depends on what is around it, in the photo's pixels.
+        reach = sum(-(-self.overlap // self.scale**done) for done in range(passes))
+        if upscale > self.scale**passes:
+            reach += _LANCZOS_REACH
         canvas = np.empty((height * upscale, width * upscale, 3), rgb.dtype)
 
         def run(side: int) -> None:
             for part in tiles(height, width, side, reach, multiple=self.multiple):
-                canvas[part.core_in_output(upscale)] = self._enlarge(rgb, part, upscale, space)
+                core = self._enlarge(rgb, part, passes, upscale, space)
+                canvas[part.core_in_output(upscale)] = core
 
-        with self.net.interruptible(stop_check):
-            self.net.shrinking(round(tile * self.tile_factor), _SMALLEST_TILE, run)
+        self.net.shrinking(round(tile * self.tile_factor), _SMALLEST_TILE, run, stop_check)
         if self.keeps_colors:
             keep_low_frequencies(canvas, rgb)
         if self.keeps_detail:
@@ -103,23 +108,15 @@ class TiledNet:
             canvas = resized(canvas, size)
         return Upscaled(canvas, self.net.device.precision)
 
-    def _passes(self, upscale: int) -> int:
-        """How often the network runs: a ×2 network makes ×4 of its own result."""
-        return 2 if 1 < self.scale**2 <= upscale else 1
-
-    def _reach(self, upscale: int) -> int:
-        """How far a tile's result depends on what is around it, in the photo's pixels."""
-        passes = self._passes(upscale)
-        interpolates = upscale > self.scale**passes
-        reach = sum(-(-self.overlap // self.scale**done) for done in range(passes))
-        return reach + (_LANCZOS_REACH if interpolates else 0)
-
-    def _enlarge(self, rgb: Pixels, part: Tile, upscale: int, space: ColorSpace) -> Pixels:
-        """The core of one tile at the final scale, in the photo's dtype."""
+    def _enlarge(
+        self, rgb: Pixels, part: Tile, passes: int, upscale: int, space: ColorSpace
+    ) -> Pixels:
+        """The core of one tile, after so many passes of the network, at the final scale and in the
+        photo's dtype."""
         window = unit(rgb[part.window])
         beyond = space.beyond(window)
         big, scale = padded(space.to_srgb(window), self.multiple), 1
-        for _ in range(self._passes(upscale)):
+        for _ in range(passes):
             big, scale = self.net(big[None])[0], scale * self.scale
         if upscale > scale:  # interpolation looks beyond the core
             big = _resized(big, scale, upscale)[part.core_in_window(upscale)]

@@ -90,7 +90,7 @@ class Api:
             start = partial(
                 self._batches.start,
                 [Source.of(path) for path in photos],
-                options_from(options.items()),
+                options_from(options.values(), options),
                 str(request.session_hash),
                 request.headers[REQUEST_HEADER],
                 client=client_of(request),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -36,12 +37,13 @@ CHINESE = {str(m.id): str(m.string) for m in _MESSAGES if m.id and m.string and 
 
 def language_of(request: gr.Request | None) -> Language:
     """The language that the request's sender prefers; English if unknown."""
-    return preferred(request.headers.get("accept-language", "")) if request else "en"
+    return preferred(request.headers) if request else "en"
 
 
-def preferred(accepted: str) -> Language:
-    """Chinese if an Accept-Language header names any kind of Chinese before English; browsers put
+def preferred(headers: Mapping[str, str]) -> Language:
+    """Chinese if a request's Accept-Language names any kind of Chinese before English; browsers put
     the language that is preferred first."""
+    accepted = headers.get("accept-language", "")
     tags = [item.partition(";")[0].strip() for item in accepted.lower().split(",")]
     return "zh" if negotiate_locale(tags, ["zh", "en"], sep="-") == "zh" else "en"
 

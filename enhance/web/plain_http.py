@@ -185,7 +185,7 @@ class Http:
     def options(self, request: Request) -> list[dict[str, Any]]:
         """Every option: its name, its JSON schema, and in the language of the request its `group`,
         `label`, `help` and `unit`."""
-        language = preferred(request.headers.get("accept-language", ""))
+        language = preferred(request.headers)
         words = ("group", "label", "help", "unit")
         return [
             {word: translated(getattr(option, word), language) for word in words}

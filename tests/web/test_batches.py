@@ -27,8 +27,7 @@ from enhance.limits import Limits
 from enhance.names import output_stem
 from enhance.options import OPTIONS, Options, Setup
 from enhance.photos import DECODER, size_of
-from enhance.pipeline.build import load_enhancer
-from enhance.pipeline.enhancer import Enhancer
+from enhance.pipeline.enhancer import Enhancer, load_enhancer
 from enhance.pipeline.estimates import Estimator
 from enhance.records import Photo, Report, Source
 from enhance.web.batches.batch import Batch
@@ -506,29 +505,26 @@ def test_whole_numbers_are_asked_for() -> None:
 
     from enhance.web.page.settings import draw_options, options_from
 
-    def options(values: list[object]) -> Options:
-        return options_from(zip(OPTIONS, values, strict=True))
-
     with gr.Blocks():
         widgets, _ = draw_options()
     usual = [widget.value for widget in widgets.values()]
     names = list(widgets)
-    assert names == list(OPTIONS) and options(usual) == Options()
+    assert names == list(OPTIONS) and options_from(usual) == Options()
     assert names[:3] == ["size", "restorer", "weight"]
     values = ["4k", usual[1], None, *usual[3:]]  # None: an empty field
-    assert options(values) == Options(size="3840")
+    assert options_from(values) == Options(size="3840")
     values[0], tile = "", names.index("tile")
-    assert options(values) == Options()
+    assert options_from(values) == Options()
     values[tile] = 640.5
     with pytest.raises(OptionsError, match="whole number"):
-        options(values)
+        options_from(values)
     odd_ones: tuple[object, ...] = (math.nan, math.inf, 10**400, -1, "2", [], {})
     for place, name in enumerate(names):
         for odd in odd_ones if name != "name" else ():
             values = [*usual]
             values[place] = odd
             with pytest.raises(OptionsError, match=f"{name} must be"):
-                options(values)
+                options_from(values)
 
 
 def test_what_is_no_photo_has_no_size(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from enhance.engines.local import LocalEngine
 from enhance.errors import NoRoom, OptionsError, TooManyPhotos
 from enhance.limits import Limits, whole_number
 from enhance.options import Options, Setup
-from enhance.pipeline.build import ResidentModels, load_enhancer
-from enhance.pipeline.enhancer import Enhanced, Enhancer
+from enhance.pipeline.build import ResidentModels
+from enhance.pipeline.enhancer import Enhanced, Enhancer, load_enhancer
 from enhance.records import EngineInfo, Failure, Photo, Result, Source, StopCheck
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk_shares import files_in

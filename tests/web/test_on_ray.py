@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import Browser, expect
 
-from enhance.engines.choice import load_resident
 from enhance.engines.ray import RayEngine
 from enhance.limits import Limits
 from enhance.options import Setup
+from enhance.pipeline.enhancer import load_enhancer
 from tests.server import running
 from tests.web.hands import HEADLINE, PORTRAIT, SMALL, drop
 from tests.web.test_looking import report
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def test_the_same_page_on_two_replicas(browser: Browser, cluster: Cluster, tmp_path: Path) -> None:
-    load = partial(load_resident, Setup(device="cpu"), Limits())
+    load = partial(load_enhancer, Setup(device="cpu"), Limits())
     with closing(RayEngine(load, Limits(), replicas=(2, 2))) as engine:
         engine.load()  # the page finds a pool that is ready
     (tmp_path / "broken.jpg").write_bytes(b"no photo")

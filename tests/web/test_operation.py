@@ -24,7 +24,7 @@ import enhance
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Setup
-from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.web.batches.store import BatchStore
 from enhance.web.gradio_api import Api
 from enhance.web.log import Private, about

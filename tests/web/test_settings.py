@@ -15,7 +15,7 @@ import gradio as gr
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Setup
-from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.records import Source
 from enhance.web.batches.store import BatchStore
 from enhance.web.page.presets import PRESETS

@@ -29,7 +29,7 @@ from enhance.engines.local import LocalEngine
 from enhance.errors import NoRoom, OptionsError
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.records import Source
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk_shares import Kept, Room, own_folder, superfluous

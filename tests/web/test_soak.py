@@ -18,7 +18,7 @@ from benchmarks.soak import soak
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Options, Setup
-from enhance.pipeline.build import load_enhancer
+from enhance.pipeline.enhancer import load_enhancer
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
 from enhance.web.gradio_api import Api

@@ -139,7 +139,7 @@ class BatchStore:
             numbers = [next(batch.serial) for _ in fresh]
             try:
                 with storing():
-                    added = list(map(partial(self._entry, batch), fresh, numbers))
+                    added = [self._entry(batch, *each) for each in zip(fresh, numbers, strict=True)]
             except NoRoom:
                 for number in numbers:
                     delete(batch.folder / str(number))

@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 
 from enhance.i18n import say
-from enhance.options import OPTIONS, Options
+from enhance.options import Options
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import language_of, text, toast, translated
@@ -105,18 +105,18 @@ class Actions:
 
     def _begin(self, tab: Tab, sent: object, *values: Any) -> Shown:
         """Work on the photos that are due."""
-        options = options_from(zip(OPTIONS, values, strict=True))
+        options = options_from(values)
         return {self.last_key: tab.batch.key} | self._work_on(tab, tab.batch.due, options)
 
     def _again(self, tab: Tab, sent: object, *values: Any) -> Shown:
         """Enhance the selected photo again with other options."""
-        options = options_from(zip(OPTIONS, values, strict=True))
+        options = options_from(values)
         return self._work_on(tab, [tab.entry], options)
 
     def _try_all(self, tab: Tab, sent: object, *values: Any) -> Shown:
         """Enhance the selected photo with every preset, and with the current settings if they match
         none."""
-        current = options_from(zip(OPTIONS, values, strict=True))
+        current = options_from(values)
         presets = (replace(preset, name=current.name) for preset in PRESETS.values())
         tried = {version.options for version in tab.entry.versions}
         wanted = [each for each in dict.fromkeys([*presets, current]) if each not in tried]

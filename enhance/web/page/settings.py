@@ -35,12 +35,13 @@ def draw_options() -> tuple[dict[str, Any], gr.HTML]:
     return {name: drawn[name] for name in OPTIONS}, example
 
 
-def options_from(values: Iterable[tuple[str, Any]]) -> Options:
-    """Options from names and values, of which empty ones mean the default.
+def options_from(values: Iterable[Any], names: Iterable[str] = OPTIONS) -> Options:
+    """Options from a value for each name; empty ones mean the default.
 
     Raises OptionsError if a value is out of range or of the wrong type.
     """
-    return Options(**{name: value for name, value in values if value not in (None, "")})
+    named = zip(names, values, strict=True)
+    return Options(**{name: value for name, value in named if value not in (None, "")})
 
 
 def updates(options: Options | None, language: Language) -> list[Any]:

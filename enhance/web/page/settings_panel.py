@@ -132,7 +132,7 @@ class SettingsPanel:
             known = {"metadata": known.get("metadata")} | linked
         options = None
         with suppress(EnhanceError):
-            options = options_from((name, known.get(name)) for name in OPTIONS)
+            options = options_from(map(known.get, OPTIONS))
         return updates(options, language_of(request))
 
     async def _changed(self, request: gr.Request, key: str, *values: Any) -> Shown:
@@ -149,7 +149,7 @@ class SettingsPanel:
 
     def _chosen(self, language: Language, batch: Batch | None, values: tuple[Any, ...]) -> Shown:
         try:
-            options = options_from(zip(OPTIONS, values, strict=True))
+            options = options_from(values)
         except EnhanceError as error:
             sentence = translated(error.sentence, language)
             return {self._estimate: sentence, self.example: html.escape(sentence)}
@@ -253,7 +253,7 @@ class SettingsPanel:
                 say("Models cannot be downloaded from this page. Ask whoever runs the server."),
                 language,
             )
-        options = options_from(zip(OPTIONS, values, strict=True))
+        options = options_from(values)
         for file in _missing(options).values():
 
             def show(done: int, size: int, file: WeightFile = file) -> None:

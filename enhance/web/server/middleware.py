@@ -239,7 +239,7 @@ class Guard:
             tail = text[1 - len(start) :]
             files = text.count(start)
             if not self._uploads.take(client, max(0, files - free)):
-                language = preferred(headers.get("accept-language", ""))
+                language = preferred(headers)
                 raise MultiPartException(translated(TOO_OFTEN, language))
             free = max(0, free - files)
             return message

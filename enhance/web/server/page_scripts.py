@@ -26,7 +26,7 @@ def add_scripts() -> None:
     read, english, chinese = page.loader.get_source, _FRAMES, _FRAMES + chinese_script()
 
     def scripts(request: Request) -> str:
-        language = preferred(request.headers.get("accept-language", ""))
+        language = preferred(request.headers)
         return f"<script>\n{chinese if language == 'zh' else english}\n</script>"
 
     def with_scripts(name: str) -> str:

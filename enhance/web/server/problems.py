@@ -32,6 +32,6 @@ def problem(
 ) -> JSONResponse:
     """The answer, in the language of the request. asked: the request's headers; headers: the
     answer's own."""
-    detail = translated(sentence, preferred(asked.get("accept-language", "")))
+    detail = translated(sentence, preferred(asked))
     told = Problem(HTTPStatus(status).phrase, status, detail, kind)
     return JSONResponse(asdict(told), status, headers, media_type=MEDIA_TYPE)

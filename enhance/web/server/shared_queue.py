@@ -114,7 +114,7 @@ class SharedQueue(Queue):
             pushed = await super().push(body, request, username)
             self._owners[str(body.session_hash)] = client
             return pushed
-        language = preferred(request.headers.get("accept-language", ""))
+        language = preferred(request.headers)
         raise HTTPException(_REFUSED, translated(sentence, language))
 
     def get_events(self) -> tuple[list[Event], bool, str] | None:

@@ -26,7 +26,8 @@ StopCheck: TypeAlias = Callable[[], None]
 class EngineInfo:
     """Where the models run and how fast.
 
-    pixel_seconds: seconds per input pixel of the bundled ×4 network, timed when it was loaded.
+    pixel_seconds: seconds per input pixel of a model whose cost is 1, as timed when models were
+        loaded; see `ModelSpec`.
     """
 
     device: str

@@ -232,6 +232,18 @@ def test_the_compact_networks_tiles_are_exact(models_fp32: ResidentModels) -> No
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 
 
+def test_the_compact_network_draws_edges_as_if_the_photo_went_on(
+    models_fp32: ResidentModels,
+) -> None:
+    """With nothing beyond them they differ by five gray levels, and look like a frame."""
+    upscaler, photo = models_fp32.upscaler("compact"), astronaut()[100:420, 100:420]
+    part = np.ascontiguousarray(photo[64:-64, 64:-64])
+    whole, alone = (enlarged(upscaler, picture, 2, 512, go).rgb for picture in (photo, part))
+    differences = np.abs(whole[128:-128, 128:-128].astype(int) - alone)
+    differences[8:-8, 8:-8] = 0
+    assert differences[differences > 0].mean() < 3.5
+
+
 def test_the_compact_network_removes_noise_and_keeps_the_picture(
     models_fp32: ResidentModels,
 ) -> None:

@@ -21,6 +21,7 @@ from enhance.faces.paste import Patch, match_colors, paste
 from enhance.faces.sharpness import sharpness
 from enhance.i18n import say
 from enhance.limits import Limits
+from enhance.models.catalogue import MODELS
 from enhance.options import FaceChoice, Options, Setup
 from enhance.photos.color import ColorSpace, color_space, srgb_view, with_colors
 from enhance.photos.pixels import unit
@@ -231,7 +232,8 @@ class Enhancer:
 
 
 def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
-    """An enhancer whose default models are loaded, and the detector and ×4 network warmed up.
+    """An enhancer whose default models are loaded, with the detector and the network for whole
+    photos warmed up.
 
     Raises WeightsError when weights are missing or altered.
     """
@@ -244,8 +246,7 @@ def load_enhancer(setup: Setup, limits: Limits) -> Enhancer:
     models.detector(usual.detector)(np.zeros((48, 48, 3), np.uint8), 0.5)
     _ = models.damage_detector
     models.restorer(usual.restorer)
-    models.upscaler(usual.background)
-    speed = seconds_per_pixel(models.upscaler("realesrgan"))
+    speed = seconds_per_pixel(models.upscaler(usual.background)) / MODELS[usual.background].cost
     return Enhancer(models, limits, EngineInfo(models.device, models.precision, speed))
 
 

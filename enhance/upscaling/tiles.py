@@ -26,6 +26,11 @@ class Tile:
             for w, c in zip(self.window, self.core, strict=True)
         )
 
+    def at_edges(self, height: int, width: int) -> tuple[bool, bool, bool, bool]:
+        """Whether the window ends at the image's top, bottom, left and right edge."""
+        rows, columns = self.window
+        return rows.start == 0, rows.stop == height, columns.start == 0, columns.stop == width
+
     def core_in_output(self, scale: int) -> Area:
         """The core in the whole output, at `scale`."""
         rows, columns = self.core

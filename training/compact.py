@@ -1,11 +1,10 @@
 """Train the compact network to enlarge damaged photos twice, as they were before.
 
-    python -m training.compact PHOTOS OUT --steps 4200 [--start FILE] [--portraits FOLDER]
+    python -m training.compact PHOTOS OUT --steps 5600 [--start FILE]
 
-The network begins as interpolation and learns what to add. Three stages, each adding to the loss of
-the one before: pixels and gradients, which alone blur; local contrast, which brings texture back;
-and a critic that knows real photos. Patches are cut and damaged while the network learns. Half of
-them are nearly clean, so that clean photos stay so.
+Three stages, each adding to the loss of the one before: pixels and gradients, which alone blur;
+local contrast, which brings texture back; and a critic that knows real photos. Patches are cut and
+damaged while the network learns. Four in ten are nearly clean, so that clean photos stay so.
 OUT holds `checkpoint.pt`, from which the same command goes on, `log.jsonl`, and at last
 `compact.safetensors`: the running mean of the weights in fp16.
 """
@@ -26,23 +25,20 @@ from torch.nn import functional as F
 
 from training.critic import Critic
 from training.degrade import degrade
-from training.face_data import load, portraits
 from training.photos import Image, held_out_photos, training_photos
 from training.state import StagedTraining, export, follow, mixed_precision, training_parser
-from training.student import as_interpolation, new_student
+from training.student import new_student
 
 _EDGE = 96  # of a patch, pixels; its target is twice as large
 _MARGIN = 12  # its outermost pixels, which lack their surroundings, do not count
 _BATCH = 8
 _SIDES = (192, 240, 320, 448)  # of the photo's part that becomes a patch
-_PORTRAITS = 0.2  # share of the patches
 _TRIES = 3  # parts that are looked at; the one with the most texture is taken
 _VALIDATION = 48  # patches
-_STAGES = {"pixels": 0.0, "contrast": 0.4, "adversarial": 0.6}  # begin at this share of the steps
+_STAGES = {"pixels": 0.0, "contrast": 0.35, "adversarial": 0.5}  # begin at this share of the steps
 _ADVERSARIAL = 2.0  # gradient of the critic's verdict, relative to that of the other terms
 _MATCHING = 0.2  # weight of the critic's features
-_CONTRAST = 3.0
-_LEAST_ERROR = 0.01  # mean absolute error of interpolation below which a patch counts no more
+_CONTRAST = 2.0
 _MEAN = 0.998  # weight of the past in the running mean of the weights
 _RATES = 5e-4, 2e-4, 1e-5  # learning rate: at first, when the critic comes, at last
 _EVERY = 200  # steps between checkpoints
@@ -50,10 +46,10 @@ _EVERY = 200  # steps between checkpoints
 
 class Patches:
     """Pairs of damaged patches and what they were, made while the network learns from those
-    before. Some are of `portraits`, which are small and taken nearly whole."""
+    before."""
 
-    def __init__(self, photos: list[Image], seed: int, portraits: Sequence[Image] = ()) -> None:
-        self._photos, self._seed, self._portraits = photos, seed, portraits
+    def __init__(self, photos: list[Image], seed: int) -> None:
+        self._photos, self._seed = photos, seed
 
     def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches from step `first` on: (n, 3, h, w) and (n, 3, 2h, 2w)."""
@@ -70,9 +66,7 @@ class Patches:
         return tensor([low for low, _ in pairs]), tensor([high for _, high in pairs])
 
     def _pair(self, rng: np.random.Generator) -> tuple[Image, Image]:
-        small = self._portraits and rng.random() < _PORTRAITS
-        photos = self._portraits if small else self._photos
-        photo = photos[int(rng.integers(len(photos)))]
+        photo = self._photos[rng.integers(len(self._photos))]
         parts = [_part(photo, rng) for _ in range(_TRIES if rng.random() < 0.7 else 1)]
         part = np.rot90(max(parts, key=_texture), int(rng.integers(4)))
         part = part[..., ::-1] if rng.random() < 0.2 else part
@@ -109,12 +103,10 @@ class Training(StagedTraining):
     def __init__(
         self, steps: int, seed: int, device: torch.device, start: Path | None = None
     ) -> None:
-        """start: weights whose features to begin with, in place of Real-ESRGAN's."""
+        """start: weights to begin with, in place of Real-ESRGAN's."""
         super().__init__(steps, seed)
         self.device = device
-        self.student = as_interpolation(new_student(start)).to(
-            device, memory_format=torch.channels_last
-        )  # type: ignore[call-overload]
+        self.student = new_student(start).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.mean = copy.deepcopy(self.student).requires_grad_(False)
         self.critic = Critic(32, 3).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.student.parameters(), betas=(0.9, 0.99))
@@ -128,11 +120,10 @@ class Training(StagedTraining):
         low, high = low.to(self.device), high.to(self.device)
         with mixed_precision(self.device):
             made = self.student(low)
-        weight = _ease(low, high)
         made, high = (_without_margin(part) for part in (made.float(), high))
-        loss = pixel_loss(weight * made, weight * high)
+        loss = pixel_loss(made, high)
         if self.stage != "pixels":
-            loss = loss + _CONTRAST * contrast_loss(weight * made, weight * high)
+            loss = loss + _CONTRAST * contrast_loss(made, high)
         if self.stage == "adversarial":
             loss = loss + self._adversarial(made, high, loss)
         self.optimizer.zero_grad()
@@ -165,14 +156,6 @@ class Training(StagedTraining):
         self.critic_optimizer.zero_grad()
         F.softplus(scores).mean().backward()
         self.critic_optimizer.step()
-
-
-def _ease(low: Tensor, high: Tensor) -> Tensor:
-    """How little interpolation errs at each patch (n, 1, 1, 1), 1 on average. Errors that are
-    weighted by it count relative to interpolation's, so that slight damage counts like heavy."""
-    plain = F.interpolate(low, scale_factor=2, mode="bicubic")
-    ease = 1 / ((plain - high).abs().mean((1, 2, 3), keepdim=True) + _LEAST_ERROR)
-    return ease / ease.mean()
 
 
 def gradients(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -224,15 +207,12 @@ def likeness(net: nn.Module, data: tuple[Tensor, Tensor], device: torch.device) 
 def main() -> None:
     """The command."""
     about = __doc__.splitlines()[0]
-    parser = training_parser(about, "photos", "where get_photos.sh unpacked", 4200)
-    parser.add_argument("--portraits", type=Path, help="portraits to learn from as well")
-    args = parser.parse_args()
+    args = training_parser(about, "photos", "where get_photos.sh unpacked", 5600).parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     training = Training(args.steps, args.seed, device, args.start)
     held = Patches([photo for _, photo in held_out_photos(args.photos)], args.seed)
     validation = held.batch(0, _VALIDATION)
-    people = [load(file) for file in portraits(args.portraits)[0]] if args.portraits else []
-    patches = Patches(list(training_photos(args.photos)), args.seed, people)
+    patches = Patches(list(training_photos(args.photos)), args.seed)
     training.run(
         args.out, patches.batches, lambda: likeness(training.mean, validation, device), _EVERY
     )

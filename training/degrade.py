@@ -16,7 +16,7 @@ from training.photos import Image
 
 Float = NDArray[Any]
 
-_CLEAN, _NEARLY = 0.15, 0.35  # shares of patches: what is sharp has to stay sharp
+_CLEAN, _NEARLY = 0.2, 0.2  # shares of patches: what is sharp has to stay sharp
 _METHODS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 
 
@@ -33,9 +33,9 @@ def degrade(photo: Image, edge: int, rng: np.random.Generator) -> tuple[Image, I
     if kind < _CLEAN:
         return _pixels(resize(x, edge, rng)), true
     if kind < _CLEAN + _NEARLY:
-        x = resize(blur(x, rng, 1.0) if rng.random() < 0.5 else x, edge, rng)
-        x = x + rng.normal(0, rng.uniform(0, 5), x.shape) if rng.random() < 0.5 else x
-        return _pixels(jpeg(x, rng, 70) if rng.random() < 0.7 else x), true
+        x = resize(blur(x, rng, 0.9) if rng.random() < 0.5 else x, edge, rng)
+        x = x + rng.normal(0, rng.uniform(0, 3), x.shape) if rng.random() < 0.5 else x
+        return _pixels(jpeg(x, rng, 80) if rng.random() < 0.7 else x), true
     for share in (1.0, 0.6):  # first and second order
         x = blur(x, rng) if rng.random() < 0.8 * share else x
         middle = int(edge * rng.uniform(0.8, 2.0))

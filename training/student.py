@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from enhance.networks.compact import CompactNet
 from enhance.networks.srvgg import SRVGGNetCompact
@@ -29,11 +28,10 @@ def animevideo() -> SRVGGNetCompact:
 
 
 def new_student(start: Path | None = None) -> CompactNet:
-    """The compact network, with the features of a ×4 network that sees the photo at half of its
-    size.
+    """The compact network; it begins as a ×4 network that sees the photo at half of its size.
 
-    start: weights of that network, or of a compact network. By default, those of Real-ESRGAN's
-    animevideo-v3.
+    start: weights of that network, or of a compact network to go on with. By default, those of
+    Real-ESRGAN's animevideo-v3.
     """
     state = animevideo().state_dict()
     if start:
@@ -42,7 +40,7 @@ def new_student(start: Path | None = None) -> CompactNet:
     if "skip.weight" in state:
         net.load_state_dict(state)
         return net
-    layers: list[Any] = list(net.chain)
+    layers: list[Any] = [*net.chain, net.coarse]
     with torch.no_grad():
         for i, layer in enumerate(layers):
             weight = state[f"body.{i}.weight"]
@@ -51,24 +49,10 @@ def new_student(start: Path | None = None) -> CompactNet:
             layer.weight.copy_(weight)
             if isinstance(layer, nn.Conv2d) and layer.bias is not None:
                 layer.bias.copy_(state[f"body.{i}.bias"])
-    return net
-
-
-def as_interpolation(net: CompactNet) -> CompactNet:
-    """The network, changed in place so that it makes what bicubic interpolation makes; its features
-    stay."""
-    silent = (*net.coarse.parameters(), *net.joined[-1].parameters(), *net.skip.parameters())
-    middle = 2
-    with torch.no_grad():
-        for parameter in silent:
-            parameter.zero_()
-        for value in range(net.skip.in_channels):  # what one value of one block becomes
-            blocks = torch.zeros(1, net.skip.in_channels, 2 * middle + 1, 2 * middle + 1)
-            blocks[0, value, middle, middle] = 1
-            pixels = F.pixel_shuffle(blocks, net.block)
-            made = F.interpolate(pixels, scale_factor=net.scale, mode="bicubic")
-            around = F.pixel_unshuffle(made, net.block * net.scale)[0, :, 1:-1, 1:-1]
-            net.skip.weight[:, value] = around.flip(1, 2)
+        for zero in (*net.joined[-1].parameters(), *net.skip.parameters()):
+            zero.zero_()
+        for made in range(net.skip.out_channels):  # the mean of the block
+            net.skip.weight[made, made // 16 * 4 : made // 16 * 4 + 4, 1, 1] = 1 / 4
     return net
 
 

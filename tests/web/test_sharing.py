@@ -78,7 +78,9 @@ def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_path: Path) -> None:
-    photos = copies(tmp_path, 9, GROUP)
+    slow = copies(tmp_path, 9, GROUP)
+    (tmp_path / "quick").mkdir()
+    quick = copies(tmp_path / "quick", 9, SMALL)
     with ExitStack() as stack:
         first, second, third = (
             stack.enter_context(
@@ -86,7 +88,7 @@ def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_
             ).new_page()
             for client in range(3)
         )
-        for one, dropped in ((first, photos), (second, photos), (third, [SMALL])):
+        for one, dropped in ((first, slow), (second, quick), (third, [SMALL])):
             one.goto(small_server.url)
             drop(one, *dropped)  # one by one, as only one event may wait
         first.click("#enhance")

@@ -100,6 +100,15 @@ def waiting() -> tuple[int, int]:
     return status()[1:]
 
 
+def one_first(sources: Iterable[Source], people: int) -> Iterator[Source]:
+    """The photos, the second as soon as so many of people's wait: on the way to the pool it could
+    overtake the first."""
+    first, *others = sources
+    yield first
+    until(lambda: waiting()[0] == people)
+    yield from others
+
+
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `enhance` as a user would, with a pool on Ray."""
     return subprocess.run(
@@ -184,8 +193,8 @@ def test_people_go_first_and_a_single_photo_before_batches(
     (held,) = begun(notes, "slow")
     batches = []
     for number in (1, 2):
-        batch = [f"slow batch {number}", *[f"batch {number}"] * 5]
-        batches.append(Front(notes, named(save, *batch)))
+        batch = named(save, f"slow batch {number}", *[f"batch {number}"] * 5)
+        batches.append(Front(notes, one_first(batch, 2 * number - 1)))
         until(lambda number=number: waiting() == (2 * number, 1))  # type: ignore[misc]
     for number in (1, 2):
         held.unlink()

@@ -43,7 +43,7 @@ from tests.copying import Copies, marked
 def slowly(data, options):
     time.sleep(0.02)
     return marked(data, options)
-enhance.cli._engine = lambda *_: Copies(slowly)
+enhance.cli.open_engine = lambda *_, **__: Copies(slowly)
 sys.exit(enhance.cli.main(sys.argv[1:]))
 """
 

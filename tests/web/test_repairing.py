@@ -110,6 +110,7 @@ def test_a_brush_adds_and_removes_marks(page: Page, marks: Locator) -> None:
     page.click("#again")  # the marks are the photo's now
     expect(versions).to_have_count(3)
     finish(page, 1)
+    page.wait_for_function("document.querySelector('#viewer img.marks').complete")
     assert alpha(marks, 0.3, 0.9)
 
     page.locator("#viewer input.sensitivity").fill("0")

@@ -19,7 +19,7 @@ from enhance.upscaling.noise import Noise, bands
 
 _SMOOTH = 4.0  # pixels; brightness is averaged over so much
 _REACH = 24  # pixels on each side that a pixel's correction depends on
-_STRIP = 500_000  # photo pixels corrected at once; they take twenty times their memory
+_STRIP = 500_000  # photo pixels corrected at once; each takes some 200 bytes meanwhile
 _AROUND = 7  # pixels; a band's energy is averaged over so many, across and down
 _NOISY = 2.0  # times the noise's energy; what is below it is noise
 

@@ -6,7 +6,6 @@ import ast
 import functools
 import math
 from abc import ABC, abstractmethod
-from functools import partial
 
 import cv2
 import numpy as np
@@ -41,14 +40,17 @@ class RetinaFace(ABC):
         """(1, 3, h, w) BGR minus its mean → box offsets (n, 4), scores (n,), point offsets (n, 10)
         for n anchors in the order of `_anchors`."""
 
-    def __call__(self, rgb: Pixels, threshold: float, long_side: int | None = None) -> list[Face]:
+    def __call__(self, rgb: Pixels, threshold: float) -> list[Face]:
         """Faces in an RGB photo (h, w, 3; uint8 or uint16), largest first.
 
-        threshold: lowest score, 0..1. long_side: in place of the detector's own.
+        threshold: lowest score, 0..1.
         """
+        return self._find(rgb, threshold, self._long_side)
+
+    def _find(self, rgb: Pixels, threshold: float, long_side: int) -> list[Face]:
         small = cv2.convertScaleAbs(rgb, alpha=1 / 257) if rgb.dtype == np.uint16 else rgb
         height, width = small.shape[:2]
-        shrink = min(1.0, (long_side or self._long_side) / max(height, width))
+        shrink = min(1.0, long_side / max(height, width))
         if shrink < 1:
             size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
             small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
@@ -125,12 +127,10 @@ class RetinaFaceR50(RetinaFace):
         super().__init__(long_side=4096)  # limits its memory
         self._net = ResidentNet(_Joined(net), device)
 
-    def __call__(self, rgb: Pixels, threshold: float, long_side: int | None = None) -> list[Face]:
+    def __call__(self, rgb: Pixels, threshold: float) -> list[Face]:
         """See `RetinaFace.__call__`. Raises OutOfMemory."""
-        most = long_side or self._long_side
-        side = min(most, max(rgb.shape[:2]))  # so that halving it shrinks the photo
-        find = partial(super().__call__, rgb, threshold)
-        return self._net.shrinking(side, _LEAST_SIDE, find)
+        side = min(self._long_side, max(rgb.shape[:2]))  # so that halving it shrinks the photo
+        return self._net.shrinking(side, _LEAST_SIDE, lambda s: self._find(rgb, threshold, s))
 
     def _infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         (anchors,) = self._net(batch.transpose(0, 2, 3, 1))

@@ -21,12 +21,14 @@ class CompactNet(nn.Module):
     further convolutions join it with the single pixels, so that fine detail and noise need not
     travel through the whole chain.
     reach: with so many pixels of context a tile differs from the whole photo by at most one gray
-    level; the receptive field extends a little farther.
+    level; the receptive field extends a little farther. mirrored: so many pixels beyond a photo's
+    edges it must see the photo's mirror image, as it never learned what an edge looks like.
     """
 
     scale = 2
     block = _BLOCK
     reach = 32
+    mirrored = 8
 
     def __init__(self) -> None:
         super().__init__()

@@ -23,9 +23,11 @@ class SRVGGNetCompact(nn.Module):
 
     The same function and state-dict keys as `basicsr.archs.srvgg_arch.SRVGGNetCompact` with
     act_type="prelu". reach: how many pixels the receptive field extends in each direction.
+    mirrored: see `CompactNet`; this one knows edges.
     """
 
     block = 1
+    mirrored = 0
 
     def __init__(self, features: int = 64, convolutions: int = 32, scale: int = 4) -> None:
         super().__init__()

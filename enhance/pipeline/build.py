@@ -53,7 +53,6 @@ _RRDB_OVERLAP = 64
 # windows of attention lie as they would in the whole photo.
 _FOREIGN_OVERLAP = 64
 _FOREIGN_MULTIPLE = 16
-_MIRRORED = 8  # pixels; the compact network never learned what a photo's edges look like
 # Of networks that work on blocks of pixels; even longer tiles no longer fit the processor's caches.
 _BLOCK_TILES = 1.5
 
@@ -215,7 +214,7 @@ def chain_upscaler(net: SRVGGNetCompact | CompactNet, device: Device) -> Upscale
         overlap=net.reach,
         multiple=net.block,
         keeps_detail=True,
-        mirrored=_MIRRORED if isinstance(net, CompactNet) else 0,
+        mirrored=net.mirrored,
         tile_factor=_BLOCK_TILES if net.block > 1 else 1.0,
     )
 

@@ -37,7 +37,6 @@ from enhance.models.catalogue import MODELS, weight_files
 from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
 from enhance.models.ncnn import load_convolutions, read_convolutions
 from enhance.networks.resident import Device
-from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Options, Setup
 from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import load_enhancer
@@ -133,16 +132,14 @@ def repair_nms() -> None:
 def upstream_upscaler(folder: Path) -> Any:
     """A RealESRGANer with the bundled weights, which it finds below `folder`."""
     prepare()
-    from basicsr.archs.rrdbnet_arch import RRDBNet as UpstreamRRDBNet
+    from basicsr.archs.rrdbnet_arch import RRDBNet
     from realesrgan import RealESRGANer
 
-    net = RRDBNet()
+    net = RRDBNet(3, 3, scale=4)
     load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
     path = folder / "x4plus.pth"
     torch.save({"params_ema": net.state_dict()}, path)
-    return RealESRGANer(
-        4, str(path), model=UpstreamRRDBNet(3, 3, scale=4), device=torch.device("cpu")
-    )
+    return RealESRGANer(4, str(path), model=RRDBNet(3, 3, scale=4), device=torch.device("cpu"))
 
 
 def upstream_restorer(

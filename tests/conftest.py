@@ -12,6 +12,7 @@ from hypothesis import settings
 from PIL import Image
 
 from benchmarks.photos import Rgb
+from benchmarks.upstream import prepare
 from enhance.engines.local import LocalEngine
 from enhance.limits import Limits
 from enhance.options import Setup
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
 Save = Callable[..., Source]
+
+prepare()  # tests import spandrel and basicsr like any other package
 
 settings.register_profile("suite", derandomize=True, database=None)
 settings.register_profile("thorough", max_examples=1000, database=None)

@@ -184,6 +184,8 @@ def test_what_a_person_chose_counts() -> None:
     assert steps(damaged, Options(size="1x", repair="off")) == ("off", "on", "auto")
     assert steps(damaged, Options(size="1x", tone="off")) == ("on", "off", "auto")
     assert steps(CLEAN, Options(size="1x", repair="on", tone="on")) == ("on", "on", "lanczos")
+    scratched = replace(CLEAN, damage=0.02)
+    assert steps(scratched, Options(size="1x", repair="on", tone="off")) == ("on", "off", "auto")
     named = decide(Options(size="3x", background="compact"), CLEAN, SIZE)
     assert named.options.background == "compact"
     assert set(named.reasons) == {"repair", "tone"}

@@ -40,14 +40,7 @@ def test_has_every_model_once() -> None:
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
 def test_model(model: ModelSpec) -> None:
     assert model.label and model.licence and model.about.endswith(".")
-    loaders = {
-        "restorer": build._RESTORERS,
-        "background": build._UPSCALERS,
-        "fill": build._FILLERS,
-        "detector": build._DETECTORS,
-        "masker": build._MASKERS,
-    }
-    assert model.architecture in loaders[model.kind]  # type: ignore[operator]
+    assert (model.kind, model.architecture) in build._LOADERS
     assert (model.cost > 0) == (model.kind in ("restorer", "background"))
     assert Options(**{model.kind: model.name})  # type: ignore[arg-type]
 

@@ -13,8 +13,8 @@ import pytest
 import s3fs
 import torch
 from PIL import Image
+from spandrel.architectures.Compact import Compact
 
-from enhance.networks.srvgg import SRVGGNetCompact
 from tests.test_docs import PAGES, ROOT, read
 from tests.test_s3 import address, s3
 
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir(parents=True)
         shutil.copy(photo, tmp_path / name / "a.jpg")
     (tmp_path / "models").mkdir()
-    own = SRVGGNetCompact(features=8, convolutions=1, scale=2)
+    own = Compact(num_feat=8, num_conv=1, upscale=2)
     torch.save(own.state_dict(), tmp_path / "models" / "4xMyUpscaler.pth")
     return tmp_path
 

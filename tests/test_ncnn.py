@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from basicsr.archs.rrdbnet_arch import RRDBNet
+from spandrel.architectures.ESRGAN import ESRGAN
+from torch import nn
 
 from benchmarks.photos import astronaut
-from benchmarks.upstream import prepare
 from enhance.errors import WeightsInvalid
 from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
-from enhance.models.ncnn import load_convolutions, read_convolutions
-from enhance.networks.rrdbnet import RRDBNet
+from enhance.models.ncnn import load_convolutions, read_convolutions, x4plus_net
 
 # 23 blocks of 15 convolutions, and 6 around them
 CONVOLUTIONS = 23 * 15 + 6
@@ -26,10 +27,8 @@ def blob() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def net(param: str, blob: bytes) -> RRDBNet:
-    net = RRDBNet().eval()
-    load_convolutions(net, read_convolutions(param, blob))
-    return net
+def net() -> nn.Module:
+    return x4plus_net().eval()
 
 
 def test_the_bundled_files_are_read_to_the_last_byte(param: str, blob: bytes) -> None:
@@ -65,21 +64,16 @@ def test_an_unknown_number_format_is_refused(param: str, blob: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [RRDBNet(blocks=22), RRDBNet(features=48, blocks=2), torch.nn.Conv2d(3, 64, 3)]
+    "other", [ESRGAN(num_blocks=22), ESRGAN(num_filters=48, num_blocks=2), nn.Conv2d(3, 64, 3)]
 )
-def test_weights_of_another_net_are_refused(
-    param: str, blob: bytes, other: torch.nn.Module
-) -> None:
+def test_weights_of_another_net_are_refused(param: str, blob: bytes, other: nn.Module) -> None:
     with pytest.raises(WeightsInvalid, match="different network"):
         load_convolutions(other, read_convolutions(param, blob))
 
 
-def test_the_net_computes_what_upstream_computes(net: RRDBNet) -> None:
-    prepare()
-    from basicsr.archs.rrdbnet_arch import RRDBNet as Upstream
-
-    upstream = Upstream(3, 3, scale=4, num_feat=64, num_block=23, num_grow_ch=32).eval()
-    upstream.load_state_dict(net.state_dict(), strict=True)
+def test_the_net_computes_what_upstream_computes(net: nn.Module, param: str, blob: bytes) -> None:
+    upstream = RRDBNet(3, 3, scale=4, num_feat=64, num_block=23, num_grow_ch=32).eval()
+    load_convolutions(upstream, read_convolutions(param, blob))
     crop = astronaut()[90:122, 200:232].astype(np.float32) / 255
     batch = torch.from_numpy(crop).permute(2, 0, 1)[None]
     with torch.inference_mode():
@@ -89,7 +83,7 @@ def test_the_net_computes_what_upstream_computes(net: RRDBNet) -> None:
     assert (ours - theirs).abs().max() <= 1e-5
 
 
-def test_the_net_enlarges_the_picture_it_is_given(net: RRDBNet) -> None:
+def test_the_net_enlarges_the_picture_it_is_given(net: nn.Module) -> None:
     crop = astronaut()[90:122, 200:232].astype(np.float32) / 255
     with torch.inference_mode():
         big = net(torch.from_numpy(crop).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()

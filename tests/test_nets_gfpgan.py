@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
 from torch import Tensor, nn
 
 from enhance.networks.gfpgan import GFPGAN, DoublingConv, StyleConv, ToRGB
@@ -24,10 +25,6 @@ def _upstream(folder: Path, size: int, narrow: float, style: int) -> Any:
 
     Upstream starts with no noise and nearly no steering, so these get values like trained ones.
     """
-    from benchmarks.upstream import prepare
-
-    prepare()
-    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
 
     def build() -> Any:
         module = GFPGANv1Clean(

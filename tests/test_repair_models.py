@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+import spandrel.architectures as spandrel
+import spandrel_extra_arches.architectures as extra
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -26,7 +28,6 @@ from enhance.engines.local import LocalEngine
 from enhance.errors import Cancelled, OptionsError
 from enhance.limits import Limits
 from enhance.models.catalogue import option_values
-from enhance.models.checkpoints import prepare
 from enhance.models.folder import models_folder, refused
 from enhance.models.foreign import read_model
 from enhance.options import Options, Setup
@@ -42,10 +43,6 @@ from enhance.repair.fill import fill, wide_parts
 from enhance.repair.tone import Fading, judge
 from tests.conftest import Save
 from tests.pictures import gamma, gray_profile
-
-prepare()
-import spandrel.architectures as spandrel  # noqa: E402
-import spandrel_extra_arches.architectures as extra  # noqa: E402
 
 CPU = Setup(device="cpu", precision="fp32")
 PLAIN = Options(restorer="none", background="lanczos", size="1x")

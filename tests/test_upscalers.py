@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from spandrel.architectures.ESRGAN import ESRGAN
 from torch import Tensor, nn
 
 from benchmarks.photos import Rgb, astronaut
 from enhance.errors import Cancelled, OutOfMemory
 from enhance.networks.resident import Device, ResidentNet
-from enhance.networks.rrdbnet import RRDBNet
 from enhance.options import Setup
 from enhance.pipeline.build import ResidentModels
 from enhance.upscaling import upscalers
@@ -22,10 +22,10 @@ CPU = Device.of(Setup("cpu", "fp32"))
 
 
 @pytest.fixture
-def small_net() -> RRDBNet:
+def small_net() -> ESRGAN:
     """The real architecture, small and quick; what it computes does not matter."""
     torch.manual_seed(5)
-    return RRDBNet(features=8, blocks=1, growth=4)
+    return ESRGAN(num_filters=8, num_blocks=1)
 
 
 class Tight(nn.Module):
@@ -125,7 +125,7 @@ def test_16_bits_are_enlarged_like_8(models_fp32: ResidentModels, own_colors: No
 
 @pytest.mark.parametrize("upscale", [0.4, 1, 1.5, 2, 3, 3.3, 4])
 @pytest.mark.parametrize("tile", [32, 48])
-def test_tiles_join_at_every_size(small_net: RRDBNet, upscale: float, tile: int) -> None:
+def test_tiles_join_at_every_size(small_net: ESRGAN, upscale: float, tile: int) -> None:
     # The small net looks at less than 16 pixels around, the overlap covers that.
     upscaler = TiledNet(ResidentNet(small_net, CPU), scale=4, overlap=24)
     photo = np.ascontiguousarray(astronaut()[60:163, 150:247])
@@ -177,22 +177,22 @@ def test_the_canvas_of_a_huge_photo_is_not_made_larger_than_need_be() -> None:
     assert upscalers._whole_scale((8000, 8000), (8001, 8001)) == 2
 
 
-def test_the_tile_is_halved_until_it_fits(small_net: RRDBNet) -> None:
+def test_the_tile_is_halved_until_it_fits(small_net: ESRGAN) -> None:
     enough = 10**9
     # 256 and 128 do not fit; 64 does, with 8 pixels of context on each side.
     assert np.array_equal(run_tight(small_net, 80 * 80, 256), run_tight(small_net, enough, 64))
 
 
-def test_memory_for_the_smallest_tile_suffices(small_net: RRDBNet) -> None:
+def test_memory_for_the_smallest_tile_suffices(small_net: ESRGAN) -> None:
     assert np.array_equal(run_tight(small_net, 48 * 48, 100), run_tight(small_net, 10**9, 32))
 
 
-def test_no_memory_at_all_is_an_error_that_says_what_to_do(small_net: RRDBNet) -> None:
+def test_no_memory_at_all_is_an_error_that_says_what_to_do(small_net: ESRGAN) -> None:
     with pytest.raises(OutOfMemory, match="smaller tile or photo"):
         run_tight(small_net, 100, 512)
 
 
-def test_stopping_takes_effect_before_the_next_convolution(small_net: RRDBNet) -> None:
+def test_stopping_takes_effect_before_the_next_convolution(small_net: ESRGAN) -> None:
     calls = 0
 
     def stop_check() -> None:
@@ -209,7 +209,7 @@ def test_stopping_takes_effect_before_the_next_convolution(small_net: RRDBNet) -
     assert calls == 7, "the next photo asks its own"
 
 
-def test_there_is_a_checkpoint_at_every_convolution(small_net: RRDBNet) -> None:
+def test_there_is_a_checkpoint_at_every_convolution(small_net: ESRGAN) -> None:
     calls = 0
 
     def count() -> None:

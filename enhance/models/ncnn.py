@@ -13,9 +13,21 @@ from torch import Tensor, nn
 
 from enhance.errors import WeightsInvalid
 from enhance.i18n import say
+from enhance.models.checkpoints import prepare
+from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
 
 _FP16 = 0x01306B47
 _FP32 = 0
+
+
+def x4plus_net() -> nn.Module:
+    """Real-ESRGAN ×4 plus: RGB (n, 3, h, w) in 0..1 → (n, 3, 4·h, 4·w), not clamped."""
+    prepare()
+    from spandrel.architectures.ESRGAN import ESRGAN
+
+    net = ESRGAN()
+    load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
+    return net
 
 
 def read_convolutions(param: str, blob: bytes) -> list[tuple[Tensor, Tensor]]:

@@ -6,11 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from enhance.networks.srvgg import chain
-
 _FEATURES, _CONVOLUTIONS = 64, 17  # of the chain
 _BLOCK = 2  # pixels of one side that become channels
 _SHUFFLED = 4  # output pixels of one side, of each block
+
+
+def chain(inputs: int, features: int, convolutions: int) -> list[nn.Module]:
+    """3×3 convolutions, each with its activation; the first has `inputs` channels."""
+    layers: list[nn.Module] = []
+    for i in range(convolutions):
+        layers.append(nn.Conv2d(features if i else inputs, features, 3, 1, 1))
+        layers.append(nn.PReLU(features))
+    return layers
 
 
 class CompactNet(nn.Module):

@@ -1,4 +1,4 @@
-"""Runs networks that spandrel describes, and replaces some with our own, which are faster."""
+"""Runs networks that spandrel describes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from enhance.models.ncnn import load_convolutions
 from enhance.networks.resident import Device
-from enhance.networks.rrdbnet import RRDBNet
 
 if TYPE_CHECKING:
     from enhance.models.foreign import Descriptor, Masked
@@ -46,19 +44,10 @@ class Masking(nn.Module):
 
 
 def device_for(found: Descriptor, device: Device) -> Device:
-    """The same device, in fp32 if that is all the network is known to work in."""
+    """The same device, in fp32 if that is all the network is known to work in. Only ESRGANs are
+    known to be faster channels-last."""
     can = {"fp32": True, "fp16": found.supports_half, "bf16": found.supports_bfloat16}
     precision = device.precision if can[device.precision] else "fp32"
+    if found.architecture.id == "ESRGAN":
+        return replace(device, precision=precision)
     return replace(device, precision=precision, memory_format=torch.contiguous_format)
-
-
-def rrdbnet_of(found: Descriptor) -> RRDBNet | None:
-    """Our network with the weights of an ESRGAN, or None for variants that it does not cover."""
-    built = found.model.hyperparameters
-    if built["plus"] or found.scale * (built["shuffle_factor"] or 1) != 4:
-        return None
-    net = RRDBNet(built["num_filters"], built["num_blocks"], scale=found.scale)
-    theirs = (m for m in found.model.modules() if isinstance(m, nn.Conv2d))
-    pairs = [(m.weight, m.bias) for m in theirs if m.bias is not None]
-    load_convolutions(net, pairs)  # both in the order of use
-    return net

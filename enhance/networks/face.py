@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from enhance.networks.srvgg import chain
+from enhance.networks.compact import chain
 
 _FEATURES, _HALF = 64, 8  # of the chain: convolutions on each side of the coarse branch
 _WIDE, _BLOCKS = 192, 5  # features and blocks of the coarse branch

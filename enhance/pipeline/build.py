@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from math import lcm
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -21,18 +21,16 @@ from enhance.i18n import say
 from enhance.models.catalogue import Kind, ModelSpec
 from enhance.models.catalogue import models as rows
 from enhance.models.checkpoints import load_checkpoint, prepare
-from enhance.models.files import DAMAGE, X4PLUS_BIN, X4PLUS_PARAM, ModelFile, PackagedFile
+from enhance.models.files import DAMAGE, ModelFile, PackagedFile
 from enhance.models.foreign import read_model
 from enhance.models.inventory import weights_path
-from enhance.models.ncnn import load_convolutions, read_convolutions
+from enhance.models.ncnn import x4plus_net
 from enhance.networks.compact import CompactNet
 from enhance.networks.damage import DamageNet
-from enhance.networks.described import Described, Masking, device_for, rrdbnet_of
+from enhance.networks.described import Described, Masking, device_for
 from enhance.networks.face import FaceRestorationNet
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release
-from enhance.networks.rrdbnet import RRDBNet
-from enhance.networks.srvgg import SRVGGNetCompact
 from enhance.options import Options, Setup
 from enhance.photos.color import SRGB
 from enhance.pipeline.model_choice import resolve
@@ -42,19 +40,15 @@ from enhance.repair.detect import DamageDetector
 from enhance.repair.fill import Inpainter, fill
 from enhance.upscaling.upscalers import TiledNet, interpolated
 
-if TYPE_CHECKING:
-    from enhance.models.foreign import Descriptor
-
 log = logging.getLogger(__name__)
 
-# With this much context a tile of RRDBNet differs from the whole photo by at most one gray level.
-_RRDB_OVERLAP = 64
-# Context for networks about which nothing is known. Tiles begin at multiples of 16 pixels, so that
-# windows of attention lie as they would in the whole photo.
-_FOREIGN_OVERLAP = 64
-_FOREIGN_MULTIPLE = 16
-# Of networks that work on blocks of pixels; even longer tiles no longer fit the processor's caches.
-_BLOCK_TILES = 1.5
+# Context of a tile. With this much of it, ESRGAN's tiles differ from the whole photo by at most one
+# gray level; of most other networks nothing is known.
+_OVERLAP = 64
+# Tiles begin at multiples of 16 pixels, so that windows of attention lie as in the whole photo.
+_MULTIPLE = 16
+# Of the compact network; even longer tiles no longer fit the processor's caches.
+_COMPACT_TILES = 1.5
 
 T = TypeVar("T")
 
@@ -68,7 +62,7 @@ class ResidentModels:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._loaded: dict[ModelSpec, object] = {}
+        self._loaded: dict[ModelSpec, Any] = {}
         self.runs_on = Device.of(setup)
         self.device = self.runs_on.type
         self.precision = self.runs_on.precision
@@ -79,35 +73,35 @@ class ResidentModels:
         return resolve(options, self.device, self._setup.weights)
 
     def detector(self, name: str) -> Detector:
-        return self._resident(_DETECTORS, "detector", name)
+        return self._resident("detector", name)
 
     def masker(self, name: str) -> Masker:
-        return self._resident(_MASKERS, "masker", name)
+        return self._resident("masker", name)
 
     def restorer(self, name: str) -> Restorer:
-        return self._resident(_RESTORERS, "restorer", name)
+        return self._resident("restorer", name)
 
     def upscaler(self, name: str) -> Upscaler:
-        return self._resident(_UPSCALERS, "background", name)
+        return self._resident("background", name)
 
     def filler(self, name: str) -> Filler:
-        return self._resident(_FILLERS, "fill", name)
+        return self._resident("fill", name)
 
     @property
     def colorizer(self) -> Colorizer:
         """The first of the models folder. Raises OptionsError if there is none."""
         found = next((row.name for row in rows("colorize")), "")
-        return self._resident({"spandrel": _ddcolor}, "colorize", found)
+        return self._resident("colorize", found)
 
-    def _resident(self, loaders: dict[str, Loader[T]], kind: Kind, name: str) -> T:
+    def _resident(self, kind: Kind, name: str) -> Any:
         model = next((row for row in rows(kind) if row.name == name), None)
         if model is None:
             raise OptionsError(say("There is no {kind} called {name!r}.", kind=kind, name=name))
         if model not in self._loaded:
             if isinstance(model.weights, ModelFile):
                 self._forget(kind)
-            self._loaded[model] = loaders[model.architecture](self, model)
-        return self._loaded[model]  # type: ignore[return-value]
+            self._loaded[model] = _LOADERS[kind, model.architecture](self, model)
+        return self._loaded[model]
 
     def _forget(self, kind: Kind) -> None:
         """Free the memory of the last model of this kind from the models folder."""
@@ -167,47 +161,38 @@ def _face_net(models: ResidentModels, model: ModelSpec) -> Restorer:
     return FaceNet(ResidentNet(net, models.in_fp32))
 
 
-def _rrdbnet(models: ResidentModels, model: ModelSpec) -> Upscaler:
-    if isinstance(model.weights, PackagedFile):  # ×4 plus, as the package that ships it has it
-        net = RRDBNet()
-        load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
-        return TiledNet(ResidentNet(net, models.runs_on), scale=4, overlap=_RRDB_OVERLAP)
-    found = models.described(model)
-    known = rrdbnet_of(found)
-    if known is None:
-        return _tiled(models, model, found)
-    return TiledNet(
-        ResidentNet(known, models.runs_on),
-        scale=known.scale,
-        overlap=_RRDB_OVERLAP,
-        multiple=known.block,
-        keeps_colors=found.purpose == "SR",
-    )
+def _x4plus(models: ResidentModels, model: ModelSpec) -> Upscaler:
+    return TiledNet(ResidentNet(x4plus_net(), models.runs_on), scale=4, overlap=_OVERLAP)
 
 
-def _tiled(models: ResidentModels, model: ModelSpec, found: Descriptor) -> Upscaler:
+def _tiled(models: ResidentModels, model: ModelSpec) -> Upscaler:
     """spandrel's network over tiles."""
+    found = models.described(model)
     return TiledNet(
         ResidentNet(Described(found), device_for(found, models.runs_on)),
         scale=found.scale,
-        overlap=_FOREIGN_OVERLAP,
-        multiple=lcm(_FOREIGN_MULTIPLE, found.size_requirements.multiple_of),
+        overlap=_OVERLAP,
+        multiple=lcm(_MULTIPLE, found.size_requirements.multiple_of),
         keeps_colors=found.purpose == "SR",
     )
 
 
 def _srvgg(models: ResidentModels, model: ModelSpec) -> Upscaler:
-    return chain_upscaler(models.filled(model, SRVGGNetCompact.from_state), models.runs_on)
+    """A small network of Real-ESRGAN, which smooths."""
+    found = models.described(model)
+    reach = found.model.num_conv + 2  # with the first and the last convolution
+    net = ResidentNet(found.model, models.runs_on)
+    return TiledNet(net, scale=found.scale, overlap=reach, keeps_detail=True)
 
 
 def _compact(models: ResidentModels, model: ModelSpec) -> Upscaler:
     net = CompactNet()
     models.filled(model, net.load_state_dict)
-    return chain_upscaler(net, models.runs_on)
+    return compact_upscaler(net, models.runs_on)
 
 
-def chain_upscaler(net: SRVGGNetCompact | CompactNet, device: Device) -> Upscaler:
-    """A small network, which smooths, over tiles."""
+def compact_upscaler(net: CompactNet, device: Device) -> Upscaler:
+    """The bundled network over tiles."""
     return TiledNet(
         ResidentNet(net, device),
         scale=net.scale,
@@ -215,7 +200,7 @@ def chain_upscaler(net: SRVGGNetCompact | CompactNet, device: Device) -> Upscale
         multiple=net.block,
         keeps_detail=True,
         mirrored=net.mirrored,
-        tile_factor=_BLOCK_TILES if net.block > 1 else 1.0,
+        tile_factor=_COMPACT_TILES,
     )
 
 
@@ -245,30 +230,21 @@ def _parsenet(models: ResidentModels, model: ModelSpec) -> Masker:
     return ParseNetMasker(ResidentNet(net, models.runs_on))
 
 
-Loader: TypeAlias = Callable[[ResidentModels, ModelSpec], T]
-
-# The loaders of each kind by `ModelSpec.architecture`.
-_RESTORERS: dict[str, Loader[Restorer]] = {
-    "gfpgan": _gfpgan,
-    "spandrel": _face_net,
-    "face": _bundled_face_net,
-}
-_UPSCALERS: dict[str, Loader[Upscaler]] = {
-    "interpolation": lambda *_: interpolated,
-    "rrdbnet": _rrdbnet,
-    "srvgg": _srvgg,
-    "compact": _compact,
-    "spandrel": lambda models, model: _tiled(models, model, models.described(model)),
-}
-_FILLERS: dict[str, Loader[Filler]] = {
-    "telea": lambda *_: lambda rgb, mask, stop_check, space=SRGB: fill(rgb, mask),
-    "spandrel": _lama,
-}
-_DETECTORS: dict[str, Loader[Detector]] = {
-    "retinaface-mobilenet": lambda *_: RetinaFaceMobileNet(),
-    "retinaface-resnet50": _retinaface_resnet50,
-}
-_MASKERS: dict[str, Loader[Masker]] = {
-    "feather": lambda *_: feathered,
-    "parsenet": _parsenet,
+# The loaders by kind and `ModelSpec.architecture`.
+_LOADERS: dict[tuple[Kind, str], Callable[[ResidentModels, ModelSpec], Any]] = {
+    ("restorer", "gfpgan"): _gfpgan,
+    ("restorer", "spandrel"): _face_net,
+    ("restorer", "face"): _bundled_face_net,
+    ("background", "interpolation"): lambda *_: interpolated,
+    ("background", "x4plus"): _x4plus,
+    ("background", "srvgg"): _srvgg,
+    ("background", "compact"): _compact,
+    ("background", "spandrel"): _tiled,
+    ("fill", "telea"): lambda *_: lambda rgb, mask, stop_check, space=SRGB: fill(rgb, mask),
+    ("fill", "spandrel"): _lama,
+    ("colorize", "spandrel"): _ddcolor,
+    ("detector", "retinaface-mobilenet"): lambda *_: RetinaFaceMobileNet(),
+    ("detector", "retinaface-resnet50"): _retinaface_resnet50,
+    ("masker", "feather"): lambda *_: feathered,
+    ("masker", "parsenet"): _parsenet,
 }

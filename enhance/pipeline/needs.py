@@ -74,7 +74,7 @@ def decide(
         faded, reasons["tone"] = _tone(seen)
         chosen["tone"] = "on" if faded else "off"
     if options.background == "auto":
-        if damaged and chosen.get("repair") == "on":
+        if damaged and chosen.get("repair", options.repair) == "on":
             reasons["background"] = say("Grain is removed, because repaired places have none.")
         else:
             larger = math.prod(options.output_size(size)) > math.prod(size)

@@ -12,9 +12,9 @@ import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, expect
+from spandrel.architectures.Compact import Compact
 
 from enhance.models.folder import Identity
-from enhance.networks.srvgg import SRVGGNetCompact
 from tests.server import Server, running
 from tests.web.hands import SMALL, drop, finish, open_settings
 
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def put(server: Server, name: str) -> None:
-    net = SRVGGNetCompact(features=8, convolutions=1, scale=2)
+    net = Compact(num_feat=8, num_conv=1, upscale=2)
     torch.save(net.state_dict(), server.log.parent / "models" / name)
 
 

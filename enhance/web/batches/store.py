@@ -219,7 +219,9 @@ class BatchStore:
             if batch.viewed and not waits and batch.touched < oldest:
                 batch.abandon()
         delete_old(self._uploaded(), self._keep_seconds)
-        self._senders = {folder: c for folder, c in self._senders.items() if folder.exists()}
+        for folder in [*self._senders]:  # others may come meanwhile
+            if not folder.exists():
+                self._senders.pop(folder, None)
         self.room.tidy()
 
     def _uploaded(self) -> list[Path]:

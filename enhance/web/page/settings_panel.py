@@ -253,7 +253,10 @@ class SettingsPanel:
                 say("Models cannot be downloaded from this page. Ask whoever runs the server."),
                 language,
             )
-        options = options_from(values)
+        try:
+            options = options_from(values)
+        except EnhanceError as error:
+            raise toast(error.sentence, language) from error
         for file in _missing(options).values():
 
             def show(done: int, size: int, file: WeightFile = file) -> None:

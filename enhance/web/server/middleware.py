@@ -196,8 +196,9 @@ class Guard:
             return await self._read(scope, body)
         if length > self._limits.max_request_bytes:
             raise HTTPException(413, TOO_LARGE)
-        if not (self._uploads.take(client) and self._bytes.take(client, length)):
+        if not (self._bytes.allows(client, length) and self._uploads.take(client)):
             raise HTTPException(429, TOO_OFTEN)
+        self._bytes.take(client, length)
         body.expect(UPLOAD_SECONDS + length / UPLOAD_SPEED)
         return self._counted(body, headers, client)
 

@@ -56,8 +56,10 @@ lock:
 	$(LOCK)/bin/pip freeze --all | sed 's/+cpu$$//' | grep -v '^pip=' >> constraints.txt
 	rm -rf $(LOCK)
 
+# An error is raised with its message.
+ERRORS := cls $(shell sed -n 's/^class \([A-Za-z]*\).*/\1/p' enhance/errors.py)
 EXTRACT := $(VENV)/bin/pybabel -q extract --no-default-keywords -k say -k text -k toast \
-	-k translated --add-location=file --no-wrap --omit-header -o $(VENV)/enhance.pot app.py enhance
+	-k translated $(ERRORS:%=-k %) --add-location=file --no-wrap --omit-header -o $(VENV)/enhance.pot app.py enhance
 UPDATE := $(VENV)/bin/pybabel -q update --ignore-pot-creation-date --ignore-obsolete --no-wrap \
 	--omit-header -i $(VENV)/enhance.pot -d enhance/locale -D enhance
 

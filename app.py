@@ -1,7 +1,5 @@
 """The web app: `python app.py` serves the page and its API on port 7860."""
 
-from __future__ import annotations
-
 import ctypes
 import getpass
 import logging
@@ -31,7 +29,6 @@ from starlette.middleware import Middleware
 
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
-from enhance.i18n import say
 from enhance.limits import Limits, whole_number
 from enhance.models.download import fetch
 from enhance.options import Options, Setup
@@ -72,9 +69,7 @@ def accounts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str
         user, _, password = account.strip().partition(":")
         if not (user and password):
             raise OptionsError(
-                say(
-                    "ENHANCE_AUTH must be user:password, or several such pairs separated by commas."
-                )
+                "ENHANCE_AUTH must be user:password, or several such pairs separated by commas."
             )
         pairs.append((user, password))
     return pairs

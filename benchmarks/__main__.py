@@ -5,8 +5,6 @@
 With a folder, each saves its tables there as NAME.json and draws them as NAME.png.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -7,8 +7,6 @@ present photo. Its wait, that is what it takes longer than alone, is given as a 
 photo's service time, measured just before. Through the API, and at the page in two real browsers.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Callable

@@ -13,8 +13,6 @@ TIFF, no to twelve faces, one photo broken. The command keeps the size of the ph
 decoding, encoding and saving run beside the model.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import signal

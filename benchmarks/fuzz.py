@@ -6,8 +6,6 @@ in native code is seen and belongs to a file. Promised is that every file become
 failure that names the photo. Files that break the promise are kept.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import multiprocessing

@@ -8,8 +8,6 @@ its usual precision and the CPU in fp32. Photos per minute are those of the comm
 and encoding, from the first result to the last.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

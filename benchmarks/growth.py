@@ -9,8 +9,6 @@ GFPGAN's network (random weights cost what the real ones do). Sizes and faces ru
 each. Memory is the peak above what the process held when idle.
 """
 
-from __future__ import annotations
-
 import asyncio
 import tempfile
 import threading

@@ -7,8 +7,6 @@ photo after the other meanwhile: how long each takes, in multiples of its usual 
 all of its results are still there at the end. Both come through a proxy, as their addresses show.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

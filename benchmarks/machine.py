@@ -6,8 +6,6 @@ With `ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2` and in fp32, a CPU does 
 beyond AVX2.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

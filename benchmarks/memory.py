@@ -1,7 +1,5 @@
 """Memory of a process, as Linux counts it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

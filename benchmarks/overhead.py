@@ -10,8 +10,6 @@ batch of the same photos, sent just before and after. Cold start: from the launc
 until it answers, until its models are loaded, and until the first photo, sent at once, is there.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from pathlib import Path

@@ -4,8 +4,6 @@ The astronaut (Eileen Collins, NASA) comes with scikit-image, the rear admiral (
 US Navy) with matplotlib.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

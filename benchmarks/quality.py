@@ -9,8 +9,6 @@ eyes, nose and corners of the mouth, as the detector sees them, are from where t
 original, in pixels; lower is better, and it asks for no identity.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -34,8 +34,8 @@ from benchmarks.upstream import prepare
 from enhance.files import sha256
 from enhance.limits import Limits
 from enhance.models.catalogue import MODELS, weight_files
-from enhance.models.files import X4PLUS_BIN, X4PLUS_PARAM
-from enhance.models.ncnn import load_convolutions, read_convolutions
+from enhance.models.files import X4PLUS_BIN
+from enhance.models.ncnn import load_ncnn
 from enhance.networks.resident import Device
 from enhance.options import Options, Setup
 from enhance.pipeline.build import ResidentModels
@@ -136,7 +136,7 @@ def upstream_upscaler(folder: Path) -> Any:
     from realesrgan import RealESRGANer
 
     net = RRDBNet(3, 3, scale=4)
-    load_convolutions(net, read_convolutions(X4PLUS_PARAM.read().decode(), X4PLUS_BIN.read()))
+    load_ncnn(net, X4PLUS_BIN.read())
     path = folder / "x4plus.pth"
     torch.save({"params_ema": net.state_dict()}, path)
     return RealESRGANer(4, str(path), model=RRDBNet(3, 3, scale=4), device=torch.device("cpu"))

@@ -10,8 +10,6 @@ what it takes longer than alone, is given as a multiple of one photo's service t
 before.
 """
 
-from __future__ import annotations
-
 import itertools
 import tempfile
 import threading

@@ -1,7 +1,5 @@
 """The real server in its own process and its users: the Python client, and people at the page."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 import time

@@ -8,8 +8,6 @@ and threads that it had in the second tenth (the first warms it up), and its fil
 limit.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import itertools

@@ -7,8 +7,6 @@ HTTP. Times are given as multiples of one photo's service time: what a photo tak
 is there, measured before and after each row, in the same run.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What every benchmark has in common: its arguments, and tables that are printed, saved, drawn."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Makes gfpgan, basicsr and realesrgan importable, which nothing but comparisons needs."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 import types

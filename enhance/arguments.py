@@ -1,7 +1,5 @@
 """The command's arguments; those that are options follow from `OPTIONS`."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from pathlib import Path

@@ -2,8 +2,6 @@
 `... watch SRC -o OUT` for folder trees and object stores, `... look PHOTO...`,
 `... open PHOTO...`, `... fetch MODEL...`, `... models` and `... pool up|status|down`."""
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import io

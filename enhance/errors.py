@@ -20,8 +20,8 @@ EnhanceError
 ├── PoolGone            there is no pool on the Ray cluster
 └── Cancelled           the work was stopped on request
 
-Messages are complete sentences; each stands where its error is raised: those about a photo's file
-in `photos/decoding.py`.
+Messages are complete sentences that can be translated; each stands where its error is raised: those
+about a photo's file in `photos/decoding.py`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,15 @@ from enhance.i18n import Sentence, say
 class EnhanceError(Exception):
     """Base class of this package's errors. `str(error)` is the message in English."""
 
+    def __init__(self, message: str = "", /, **values: object) -> None:
+        """message: a Sentence, or the literal template of one, with its values; see `say`."""
+        super().__init__(message if isinstance(message, Sentence) else say(message, **values))
+
     @property
-    def sentence(self) -> str:
-        """The message: a translatable Sentence if the error was raised with one."""
-        first = self.args[0] if self.args else None
-        return first if isinstance(first, Sentence) else str(self)
+    def sentence(self) -> Sentence:
+        """The message."""
+        sentence: Sentence = self.args[0]
+        return sentence
 
 
 class OptionsError(EnhanceError, ValueError):
@@ -54,7 +58,7 @@ class UnreadablePhoto(PhotoError):
     def because(cls, name: str, error: OSError) -> UnreadablePhoto:
         """The error about the photo called `name`."""
         reason = error.strerror or str(error) or type(error).__name__
-        return cls(say("“{name}” cannot be read: {reason}.", name=name, reason=reason))
+        return cls("“{name}” cannot be read: {reason}.", name=name, reason=reason)
 
 
 class UnsupportedPhoto(PhotoError):
@@ -88,7 +92,7 @@ class NotSaved(EnhanceError):
     def because(cls, name: str, error: OSError) -> NotSaved:
         """The error about the photo called `name`."""
         reason = error.strerror or str(error)
-        return cls(say("“{name}” could not be saved: {reason}.", name=name, reason=reason))
+        return cls("“{name}” could not be saved: {reason}.", name=name, reason=reason)
 
 
 class LayersDamaged(EnhanceError):

@@ -1,7 +1,5 @@
 """Writes files atomically, under names that are unique and lead to no other folder."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

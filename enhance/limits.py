@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from enhance.errors import OptionsError
-from enhance.i18n import say
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,9 @@ def whole_number(
     value = environment.get(variable, str(usual))
     if not (value.isdecimal() and len(value) <= len(str(most)) and 1 <= int(value) <= most):
         raise OptionsError(
-            say(
-                "{variable} must be a whole number from 1 to {most}, not {value!r}.",
-                variable=variable,
-                most=most,
-                value=value,
-            )
+            "{variable} must be a whole number from 1 to {most}, not {value!r}.",
+            variable=variable,
+            most=most,
+            value=value,
         )
     return int(value)

@@ -3,15 +3,12 @@
 Patterns and photos' names may come from a stranger.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
 from pathvalidate import sanitize_filename
 
 from enhance.errors import OptionsError
-from enhance.i18n import say
 
 USUAL_NAME = "{stem}_enhanced"
 TOKENS = ("{stem}", "{index}", "{upscale}", "{restorer}", "{background}")
@@ -30,22 +27,17 @@ _FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\ud800-\udfff]')
 def check_pattern(pattern: object) -> str:
     """The pattern. Raises OptionsError, with a sentence that says what to do, if it is invalid."""
     if not isinstance(pattern, str) or not 0 < len(pattern.strip()) <= len(pattern) <= LONGEST:
-        raise OptionsError(say("A name pattern must be 1 to {most} characters long.", most=LONGEST))
+        raise OptionsError("A name pattern must be 1 to {most} characters long.", most=LONGEST)
     if unknown := _BRACES.search(_TOKEN.sub("\n", pattern)):
         raise OptionsError(
-            say(
-                "{found} means nothing in a name pattern. Use {tokens}.",
-                found=unknown[0],
-                tokens=", ".join(TOKENS),
-            )
+            "{found} means nothing in a name pattern. Use {tokens}.",
+            found=unknown[0],
+            tokens=", ".join(TOKENS),
         )
     if forbidden := _FORBIDDEN.search(pattern):
         raise OptionsError(
-            say(
-                "A name pattern must not contain {found}: not every system allows it in file "
-                "names.",
-                found=ascii(forbidden[0]).strip("'"),
-            )
+            "A name pattern must not contain {found}: not every system allows it in file names.",
+            found=ascii(forbidden[0]).strip("'"),
         )
     return pattern
 

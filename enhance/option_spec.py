@@ -1,14 +1,11 @@
 """Describes an option: a row of the table in `enhance.options`."""
 
-from __future__ import annotations
-
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from enhance.errors import OptionsError
-from enhance.i18n import say
 from enhance.models.catalogue import Kind, option_values
 
 Default = TypeVar("Default")
@@ -103,7 +100,7 @@ class OptionSpec:
         if values and value not in values:
             allowed = ", ".join(map(str, values))
             raise OptionsError(
-                say("{name} must be one of {allowed}, not {value}.", allowed=allowed, **said)
+                "{name} must be one of {allowed}, not {value}.", allowed=allowed, **said
             )
         if isinstance(self.default, bool):
             return bool(value)
@@ -112,12 +109,12 @@ class OptionSpec:
         if not (isinstance(value, int | float) and self.least <= value <= self.most):
             ends = {"least": self.least, "most": self.most}
             raise OptionsError(
-                say("{name} must be between {least} and {most}, not {value}.", **ends, **said)
+                "{name} must be between {least} and {most}, not {value}.", **ends, **said
             )
         if isinstance(self.default, float):
             return float(value)
         if value != int(value):
-            raise OptionsError(say("{name} must be a whole number, not {value}.", **said))
+            raise OptionsError("{name} must be a whole number, not {value}.", **said)
         return int(value)
 
 

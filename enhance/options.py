@@ -5,8 +5,6 @@ and address, the API's parameters, the fields of plain HTTP and the tables of th
 from `OPTIONS`.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from enhance.errors import OptionsError
-from enhance.i18n import say, text
+from enhance.i18n import text
 from enhance.models.catalogue import models
 from enhance.names import USUAL_NAME, check_pattern
 from enhance.option_spec import OptionSpec, option
@@ -244,9 +242,7 @@ class Options:
         for name, spec in OPTIONS.items():
             object.__setattr__(self, name, spec.checked(getattr(self, name)))
         if self.colorize and not models("colorize"):
-            raise OptionsError(
-                say("To colorize photos, a DDColor model must be in the models folder.")
-            )
+            raise OptionsError("To colorize photos, a DDColor model must be in the models folder.")
 
 
 OPTIONS: dict[str, OptionSpec] = {

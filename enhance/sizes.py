@@ -1,13 +1,10 @@
 """How large a result is, as people say it: "2x", "3840", "short:1080", "min:2000", "4K", "auto"."""
 
-from __future__ import annotations
-
 import math
 import re
 import reprlib
 
 from enhance.errors import OptionsError
-from enhance.i18n import say
 
 FACTORS = 0.25, 4.0
 """The smallest and the largest factor."""
@@ -44,16 +41,14 @@ def check_size(size: object) -> str:
     if form and form["pixels"] and PIXELS[0] <= int(form["pixels"]) <= PIXELS[1]:
         return f"{form['side']}:{int(form['pixels'])}" if form["side"] else f"{int(form['pixels'])}"
     raise OptionsError(
-        say(
-            "size must be auto, a factor from {smallest:g}x to {largest:g}x, such as 2x, or "
-            "{least} to {most} pixels: 3840 or 4K for the longer side, short:1080 for the shorter "
-            "side, or min:2000 for a longer side of at least that; not {value}.",
-            smallest=FACTORS[0],
-            largest=FACTORS[1],
-            least=PIXELS[0],
-            most=PIXELS[1],
-            value=reprlib.repr(size),
-        )
+        "size must be auto, a factor from {smallest:g}x to {largest:g}x, such as 2x, or "
+        "{least} to {most} pixels: 3840 or 4K for the longer side, short:1080 for the shorter "
+        "side, or min:2000 for a longer side of at least that; not {value}.",
+        smallest=FACTORS[0],
+        largest=FACTORS[1],
+        least=PIXELS[0],
+        most=PIXELS[1],
+        value=reprlib.repr(size),
     )
 
 

@@ -1,7 +1,5 @@
 """Makes the before/after picture of the README: `python -m scripts.before_after`."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from PIL import Image

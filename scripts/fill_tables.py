@@ -5,8 +5,6 @@ tables are read from docs/benchmarks, where `python -m benchmarks --into docs/be
 them; or it says `options` and a language.
 """
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -9,8 +9,6 @@ build. So torch is installed first and isolation is switched off. On Python 3.13
 also needs `build_basicsr/sitecustomize.py`.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

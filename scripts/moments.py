@@ -4,8 +4,6 @@ The empty page, a batch that was dropped, is at work and is done, and the settin
 tablet and a phone, light and dark, in English and Chinese.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import tempfile

@@ -1,7 +1,5 @@
 """The options as tables for the docs, in English and Chinese."""
 
-from __future__ import annotations
-
 import json
 
 from enhance.models.catalogue import MODELS

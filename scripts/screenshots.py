@@ -1,7 +1,5 @@
 """Takes the docs' pictures of the page: `python -m scripts.screenshots`."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """An engine that makes results quickly: the photo's bytes, and how they were asked to be."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from threading import Event
 from typing import Any

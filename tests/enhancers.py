@@ -1,7 +1,5 @@
 """An enhancer that notes what it does, and how to wait for its notes."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Node.js with Gradio's JavaScript client, for the tests that use it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from functools import cache

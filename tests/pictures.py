@@ -1,7 +1,5 @@
 """Files and blocks made by hand, for what no library writes."""
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

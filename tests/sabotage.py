@@ -1,7 +1,5 @@
 """What runs in a worker in place of a decoder. It imports little, as a worker does."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

@@ -1,7 +1,5 @@
 """A real server in its own process, for the tests of the page and the API."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess

@@ -4,8 +4,6 @@ Of this machine's settings none is passed on. What the hub itself does, building
 standing before the server as a proxy, needs the hub.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What is found in photos, what they need, and that they get nothing else."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Every benchmark in its smallest form: that it works, not how fast anything is."""
 
-from __future__ import annotations
-
 import json
 import math
 import subprocess

@@ -1,7 +1,5 @@
 """The catalogue's rows are complete and well formed; everything else follows them."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Colors of photos with profiles: what the models see, what comes back."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from typing import Any

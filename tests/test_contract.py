@@ -1,7 +1,5 @@
 """What every engine promises: tested with the local one and with two replicas on Ray."""
 
-from __future__ import annotations
-
 import io
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Workers that crash, hang, swell or flood: one photo fails, its neighbors do not."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """The files in deploy/, held against schemas and against the code. Nothing is deployed."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

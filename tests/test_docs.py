@@ -1,7 +1,5 @@
 """What the pages say, against what there is: links, commands, settings, versions, translations."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """The commands of the pages that enhance photos, given as they stand there."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Weight files against a real HTTP server that fails in every way that servers do."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import pickle

@@ -1,7 +1,5 @@
 """Faults in the model, on the disk, in the server: no photo is lost but the one they hit."""
 
-from __future__ import annotations
-
 import errno
 import os
 import signal

@@ -1,7 +1,5 @@
 """Whole photos through the engine: what must not change does not, colors come back."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A photo keeps the fine detail that a network would smooth away, but not its noise."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

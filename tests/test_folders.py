@@ -1,7 +1,5 @@
 """`enhance run`: trees of folders, parts of them, and what must not end or spoil a run."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """Models that people drop into the models folder: each architecture that spandrel knows."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import subprocess
@@ -26,7 +24,7 @@ from enhance.models.catalogue import option_values
 from enhance.models.folder import models_folder, refused
 from enhance.models.foreign import read_model
 from enhance.models.inventory import inventory
-from enhance.models.ncnn import read_convolutions
+from enhance.models.ncnn import load_ncnn
 from enhance.networks.gfpgan import GFPGAN
 from enhance.options import Options, Setup
 from enhance.pipeline.build import ResidentModels
@@ -478,11 +476,18 @@ def test_known_files_are_not_read_again(dropped: Path) -> None:
 
 def from_ncnn(param: str, blob: bytes) -> dict[str, Tensor]:
     """A SPAN for training, whose convolutions come out as the merged ones of an ncnn file."""
-    names = [line.split()[1] for line in param.splitlines() if line.startswith("Convolution ")]
-    state: dict[str, Tensor] = {}
+    lines = [line.split() for line in param.splitlines() if line.startswith("Convolution ")]
+    convolutions = nn.Sequential()
+    for line in lines:
+        keys = dict(pair.split("=") for pair in line if "=" in pair)
+        channels, kernel, count = (int(keys[key]) for key in ("0", "1", "6"))
+        convolutions.append(nn.Conv2d(count // channels // kernel**2, channels, kernel))
     mean = 3 * 4  # bytes of the constant in front
-    for name, (weight, bias) in zip(names, read_convolutions(param, blob[mean:]), strict=True):
-        key = name.strip("/").removesuffix("/Conv").replace("/", ".")
+    load_ncnn(convolutions, blob[mean:])
+    state: dict[str, Tensor] = {}
+    for line, convolution in zip(lines, convolutions, strict=True):
+        weight, bias = convolution.parameters()
+        key = line[1].strip("/").removesuffix("/Conv").replace("/", ".")
         key = key.replace("upsampler.upsampler", "upsampler")
         state |= {f"{key}.weight": weight, f"{key}.bias": bias}
         if not key.endswith("eval_conv"):

@@ -1,7 +1,5 @@
 """A slice of the fuzz, and whether the fuzz would see what it looks for."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time

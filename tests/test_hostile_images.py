@@ -1,7 +1,5 @@
 """Files that lie: about their size, or about being a photo."""
 
-from __future__ import annotations
-
 import io
 import json
 import struct

@@ -1,7 +1,5 @@
 """The rooms of the house: imports point strictly downward."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

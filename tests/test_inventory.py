@@ -1,7 +1,5 @@
 """The list of all models, against what there really is."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

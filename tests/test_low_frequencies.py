@@ -1,7 +1,5 @@
 """Colors and brightness of larger areas stay the photo's."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

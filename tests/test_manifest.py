@@ -1,7 +1,5 @@
 """What is done is remembered: through crashes, and by several processes at once."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

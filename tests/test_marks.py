@@ -1,7 +1,5 @@
 """Marks of what is repaired: as a picture, changed with a brush, and sent with a photo."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
 from typing import Any

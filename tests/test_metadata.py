@@ -1,7 +1,5 @@
 """What a file says beside its pixels: kept, or left out on request."""
 
-from __future__ import annotations
-
 import io
 import re
 import struct

@@ -1,7 +1,5 @@
 """Names of results: patterns and photos' names may come from strangers."""
 
-from __future__ import annotations
-
 import unicodedata
 from typing import Any
 

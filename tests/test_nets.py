@@ -1,7 +1,5 @@
 """Our own networks begin as Real-ESRGAN's."""
 
-from __future__ import annotations
-
 import torch
 from torch.nn import functional as F
 

@@ -1,7 +1,5 @@
 """The GFPGAN network against upstream's own class, with random weights."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

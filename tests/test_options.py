@@ -1,7 +1,5 @@
 """The table of options: everything else follows from it, and old names still work."""
 
-from __future__ import annotations
-
 import json
 import os
 import pickle

@@ -1,7 +1,5 @@
 """What people and images get when they install: the package, and the versions of the image."""
 
-from __future__ import annotations
-
 import ast
 import json
 import os

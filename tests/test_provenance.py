@@ -1,7 +1,5 @@
 """What a result's file says was done to the photo, as exiftool reads it."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The order of service: the rule, and that the engine in this process keeps to it."""
 
-from __future__ import annotations
-
 import threading
 from contextlib import closing
 from pathlib import Path

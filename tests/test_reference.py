@@ -1,7 +1,5 @@
 """The same pixels as GFPGAN's own package, from the same random weights in its own format."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Old prints made whole: real weights, real photos."""
 
-from __future__ import annotations
-
 import io
 import json
 from dataclasses import replace

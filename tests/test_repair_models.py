@@ -1,8 +1,6 @@
 """Models for old photos in the models folder, LaMa and DDColor: with random weights, as nobody can
 download theirs where the tests run."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from contextlib import closing

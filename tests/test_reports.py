@@ -1,7 +1,5 @@
 """Reports of a batch for machines and spreadsheets."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

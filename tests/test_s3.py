@@ -1,8 +1,6 @@
 """`enhance run` from and to S3: a server that speaks it on loopback, the real client, processes
 that are killed."""
 
-from __future__ import annotations
-
 import errno
 import json
 import signal

@@ -7,8 +7,6 @@ fetching, manifests and writing are the real ones.
 `--hypothesis-profile thorough` runs ten times as many.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

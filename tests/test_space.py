@@ -1,7 +1,5 @@
 """A Space, as far as it can be had without the hub."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections.abc import Iterator

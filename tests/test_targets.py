@@ -1,7 +1,5 @@
 """Where results are written: never over anything that the command did not put there itself."""
 
-from __future__ import annotations
-
 import json
 import os
 import resource

@@ -1,7 +1,5 @@
 """Networks on devices: precision, memory that runs out."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a browser shows of a photo and its result."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
 

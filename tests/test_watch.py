@@ -1,7 +1,5 @@
 """`enhance watch`: photos that are still arriving, folders that come and go, sudden kills."""
 
-from __future__ import annotations
-
 import errno
 import os
 import random

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import hashlib
 from dataclasses import replace
 
@@ -11,12 +9,11 @@ from enhance.models.files import (
     DAMAGE,
     RETINAFACE_MOBILENET,
     X4PLUS_BIN,
-    X4PLUS_PARAM,
     PackagedFile,
 )
 
 
-@pytest.mark.parametrize("file", [X4PLUS_PARAM, X4PLUS_BIN, RETINAFACE_MOBILENET, COMPACT, DAMAGE])
+@pytest.mark.parametrize("file", [X4PLUS_BIN, RETINAFACE_MOBILENET, COMPACT, DAMAGE])
 def test_bundled_weights_are_there_and_unaltered(file: PackagedFile) -> None:
     assert hashlib.sha256(file.read()).hexdigest() == file.sha256
     assert file.licence in ("MIT", "BSD-3-Clause", "Apache-2.0")
@@ -40,5 +37,5 @@ def test_missing_weights_say_how_to_get_them(file: PackagedFile) -> None:
 
 
 def test_altered_weights_are_refused() -> None:
-    with pytest.raises(WeightsInvalid, match=r"X4PLUS_UP4X\.param .*--force-reinstall"):
-        replace(X4PLUS_PARAM, sha256="0" * 64).read()
+    with pytest.raises(WeightsInvalid, match=r"X4PLUS_UP4X\.bin .*--force-reinstall"):
+        replace(X4PLUS_BIN, sha256="0" * 64).read()

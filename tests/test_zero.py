@@ -3,8 +3,6 @@
 The fork that would get a GPU runs on the CPU here: its models are those of the local engine.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -9,8 +9,6 @@ OUT holds `checkpoint.pt`, from which the same command goes on, `log.jsonl`, and
 `compact.safetensors`: the running mean of the weights in fp16.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Critics that tell true faces from restored ones."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

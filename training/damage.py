@@ -5,8 +5,6 @@ the photo. And what only looks like damage, which is drawn unmarked: text, stran
 stripes, beads, glints. Pictures are float32 RGB in 0..255; masks float32 in 0..1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ The second-order chain of Real-ESRGAN (Wang et al. 2021, section 3) and what pri
 suffer besides: fading, grain, dust and print raster. Pictures are float32 RGB in 0..255.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2

@@ -9,8 +9,6 @@ truth: 1 if all of it is there. NIQE needs no truth (lower is better). Raster is
 left of a print raster at its own frequency.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 from pathlib import Path

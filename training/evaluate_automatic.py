@@ -8,8 +8,6 @@ was done to it. A scan may be cleaned or not, because it is soft. The bounds of 
 chosen with the seeds 0, 1000, 2000 and 3000.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterator

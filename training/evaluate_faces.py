@@ -10,8 +10,6 @@ dlib's distance to the portrait; landmarks: their mean error in pixels of 512; s
 much nearer it is to the nearest face that was trained on than the portrait itself is.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from pathlib import Path

@@ -10,8 +10,6 @@ than 16 gray levels counts neither way. PSNR is taken at the damaged pixels. FOL
 `training/get_photos.sh` unpacked; more photos are there.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from pathlib import Path

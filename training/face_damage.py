@@ -4,8 +4,6 @@ Blur, small size, noise and JPEG as in GFPGAN's training (Wang et al. 2021), and
 besides. Pictures are float32 RGB in 0..255, (512, 512, 3).
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -9,8 +9,6 @@ in the order of names, which are not trained on. A face is a file of its own: ru
 to go on where it ended.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -4,8 +4,6 @@ The network (King 2017; CC0) turns a face into 128 numbers; the same person's ph
 less than 0.6 apart.
 """
 
-from __future__ import annotations
-
 from importlib import metadata
 from typing import Any
 

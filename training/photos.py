@@ -3,8 +3,6 @@
 All are shipped by packages; `get_photos.sh` unpacks those that are not Python packages.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

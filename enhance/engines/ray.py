@@ -1,7 +1,5 @@
 """The engine that works through the pool on Ray: one pool for all front ends of a cluster."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -17,7 +15,6 @@ from enhance.engines.base import Run, failure
 from enhance.engines.ray_pool import bring_up, connect, find, result
 from enhance.engines.ray_replica import Deployment
 from enhance.errors import EnhanceError, OptionsError, PoolGone, ReplicaLost
-from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.photos import read
@@ -62,12 +59,10 @@ class RayEngine:
         there: Deployment = result(pool.deployment.remote())
         if setup and differs(setup, there.setup):
             raise OptionsError(
-                say(
-                    "The pool on this Ray cluster runs with other settings ({settings}). Leave "
-                    "out device, precision and weights, or take it down with “python -m enhance "
-                    "pool down” and bring it up with these.",
-                    settings=", ".join(map(str, filter(None, vars(there.setup).values()))),
-                )
+                "The pool on this Ray cluster runs with other settings ({settings}). Leave "
+                "out device, precision and weights, or take it down with “python -m enhance "
+                "pool down” and bring it up with these.",
+                settings=", ".join(map(str, filter(None, vars(there.setup).values()))),
             )
         self.replicas = there.most
         self.running = there.least  # from then on, as the pool's last answer said
@@ -189,14 +184,12 @@ class _RayRun:
         try:
             if asked.tries == _TRIES:
                 raise ReplicaLost(
-                    say(
-                        "“{name}” could not be enhanced: the process or the Ray node working on it "
-                        "was lost {tries} times, perhaps for lack of memory. Choose a smaller size "
-                        "or send a smaller photo; if other photos fail too, check the cluster's "
-                        "nodes.",
-                        name=name,
-                        tries=_TRIES,
-                    )
+                    "“{name}” could not be enhanced: the process or the Ray node working on it "
+                    "was lost {tries} times, perhaps for lack of memory. Choose a smaller size "
+                    "or send a smaller photo; if other photos fail too, check the cluster's "
+                    "nodes.",
+                    name=name,
+                    tries=_TRIES,
                 )
             self._ask(replace(asked, tries=asked.tries + 1))
         except EnhanceError as error:

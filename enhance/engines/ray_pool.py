@@ -4,8 +4,6 @@ Every front end and every command finds it by its name. The actor passes on only
 and results travel directly between front ends and replicas, and only once.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os
@@ -21,7 +19,6 @@ from ray.exceptions import RayActorError, RayError, RayTaskError, TaskCancelledE
 from enhance.engines.queue import PhotoQueue
 from enhance.engines.ray_replica import Deployment, Replica, remote
 from enhance.errors import OptionsError, PoolGone, ReplicaLost
-from enhance.i18n import say
 from enhance.options import Options
 from enhance.records import EngineInfo, Source
 
@@ -102,7 +99,7 @@ class Pool:
                 log.warning("a replica was lost: %s", error)
                 member.state = "starting"
                 self._spawn(self._start(member))
-                raise ReplicaLost(task[0].name) from error
+                raise ReplicaLost("The replica was lost.") from error
         running = sum(member.state != "starting" for member in self._members)
         return [record], info, max(1, running)
 
@@ -196,10 +193,7 @@ def connect(address: str | None = None) -> None:
         ray.init(address, include_dashboard=False, log_to_driver=False, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise OptionsError(
-            say(
-                "Ray cannot be reached or started ({reason}). Check RAY_ADDRESS.",
-                reason=str(error),
-            )
+            "Ray cannot be reached or started ({reason}). Check RAY_ADDRESS.", reason=str(error)
         ) from error
 
 
@@ -242,8 +236,6 @@ def result(call: Any) -> Any:
 
 def _no_pool() -> PoolGone:
     return PoolGone(
-        say(
-            "There is no pool on this Ray cluster, or it was taken down. Start one with "
-            "“python -m enhance pool up”."
-        )
+        "There is no pool on this Ray cluster, or it was taken down. Start one with "
+        "“python -m enhance pool up”."
     )

@@ -14,7 +14,6 @@ import ray
 
 from enhance.engines.local import LocalEngine
 from enhance.errors import OptionsError
-from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.pipeline.enhancer import Enhancer
@@ -108,10 +107,7 @@ def shares(cpus: Sequence[int], gpus: int, least: int, most: int | None) -> tupl
     usable = [*filter(None, cpus)]  # a head node may have no CPUs
     if not usable:
         raise OptionsError(
-            say(
-                "No node of this Ray cluster has CPUs or GPUs for models. Start one, "
-                "then try again."
-            )
+            "No node of this Ray cluster has CPUs or GPUs for models. Start one, then try again."
         )
     if least == most:
         return most, max(1, min(max(usable), sum(usable) // most)), 0

@@ -4,8 +4,6 @@ On ZeroGPU the server itself has no GPU. A function wrapped in `spaces.GPU` runs
 server that has one until the function returns. `spaces` is installed only on such Spaces.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import spaces

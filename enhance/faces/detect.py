@@ -1,7 +1,5 @@
 """Finds faces: photo → boxes, scores and five landmarks, in photo pixels."""
 
-from __future__ import annotations
-
 import ast
 import functools
 import math
@@ -14,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from enhance.errors import WeightsInvalid
-from enhance.i18n import say
 from enhance.models.files import RETINAFACE_MOBILENET, PackagedFile
 from enhance.networks.resident import Device, ResidentNet
 from enhance.records import Face, FloatArray, Pixels
@@ -178,4 +175,4 @@ def _model_bytes(module: bytes) -> bytes:
             value = ast.literal_eval(node.value)
             if isinstance(value, bytes):
                 return value
-    raise WeightsInvalid(say("The face detector's package contains no weights."))
+    raise WeightsInvalid("The face detector's package contains no weights.")

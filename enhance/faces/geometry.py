@@ -4,8 +4,6 @@ Coordinates follow OpenCV: pixel centers are at integers, so the photo's point x
 (x + 0.5)·s − 0.5 in a photo enlarged by `s`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2

@@ -1,7 +1,5 @@
 """Soft masks that say how much of a restored crop shows when it is pasted."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

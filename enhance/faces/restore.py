@@ -1,7 +1,5 @@
 """Restores aligned faces with a model: crops → crops."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from enhance.networks.resident import ResidentNet

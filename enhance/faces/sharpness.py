@@ -1,7 +1,5 @@
 """Measures how sharp an aligned face is: whether there is anything to restore."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """The entry in the menus of Linux's file managers that opens photos in the page."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The lines of a manifest, and the results that they tell of."""
 
-from __future__ import annotations
-
 import json
 import sys
 import unicodedata

@@ -1,7 +1,5 @@
 """Folders of this machine, and which kind of folder a path or URL means."""
 
-from __future__ import annotations
-
 import logging
 import os
 import stat

@@ -1,7 +1,5 @@
 """The command `look`: what photos need, without enhancing them."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

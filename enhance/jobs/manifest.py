@@ -11,8 +11,6 @@ killed run left in a folder is removed by the next one that writes there, but ne
 another manifest, in a folder above or below, is just writing.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The command `open`: photos in the page, which is started if it does not run yet."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

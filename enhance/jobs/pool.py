@@ -1,7 +1,5 @@
 """The command `pool`: bring up the models that a Ray cluster shares, look at them, end them."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

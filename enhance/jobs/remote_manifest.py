@@ -6,8 +6,6 @@ seconds, and at the end; after some thousand lines a new part is started. If a p
 the photos since its last upload are done once more, with the same bytes under the same names.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import time

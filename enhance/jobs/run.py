@@ -1,7 +1,5 @@
 """The command's main loop: give the engine what is not done yet, save what comes back."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

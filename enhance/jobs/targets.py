@@ -12,8 +12,6 @@ So no photo is ever replaced, whatever it is called and however it is linked: ph
 there by a run, and the results of earlier runs are left out of the listing.
 """
 
-from __future__ import annotations
-
 import hashlib
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext

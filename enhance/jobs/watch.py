@@ -9,8 +9,6 @@ each time; if a folder cannot be reached, the next look tries again.
 Only the manifest says what is done, so the process may be killed at any moment.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable

@@ -5,8 +5,6 @@ a loader in `enhance.pipeline.build`.
 Files in the models folder become rows whenever models are listed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Checkpoints read without running any code that they might carry."""
 
-from __future__ import annotations
-
 import importlib
 import zipfile
 from pathlib import Path
@@ -11,7 +9,6 @@ import torch
 from torch import Tensor
 
 from enhance.errors import WeightsInvalid, WeightsMissing
-from enhance.i18n import say
 
 # In RestoreFormer's own checkpoints, beside networks that are needed for training only.
 _RESTOREFORMER = "vqvae."
@@ -36,11 +33,9 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
         path.open("rb").close()
     except OSError as error:
         raise WeightsMissing(
-            say(
-                "The weight file {file} could not be read: {reason}.",
-                file=path.name,
-                reason=error.strerror or str(error),
-            )
+            "The weight file {file} could not be read: {reason}.",
+            file=path.name,
+            reason=error.strerror or str(error),
         ) from error
     try:
         if path.suffix == ".safetensors":
@@ -52,16 +47,14 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
             content = canonicalize_state_dict(content)
     except Exception as error:  # foreign bytes make the unpickler raise almost anything
         raise WeightsInvalid(
-            say(
-                "{file} is not a weight file, is damaged, or contains code, which is never run.",
-                file=path.name,
-            )
+            "{file} is not a weight file, is damaged, or contains code, which is never run.",
+            file=path.name,
         ) from error
     found = content if isinstance(content, dict) else {}
     if inner := {name for name in found if name.startswith(_RESTOREFORMER)}:
         found = {name.removeprefix(_RESTOREFORMER): found[name] for name in inner}
     if not found or not all(isinstance(value, Tensor) for value in found.values()):
-        raise WeightsInvalid(say("{file} contains no weights.", file=path.name))
+        raise WeightsInvalid("{file} contains no weights.", file=path.name)
     return found
 
 

@@ -4,8 +4,6 @@ Uses httpx. huggingface_hub would keep nothing of an interrupted download, could
 another address, and would write whatever a server sends without checking it first.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import time
@@ -64,14 +62,12 @@ def fetch(
             return locate(file) or _download(file, target, report, pauses)
     except OSError as error:
         raise WeightsMissing(
-            say(
-                "{file} could not be saved in {folder}: {reason}. It needs "
-                "{megabytes:.0f} MB. Set ENHANCE_WEIGHTS_DIR to use another folder.",
-                file=file.filename,
-                folder=target.parent,
-                reason=error.strerror or str(error),
-                megabytes=file.size / 1e6,
-            )
+            "{file} could not be saved in {folder}: {reason}. It needs "
+            "{megabytes:.0f} MB. Set ENHANCE_WEIGHTS_DIR to use another folder.",
+            file=file.filename,
+            folder=target.parent,
+            reason=error.strerror or str(error),
+            megabytes=file.size / 1e6,
         ) from error
 
 
@@ -98,15 +94,13 @@ def _download(file: WeightFile, target: Path, report: Progress, pauses: Sequence
                 remember(target, file)
                 return target
     raise WeightsMissing(
-        say(
-            "{file} could not be downloaded. Tried: {tried}. To install it by hand, save it as "
-            "{path}: {size} bytes, SHA-256 {sha256}.",
-            file=file.filename,
-            tried=joined("; ", tried),
-            path=target,
-            size=file.size,
-            sha256=file.sha256,
-        )
+        "{file} could not be downloaded. Tried: {tried}. To install it by hand, save it as "
+        "{path}: {size} bytes, SHA-256 {sha256}.",
+        file=file.filename,
+        tried=joined("; ", tried),
+        path=target,
+        size=file.size,
+        sha256=file.sha256,
     )
 
 

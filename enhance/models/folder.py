@@ -4,8 +4,6 @@ Each file is read once, as a whole, to identify it. The result is remembered unt
 in the weights folder too, so that listing models needs neither torch nor the files' contents.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from torch import nn
 
 from enhance.errors import WeightsInvalid
-from enhance.i18n import say
 from enhance.models.checkpoints import load_checkpoint
 
 if TYPE_CHECKING:
@@ -43,11 +42,11 @@ def read_model(path: Path) -> Descriptor | Masked:
     try:
         found = _architectures().load(state)
     except UnsupportedModelError:
-        raise WeightsInvalid(say("{file} has an unknown architecture.", file=path.name)) from None
+        raise WeightsInvalid("{file} has an unknown architecture.", file=path.name) from None
     except Exception as error:  # unexpected shapes make constructors raise almost anything
         log.info("%s: %r", path, error)
         raise WeightsInvalid(
-            say("{file} contains weights that do not fit its architecture.", file=path.name)
+            "{file} contains weights that do not fit its architecture.", file=path.name
         ) from error
     if found.architecture.id == COLORS and found.model.num_output_channels == 2:
         return found
@@ -55,14 +54,12 @@ def read_model(path: Path) -> Descriptor | Masked:
         if found.architecture.id == FILLS and found.input_channels == 3:
             return found
         raise WeightsInvalid(
-            say("{file} is for inpainting, but not a LaMa for color photos.", file=path.name)
+            "{file} is for inpainting, but not a LaMa for color photos.", file=path.name
         )
     if (found.input_channels, found.output_channels) != (3, 3):
-        raise WeightsInvalid(say("{file} is not a model for color photos.", file=path.name))
+        raise WeightsInvalid("{file} is not a model for color photos.", file=path.name)
     if found.tiling is ModelTiling.INTERNAL:
-        raise WeightsInvalid(
-            say("{file} works on whole photos only, not on tiles.", file=path.name)
-        )
+        raise WeightsInvalid("{file} works on whole photos only, not on tiles.", file=path.name)
     return found
 
 

@@ -1,13 +1,10 @@
 """The models that can be chosen: their licences, and whether they are on this machine."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict, get_args
 
 from enhance.errors import WeightsMissing
-from enhance.i18n import say
 from enhance.models.catalogue import Kind, ModelSpec, models
 from enhance.models.files import ModelFile, PackagedFile, WeightFile
 from enhance.models.verified import locate
@@ -62,11 +59,9 @@ def weights_path(model: ModelSpec, explicit: Path | None) -> Path:
     path = locate(model.weights, explicit)
     if path is None:
         raise WeightsMissing(
-            say(
-                "The weights of {name} ({megabytes:.0f} MB) are not on this machine. "
-                "Whoever runs it can download them with: python -m enhance fetch {name}",
-                name=model.name,
-                megabytes=model.weights.size / 1e6,
-            )
+            "The weights of {name} ({megabytes:.0f} MB) are not on this machine. "
+            "Whoever runs it can download them with: python -m enhance fetch {name}",
+            name=model.name,
+            megabytes=model.weights.size / 1e6,
         )
     return path

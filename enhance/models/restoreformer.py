@@ -4,8 +4,6 @@ It has four attention heads rather than eight, and its decoder also attends to t
 pixels (https://github.com/wzhouxiff/RestoreFormerPlusPlus).
 """
 
-from __future__ import annotations
-
 from spandrel import Architecture, ImageModelDescriptor
 from spandrel.architectures.RestoreFormer import RestoreFormerArch
 from spandrel.util import KeyCondition

@@ -1,7 +1,5 @@
 """Finds weight files on this machine; only those with the expected SHA-256 are used."""
 
-from __future__ import annotations
-
 import logging
 import os
 from contextlib import suppress

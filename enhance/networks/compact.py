@@ -1,7 +1,5 @@
 """The bundled network for whole photos: a chain of convolutions on blocks of pixels."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

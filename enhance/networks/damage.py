@@ -1,7 +1,5 @@
 """DamageNet: which pixels of a photo are scratched, torn or under dust."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 

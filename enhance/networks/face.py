@@ -1,7 +1,5 @@
 """The bundled face network: a chain of convolutions that also looks at the whole face."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

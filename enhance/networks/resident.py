@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
-from enhance.i18n import say
 from enhance.options import Setup
 from enhance.records import FloatArray, StopCheck
 
@@ -53,7 +52,7 @@ class Device:
             name = next(filter(_has, ("cuda", "mps", "cpu")))
         elif not _has(name):
             raise EnhanceError(
-                say("This machine has no {device} device. Use --device auto or cpu.", device=name)
+                "This machine has no {device} device. Use --device auto or cpu.", device=name
             )
         wanted = setup.precision
         precision = _best_precision(name) if wanted == "auto" else wanted
@@ -97,10 +96,8 @@ class ResidentNet:
             if _finite(result):
                 return result
         raise ModelFailed(
-            say(
-                "The model did not produce a valid image. Choose another model, or "
-                "set the precision to fp32."
-            )
+            "The model did not produce a valid image. Choose another model, or "
+            "set the precision to fp32."
         )
 
     @torch.inference_mode()
@@ -196,13 +193,11 @@ def _memory_errors() -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory(
-            say("The device ran out of memory. Use a smaller tile or photo.")
-        ) from error
+        raise OutOfMemory("The device ran out of memory. Use a smaller tile or photo.") from error
     except RuntimeError as error:  # the CPU allocator has no exception class of its own
         if "can't allocate memory" not in str(error):
             raise
-        raise OutOfMemory(say("This machine ran out of memory. Use a smaller photo.")) from error
+        raise OutOfMemory("This machine ran out of memory. Use a smaller photo.") from error
 
 
 def _has(device: str) -> bool:

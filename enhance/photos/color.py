@@ -4,8 +4,6 @@ A photo stays in its own color space from input to output. Only what a model see
 sRGB, and the model's output is converted back. Colors outside sRGB's gamut bypass the model.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from contextlib import suppress

@@ -6,8 +6,6 @@
    proportion to that size. So no list of known attacks has to be maintained.
 """
 
-from __future__ import annotations
-
 import errno
 import math
 import signal
@@ -16,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from enhance.errors import PhotoTooLarge, UnsupportedPhoto
-from enhance.i18n import say
 from enhance.limits import Limits
 
 with suppress(ImportError):  # on Windows, where there are no workers
@@ -44,12 +41,10 @@ def check_bytes(name: str, size: int, limits: Limits) -> None:
     """Raises PhotoTooLarge if the file of a photo is larger than allowed."""
     if size > limits.max_bytes:
         raise PhotoTooLarge(
-            say(
-                "“{name}” is {megabytes:.0f} MB; the limit is {limit:.0f} MB.",
-                name=name,
-                megabytes=size / 1e6,
-                limit=limits.max_bytes / 1e6,
-            )
+            "“{name}” is {megabytes:.0f} MB; the limit is {limit:.0f} MB.",
+            name=name,
+            megabytes=size / 1e6,
+            limit=limits.max_bytes / 1e6,
         )
 
 
@@ -58,26 +53,22 @@ def check_pixels(name: str, size: tuple[int, int], limits: Limits) -> None:
     width, height = size
     if width * height > limits.max_pixels:
         raise PhotoTooLarge(
-            say(
-                "“{name}” has {width} × {height} pixels ({megapixels:.0f} megapixels); the limit "
-                "is {limit:.0f} megapixels. Send a smaller version.",
-                name=name,
-                width=width,
-                height=height,
-                megapixels=width * height / 1e6,
-                limit=limits.max_pixels / 1e6,
-            )
+            "“{name}” has {width} × {height} pixels ({megapixels:.0f} megapixels); the limit "
+            "is {limit:.0f} megapixels. Send a smaller version.",
+            name=name,
+            width=width,
+            height=height,
+            megapixels=width * height / 1e6,
+            limit=limits.max_pixels / 1e6,
         )
 
 
 def too_costly(name: str) -> UnsupportedPhoto:
     """The error for a file that takes more time or memory than a photo of its size may."""
     return UnsupportedPhoto(
-        say(
-            "“{name}” was not opened: that takes far more time or memory than a photo of its size "
-            "does. Export it again from the original.",
-            name=name,
-        )
+        "“{name}” was not opened: that takes far more time or memory than a photo of its size "
+        "does. Export it again from the original.",
+        name=name,
     )
 
 

@@ -1,7 +1,5 @@
 """Decodes a file to a photo."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import replace
 from stat import S_ISREG
@@ -59,21 +57,17 @@ def decode(source: Source, limits: Limits = Limits(), preview: int = 0) -> Photo
         raise
     except UnidentifiedImageError:
         raise UnreadablePhoto(
-            say(
-                "“{name}” is not a readable image. Send a JPEG, PNG, WebP, TIFF, "
-                "BMP, GIF, HEIC or AVIF file.",
-                name=name,
-            )
+            "“{name}” is not a readable image. Send a JPEG, PNG, WebP, TIFF, "
+            "BMP, GIF, HEIC or AVIF file.",
+            name=name,
         ) from None
     except MemoryError as error:
         raise too_costly(name) from error
     except Exception as error:  # damaged files make the decoders raise almost anything
         log.info("decoding failed: %r", error)
         raise UnreadablePhoto(
-            say(
-                "“{name}” is damaged and cannot be decoded. Export it again from the original.",
-                name=name,
-            )
+            "“{name}” is damaged and cannot be decoded. Export it again from the original.",
+            name=name,
         ) from error
 
 
@@ -83,13 +77,9 @@ def read(source: Source, limits: Limits) -> bytes:
     try:
         status = path.stat()
         if not S_ISREG(status.st_mode):  # a pipe would be waited for, and a device has no end
-            raise UnreadablePhoto(
-                say("“{name}” cannot be read: it is not a regular file.", name=name)
-            )
+            raise UnreadablePhoto("“{name}” cannot be read: it is not a regular file.", name=name)
         if status.st_size == 0:
-            raise UnreadablePhoto(
-                say("“{name}” is empty (0 bytes). Send the file again.", name=name)
-            )
+            raise UnreadablePhoto("“{name}” is empty (0 bytes). Send the file again.", name=name)
         check_bytes(name, status.st_size, limits)
         return path.read_bytes()
     except OSError as error:
@@ -126,16 +116,14 @@ def _decode(name: str, image: Image.Image, data: bytes, *, whole: bool) -> Photo
     if pixels is None:
         if image.mode in ("I", "F") or image.mode.startswith("I;"):
             raise UnsupportedPhoto(
-                say(
-                    "“{name}” contains pixel values that no photo has. Export it "
-                    "with 8 or 16 bits per channel.",
-                    name=name,
-                )
+                "“{name}” contains pixel values that no photo has. Export it "
+                "with 8 or 16 bits per channel.",
+                name=name,
             )
         image, complete = load(image, data)
         if not complete and whole:
             raise UnreadablePhoto(
-                say("“{name}” is cut off. If it is not being copied, send it again.", name=name)
+                "“{name}” is cut off. If it is not being copied, send it again.", name=name
             )
         if not complete:
             notes.append(_what_is_missing(image))

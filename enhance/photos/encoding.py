@@ -1,7 +1,5 @@
 """Encodes enhanced pixels as a file."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

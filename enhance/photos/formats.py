@@ -1,7 +1,5 @@
 """The file formats of photos, and how they are opened."""
 
-from __future__ import annotations
-
 import io
 import struct
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Removes the location, where a photo was taken, from its EXIF, XMP and IPTC."""
 
-from __future__ import annotations
-
 import re
 import struct
 from dataclasses import replace

@@ -3,8 +3,6 @@
 It is edited in place so that nothing else moves, because camera makers' notes break when moved.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from typing import Any

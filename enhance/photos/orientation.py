@@ -1,7 +1,5 @@
 """Turns photos, and what their metadata say, upright."""
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Callable

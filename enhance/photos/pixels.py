@@ -1,7 +1,5 @@
 """Arithmetic with arrays of pixels that several steps share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import cv2

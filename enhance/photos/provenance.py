@@ -1,8 +1,6 @@
 """Says in a photo's XMP what was done to it, where other programs look for that; whatever the XMP
 says already stays."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ because those import the caller's main module in each worker. It would import Gr
 user's script a second time.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import pickle
@@ -23,7 +21,6 @@ from queue import Empty, LifoQueue
 from typing import Any, TypeVar
 
 from enhance.errors import EnhanceError, PhotoError, UnreadablePhoto
-from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.photos.decode_limits import AT_A_LIMIT, too_costly
 from enhance.photos.decoding import decode
@@ -227,9 +224,6 @@ def _failure(name: str, code: int) -> PhotoError:
     if code in AT_A_LIMIT:
         return too_costly(name)
     return UnreadablePhoto(
-        say(
-            "“{name}” cannot be decoded: it crashes the decoder. Export it again from the "
-            "original.",
-            name=name,
-        )
+        "“{name}” cannot be decoded: it crashes the decoder. Export it again from the original.",
+        name=name,
     )

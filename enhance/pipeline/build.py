@@ -1,7 +1,5 @@
 """Loads the models of the catalogue onto their device; one loader per architecture."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +15,6 @@ from enhance.errors import OptionsError, WeightsInvalid
 from enhance.faces.detect import RetinaFaceMobileNet, RetinaFaceR50
 from enhance.faces.mask import ParseNetMasker, feathered
 from enhance.faces.restore import FaceNet
-from enhance.i18n import say
 from enhance.models.catalogue import Kind, ModelSpec
 from enhance.models.catalogue import models as rows
 from enhance.models.checkpoints import load_checkpoint, prepare
@@ -96,7 +93,7 @@ class ResidentModels:
     def _resident(self, kind: Kind, name: str) -> Any:
         model = next((row for row in rows(kind) if row.name == name), None)
         if model is None:
-            raise OptionsError(say("There is no {kind} called {name!r}.", kind=kind, name=name))
+            raise OptionsError("There is no {kind} called {name!r}.", kind=kind, name=name)
         if model not in self._loaded:
             if isinstance(model.weights, ModelFile):
                 self._forget(kind)
@@ -140,7 +137,7 @@ class ResidentModels:
             return fill(state)
         except (LookupError, ValueError, RuntimeError) as error:
             raise WeightsInvalid(
-                say("The weights of {name} belong to a different network.", name=model.name)
+                "The weights of {name} belong to a different network.", name=model.name
             ) from error
 
 

@@ -19,7 +19,6 @@ from enhance.errors import PhotoTooLarge
 from enhance.faces.geometry import align, face_matrix
 from enhance.faces.paste import Patch, match_colors, paste
 from enhance.faces.sharpness import sharpness
-from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.models.catalogue import MODELS
 from enhance.options import FaceChoice, Options, Setup
@@ -155,14 +154,12 @@ class Enhancer:
         width, height = options.output_size(photo.size)
         if width * height > self._limits.max_output_pixels:
             raise PhotoTooLarge(
-                say(
-                    "“{name}” would become {width} × {height} pixels; the limit is "
-                    "{megapixels:.0f} megapixels. Choose a smaller size.",
-                    name=photo.name,
-                    width=width,
-                    height=height,
-                    megapixels=self._limits.max_output_pixels / 1e6,
-                )
+                "“{name}” would become {width} × {height} pixels; the limit is "
+                "{megapixels:.0f} megapixels. Choose a smaller size.",
+                name=photo.name,
+                width=width,
+                height=height,
+                megapixels=self._limits.max_output_pixels / 1e6,
             )
 
     def _marks(

@@ -1,7 +1,5 @@
 """Estimates how long photos will take, from the models' speed and the photos finished so far."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from math import prod

@@ -6,8 +6,6 @@ pickles, which holds pixels losslessly, most as JPEG XL. An interpolated backgro
 because making it anew from the photo takes only a moment.
 """
 
-from __future__ import annotations
-
 import io
 import time
 import zlib
@@ -23,7 +21,6 @@ from numpy.typing import NDArray
 from enhance.errors import LayersDamaged, OptionsError
 from enhance.faces.geometry import CROP
 from enhance.faces.paste import Patch
-from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.names import result_stem
 from enhance.options import Options
@@ -179,11 +176,9 @@ def _restored(
     missing = sorted(set(keep) - set(patches))
     if missing:
         raise OptionsError(
-            say(
-                "Face {number} of “{name}” was not restored, so it cannot be switched.",
-                number=missing[0] + 1,
-                name=report.name,
-            )
+            "Face {number} of “{name}” was not restored, so it cannot be switched.",
+            number=missing[0] + 1,
+            name=report.name,
         )
     patches = {i: patch for i, patch in patches.items() if i in keep}
     alpha = None if photo.alpha is None else transparency(photo.alpha, size)
@@ -214,7 +209,7 @@ def _checksum(archive: bytes) -> bytes:
 
 def _damaged(name: str) -> LayersDamaged:
     return LayersDamaged(
-        say("The saved faces of “{name}” are damaged. Enhance the photo again.", name=name)
+        "The saved faces of “{name}” are damaged. Enhance the photo again.", name=name
     )
 
 

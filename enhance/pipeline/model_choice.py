@@ -1,7 +1,5 @@
 """Which model "auto" takes, of those on this machine; `needs` decides what a photo needs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

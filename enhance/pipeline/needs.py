@@ -5,8 +5,6 @@ Where the two overlap, a photo is left alone: a scratch that stays does less har
 is smoothed away.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import Literal

@@ -1,7 +1,5 @@
 """What is said of a photo that was enhanced: the notes in its report, and its file's history."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from enhance.i18n import Sentence, say

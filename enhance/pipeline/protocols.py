@@ -1,7 +1,5 @@
 """What the pipeline expects of the models; `enhance.pipeline.build` makes what fulfils it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 

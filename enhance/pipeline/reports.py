@@ -1,7 +1,5 @@
 """Reports of a batch as JSON and CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

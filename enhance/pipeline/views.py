@@ -1,7 +1,5 @@
 """Pictures with which a browser shows photos and results, made from pixels in memory."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Gives a gray photo colors: a network says which, and the photo's lightness stays as it is."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """Finds scratches, cracks, creases, dust and specks with a network over tiles of the photo."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

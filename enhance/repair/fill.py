@@ -1,7 +1,5 @@
 """Fills in damaged pixels: thin damage from around it, wide damage with a network."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """A photo's marks, which say what is repaired: decided, kept as a picture, changed with a brush."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ with real blacks is left as it is, whatever its colors: an evening stays orange.
 with a tint, such as sepia, is recognized by colors that depend on lightness alone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

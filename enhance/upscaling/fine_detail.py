@@ -7,8 +7,6 @@ transform of Starck and Murtagh 1998). So a clean photo passes with all its deta
 is cleaned.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

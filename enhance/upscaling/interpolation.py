@@ -1,7 +1,5 @@
 """Resizes pixels without a model."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

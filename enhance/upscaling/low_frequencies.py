@@ -4,8 +4,6 @@ Networks sometimes shift colors, or paint a smear where there was nothing. Both 
 frequencies, for which the photo itself is the best source.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import cv2

@@ -1,7 +1,5 @@
 """How noisy and how compressed a photo is."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import cv2

@@ -1,7 +1,5 @@
 """Cuts a large image into overlapping tiles; pure arithmetic."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Resize a whole photo, by interpolation or with a network over tiles."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

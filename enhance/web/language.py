@@ -9,8 +9,6 @@ The translations are a gettext catalogue in `enhance/locale`. The .po file itsel
 compiled copy can be out of date.
 """
 
-from __future__ import annotations
-
 import html
 import json
 from collections.abc import Mapping

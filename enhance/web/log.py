@@ -1,7 +1,5 @@
 """The server's log: each line names its request, and contains nothing that a visitor sent."""
 
-from __future__ import annotations
-
 import logging
 import re
 import sys
@@ -13,7 +11,6 @@ from typing import Any, TextIO, TypeVar
 from pythonjsonlogger.json import JsonFormatter
 
 from enhance.errors import OptionsError
-from enhance.i18n import say
 
 T = TypeVar("T")
 
@@ -39,9 +36,7 @@ def start_log(form: str, files: Path) -> None:
     paths in it are left out of the log. Raises OptionsError for another form.
     """
     if form not in _FORMATTERS:
-        raise OptionsError(
-            say("ENHANCE_LOG_FORMAT must be text or json, not {value!r}.", value=form)
-        )
+        raise OptionsError("ENHANCE_LOG_FORMAT must be text or json, not {value!r}.", value=form)
     private = Private(files)
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(private)

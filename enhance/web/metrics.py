@@ -1,7 +1,5 @@
 """Metrics for operators, counted since the server started, in the Prometheus format."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from prometheus_client import (

@@ -287,6 +287,6 @@ async def _unless_gone(request: Request, item: Awaitable[T]) -> T:
             raise
         raise HTTPException(400, "The client has gone.") from None
     except StopAsyncIteration:
-        raise Cancelled(say("The work was stopped.")) from None
+        raise Cancelled("The work was stopped.") from None
     finally:
         leaving.cancel()

@@ -9,8 +9,6 @@ Python imports a module named `sitecustomize` when it starts, if there is one on
 the pip that builds basicsr is given that path; the installed app never sees it.
 """
 
-from __future__ import annotations
-
 import builtins
 import sys
 from typing import Any

@@ -1,7 +1,5 @@
 """Photos for the tests of the API, and where their results are."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from PIL import Image

@@ -1,7 +1,5 @@
 """One server for all tests of the page and the API; one browser, a fresh context per test."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a person does at the page, for the browser tests."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect

@@ -1,7 +1,5 @@
 """What axe-core, run in the page, finds in its moments: nothing serious or critical."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal

@@ -3,8 +3,6 @@
 `python -m tests.web.test_api` records the API as it is now in api_schema.json.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import tempfile

@@ -1,7 +1,5 @@
 """docs/api.md: its examples run, and it knows every field of a report."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Batches without a browser: what happens to their files."""
 
-from __future__ import annotations
-
 import gc
 import io
 import math

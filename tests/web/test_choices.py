@@ -1,7 +1,5 @@
 """Presets, what the browser remembers, and languages."""
 
-from __future__ import annotations
-
 import re
 import zipfile
 from pathlib import Path

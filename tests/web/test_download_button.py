@@ -1,7 +1,5 @@
 """Who may have the server download weights, and what a visitor reads when that fails."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

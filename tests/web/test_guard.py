@@ -1,7 +1,5 @@
 """Hostile requests, names and clients, against a real server and in a real browser."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

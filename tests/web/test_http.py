@@ -1,7 +1,5 @@
 """Plain HTTP, with curl and httpx, and its description."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """How the container's engine asks for the server's health, against the real server."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

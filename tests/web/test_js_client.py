@@ -1,7 +1,5 @@
 """The endpoints, through Gradio's JavaScript client."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Labels of what was done, without a browser: what switching them does."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path

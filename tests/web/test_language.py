@@ -1,7 +1,5 @@
 """Who prefers Chinese gets all of the page in Chinese; everybody else gets English."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from typing import Any, get_args

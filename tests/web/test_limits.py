@@ -1,7 +1,5 @@
 """The limits of a server: what is too much is refused with a sentence, the rest goes on."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Looking at results: faces, versions, coming back."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

@@ -1,7 +1,5 @@
 """Photos that `enhance open` and other programs hand to the page."""
 
-from __future__ import annotations
-
 import configparser
 import io
 import json

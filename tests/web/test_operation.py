@@ -1,7 +1,5 @@
 """What an operator asks of a server: its health, its numbers, its log."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

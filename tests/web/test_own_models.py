@@ -1,7 +1,5 @@
 """Models that are dropped into the folder of a server that runs."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """The page in a real browser, in front of a real server with the bundled weights."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

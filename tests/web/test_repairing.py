@@ -1,7 +1,5 @@
 """What was repaired: shown in the viewer, changed with a brush, found anew."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

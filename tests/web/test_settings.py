@@ -1,7 +1,5 @@
 """The settings panel without a browser."""
 
-from __future__ import annotations
-
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing

@@ -1,7 +1,5 @@
 """What is finite is shared out: one client cannot take all of it."""
 
-from __future__ import annotations
-
 import os
 import stat
 import threading

@@ -1,7 +1,5 @@
 """Several people at one model, in real browsers."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack

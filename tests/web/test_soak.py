@@ -1,7 +1,5 @@
 """A slice of the soak: many photos from clients of all kinds, and what they leave behind."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor

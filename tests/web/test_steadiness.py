@@ -1,7 +1,5 @@
 """Nothing jumps, by Chromium's own score of layout shifts, and an idle page draws nothing."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 

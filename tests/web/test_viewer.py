@@ -1,7 +1,5 @@
 """The viewer alone, in a small app of its own and a real browser, over real photos."""
 
-from __future__ import annotations
-
 import re
 import threading
 from collections.abc import Callable, Iterator

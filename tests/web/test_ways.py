@@ -1,7 +1,5 @@
 """Ways in and out: paste, drop files and folders anywhere, take a comparison along."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

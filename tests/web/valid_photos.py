@@ -1,7 +1,5 @@
 """Hooks of schemathesis: where it sends any file, it sends a photo."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

@@ -4,8 +4,6 @@ A batch outlives the requests that work on it, so that batches can take turns an
 viewed later. Its files are in a folder with an unguessable name.
 """
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import logging

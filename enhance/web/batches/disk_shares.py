@@ -4,8 +4,6 @@ Uploads that no batch uses go first. A result goes only to make room for its own
 loses one because of what others send.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil
@@ -208,11 +206,9 @@ def own_folder(folder: Path) -> Path:
         {status.st_uid, link.st_uid} != {os.getuid()} or status.st_mode & 0o022
     ):
         raise OptionsError(
-            say(
-                "The folder for uploads and results belongs to another user, or others may write "
-                "to it, so they could replace photos in it. Set GRADIO_TEMP_DIR to a folder that "
-                "only the user who runs this server may write to."
-            )
+            "The folder for uploads and results belongs to another user, or others may write "
+            "to it, so they could replace photos in it. Set GRADIO_TEMP_DIR to a folder that "
+            "only the user who runs this server may write to."
         )
     return folder
 

@@ -1,7 +1,5 @@
 """What can be changed of a finished photo without running a model: faces, strengths, marks."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The photos of a batch and their results, as they are kept on the server, with their files."""
 
-from __future__ import annotations
-
 import itertools
 import logging
 from collections.abc import Callable, Iterator

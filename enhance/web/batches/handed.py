@@ -1,8 +1,6 @@
 """Photos that another program, such as a file manager, has handed to the server for its page to
 show. A folder among the uploads has them, whose unguessable name is the key to them."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import shutil

@@ -1,7 +1,5 @@
 """All batches of this server: started, found again, and deleted when old or short of disk space."""
 
-from __future__ import annotations
-
 import atexit
 import errno
 import logging
@@ -19,7 +17,6 @@ from pathlib import Path
 from enhance.engines.base import Engine
 from enhance.errors import EnhanceError, NoRoom, TooManyPhotos
 from enhance.files import linked
-from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.options import Options
 from enhance.photos import DECODER
@@ -153,12 +150,10 @@ class BatchStore:
         """Raises TooManyPhotos if a batch may not have so many photos."""
         if count > self.limits.max_photos:
             raise TooManyPhotos(
-                say(
-                    "You sent {count} photos; a batch may have at most {most}. Split "
-                    "them into several batches.",
-                    count=count,
-                    most=self.limits.max_photos,
-                )
+                "You sent {count} photos; a batch may have at most {most}. Split "
+                "them into several batches.",
+                count=count,
+                most=self.limits.max_photos,
             )
 
     def get(self, key: object) -> Batch | None:

@@ -1,7 +1,5 @@
 """Who waits for a turn at the page, and how many are ahead; `engines.queue` says who is next."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

@@ -6,8 +6,6 @@ enhanced until the batch is finished or another batch is waiting; in that case a
 drawn. So nobody waits for the whole of someone else's batch.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace

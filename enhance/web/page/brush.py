@@ -1,14 +1,11 @@
 """Marks that a person changes in the viewer: what it sends is checked, as anyone can send it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from enhance.errors import OptionsError
-from enhance.i18n import say
 from enhance.options import Options
 from enhance.repair.marks import Stroke
 from enhance.web.batches.edits import mark
@@ -51,7 +48,7 @@ def strokes_of(sent: object, scale: float) -> list[Stroke]:
         length = sum(math.dist(a, b) for a, b in pairwise(stroke.points))
         covered += (length + stroke.width) * stroke.width
     if not strokes or points > _POINTS or covered > _LARGEST:
-        raise OptionsError(say("These marks cannot be used. Draw fewer of them at once."))
+        raise OptionsError("These marks cannot be used. Draw fewer of them at once.")
     return strokes
 
 

@@ -4,8 +4,6 @@ A step is switched at once if the photo's layers have it, or if a version withou
 Otherwise the photo is enhanced again, with the option that `needs` would decide set by the person.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """The page: drop in photos and watch each one appear enhanced."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How photos come into the batch of a page, and how they are taken out of it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Presets: named sets of options for common kinds of photos."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from enhance.options import Options

@@ -1,7 +1,5 @@
 """The photos with their results: gallery, progress, viewer, downloads and the table of details."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

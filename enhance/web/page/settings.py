@@ -1,7 +1,5 @@
 """The options as widgets, shared by the page and the API, and in the page's address."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any

@@ -3,8 +3,6 @@
 The browser remembers the settings.
 """
 
-from __future__ import annotations
-
 import asyncio
 import html
 import json

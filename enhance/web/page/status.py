@@ -1,8 +1,6 @@
 """The headline above a batch, with the time left, and its progress bar: one HTML widget, filled in
 the browser from plain data."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """What is shown of a batch's photos in the gallery, the viewer and the table, as plain data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path

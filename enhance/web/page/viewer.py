@@ -14,8 +14,6 @@ the photo that is shown (from 0):
 Zoom, position and divider are kept in the browser and survive a new value for the same photo.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

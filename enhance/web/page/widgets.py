@@ -1,7 +1,5 @@
 """Helpers for Gradio's widgets and events, shared by the parts of the page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

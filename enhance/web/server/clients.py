@@ -1,8 +1,6 @@
 """Who sent a request: which client it counts for, whether another website's page had it sent; and
 what one client may have, or do, of what is finite."""
 
-from __future__ import annotations
-
 import base64
 import ipaddress
 import re

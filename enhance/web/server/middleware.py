@@ -4,8 +4,6 @@ Gradio limits the size of one uploaded file. This limits a request and a client,
 Gradio would do for anyone: fetch a URL from the internet and pass its contents on.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Adds scripts to the page that must run before Gradio's own."""
 
-from __future__ import annotations
-
 from gradio.routes import templates
 from jinja2 import FunctionLoader
 from starlette.requests import Request

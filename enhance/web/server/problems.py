@@ -1,7 +1,5 @@
 """Answers that say what is wrong, as problem details (RFC 9457)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """Routes beside the page and the API: a batch's archive and report, health and metrics."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory

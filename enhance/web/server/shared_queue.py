@@ -1,7 +1,5 @@
 """Gradio's queue, of which each client has a share, whether it comes from the page or the API."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import uuid

@@ -1,7 +1,5 @@
 """Who uploads what, so that nobody's uploads take more than a share of the disk."""
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 from functools import partial

@@ -31,7 +31,7 @@ from PIL import Image
 from benchmarks.memory import forget_peak, in_use, peak
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, group
 from benchmarks.tables import Row, Table, arguments, show
-from enhance.jobs.manifest import NAME
+from enhance.jobs.manifests import NAME
 
 PHOTOS, QUICK = 10_000, 300
 KILLS = 3

@@ -23,8 +23,7 @@ from enhance.jobs import look, open_page, pool
 from enhance.jobs.console import Show, left_out
 from enhance.jobs.folder import Folder
 from enhance.jobs.local_folder import LocalFolder, find_folder
-from enhance.jobs.manifest import Manifest
-from enhance.jobs.remote_manifest import Bucket
+from enhance.jobs.manifests import Bucket, Manifest
 from enhance.jobs.run import work
 from enhance.jobs.sources import Photos, below, named
 from enhance.jobs.watch import watch
@@ -72,23 +71,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no photos were found.{left_out(photos.left_out)}")
     if wanted.download and not _download(required_weights(options)):
         return 1
+    # Differs for every set of options that can change the results.
+    asked = {**asdict(options), "precision": wanted.precision, "weights": str(wanted.weights)}
+    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
     try:
-        results = Manifest(out) if isinstance(out, LocalFolder) else Bucket(out)
+        results = Manifest(out, key) if isinstance(out, LocalFolder) else Bucket(out, key)
     except OSError as error:
         reason = error.strerror or error
         parser.error(f"{wanted.out} cannot be the folder for the results: {reason}.")
     # Without a command, the folder of the results has not been left out.
     photos.leave_out_results(results.made, links_only=bool(command))
-    # Differs for every set of options that can change the results.
-    asked = {**asdict(options), "precision": wanted.precision, "weights": str(wanted.weights)}
-    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
     try:
         setup = Setup(wanted.device, wanted.precision, wanted.weights)
         engine = open_engine(setup, Limits(), yields=bool(command))
     except EnhanceError as error:
         parser.error(str(error))
-    do = partial(work, engine=engine, results=results, options=options, wanted=key, show=show)
-    with closing(photos), closing(results), closing(engine):
+    do = partial(work, engine=engine, results=results, options=options, show=show)
+    with closing(results), closing(engine):
         if command == "watch":
 
             def listed() -> Photos:
@@ -98,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             each = partial(do, watched=True)
             times = wanted.every, wanted.once
-            ok, stopped_by = watch(listed, each, results, key, *times, show=show)
+            ok, stopped_by = watch(listed, each, results, *times, show=show)
         else:
             counts, stopped_by = do(photos, overwrite=wanted.overwrite)
             ok = not (counts.failed or photos.missed)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from benchmarks.photos import astronaut
 from enhance.cli import main
-from enhance.jobs.manifest import LOCK, NAME
+from enhance.jobs.manifests import LOCK, NAME
 from enhance.models.catalogue import MODELS, weight_files
 from tests.pictures import lanczos
 

@@ -21,16 +21,14 @@ from benchmarks import folders
 from benchmarks.photos import astronaut
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
-from enhance.jobs import ledger
 from enhance.jobs.folder import Entry, Folder
-from enhance.jobs.ledger import Job, Ledger
 from enhance.jobs.local_folder import find_folder
-from enhance.jobs.manifest import LOCK, NAME
-from enhance.jobs.remote_manifest import FOLDER, Bucket
+from enhance.jobs.manifests import FOLDER, LOCK, NAME, Bucket
+from enhance.jobs.results import Ledger
 from enhance.jobs.sources import Shard, below
 from enhance.limits import Limits
 from enhance.records import Failure, Result
-from tests.test_manifest import result
+from tests.test_manifest import line_of, result, somewhere
 
 SMALL = np.ascontiguousarray(astronaut()[::16, ::16])
 QUICK = ["--restorer", "none", "--background", "lanczos", "--size", "1x", "--json"]
@@ -349,14 +347,15 @@ def test_a_photo_takes_about_a_kilobyte_of_memory() -> None:
     entries = [Entry(f"/photos/{name}", name, 4_000_000, f"{name:>030}") for name in names]
     known = Ledger()
     for entry in entries:
-        job = Job(entry.source, entry.size, entry.version, "x2", "0" * 64)
         file = f"{entry.name[:-4]}_enhanced.jpg"
-        known.read([ledger.line(job, file=file, bytes=entry.size, result_sha256="0" * 64)])
+        line = line_of(entry, "0" * 64, file=file, bytes=entry.size, result_sha256="0" * 64)
+        known.read([json.dumps(line).encode()])
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert taken < 1300 * len(names)
-    jobs = (Job(entry.source, entry.size, entry.version, "x2") for entry in entries)
-    assert all(known.find(job) for job in jobs)
+    for entry in entries:
+        made = known.latest(entry.source)
+        assert made and (made.size, made.version) == (entry.size, entry.version)
 
 
 # A store that lists folder by folder, in this process.
@@ -406,14 +405,14 @@ def test_single_photos_may_go_to_a_store(
 
 def test_a_store_with_real_folders(tmp_path: Path) -> None:
     store = Folder(LocalFileSystem(), str(tmp_path))
-    job = Job("/a.png", 1, "1", "x2")
-    with closing(Bucket(store)) as bucket:
-        bucket.save(job, result("some/where/a.png"))
+    entry = somewhere("/a.png")
+    with closing(Bucket(store, "x2")) as bucket:
+        bucket.save(entry, "", result("some/where/a.png"))
     assert (tmp_path / "some" / "where" / "a.png").read_bytes() == b"pixels"
-    with closing(Bucket(store)) as bucket:
-        assert bucket.find(job) == "some/where/a.png"
+    with closing(Bucket(store, "x2")) as bucket:
+        assert bucket.find(entry) == "some/where/a.png"
     with pytest.raises(FileNotFoundError):
-        Bucket(Folder(LocalFileSystem(), str(tmp_path / "nowhere")))
+        Bucket(Folder(LocalFileSystem(), str(tmp_path / "nowhere")), "x2")
 
 
 def test_names_in_a_store_lead_to_no_other_folder(
@@ -496,25 +495,26 @@ def test_fetched_photos_do_not_pile_up(
 def test_parts_of_the_manifest_follow_one_another(
     memory: AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("enhance.jobs.remote_manifest._LINES", 3)
-    monkeypatch.setattr("enhance.jobs.remote_manifest._PART", 6)
+    monkeypatch.setattr("enhance.jobs.manifests._LINES", 3)
+    monkeypatch.setattr("enhance.jobs.manifests._PART", 6)
     store = Folder(memory, "/out")
-    jobs = [Job(f"/{number}.png", 1, "1", "x2") for number in range(20)]
-    bucket = Bucket(store)
-    for number, job in enumerate(jobs):
-        bucket.save(job, result(f"{number % 5}.png", str(number).encode()))
+    entries = [somewhere(f"/{number}.png") for number in range(20)]
+    bucket = Bucket(store, "x2")
+    for number, entry in enumerate(entries):
+        bucket.save(entry, "", result(f"{number % 5}.png", str(number).encode()))
         known = sum(memory.cat_file(path).count(b"\n") for path in parts(memory))
         assert number + 1 - 3 < known <= number + 1
-    again = Bucket(store)  # as after SIGKILL
-    assert [again.find(job) is not None for job in jobs] == [True] * 18 + [False] * 2
+    again = Bucket(store, "x2")  # as after SIGKILL
+    assert [again.find(entry) is not None for entry in entries] == [True] * 18 + [False] * 2
     bucket.check()
     assert sum(memory.cat_file(path).count(b"\n") for path in parts(memory)) == 20, "between turns"
     bucket.close()
     bucket.close()
     assert len(parts(memory)) == 4
-    again = Bucket(store)
-    assert len({again.find(job) for job in jobs} - {None}) == 20, "no result over another's"
-    kept = [again.folder.read(again.find(job) or "") for job in jobs]
+    again = Bucket(store, "x2")
+    names = [again.find(entry) or "" for entry in entries]
+    assert len({*names} - {""}) == 20, "no result over another's"
+    kept = [again.folder.read(name) for name in names]
     assert kept == [b"%d" % n for n in range(20)]
 
 
@@ -528,7 +528,7 @@ def test_a_store_that_fails_is_an_error_of_the_system(memory: AbstractFileSystem
             raise RuntimeError("the line is dead")
 
     with pytest.raises(OSError, match="RuntimeError: the line is dead"):
-        Bucket(Folder(Broken(), "/out"))
+        Bucket(Folder(Broken(), "/out"), "x2")
 
 
 def test_a_walk_goes_everywhere_once(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is done is remembered: through crashes, and by several processes at once."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -8,12 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from enhance.jobs.ledger import Job
+from enhance.jobs.folder import Entry
 from enhance.jobs.local_folder import LocalFolder, local_entry
-from enhance.jobs.manifest import LOCK, NAME, Manifest
+from enhance.jobs.manifests import LOCK, NAME, Manifest
 from enhance.records import Failure, Report, Result
 
 ROOT = Path(__file__).parents[1]
@@ -36,8 +38,8 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def opened(out: Path) -> Manifest:
-    return Manifest(LocalFolder(out))
+def opened(out: Path, wanted: str = "x2") -> Manifest:
+    return Manifest(LocalFolder(out), wanted)
 
 
 @pytest.fixture
@@ -46,70 +48,97 @@ def manifest(out: Path) -> Iterator[Manifest]:
         yield one
 
 
-def job_of(path: Path, wanted: str) -> Job:
-    """The job of a photo that lies in `path`."""
-    listed = local_entry(path.name, path.absolute(), path.is_symlink())
-    return Job(str(path.absolute()), listed.size, listed.version, wanted)
+def entry_of(path: Path) -> Entry:
+    return local_entry(path.name, path.absolute(), path.is_symlink())
 
 
-def reopened(out: Path, job: Job) -> str | None:
-    with closing(opened(out)) as again:
-        return again.find(job)
+def somewhere(source: str) -> Entry:
+    """A photo that nobody will read."""
+    return Entry(source, source[1:], 1, "1")
+
+
+def line_of(entry: Entry, sha256: str = "", **outcome: object) -> dict[str, Any]:
+    """A line of the manifest, as every version has written it."""
+    state = {"source": entry.source, "size": entry.size, "version": entry.version}
+    return {**state, "wanted": "x2", "sha256": sha256, **outcome}
+
+
+def reopened(out: Path, entry: Entry, wanted: str = "x2") -> str | None:
+    with closing(opened(out, wanted)) as again:
+        return again.find(entry)
 
 
 def test_what_was_saved_is_found_by_this_and_the_next_process(
     manifest: Manifest, out: Path, photo: Path
 ) -> None:
-    job = job_of(photo, "x2")
-    assert manifest.find(job) is None
-    name = manifest.save(job, result())
+    entry = entry_of(photo)
+    assert manifest.find(entry) is None
+    name = manifest.save(entry, "", result())
     assert name == "a_enhanced.png" and (out / name).read_bytes() == b"pixels"
-    assert manifest.find(job) == reopened(out, job) == name
+    assert manifest.find(entry) == reopened(out, entry) == name
+
+
+def test_a_line_is_what_earlier_versions_wrote_and_read(manifest: Manifest, out: Path) -> None:
+    done, failed = somewhere("/ä.png"), somewhere("/b.png")
+    manifest.save(done, "5e", result())
+    manifest.fail(failed, "", Failure(0, "b.png", "“b.png” is damaged.", "UnreadablePhoto"))
+    digest = hashlib.sha256(b"pixels").hexdigest()
+    said = (
+        '{"source": "/\\u00e4.png", "size": 1, "version": "1", "wanted": "x2", "sha256": "5e", '
+        f'"file": "a_enhanced.png", "bytes": 6, "result_sha256": "{digest}"}}\n'
+        '{"source": "/b.png", "size": 1, "version": "1", "wanted": "x2", "sha256": "", '
+        '"failed": "UnreadablePhoto", "reason": "\\u201cb.png\\u201d is damaged."}\n'
+    )
+    assert (out / NAME).read_text() == said
+    first = json.loads(said.splitlines()[0])
+    del first["result_sha256"]  # of 0.2.0
+    (out / NAME).write_text(json.dumps(first) + "\n")
+    assert reopened(out, done) == "a_enhanced.png"
 
 
 def test_other_options_and_another_photo_are_to_be_done(
     manifest: Manifest, out: Path, photo: Path
 ) -> None:
-    job = job_of(photo, "x2")
-    manifest.save(job, result())
-    assert reopened(out, job_of(photo, "x4")) is None
+    entry = entry_of(photo)
+    manifest.save(entry, "", result())
+    assert reopened(out, entry, "x4") is None
     os.utime(photo, ns=(1, 1))
-    assert reopened(out, job_of(photo, "x2")) is None
+    assert reopened(out, entry_of(photo)) is None
     photo.write_bytes(b"another photo")
-    os.utime(photo, ns=(int(job.version), int(job.version)))
-    assert reopened(out, job_of(photo, "x2")) is None
+    os.utime(photo, ns=(int(entry.version), int(entry.version)))
+    assert reopened(out, entry_of(photo)) is None
 
 
 @pytest.mark.parametrize("left", [None, b"pix"])
 def test_a_result_that_is_gone_or_cut_off_is_to_be_done(
     manifest: Manifest, out: Path, photo: Path, left: bytes | None
 ) -> None:
-    job = job_of(photo, "x2")
-    path = out / manifest.save(job, result())
+    entry = entry_of(photo)
+    path = out / manifest.save(entry, "", result())
     path.unlink() if left is None else path.write_bytes(left)
-    assert manifest.find(job) is None and reopened(out, job) is None
+    assert manifest.find(entry) is None and reopened(out, entry) is None
 
 
 def test_a_folder_that_is_gone_or_a_link_since_is_noticed_between_runs(
     manifest: Manifest, out: Path, photo: Path, tmp_path: Path
 ) -> None:
-    job, folder = job_of(photo, "x2"), out / "sub"
-    manifest.save(job, result("sub/a.png"))
+    entry, folder = entry_of(photo), out / "sub"
+    manifest.save(entry, "", result("sub/a.png"))
     shutil.rmtree(folder)
     manifest.check()
-    assert (out / manifest.save(job, result("sub/a.png"))).exists()
+    assert (out / manifest.save(entry, "", result("sub/a.png"))).exists()
     shutil.rmtree(folder)
     folder.symlink_to(tmp_path)
     manifest.check()
     with pytest.raises(OSError, match="leads out of"):
-        manifest.save(job, result("sub/b.png"))
+        manifest.save(entry, "", result("sub/b.png"))
 
 
 def test_a_manifest_that_is_a_link_for_a_while_is_refused_that_long(
     manifest: Manifest, out: Path, photo: Path
 ) -> None:
-    job = job_of(photo, "x2")
-    name = manifest.save(job, result())
+    entry = entry_of(photo)
+    name = manifest.save(entry, "", result())
     (out / NAME).rename(out / "kept")
     (out / NAME).symlink_to(photo)
     for _ in range(2):
@@ -118,15 +147,15 @@ def test_a_manifest_that_is_a_link_for_a_while_is_refused_that_long(
     (out / NAME).unlink()
     (out / "kept").rename(out / NAME)
     manifest.check()
-    assert manifest.find(job) == name and photo.read_bytes() == b"photo"
+    assert manifest.find(entry) == name and photo.read_bytes() == b"photo"
 
 
 def test_a_failure_is_written_down_and_tried_again(
     manifest: Manifest, out: Path, photo: Path
 ) -> None:
-    job = job_of(photo, "x2")
-    manifest.fail(job, Failure(0, "a.png", "“a.png” is damaged.", "UnreadablePhoto"))
-    assert reopened(out, job) is None
+    entry = entry_of(photo)
+    manifest.fail(entry, "", Failure(0, "a.png", "“a.png” is damaged.", "UnreadablePhoto"))
+    assert reopened(out, entry) is None
     line = json.loads((out / NAME).read_text())
     assert (line["source"], line["failed"]) == (str(photo), "UnreadablePhoto")
 
@@ -134,20 +163,20 @@ def test_a_failure_is_written_down_and_tried_again(
 def test_a_manifest_torn_anywhere_gives_what_its_whole_lines_say(
     manifest: Manifest, out: Path, tmp_path: Path
 ) -> None:
-    jobs = []
+    entries = []
     for name in ("a", "b", "ü"):
         (tmp_path / name).write_bytes(b"photo")
-        jobs.append(job_of(tmp_path / name, "x2"))
-        manifest.save(jobs[-1], result(f"{name}.png"))
+        entries.append(entry_of(tmp_path / name))
+        manifest.save(entries[-1], "", result(f"{name}.png"))
     content = (out / NAME).read_bytes()
     ends = [i + 1 for i, byte in enumerate(content) if byte == ord("\n")]
     for size in range(len(content)):
         (out / NAME).write_bytes(content[:size])
         with closing(opened(out)) as torn:
             whole = sum(end <= size for end in ends)
-            assert [torn.find(job) is not None for job in jobs] == [k < whole for k in range(3)]
-            torn.save(jobs[-1], result("ü.png"))
-        assert reopened(out, jobs[-1]) == "ü.png", "a torn line spoils the next one"
+            assert [torn.find(one) is not None for one in entries] == [k < whole for k in range(3)]
+            torn.save(entries[-1], "", result("ü.png"))
+        assert reopened(out, entries[-1]) == "ü.png", "a torn line spoils the next one"
 
 
 @pytest.mark.parametrize(
@@ -168,25 +197,25 @@ def test_a_manifest_torn_anywhere_gives_what_its_whole_lines_say(
 def test_lines_that_say_nothing_harm_nothing(out: Path, photo: Path, nonsense: bytes) -> None:
     out.mkdir()
     (out / NAME).write_bytes(nonsense)
-    job = job_of(photo, "x2")
+    entry = entry_of(photo)
     with closing(opened(out)) as manifest:
-        manifest.save(job, result())
-    assert reopened(out, job) == "a_enhanced.png"
+        manifest.save(entry, "", result())
+    assert reopened(out, entry) == "a_enhanced.png"
 
 
 def test_results_of_photos_of_one_name_are_kept_apart(
     manifest: Manifest, out: Path, tmp_path: Path
 ) -> None:
-    jobs = []
+    entries = []
     for folder in ("one", "two", "three"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.png").write_bytes(folder.encode())
-        jobs.append(job_of(tmp_path / folder / "a.png", "x2"))
-    names = [manifest.save(job, result(data=job.source.encode())) for job in jobs]
+        entries.append(entry_of(tmp_path / folder / "a.png"))
+    names = [manifest.save(entry, "", result(data=entry.source.encode())) for entry in entries]
     assert names == ["a_enhanced.png", "a_enhanced_2.png", "a_enhanced_3.png"]
     with closing(opened(out)) as again:
-        assert again.save(jobs[1], result(data=b"new")) == "a_enhanced_2.png"
-    assert (out / "a_enhanced.png").read_bytes() == jobs[0].source.encode()
+        assert again.save(entries[1], "", result(data=b"new")) == "a_enhanced_2.png"
+    assert (out / "a_enhanced.png").read_bytes() == entries[0].source.encode()
 
 
 def test_what_a_killed_run_left_is_removed_and_nothing_else(
@@ -195,9 +224,9 @@ def test_what_a_killed_run_left_is_removed_and_nothing_else(
     code = """
 import os, signal, sys
 from pathlib import Path
-from tests.test_manifest import job_of, opened, result
+from tests.test_manifest import entry_of, opened, result
 os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-opened(Path(sys.argv[1])).save(job_of(Path(sys.argv[2]), "x2"), result())
+opened(Path(sys.argv[1])).save(entry_of(Path(sys.argv[2])), "", result())
 """
     mine = {f".{'0123456789abcdef' * 2}.part", ".mine.part", "film.part", ".enhance-1-2.part"}
     for name in mine:
@@ -207,7 +236,7 @@ opened(Path(sys.argv[1])).save(job_of(Path(sys.argv[2]), "x2"), result())
     (left,) = inside - mine - {LOCK, NAME}
     assert left.endswith(".part") and (out / left).read_bytes() == b"pixels"
     with closing(opened(out)) as again:
-        again.save(job_of(photo, "x2"), result())
+        again.save(entry_of(photo), "", result())
     assert {path.name for path in out.iterdir()} == {*mine, LOCK, NAME, "a_enhanced.png"}
 
 
@@ -217,12 +246,11 @@ def test_four_processes_write_two_hundred_lines_into_one_manifest(
     code = """
 import sys
 from pathlib import Path
-from enhance.jobs.ledger import Job
-from tests.test_manifest import opened, result
+from tests.test_manifest import opened, result, somewhere
 manifest = opened(Path(sys.argv[1]))
 for number in range(50):
-    job = Job(f"/{sys.argv[2]}/{number}.png", 1, "1", "x2")
-    manifest.save(job, result(f"{number}.png", job.source.encode()))
+    entry = somewhere(f"/{sys.argv[2]}/{number}.png")
+    manifest.save(entry, "", result(f"{number}.png", entry.source.encode()))
 """
     writers = [
         subprocess.Popen([sys.executable, "-c", code, out, str(number)], cwd=ROOT)

@@ -17,11 +17,10 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from enhance.cli import main
-from enhance.jobs.ledger import Job
 from enhance.jobs.local_folder import find_folder
-from enhance.jobs.remote_manifest import FOLDER, Bucket
+from enhance.jobs.manifests import FOLDER, Bucket
 from tests.test_folders import EXPECTED, QUICK, number_in, photo, results_in, tree, upload
-from tests.test_manifest import result
+from tests.test_manifest import result, somewhere
 
 ROOT = Path(__file__).parents[1]
 
@@ -208,11 +207,11 @@ def test_objects_in_the_way_are_kept(s3: s3fs.S3FileSystem, tmp_path: Path) -> N
     for key in ("a.png", ".enhance//a.jsonl", ".enhance/../a.jsonl", ".enhance/mine.jsonl"):
         s3.call_s3("put_object", Bucket="results", Key=key, Body=b"mine")
     store = find_folder("s3://results")
-    with closing(Bucket(store)) as bucket:
+    with closing(Bucket(store, "x2")) as bucket:
         s3.pipe_file("results/b.png", b"mine")  # since it was listed
         for name in ("a", "b"):
-            job = Job(f"/{name}.png", 1, "1", "x2")
-            assert bucket.save(job, result(f"{name}.png")) == f"{name}_2.png"
+            entry = somewhere(f"/{name}.png")
+            assert bucket.save(entry, "", result(f"{name}.png")) == f"{name}_2.png"
     assert s3.cat_file("results/a.png") == s3.cat_file("results/b.png") == b"mine"
     assert s3.cat_file("results/.enhance/mine.jsonl") == b"mine"
 

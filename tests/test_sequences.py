@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from enhance.cli import main
 from enhance.files import real
 from enhance.jobs.folder import Folder
-from enhance.jobs.manifest import LOCK, NAME
+from enhance.jobs.manifests import LOCK, NAME
 from enhance.options import Options
 from tests.copying import Copies, marked
 from tests.test_s3 import address, s3
@@ -84,8 +84,7 @@ def killed_at(step: int | None, root: Path) -> Iterator[None]:
     def below(path: Any, *_: Any) -> bool:
         return str(path).startswith(str(root)) and LOCK not in str(path)
 
-    from enhance.jobs.manifest import Manifest
-    from enhance.jobs.remote_manifest import Bucket
+    from enhance.jobs.manifests import Bucket, Manifest
 
     changes = [(os, name, below) for name in ("link", "unlink", "rename", "replace", "mkdir")]
     methods = [(Folder, "create"), (Folder, "write"), (Manifest, "record"), (Bucket, "_upload")]

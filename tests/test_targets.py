@@ -6,7 +6,6 @@ import resource
 import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,13 @@ from enhance import files
 from enhance.cli import main
 from enhance.files import UnsafeName, safe
 from enhance.jobs.folder import Folder
-from enhance.jobs.ledger import Job
 from enhance.jobs.local_folder import LocalFolder
-from enhance.jobs.manifest import LOCK, NAME
-from enhance.jobs.remote_manifest import Bucket
+from enhance.jobs.manifests import LOCK, NAME, Bucket
 from enhance.jobs.sources import Shard, named
 from enhance.records import Source
 from enhance.web.batches.entries import Entry
 from tests.copying import copying
-from tests.test_manifest import job_of, opened, result
+from tests.test_manifest import entry_of, line_of, opened, result, somewhere
 
 MINE = b"hours of work"
 
@@ -173,11 +170,11 @@ def test_a_photo_that_has_become_a_link_to_its_result_is_not_written_over(
 
 def test_a_manifest_cannot_make_a_photo_a_result(enhance: Any, photos: Path) -> None:
     digest = files.sha256(photos / "a.jpg")
-    job = {**asdict(job_of(photos / "a.jpg", "x2")), "file": "a.jpg", "bytes": 7}
-    (photos / NAME).write_text(json.dumps({**job, "result_sha256": digest}) + "\n")
+    line = line_of(entry_of(photos / "a.jpg"), file="a.jpg", bytes=7, result_sha256=digest)
+    (photos / NAME).write_text(json.dumps(line) + "\n")
     enhance("run", photos, "-o", photos.parent / "out")
-    with closing(opened(photos)) as manifest:
-        again = manifest.save(job_of(photos / "a.jpg", "x3"), result("a.jpg"))
+    with closing(opened(photos, "x3")) as manifest:
+        again = manifest.save(entry_of(photos / "a.jpg"), "", result("a.jpg"))
     assert again == "a_2.jpg" and (photos / "a.jpg").read_bytes() == b"photo a"
 
 
@@ -216,14 +213,14 @@ def test_after_a_crash_before_the_line_the_result_keeps_its_name(
 
 
 def test_runs_in_folders_above_and_below_do_not_meet(out: Path, photos: Path) -> None:
-    job = job_of(photos / "a.jpg", "x2")
+    entry = entry_of(photos / "a.jpg")
     with closing(opened(out)) as above, closing(opened(out / "in")) as below:
         writing = below.folder._written("b.png", b"half")
         with writing as partial:
-            assert above.save(job, result("in/a.png", b"above")) == "in/a.png"
+            assert above.save(entry, "", result("in/a.png", b"above")) == "in/a.png"
             assert partial.read_bytes() == b"half"
-        other = job_of(photos / "b.jpg", "x2")
-        assert below.save(other, result("a.png", b"below")) == "a_2.png"
+        other = entry_of(photos / "b.jpg")
+        assert below.save(other, "", result("a.png", b"below")) == "a_2.png"
     assert (out / "in" / "a.png").read_bytes() == b"above"
 
 
@@ -233,7 +230,7 @@ def test_a_result_that_appears_meanwhile_is_kept(
     monkeypatch.setattr(LocalFolder, "exists", lambda *_: False)  # looked too early
     (out / "a.png").write_bytes(MINE)
     with closing(opened(out)) as manifest:
-        assert manifest.save(job_of(photos / "a.jpg", "x2"), result("a.png")) == "a_2.png"
+        assert manifest.save(entry_of(photos / "a.jpg"), "", result("a.png")) == "a_2.png"
     assert (out / "a.png").read_bytes() == MINE
 
 
@@ -255,7 +252,7 @@ def test_names_that_differ_in_form_only_are_kept_apart(out: Path) -> None:
     composed, decomposed = (unicodedata.normalize(form, "Ä.png") for form in ("NFC", "NFD"))
     with closing(opened(out)) as manifest:
         names = [
-            manifest.save(Job(f"/{number}", 1, "1", "x2"), result(name, b"%d" % number))
+            manifest.save(somewhere(f"/{number}"), "", result(name, b"%d" % number))
             for number, name in enumerate((composed, decomposed, composed.lower()))
         ]
     assert [unicodedata.normalize("NFC", name) for name in names] == ["Ä.png", "Ä_2.png", "ä_3.png"]
@@ -282,21 +279,21 @@ def test_a_manifest_that_is_no_file_is_refused(photos: Path, out: Path) -> None:
 
 
 def test_a_line_that_does_not_fit_on_the_disk_is_an_error(out: Path, photos: Path) -> None:
-    job = job_of(photos / "a.jpg", "x2")
+    entry = entry_of(photos / "a.jpg")
     with closing(opened(out)) as manifest:
-        manifest.save(job, result("a.png"))
+        manifest.save(entry, "", result("a.png"))
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, ((out / NAME).stat().st_size + 40, hard))
         try:
             with pytest.raises(OSError, match="too large"):
-                manifest.save(job_of(photos / "b.jpg", "x2"), result("b.png"))
+                manifest.save(entry_of(photos / "b.jpg"), "", result("b.png"))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        third = job_of(photos / "c.jpg", "x2")
-        assert manifest.save(third, result("b.png", b"other")) == "b_2.png"
+        third = entry_of(photos / "c.jpg")
+        assert manifest.save(third, "", result("b.png", b"other")) == "b_2.png"
         assert (out / "b.png").read_bytes() == b"pixels"
     with closing(opened(out)) as again:
-        assert again.find(job) and again.find(third)
+        assert again.find(entry) and again.find(third)
 
 
 def test_names_on_the_console_are_only_text(
@@ -349,21 +346,21 @@ def test_names_that_lead_out_of_a_folder_on_windows(
 def test_a_manifest_names_no_files_elsewhere(out: Path, file: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"12345")
     size = Path(file).stat().st_size if file == "/etc/passwd" else 5
-    job = Job("/a.jpg", 1, "1", "x2")
-    said = {**asdict(job), "file": file, "bytes": size, "result_sha256": "0"}
+    entry = somewhere("/a.jpg")
+    said = line_of(entry, file=file, bytes=size, result_sha256="0")
     (out / NAME).write_text(json.dumps(said) + "\n")
     with closing(opened(out)) as manifest:
-        assert manifest.find(job) is None
+        assert manifest.find(entry) is None
 
 
 def test_no_name_leads_a_manifest_out_of_its_folder(out: Path) -> None:
-    job = Job("/a.jpg", 1, "1", "x2")
+    entry = somewhere("/a.jpg")
     store = Folder(fsspec.filesystem("memory"), "/safe")
-    with closing(opened(out)) as here, closing(Bucket(store)) as there:
+    with closing(opened(out)) as here, closing(Bucket(store, "x2")) as there:
         for name in NAMES:
             for results in (here, there):
                 with pytest.raises(OSError):
-                    results.save(job, result(name))
+                    results.save(entry, "", result(name))
     assert visible(out) == set() and visible(out.parent) == {"out"}
     assert all("/.enhance/" in path for path in store.files.find("/safe"))
 

@@ -20,7 +20,7 @@ from hypothesis import settings
 from enhance.cli import main
 from enhance.errors import UnreadablePhoto
 from enhance.jobs.local_folder import LocalFolder
-from enhance.jobs.manifest import NAME
+from enhance.jobs.manifests import NAME
 from enhance.photos import decode, encode
 from enhance.records import Photo, Source
 from tests.copying import copying

@@ -37,8 +37,9 @@ class Entry:
     """An entry of a folder.
 
     source: absolute path or URL. name: its POSIX path relative to the folder that is walked, which
-    a photo's result will have too. size, version: of a file, see `Job`. is_link: whether it is a
-    link to a local file.
+    a photo's result will have too. size: of a file, in bytes. version: something that changes with
+    a file: its modification time in nanoseconds, or the store's ETag; "" if there is no file.
+    is_link: whether it is a link to a local file.
     """
 
     source: str

@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,22 +30,21 @@ def main(arguments: Sequence[str]) -> int:
     photos = named(wanted.photos)
     if not wanted.json:
         print("{:>6} {:>6} {:>6} {:>8} {:>6} {:>5}".format(*_COLUMNS), " photo: what it needs")
-    with closing(photos):
-        for entry in photos.entries:
-            try:
-                photo = DECODER(Source(photos.fetch(entry), entry.name), limits)
-                seen = look(photo, models, lambda: None)
-            except (EnhanceError, OSError) as error:
-                print(printable(f"failed: {error}"), file=sys.stderr)
-                failed = True
-                continue
-            name, reasons = entry.name, decide(Options(), seen, photo.size).reasons
-            if wanted.json:
-                print(json.dumps({"name": name, "findings": asdict(seen), "reasons": reasons}))
-            else:
-                values = [getattr(seen, column) for column in _COLUMNS[:-1]]
-                row = _ROW.format(*values, len(seen.faces))
-                print(row, "", printable(f"{name}: {' '.join(reasons.values())}"))
+    for entry in photos.entries:
+        try:
+            photo = DECODER(Source(Path(entry.source), entry.name), limits)
+            seen = look(photo, models, lambda: None)
+        except (EnhanceError, OSError) as error:
+            print(printable(f"failed: {error}"), file=sys.stderr)
+            failed = True
+            continue
+        name, reasons = entry.name, decide(Options(), seen, photo.size).reasons
+        if wanted.json:
+            print(json.dumps({"name": name, "findings": asdict(seen), "reasons": reasons}))
+        else:
+            values = [getattr(seen, column) for column in _COLUMNS[:-1]]
+            row = _ROW.format(*values, len(seen.faces))
+            print(row, "", printable(f"{name}: {' '.join(reasons.values())}"))
     return int(failed)
 
 

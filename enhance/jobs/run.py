@@ -7,20 +7,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory, mkstemp
 from types import FrameType
 
 from enhance.engines.base import Engine, Run, ahead, failure
 from enhance.errors import NotSaved, UnreadablePhoto
 from enhance.files import sha256
 from enhance.jobs.console import Counts, Show
-from enhance.jobs.folder import Entry
-from enhance.jobs.ledger import Job
-from enhance.jobs.sources import LARGEST, Photos
-from enhance.jobs.targets import Results
+from enhance.jobs.folder import Entry, Folder
+from enhance.jobs.results import Results
+from enhance.jobs.sources import Photos
+from enhance.limits import Limits
 from enhance.options import Options
 from enhance.pipeline.notes import name_taken
 from enhance.records import Failure, Result, Source
@@ -30,16 +31,16 @@ log = logging.getLogger(__name__)
 _GRACE = 8  # seconds that the current photo may take after SIGTERM
 _SIGNALS = signal.SIGTERM, signal.SIGINT
 _AHEAD = 4  # photos that are fetched before the engine asks for them
+_LARGEST = Limits().max_bytes  # larger photos are not read
 
 
 @dataclass(frozen=True)
 class _Task:
-    """A photo that is not done yet. fetched: its file, and `job` with the file's hash added."""
+    """A photo that is not done yet. fetched: see `_fetch`."""
 
     index: int
     entry: Entry
-    job: Job
-    fetched: Future[tuple[Path, Job]]
+    fetched: Future[tuple[Path, str]]
 
 
 def work(
@@ -47,7 +48,6 @@ def work(
     engine: Engine,
     results: Results,
     options: Options,
-    wanted: str,
     *,
     show: Show,
     overwrite: bool = False,
@@ -55,21 +55,21 @@ def work(
 ) -> tuple[Counts, int]:
     """Enhance the photos that are not done yet; save and report the results.
 
-    wanted: see `Job`. overwrite: redo finished photos too. watched: the photos may still be
-    arriving, and will be tried again: refuse those that are cut off, and stop as soon as a result
-    cannot be saved. Returns the counts and the number of the signal that stopped the work, or 0.
+    overwrite: redo finished photos too. watched: the photos may still be arriving, and will be
+    tried again: refuse those that are cut off, and stop as soon as a result cannot be saved.
+    Returns the counts and the number of the signal that stopped the work, or 0.
     """
     start, total = time.perf_counter(), len(photos.entries)
     counts = Counts(left_out=dict(photos.left_out))
     at_work: dict[int, _Task] = {}  # by the index that the engine gives them
     numbers = count()
+    copies = TemporaryDirectory(prefix="enhance-") if photos.store else nullcontext("")
 
     def to_do() -> Iterator[_Task]:
         for index, entry in enumerate(photos.entries):
-            job = Job(entry.source, entry.size, entry.version, wanted)
-            done = None if overwrite else results.find(job)
+            done = None if overwrite else results.find(entry)
             if done is None:
-                yield _Task(index, entry, job, pool.submit(_fetch, photos, entry, job))
+                yield _Task(index, entry, pool.submit(_fetch, photos.store, entry, folder))
             else:
                 counts.skipped += 1
                 show.skipped(index, entry.source, entry.name, results.folder.place(done))
@@ -81,14 +81,13 @@ def work(
                 path, _ = task.fetched.result()
             except OSError as error:
                 name = task.entry.name
-                over(task, task.job, failure(0, name, UnreadablePhoto.because(name, error)))
+                over(task, "", failure(0, name, UnreadablePhoto.because(name, error)))
             else:
                 at_work[next(numbers)] = task
                 yield Source(path, task.entry.name, number=task.index + 1, whole=watched)
 
-    def over(task: _Task, job: Job, record: Result | Failure) -> None:
-        name = task.entry.name
-        saved, renamed = _save(results, name, job, replace(record, index=task.index))
+    def over(task: _Task, digest: str, record: Result | Failure) -> None:
+        saved, renamed = _save(results, task.entry, digest, replace(record, index=task.index))
         if isinstance(saved, Failure):
             counts.failed += 1
             show.failed(task.entry.source, saved)
@@ -101,15 +100,17 @@ def work(
 
     with (
         show.bar("photo", total) as bar,
+        copies as folder,
         ThreadPoolExecutor(_AHEAD, thread_name_prefix="fetch") as pool,
         closing(engine.run(sources(), options)) as run,
         _signals(run, results) as stopped_by,
     ):
         for record in run:
             task = at_work.pop(record.index)
-            path, job = task.fetched.result()
-            photos.release(path)
-            over(task, job, record)
+            path, digest = task.fetched.result()
+            if photos.store:
+                path.unlink(missing_ok=True)
+            over(task, digest, record)
     show.end(total, counts, time.perf_counter() - start)
     return counts, stopped_by[0] if stopped_by else 0
 
@@ -154,34 +155,50 @@ def handled_by(handler: Callable[[int, FrameType | None], object]) -> Iterator[N
             signal.signal(number, earlier)
 
 
-def _fetch(photos: Photos, entry: Entry, job: Job) -> tuple[Path, Job]:
-    """The photo's file, and the job with its SHA-256, which remains "" if the file is unreadable or
-    too large; decoding will report that."""
-    path = photos.fetch(entry)
+def _fetch(store: Folder | None, entry: Entry, folder: str) -> tuple[Path, str]:
+    """The photo's file, which is a copy in `folder` if it comes from a store, and its SHA-256, or
+    "" if it is unreadable or too large; decoding will report that. Raises OSError."""
+    path = _copy(store, entry, folder) if store else Path(entry.source)
     with suppress(OSError):
-        if path.is_file() and path.stat().st_size <= LARGEST:
-            job = replace(job, sha256=sha256(path))
-    return path, job
+        if path.is_file() and path.stat().st_size <= _LARGEST:
+            return path, sha256(path)
+    return path, ""
+
+
+def _copy(store: Folder, entry: Entry, folder: str) -> Path:
+    """A new file in `folder` with the contents of a store's photo. Raises OSError."""
+    handle, name = mkstemp(dir=folder)
+    os.close(handle)
+    path = Path(name)
+    if entry.size > _LARGEST:
+        os.truncate(path, entry.size)  # a sparse file, which is refused for its size unread
+    else:
+        try:
+            store.fetch(entry.name, name)
+        except BaseException:  # what has arrived may be large
+            path.unlink(missing_ok=True)
+            raise
+    return path
 
 
 def _save(
-    results: Results, name: str, job: Job, record: Result | Failure
+    results: Results, entry: Entry, digest: str, record: Result | Failure
 ) -> tuple[Result | Failure, bool]:
-    """Save the record of a photo called `name`. Returns it with the name of its file, or the
-    failure; and whether that name has got a number, which the last note then says."""
+    """Save the record of a photo. Returns it with the name of its file, or the failure; and whether
+    that name has got a number, which the last note then says."""
     if isinstance(record, Result):
-        wanted = str(PurePosixPath(name).with_name(record.filename))
+        wanted = str(PurePosixPath(entry.name).with_name(record.filename))
         try:
-            file = results.save(job, replace(record, filename=wanted))
+            file = results.save(entry, digest, replace(record, filename=wanted))
         except OSError as error:
-            record = failure(record.index, name, NotSaved.because(name, error))
+            record = failure(record.index, entry.name, NotSaved.because(entry.name, error))
         else:
             report = record.report
             if file != wanted:
                 report = replace(report, notes=(*report.notes, name_taken(wanted)))
             return replace(record, filename=file, report=report), file != wanted
     try:
-        results.fail(job, record)
+        results.fail(entry, digest, record)
     except OSError:  # the failure is still shown to the user
         log.exception("a failure could not be recorded")
     return record, False

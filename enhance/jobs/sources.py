@@ -1,30 +1,24 @@
-"""Lists the photos to do, and fetches them to this machine."""
+"""Lists the photos to do."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import tempfile
 from argparse import ArgumentTypeError
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from enhance.files import UnsafeName, safe
 from enhance.jobs.folder import Entry, Folder
-from enhance.jobs.ledger import alike
 from enhance.jobs.local_folder import LocalFolder, local_entry
-from enhance.limits import Limits
+from enhance.jobs.results import alike
 from enhance.names import output_stem
 from enhance.photos import EXTENSIONS
 
 log = logging.getLogger(__name__)
-
-LARGEST = Limits().max_bytes
-"""The most bytes of a photo that is read."""
 
 
 @dataclass(frozen=True)
@@ -57,21 +51,18 @@ class Shard:
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
 
 
+@dataclass
 class Photos:
-    """Photos in a fixed order, each fetched when its turn comes: one in an object store to a
-    temporary file, while it is needed.
+    """Photos in a fixed order.
 
-    entries: the photos. found: how many there are, also outside the shard. left_out: what was not
-    listed, by kind.
+    store: the folder to fetch them from, unless they are on this machine. entries: the photos.
+    found: how many there are, also outside the shard. left_out: what was not listed, by kind.
     """
 
-    def __init__(self, store: Folder | None = None) -> None:
-        """store: where the photos are, unless they are on this machine."""
-        self.entries: list[Entry] = []
-        self.found = 0
-        self.left_out: Counter[str] = Counter()
-        self._store = store
-        self._fetched = tempfile.TemporaryDirectory(prefix="enhance-") if store else None
+    store: Folder | None = None
+    entries: list[Entry] = field(default_factory=list)
+    found: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
 
     def leave_out_results(self, made: Callable[[str], bool], *, links_only: bool) -> None:
         """Drop the photos, or only the links among them, whose source earlier runs have `made`."""
@@ -84,32 +75,6 @@ class Photos:
     def missed(self) -> int:
         """Folders that could not be read, and photos whose names cannot be used."""
         return self.left_out["unreadable folder"] + self.left_out["unusable name"]
-
-    def fetch(self, entry: Entry) -> Path:
-        """The photo's file on this machine. Raises OSError. Thread-safe."""
-        if not self._store or not self._fetched:
-            return Path(entry.source)
-        handle, name = tempfile.mkstemp(dir=self._fetched.name)
-        os.close(handle)
-        if entry.size > LARGEST:
-            os.truncate(name, entry.size)  # a sparse file, which is refused for its size unread
-        else:
-            try:
-                self._store.fetch(entry.name, name)
-            except BaseException:  # what has arrived may be large
-                self.release(Path(name))
-                raise
-        return Path(name)
-
-    def release(self, path: Path) -> None:
-        """Discard a file that `fetch` returned."""
-        if self._store:
-            path.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Discard all files that `fetch` returned."""
-        if self._fetched:
-            self._fetched.cleanup()
 
 
 def named(paths: Iterable[Path]) -> Photos:

@@ -12,16 +12,14 @@ Only the manifest says what is done, so the process may be killed at any moment.
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 
 from enhance.jobs.console import Counts, Show
 from enhance.jobs.folder import Entry
-from enhance.jobs.ledger import Job
+from enhance.jobs.results import Results
 from enhance.jobs.run import handled_by
 from enhance.jobs.sources import Photos
-from enhance.jobs.targets import Results
 
 _LONGEST_PAUSE = 3600  # seconds between two attempts at a photo that fails
 
@@ -40,7 +38,6 @@ def watch(
     look: Callable[[], Photos],
     do: Callable[[Photos], tuple[Counts, int]],
     results: Results,
-    wanted: str,
     every: float,
     once: bool,
     *,
@@ -48,10 +45,9 @@ def watch(
 ) -> tuple[bool, int]:
     """Do photos as they come, until a signal arrives.
 
-    look: lists the photos. do: does some of them, see `work`. wanted: see `Job`. every: seconds
-    between two looks. once: look only twice. Returns whether nothing failed after the last look,
-    and the number of the signal that stopped the work, or 0; a signal at any other time raises
-    SystemExit.
+    look: lists the photos. do: does some of them, see `work`. every: seconds between two looks.
+    once: look only twice. Returns whether nothing failed after the last look, and the number of the
+    signal that stopped the work, or 0; a signal at any other time raises SystemExit.
     """
     waiting: dict[str, _Waiting] = {}
     trouble = ""
@@ -60,13 +56,11 @@ def watch(
             counts, missed, stopped_by = Counts(), 0, 0
             try:
                 results.check()
-                with closing(look()) as photos:
-                    missed = photos.missed
-                    photos.entries, waiting = _taken(
-                        photos.entries, waiting, results, wanted, every
-                    )
-                    if photos.entries:
-                        counts, stopped_by = do(photos)
+                photos = look()
+                missed = photos.missed
+                photos.entries, waiting = _taken(photos.entries, waiting, results, every)
+                if photos.entries:
+                    counts, stopped_by = do(photos)
                 trouble = ""
             except BrokenPipeError:  # nobody reads what is printed
                 raise
@@ -80,17 +74,13 @@ def watch(
 
 
 def _taken(
-    entries: list[Entry],
-    before: dict[str, _Waiting],
-    results: Results,
-    wanted: str,
-    every: float,
+    entries: list[Entry], before: dict[str, _Waiting], results: Results, every: float
 ) -> tuple[list[Entry], dict[str, _Waiting]]:
     """The photos to do now, and all that are not done by their source; before: at the last look."""
     taken, waiting = [], {}
     now = time.monotonic()
     for entry in entries:
-        if results.find(Job(entry.source, entry.size, entry.version, wanted)) is not None:
+        if results.find(entry) is not None:
             continue
         state = entry.size, entry.version
         known = before.get(entry.source)

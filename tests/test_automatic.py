@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
+from typing import Any
 
 import cv2
 import numpy as np
@@ -248,6 +249,26 @@ def test_the_command_says_what_photos_need(
     assert told["findings"]["noise"] < 1.5
     assert len(told["findings"]["faces"]) == 1
     assert told["reasons"]["repair"] == "No damage found."
+
+
+def test_a_folder_that_cannot_be_read_is_refused_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Path) -> Any:
+        if Path(path) == tmp_path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for command in (["look", str(tmp_path)], [str(tmp_path), "-o", str(tmp_path / "out")]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 2
+        said, refusal = capsys.readouterr()
+        assert not said and "the photos cannot be listed: " in refusal
+        assert f"Permission denied: '{tmp_path}'." in refusal
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no named pipes in folders")

@@ -25,9 +25,13 @@ def main(arguments: Sequence[str]) -> int:
     """`look PHOTO_OR_FOLDER...`. Returns the exit code: 0, or 1 if a photo cannot be read."""
     from enhance.pipeline.build import ResidentModels
 
-    wanted = _parser().parse_args(arguments)
+    parser = _parser()
+    wanted = parser.parse_args(arguments)
     models, limits, failed = ResidentModels(Setup(device="cpu")), Limits(), False
-    photos = named(wanted.photos)
+    try:
+        photos = named(wanted.photos)
+    except OSError as error:
+        parser.error(f"the photos cannot be listed: {error}.")
     if not wanted.json:
         print("{:>6} {:>6} {:>6} {:>8} {:>6} {:>5}".format(*_COLUMNS), " photo: what it needs")
     for entry in photos.entries:

@@ -179,7 +179,7 @@ def _download(files: Mapping[str, WeightFile]) -> bool:
             total=file.size, unit="B", unit_scale=True, desc=file.filename, file=sys.stderr
         ) as bar:
 
-            def show(done: int, _: int, bar: tqdm[Any] = bar) -> None:
+            def show(done: int, _: int, bar: "tqdm[Any]" = bar) -> None:
                 bar.update(done - bar.n)
 
             try:

@@ -62,7 +62,6 @@ from enhance.web.http_contract import (
 )
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.server.clients import client_of
 from enhance.web.server.problems import Problem
 from enhance.web.server.shared_queue import SharedQueue
 
@@ -170,7 +169,7 @@ class Http:
         with storing():
             named = [(_name(photo), photo.file) for photo in sent.photos]
             folder = keep(Path(get_upload_folder()), named)
-            self._batches.sent(client_of(request), folder.iterdir())
+            self._batches.sent(request.state.client, folder.iterdir())
         return Handed(page=f"{_root(request)}/?photos={folder.name}")
 
     def result(self, key: str, index: Annotated[int, PathParameter(ge=0)]) -> FileResponse:
@@ -240,7 +239,7 @@ class Http:
             for source, photo in zip(sources, photos, strict=True):
                 with photo.file, source.path.open("wb") as file:
                     shutil.copyfileobj(photo.file, file)
-            client = client_of(request)
+            client = request.state.client
             batch = self._batches.start(sources, options, session, number, client=client)
         request.state.saved()
         return batch

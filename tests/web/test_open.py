@@ -255,9 +255,8 @@ def test_handed_photos_have_a_sender_before_they_are_no_longer_expected(
         "path": "/v1/photos",
         "root_path": "",
         "headers": [(b"host", b"testserver")],
-        "client": ("10.0.0.1", 1),
         "app": FastAPI(),
-        "state": {"saved": lambda: told.append("saved")},
+        "state": {"client": "10.0.0.1", "saved": lambda: told.append("saved")},
     }
     photos = HandedForm(photos=[UploadFile(io.BytesIO(b"x"), filename="a.jpg")])
     Http(batches, None).hand_over(photos, Request(scope))  # type: ignore[arg-type]

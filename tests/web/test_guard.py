@@ -37,7 +37,7 @@ import app
 from enhance.limits import Limits
 from enhance.web.batches.disk_shares import NO_ROOM
 from enhance.web.language import CHINESE
-from enhance.web.plain_http import Http
+from enhance.web.plain_http import http_routes
 from enhance.web.server import middleware
 from enhance.web.server.middleware import (
     MAX_AT_ONCE,
@@ -994,7 +994,7 @@ def test_other_websites_do_not_use_the_password_that_a_browser_keeps(proxied: Se
 
 def test_no_address_of_our_own_is_public_but_these(private: Server) -> None:
     """Each new route needs a login, too."""
-    own = [*routes(None), *Http(None, None).routes]  # type: ignore[arg-type]
+    own = [*routes(None), *http_routes(None, None)]  # type: ignore[arg-type]
     paths = {re.sub("{.*?}", "0", route.path) for route in own if isinstance(route, Route | Mount)}
     assert len(paths) == len(own)
     public = {path for path in paths if httpx.get(private.url + path).status_code != 401}

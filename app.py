@@ -39,7 +39,7 @@ from enhance.web.language import text
 from enhance.web.log import start_log
 from enhance.web.page.actions import MODEL_QUEUE
 from enhance.web.page.page import CSS, THEME, draw_page
-from enhance.web.plain_http import Http
+from enhance.web.plain_http import http_routes
 from enhance.web.server.middleware import Guard
 from enhance.web.server.page_scripts import add_scripts
 from enhance.web.server.routes import routes
@@ -193,7 +193,7 @@ def main() -> None:
         pwa=True,  # installable
         favicon_path=ASSETS / "icon.png",
         app_kwargs={
-            "routes": [*routes(batches), *Http(batches, queue).routes],
+            "routes": [*routes(batches), *http_routes(batches, queue)],
             "middleware": [guard, shares],
         },
     )

@@ -21,7 +21,6 @@ from enhance.web.batches.batch import work
 from enhance.web.batches.store import BatchStore
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.settings import options_from
-from enhance.web.server.clients import client_of
 from enhance.web.server.routes import Health, health
 
 QUEUE = "api"
@@ -93,7 +92,7 @@ class Api:
                 options_from(options.values(), options),
                 str(request.session_hash),
                 request.headers[REQUEST_HEADER],
-                client=client_of(request),
+                client=request.state.client,
             )
             async with aclosing(work(start)) as done:
                 async for batch, entry in done:

@@ -62,73 +62,42 @@ from enhance.web.http_contract import (
 )
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.server.clients import client_of
 from enhance.web.server.problems import Problem
 from enhance.web.server.shared_queue import SharedQueue
 
 T = TypeVar("T")
 Done = tuple[Batch, Entry]
 
+_FORM = Form(media_type="multipart/form-data")
 _DOCS_FILES = Path(fastapi_offline.__file__).with_name("static")
 
 
-class Http:
+def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
     """The endpoints under /v1, which share the batches and the queue with the page."""
+    router = APIRouter(prefix="/v1", route_class=PlainRoute)
 
-    def __init__(self, batches: BatchStore, queue: SharedQueue) -> None:
-        self._batches = batches
-        self._queue = queue
-        # Kept until there are other options, that is other models: it takes a tenth of a second.
-        self._described = lru_cache(1)(self._describe)
-        self._router = APIRouter(prefix="/v1", route_class=PlainRoute)
-        add = self._router.add_api_route
-        add(
-            "/enhance",
-            self.enhance,
-            methods=["POST"],
-            response_model=EnhancedPhoto,
-            responses=WORK_REFUSALS | {200: {"content": IMAGE, "headers": HEADERS}},
-        )
-        add(
-            "/batches",
-            self.enhance_batch,
-            methods=["POST"],
-            response_class=JsonLines,
-            response_model=EnhancedPhoto | FailedPhoto,
-            responses=WORK_REFUSALS,
-        )
-        add(
-            "/photos",
-            self.hand_over,
-            methods=["POST"],
-            response_model=Handed,
-            responses=HAND_OVER_REFUSALS,
-        )
-        add(
-            "/batches/{key}/{index}",
-            self.result,
-            response_class=FileResponse,
-            responses=refusals(401, 403, 404, 422, 429) | {200: {"content": IMAGE}},
-        )
-        add("/options", self.options, responses=refusals(401, 403, 429))
-        add("/models", self.models, response_model=list[MODEL], responses=refusals(401, 403, 429))
-        add("/openapi.json", self.openapi, include_in_schema=False)
-        add("/docs", self.docs, include_in_schema=False)
+    async def finished(
+        photos: list[UploadFile], sent: BaseModel, request: Request
+    ) -> AsyncGenerator[Done, None]:
+        """The photos, each as soon as it is done. Raises HTTPException or EnhanceError."""
+        texts = {name: getattr(sent, name) for name in (*OPTIONS, *OLD_NAMES)}
+        values = renamed({name: text for name, text in texts.items() if text})
+        options = Options(**{name: OPTIONS[name].read(text) for name, text in values.items()})
+        start = partial(_start, batches, photos, options, request)
+        async with queue.turn(request), aclosing(work(start)) as done:
+            async for each in done:
+                yield each
 
-    @property
-    def routes(self) -> list[BaseRoute]:
-        """For the app."""
-        return [*self._router.routes, Mount("/v1/static", StaticFiles(directory=_DOCS_FILES))]
-
-    async def enhance(
-        self,
-        sent: Annotated[PhotoForm, Form(media_type="multipart/form-data")],
-        request: Request,
-    ) -> Response:
+    @router.post(
+        "/enhance",
+        response_model=EnhancedPhoto,
+        responses=WORK_REFUSALS | {200: {"content": IMAGE, "headers": HEADERS}},
+    )
+    async def enhance(sent: Annotated[PhotoForm, _FORM], request: Request) -> Response:
         """Enhance one photo. The answer is the enhanced file; the header `Enhance-Report` has its
         report without the lists of faces. With `Accept: application/json` the answer is the
         report, in which `file` is a link to the file."""
-        async with aclosing(self._work([sent.photo], sent, request)) as done:
+        async with aclosing(finished([sent.photo], sent, request)) as done:
             batch, entry = await _unless_gone(request, anext(done))
         told = _told(batch, entry, request)
         if entry.version is None:
@@ -139,15 +108,17 @@ class Http:
             del lists["faces"]
         return _file(entry.version.file, {REPORT_HEADER: json.dumps(told)})
 
-    async def enhance_batch(
-        self,
-        sent: Annotated[PhotosForm, Form(media_type="multipart/form-data")],
-        request: Request,
-    ) -> Response:
+    @router.post(
+        "/batches",
+        response_class=JsonLines,
+        response_model=EnhancedPhoto | FailedPhoto,
+        responses=WORK_REFUSALS,
+    )
+    async def enhance_batch(sent: Annotated[PhotosForm, _FORM], request: Request) -> Response:
         """Enhance photos. The answer has one JSON object per line for each photo, sent as soon as
         it is done: the report with a link to the file; or why the photo failed, while the others go
         on. `index` is the photo's place in the request."""
-        done = self._work(sent.photos, sent, request)
+        done = finished(sent.photos, sent, request)
         first = await _unless_gone(request, anext(done))
 
         async def lines() -> AsyncGenerator[str, None]:
@@ -159,30 +130,33 @@ class Http:
 
         return JsonLines(lines(), headers={"X-Accel-Buffering": "no"})
 
-    def hand_over(
-        self,
-        sent: Annotated[HandedForm, Form(media_type="multipart/form-data")],
-        request: Request,
-    ) -> Handed:
+    @router.post("/photos", response_model=Handed, responses=HAND_OVER_REFUSALS)
+    def hand_over(sent: Annotated[HandedForm, _FORM], request: Request) -> Handed:
         """Hand photos to the page, where a person can enhance them: open the address `page` in a
         browser. Like other uploads they are kept for some hours."""
-        self._batches.admit(len(sent.photos))
+        batches.admit(len(sent.photos))
         with storing():
             named = [(_name(photo), photo.file) for photo in sent.photos]
             folder = keep(Path(get_upload_folder()), named)
-            self._batches.sent(client_of(request), folder.iterdir())
+            batches.sent(request.state.client, folder.iterdir())
         return Handed(page=f"{_root(request)}/?photos={folder.name}")
 
-    def result(self, key: str, index: Annotated[int, PathParameter(ge=0)]) -> FileResponse:
+    @router.get(
+        "/batches/{key}/{index}",
+        response_class=FileResponse,
+        responses=refusals(401, 403, 404, 422, 429) | {200: {"content": IMAGE}},
+    )
+    def result(key: str, index: Annotated[int, PathParameter(ge=0)]) -> FileResponse:
         """The enhanced file of a photo, under the link that its report has."""
-        batch = self._batches.get(key)
+        batch = batches.get(key)
         entry = batch.entries[index] if batch and index < len(batch.entries) else None
         if batch is None or entry is None or entry.version is None:
             raise HTTPException(404, say("There is no such result, or it has expired."))
         batch.touched = time.monotonic()
         return _file(entry.version.file, {})
 
-    def options(self, request: Request) -> list[dict[str, Any]]:
+    @router.get("/options", responses=refusals(401, 403, 429))
+    def options(request: Request) -> list[dict[str, Any]]:
         """Every option: its name, its JSON schema, and in the language of the request its `group`,
         `label`, `help` and `unit`."""
         language = preferred(request.headers)
@@ -193,16 +167,29 @@ class Http:
             for name, option in OPTIONS.items()
         ]
 
-    def models(self) -> list[Model]:
+    @router.get("/models", response_model=list[MODEL], responses=refusals(401, 403, 429))
+    def models() -> list[Model]:
         """Every model that the options can name, and whether it is present on the server."""
         return list(inventory())
 
-    def openapi(self, request: Request) -> JSONResponse:
+    # Kept until there are other options, that is other models: it takes a tenth of a second.
+    @lru_cache(1)
+    def described(options: str) -> dict[str, Any]:
+        schema = get_openapi(title="Photo enhancer", version=VERSION, routes=router.routes)
+        schema["components"]["schemas"]["Problem"] = TypeAdapter(Problem).json_schema()
+        login = {"type": "http", "scheme": "basic", "description": "Where the server has a login."}
+        schema["components"]["securitySchemes"] = {"login": login}
+        schema["security"] = [{"login": []}, {}]
+        return schema
+
+    @router.get("/openapi.json", include_in_schema=False)
+    def openapi(request: Request) -> JSONResponse:
         """The description of all this, as OpenAPI 3.1."""
-        schema = self._described(json.dumps([option.schema for option in OPTIONS.values()]))
+        schema = described(json.dumps([option.schema for option in OPTIONS.values()]))
         return JSONResponse(schema | {"servers": [{"url": _root(request)}]})
 
-    def docs(self) -> HTMLResponse:
+    @router.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
         """A page to read the description and to try it out."""
         return get_swagger_ui_html(
             openapi_url="openapi.json",
@@ -213,37 +200,22 @@ class Http:
             swagger_ui_parameters={"validatorUrl": None},  # it is elsewhere
         )
 
-    def _describe(self, options: str) -> dict[str, Any]:
-        schema = get_openapi(title="Photo enhancer", version=VERSION, routes=self._router.routes)
-        schema["components"]["schemas"]["Problem"] = TypeAdapter(Problem).json_schema()
-        login = {"type": "http", "scheme": "basic", "description": "Where the server has a login."}
-        schema["components"]["securitySchemes"] = {"login": login}
-        schema["security"] = [{"login": []}, {}]
-        return schema
+    return [*router.routes, Mount("/v1/static", StaticFiles(directory=_DOCS_FILES))]
 
-    async def _work(
-        self, photos: list[UploadFile], sent: BaseModel, request: Request
-    ) -> AsyncGenerator[Done, None]:
-        """The photos, each as soon as it is done. Raises HTTPException or EnhanceError."""
-        texts = {name: getattr(sent, name) for name in (*OPTIONS, *OLD_NAMES)}
-        values = renamed({name: text for name, text in texts.items() if text})
-        options = Options(**{name: OPTIONS[name].read(text) for name, text in values.items()})
-        start = partial(self._start, photos, options, request)
-        async with self._queue.turn(request), aclosing(work(start)) as done:
-            async for each in done:
-                yield each
 
-    def _start(self, photos: list[UploadFile], options: Options, request: Request) -> Batch:
-        session, number = uuid.uuid4().hex, request.headers[REQUEST_HEADER]
-        with storing(), TemporaryDirectory() as folder:
-            sources = [Source(Path(folder, str(i)), _name(each)) for i, each in enumerate(photos)]
-            for source, photo in zip(sources, photos, strict=True):
-                with photo.file, source.path.open("wb") as file:
-                    shutil.copyfileobj(photo.file, file)
-            client = client_of(request)
-            batch = self._batches.start(sources, options, session, number, client=client)
-        request.state.saved()
-        return batch
+def _start(
+    batches: BatchStore, photos: list[UploadFile], options: Options, request: Request
+) -> Batch:
+    session, number = uuid.uuid4().hex, request.headers[REQUEST_HEADER]
+    with storing(), TemporaryDirectory() as folder:
+        sources = [Source(Path(folder, str(i)), _name(each)) for i, each in enumerate(photos)]
+        for source, photo in zip(sources, photos, strict=True):
+            with photo.file, source.path.open("wb") as file:
+                shutil.copyfileobj(photo.file, file)
+        client = request.state.client
+        batch = batches.start(sources, options, session, number, client=client)
+    request.state.saved()
+    return batch
 
 
 def _name(photo: UploadFile) -> str:

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import anyio
 import numpy as np
@@ -446,7 +445,6 @@ def test_an_archive_is_sent_whole_whatever_becomes_of_its_batch(
         )
         scope = {
             "type": "http",
-            "app": SimpleNamespace(auth=None),
             "path_params": {"key": batch.key},
             "query_string": b"",
         }

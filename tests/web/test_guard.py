@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import secrets
 import socket
 import threading
@@ -26,9 +27,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
@@ -36,8 +37,8 @@ import app
 from enhance.limits import Limits
 from enhance.web.batches.disk_shares import NO_ROOM
 from enhance.web.language import CHINESE
+from enhance.web.plain_http import http_routes
 from enhance.web.server import middleware
-from enhance.web.server.clients import may_enter
 from enhance.web.server.middleware import (
     MAX_AT_ONCE,
     MAX_LOGINS_PER_MINUTE,
@@ -46,6 +47,7 @@ from enhance.web.server.middleware import (
     Guard,
 )
 from enhance.web.server.problems import MEDIA_TYPE
+from enhance.web.server.routes import routes
 from tests.server import SAMPLES, Server, running
 from tests.web.api_photos import QUICK, results, square
 from tests.web.hands import HEADLINE, PICTURES, SMALL, states
@@ -990,9 +992,67 @@ def test_other_websites_do_not_use_the_password_that_a_browser_keeps(proxied: Se
     assert httpx.get(url, auth=("ann", "a"), headers=asked).status_code == 200
 
 
-def test_without_an_app_nobody_may_enter() -> None:
-    with pytest.raises(KeyError):
-        may_enter(HTTPConnection({"type": "http", "path": "/v1/options", "headers": []}))
+def test_no_address_of_our_own_is_public_but_these(private: Server) -> None:
+    """Each new route needs a login, too."""
+    own = [*routes(None), *http_routes(None, None)]  # type: ignore[arg-type]
+    paths = {re.sub("{.*?}", "0", route.path) for route in own if isinstance(route, Route | Mount)}
+    assert len(paths) == len(own)
+    public = {path for path in paths if httpx.get(private.url + path).status_code != 401}
+    assert public == {"/health", "/health/ready", "/metrics"}
+    for path in paths - public:
+        for method in ("HEAD", "POST", "PUT", "DELETE"):
+            answer = httpx.request(method, private.url + path)
+            assert answer.status_code == 401, f"{method} {path}"
+    assert httpx.get(f"{private.url}/v1/static/swagger-ui.css").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/options/",
+        "/v1/%6fptions",
+        "/v1%2Foptions",
+        "/v1/options%0A",
+        "/v1/options?/v1/static/",
+        "/v1/static",
+        "/v1/static/../options",
+        "/v1/static/%2e%2e/options",
+        "/v1/static%2F..%2Foptions",
+        "/v1/./options",
+        "/v1//options",
+        "//v1/options",
+        "/V1/options",
+        "/x/../v1/options",
+        "/%2E/v1/options",
+        "http://x/v1/options",
+        "http://x//v1/options",
+        f"/batches/{KEY}/report.csv/",
+        f"/batches%2F{KEY}%2Freport.csv",
+        f"//batches/{KEY}/report.csv",
+        f"/./batches/{KEY}/report.csv",
+        "/gradio_api/heartbeat%2Fx",
+        "/gradio_api/heartbeat//x",
+        "/gradio_api%2Fheartbeat/x/",
+        "/gradio_api//heartbeat/x",
+    ],
+)
+def test_no_way_to_write_an_address_spares_the_login(private: Server, path: str) -> None:
+    """As it is, without the tidying of an HTTP client."""
+    host = ("127.0.0.1", int(private.url.rpartition(":")[2]))
+    with socket.create_connection(host, timeout=60) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert connection.recv(1000).split()[1] in (b"400", b"401", b"404")
+
+
+def test_a_login_under_a_root_path(tmp_path: Path) -> None:
+    with running(tmp_path, ENHANCE_AUTH="ann:a", GRADIO_ROOT_PATH="/photos") as server:
+        for path in ("/v1/options", f"/batches/{KEY}/report.csv", "/gradio_api/heartbeat/x"):
+            for root in ("", "/photos"):
+                assert httpx.get(server.url + root + path).status_code == 401
+        for root in ("", "/photos"):
+            url = f"{server.url}{root}/v1/options"
+            assert httpx.get(url, auth=("ann", "a")).status_code == 200
+            assert httpx.get(url, auth=("ann", "b")).status_code == 401
 
 
 def test_photos_are_nobody_elses_on_the_machine(server: Server, tmp_path: Path) -> None:

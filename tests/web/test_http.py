@@ -28,7 +28,7 @@ from starlette.testclient import TestClient
 import enhance.web.plain_http
 from enhance.options import OLD_NAMES, OPTIONS
 from enhance.web.http_contract import REPORT_HEADER
-from enhance.web.plain_http import Http
+from enhance.web.plain_http import http_routes
 from tests.server import ROOT, SAMPLES, Server, running
 from tests.web.api_photos import IN_STEPS, QUICK, SLOW, WORK, results, square
 from tests.web.test_shares import Visitor, sent
@@ -301,7 +301,7 @@ def test_the_description_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(enhance.web.plain_http, "get_openapi", counted)
     page: Any = None
-    with TestClient(FastAPI(routes=Http(page, page).routes)) as web:
+    with TestClient(FastAPI(routes=http_routes(page, page))) as web:
         first, second = (web.get("/v1/openapi.json").json() for _ in range(2))
     assert first == second and len(made) == 1
 
@@ -310,7 +310,7 @@ def test_a_full_disk_is_a_problem_too(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(MultiPartParser, "spool_max_size", 1)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     page: Any = None
-    with TestClient(FastAPI(routes=Http(page, page).routes)) as web:
+    with TestClient(FastAPI(routes=http_routes(page, page))) as web:
         answer = web.post("/v1/enhance", files=one(PHOTO))
     assert answer.status_code == 507 and answer.json()["detail"].startswith("This server has no")
 

@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI, Request, UploadFile
+from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, expect
 
 from enhance.engines.local import LocalEngine
@@ -31,7 +32,7 @@ from enhance.version import VERSION
 from enhance.web.batches.handed import keep, photos_of
 from enhance.web.batches.store import BatchStore
 from enhance.web.http_contract import HandedForm
-from enhance.web.plain_http import Http
+from enhance.web.plain_http import http_routes
 from tests.server import ROOT, SAMPLES, Server, running
 from tests.web.hands import PRINT, SMALL, finish
 
@@ -255,12 +256,16 @@ def test_handed_photos_have_a_sender_before_they_are_no_longer_expected(
         "path": "/v1/photos",
         "root_path": "",
         "headers": [(b"host", b"testserver")],
-        "client": ("10.0.0.1", 1),
         "app": FastAPI(),
-        "state": {"saved": lambda: told.append("saved")},
+        "state": {"client": "10.0.0.1", "saved": lambda: told.append("saved")},
     }
     photos = HandedForm(photos=[UploadFile(io.BytesIO(b"x"), filename="a.jpg")])
-    Http(batches, None).hand_over(photos, Request(scope))  # type: ignore[arg-type]
+    (hand_over,) = (
+        route.endpoint
+        for route in http_routes(batches, None)  # type: ignore[arg-type]
+        if isinstance(route, APIRoute) and route.path == "/v1/photos"
+    )
+    hand_over(photos, Request(scope))
     assert told == ["10.0.0.1"]
 
 

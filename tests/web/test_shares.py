@@ -20,6 +20,7 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event
 from playwright.sync_api import Browser, expect
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from app import build_page
@@ -35,6 +36,7 @@ from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.page.look import Tab
 from enhance.web.server.clients import Share
+from enhance.web.server.middleware import Guard
 from enhance.web.server.routes import routes
 from enhance.web.server.shared_queue import SharedQueue
 from tests.server import SAMPLES, Server, running
@@ -117,7 +119,7 @@ def test_one_client_cannot_fill_the_queue_of_page_and_api(
 
 
 def request_from(address: str) -> Request:
-    return Request({"type": "http", "app": Starlette(), "client": (address, 1), "headers": []})
+    return Request({"type": "http", "headers": [], "state": {"client": address}})
 
 
 def test_what_runs_at_once_is_shared_too() -> None:
@@ -285,8 +287,7 @@ def test_previews_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             batches.start([Source(photo, name)] * 6, Options(**CHEAP), name)
             for name in ("mine", "yours")
         )
-        app = Starlette(routes=routes(batches))
-        app.auth = None  # type: ignore[attr-defined]
+        app = Starlette(routes=routes(batches), middleware=[Middleware(Guard, limits=limits)])
         asked: list[threading.Thread] = []
         with TestClient(app, client=("10.0.0.1", 1)) as me:
             you = TestClient(app, client=("10.0.0.2", 1))

@@ -62,9 +62,7 @@ def test_who_leaves_while_the_batch_starts_leaves_nothing_waiting(
         request: Any = SimpleNamespace(
             session_hash="one",
             headers={REQUEST_HEADER: "-"},
-            client=None,
-            scope={},
-            app=SimpleNamespace(auth=None),
+            state=SimpleNamespace(client=""),
         )
         events = api.enhance_batch(photos, request, **options)
         first = asyncio.ensure_future(events.__anext__())

@@ -19,7 +19,6 @@ from enhance.web.page.look import Tab
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.viewed import shown_at
 from enhance.web.page.widgets import PREPARED, QUICK, Shown, handler
-from enhance.web.server.clients import client_of
 
 # Labels of the photos offered to try the page with, by the stem of their files.
 _SAMPLES = {
@@ -156,7 +155,7 @@ class PhotosPanel:
                     None,
                     str(request.session_hash),
                     request.headers[REQUEST_HEADER],
-                    client=client_of(request),
+                    client=request.state.client,
                     viewed=True,
                 )
         except EnhanceError as error:

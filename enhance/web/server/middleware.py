@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+from gradio.route_utils import compare_passwords_securely
 from python_multipart.multipart import parse_options_header
 from starlette._utils import get_route_path
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,16 +26,7 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.server.clients import (
-    CHALLENGE,
-    Rate,
-    Share,
-    brings_password,
-    client_key,
-    client_of,
-    foreign,
-    may_enter,
-)
+from enhance.web.server.clients import Rate, Share, client_key, credentials, foreign
 from enhance.web.server.problems import problem
 
 UPLOAD = "/gradio_api/upload"
@@ -59,6 +51,8 @@ TOO_OFTEN = say("You have uploaded too much within a minute. Try again in a minu
 LATE = say("This request took too long to arrive. Send it again.")
 _ADDRESS = say("This server does not fetch photos from other addresses. Upload the photo itself.")
 TOO_MANY_LOGINS = say("Too many login attempts. Try again in a minute.")
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Photo enhancer", charset="UTF-8"'}
+"""Says with status 401 how to log in to plain HTTP."""
 
 # Parts of Gradio that this app does not use and that accept, fetch or print something for anyone;
 # icons in any size but those in the app's manifest; what is longer than the path of any file,
@@ -69,6 +63,9 @@ _CLOSED = re.compile(
     r"|/pwa_icon/(?!(192|512)\Z)|.{4096}|.*\n\Z",
     re.DOTALL,
 )
+# What needs a login where there is one, beside what Gradio itself protects: plain HTTP except for
+# the files of its documentation; results; and an endless stream of Gradio's.
+_PRIVATE = re.compile(r"/v1/(?!static/)|/batches/|/gradio_api/heartbeat")
 # Headers that are believed only from a proxy; x-gradio-server never, as Gradio's own proxy is not
 # in use.
 _PROXYS = (b"x-forwarded-", b"x-gradio-server", REQUEST_HEADER.encode())
@@ -127,7 +124,8 @@ class Guard:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or refuse it with a sentence."""
+        """Serve a request, or refuse it with a sentence. `request.state.client` is then the
+        `client_key` of who sent it, for all that is behind this."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -150,8 +148,9 @@ class Guard:
         try:
             if foreign(headers):
                 raise HTTPException(403, say("Pages of other websites cannot use this server."))
-            self._check_password(visitor)  # before anything depends on whether it is right
-            client = client_of(visitor)
+            # Before anything depends on whether a password is right.
+            client = client_key(scope["client"][0], self._account(visitor))
+            scope.setdefault("state", {})["client"] = client
             with self._at_once.taken(client) as allowed:
                 if not allowed:
                     raise HTTPException(429, TOO_MANY)
@@ -175,9 +174,6 @@ class Guard:
         path, headers = get_route_path(scope).rstrip("/"), Headers(scope=scope)
         if _CLOSED.match(path):
             raise HTTPException(404, say("There is nothing at this address."))
-        # An endless stream, for which Gradio itself needs no login.
-        if path.startswith("/gradio_api/heartbeat") and not may_enter(HTTPConnection(scope)):
-            raise HTTPException(401, say("Log in first."))
         if scope["method"] != "POST":
             return body
         if "transfer-encoding" in headers or "content-length" not in headers:
@@ -245,17 +241,36 @@ class Guard:
 
         return receive_counted
 
-    def _check_password(self, visitor: HTTPConnection) -> None:
-        """Raises HTTPException if the request brings a wrong password, which counts as one try to
-        log in, or any password after too many tries: what it says is then not looked at."""
-        if not brings_password(visitor):
-            return
-        address = client_key(visitor.client.host if visitor.client else "")
+    def _account(self, visitor: HTTPConnection) -> str | None:
+        """The account that a visitor has logged in with: on the page, or to plain HTTP with the
+        request itself. None if the server has no login, or this address needs none.
+
+        Raises HTTPException if it does; for a wrong password, which counts as one try to log in;
+        and for any password after too many tries: what it says is then not looked at.
+        """
+        app: Any = visitor.app
+        if getattr(app, "auth", None) is None:  # only Gradio's app has accounts
+            return None
+        names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+        found = (app.tokens.get(visitor.cookies.get(name)) for name in names)
+        if user := next(filter(None, found), None):
+            return str(user)
+        path = get_route_path(visitor.scope)
+        plain = path.startswith("/v1/")
+        said = credentials(visitor.headers) if plain else None
+        if said is None:
+            if _PRIVATE.match(path):
+                raise HTTPException(401, say("Log in first."), _CHALLENGE if plain else None)
+            return None
+        address = client_key(visitor.scope["client"][0])
         if not self._logins.allows(address):
             raise HTTPException(429, TOO_MANY_LOGINS)
-        if not may_enter(visitor):
+        user, password = said
+        known = app.auth.get(user)
+        if not (known and compare_passwords_securely(password, known)):
             self._logins.take(address)
-            raise HTTPException(401, say("The user name or the password is wrong."), CHALLENGE)
+            raise HTTPException(401, say("The user name or the password is wrong."), _CHALLENGE)
+        return user
 
     def _believed(self, scope: Scope) -> Scope:
         """The request with only trustworthy headers, its id for the log and the client's address.

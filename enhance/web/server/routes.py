@@ -20,7 +20,6 @@ from enhance.pipeline.reports import Outcome, as_csv, as_json
 from enhance.version import VERSION
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
-from enhance.web.server.clients import client_of, may_enter
 
 
 class Health(TypedDict):
@@ -51,13 +50,11 @@ def health(batches: BatchStore) -> Health:
 
 
 def routes(batches: BatchStore) -> list[BaseRoute]:
-    """Results are for anyone who is logged in and knows the batch's unguessable key. Health and
-    metrics are public: load balancers and Prometheus cannot log in, and neither reveals anything
-    about a person."""
+    """Results are for anyone who is logged in, as `Guard` checks, and knows the batch's unguessable
+    key. Health and metrics are public: load balancers and Prometheus cannot log in, and neither
+    reveals anything about a person."""
 
     def batch_of(request: Request) -> Batch:
-        if not may_enter(request):
-            raise HTTPException(401, "Log in first.")
         batch = batches.get(request.path_params["key"])
         if batch is None:
             raise _expired()
@@ -100,7 +97,7 @@ def routes(batches: BatchStore) -> list[BaseRoute]:
         entry = next((each for each in entries if each.source.number == number), None)
         if entry is None:
             raise HTTPException(404, "There is no such photo.")
-        own = clients.setdefault(client_of(request), Lock())
+        own = clients.setdefault(request.state.client, Lock())
         async with own:  # so that all clients take turns, however many one asks for
             path = await to_thread.run_sync(entry.previewed, batches.limits, limiter=one_at_a_time)
         return FileResponse(path, headers={"Cache-Control": "private, max-age=86400"})

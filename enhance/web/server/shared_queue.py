@@ -19,7 +19,6 @@ from starlette.requests import Request
 from enhance.i18n import say
 from enhance.limits import quarter
 from enhance.web.language import preferred, translated
-from enhance.web.server.clients import account, client_key
 
 # Not 503: Gradio's page would replace the sentence by one of its own.
 _REFUSED = 429
@@ -68,7 +67,7 @@ class SharedQueue(Queue):
         event = Request({**request.scope, "path": f"{API_PREFIX}/queue/join"})
         body = PredictBodyInternal(data=[], fn_index=self._waiting, session_hash=name)
         try:
-            await self.push(body, event, account(request))
+            await self.push(body, event, None)
             await begun.wait()
             yield
         finally:
@@ -93,7 +92,7 @@ class SharedQueue(Queue):
         goes_on = named and get_fn(self.blocks, None, body).concurrency_id == self._begun
         most = 2 * self._most if goes_on else self._most
         waiting = [event for queue in self._queues.values() for event in queue.queue]
-        client = _client(request, username)
+        client = request.state.client
         own = _clients(waiting + self._at_work())[client]
         if own >= quarter(most):
             sentence = say(
@@ -124,7 +123,7 @@ class SharedQueue(Queue):
                 continue
             working = _clients(event for event in self._at_work() if event.concurrency_id == name)
             for event in queue.queue:
-                if most is None or working[_client(event.request, event.username)] < quarter(most):
+                if most is None or working[event.request.state.client] < quarter(most):
                     queue.queue.remove(event)
                     return [event], False, name
         return None
@@ -155,8 +154,4 @@ class SharedQueue(Queue):
 
 def _clients(events: Iterable[Event]) -> Counter[str]:
     """How many of the events are whose."""
-    return Counter(_client(event.request, event.username) for event in events)
-
-
-def _client(request: Request, username: str | None) -> str:
-    return client_key(request.client.host if request.client else "", username)
+    return Counter(event.request.state.client for event in events)

@@ -11,12 +11,10 @@ from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enhance.errors import NoRoom
 from enhance.web.batches.store import BatchStore
-from enhance.web.server.clients import client_of
 from enhance.web.server.middleware import UPLOAD, UPLOADS
 
 
@@ -49,7 +47,7 @@ class UploadShares:
         if not upload or path not in UPLOADS:
             await self._app(scope, receive, send)
             return
-        client, room = client_of(HTTPConnection(scope)), self._batches.room
+        client, room = scope["state"]["client"], self._batches.room
         length = int(Headers(scope=scope)["content-length"])  # without one Guard refuses it
         try:
             coming = await to_thread.run_sync(
@@ -58,7 +56,7 @@ class UploadShares:
         except NoRoom as error:
             raise HTTPException(507, error.sentence) from error
         # For a handler that has saved the photos elsewhere long before its answer ends.
-        scope.setdefault("state", {})["saved"] = partial(room.arrived, coming)
+        scope["state"]["saved"] = partial(room.arrived, coming)
         answer = bytearray()
 
         async def send_noting(message: Message) -> None:

@@ -167,8 +167,6 @@ def main() -> None:
             log.error("%s", error)
         except Exception:
             log.exception("the models could not be loaded; the first photo will try again")
-        finally:
-            batches.estimator.loading_ended()
 
     add_scripts()
     refuse_texts()

@@ -21,7 +21,7 @@ from enhance.jobs.console import printable
 
 _APP = Path(__file__).parents[2] / "app.py"  # beside the package in a clone, not part of it
 _START_SECONDS = 300
-_KEY = re.compile(r"\?photos=([0-9a-f]{64})\Z")  # at the end of the page's address
+_KEY = re.compile(r"\?photos=([0-9a-f]{32})\Z")  # at the end of the page's address
 _ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104, compared with, not listened on
 _CONNECTIONS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))  # Linux's
 _ESTABLISHED = "01"

@@ -14,7 +14,6 @@ from enhance.records import EngineInfo, Report
 _STEPS = {"repair": 0.004, "tone": 0.002, "colorize": 0.004}
 _MEGAPIXEL_SECONDS = 0.12  # everything but the networks, per output megapixel
 _FRESH = 0.3  # weight of the newest photo in the running means
-_PATIENCE = 20  # seconds for which a page waits while the models are loading
 
 
 class Estimator:
@@ -30,22 +29,11 @@ class Estimator:
         self._learnt: dict[str, float] = {}  # measured cost of each model, as in the catalogue
         self._per_output_megapixel = _MEGAPIXEL_SECONDS
         self._lock = threading.Lock()
-        self._loading_ended = threading.Event()
 
     @property
     def ready(self) -> bool:
         """Whether the models are loaded."""
         return self._info() is not None
-
-    def loading_ended(self) -> None:
-        """Call this when the models are loaded, or have failed to load."""
-        self._loading_ended.set()
-
-    def wait(self) -> bool:
-        """Wait some seconds for the models if need be. Returns whether they are loaded."""
-        if not self.ready:
-            self._loading_ended.wait(_PATIENCE)
-        return self.ready
 
     def seconds(
         self, sizes: Iterable[tuple[int, int]], options: Options, faces: float = 1

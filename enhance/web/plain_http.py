@@ -22,7 +22,6 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from gradio.route_utils import get_root_url
-from gradio.utils import get_upload_folder
 from PIL import Image
 from pydantic import BaseModel, TypeAdapter
 from starlette._utils import get_route_path
@@ -34,13 +33,13 @@ from enhance.errors import Cancelled
 from enhance.i18n import say
 from enhance.models.inventory import Model, inventory
 from enhance.options import OLD_NAMES, OPTIONS, Options, renamed
+from enhance.photos import EXTENSIONS
 from enhance.pipeline.reports import record
 from enhance.records import Source
 from enhance.version import VERSION
 from enhance.web.batches.batch import Batch, work
 from enhance.web.batches.disk_shares import storing
 from enhance.web.batches.entries import Entry
-from enhance.web.batches.handed import keep
 from enhance.web.batches.store import BatchStore
 from enhance.web.http_contract import (
     HAND_OVER_REFUSALS,
@@ -134,12 +133,8 @@ def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
     def hand_over(sent: Annotated[HandedForm, _FORM], request: Request) -> Handed:
         """Hand photos to the page, where a person can enhance them: open the address `page` in a
         browser. Like other uploads they are kept for some hours."""
-        batches.admit(len(sent.photos))
-        with storing():
-            named = [(_name(photo), photo.file) for photo in sent.photos]
-            folder = keep(Path(get_upload_folder()), named)
-            batches.sent(request.state.client, folder.iterdir())
-        return Handed(page=f"{_root(request)}/?photos={folder.name}")
+        batch = _start(batches, sent.photos, None, request)
+        return Handed(page=f"{_root(request)}/?photos={batch.key}")
 
     @router.get(
         "/batches/{key}/{index}",
@@ -204,16 +199,20 @@ def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
 
 
 def _start(
-    batches: BatchStore, photos: list[UploadFile], options: Options, request: Request
+    batches: BatchStore, photos: list[UploadFile], options: Options | None, request: Request
 ) -> Batch:
+    """Start a batch; without options, one for the page."""
     session, number = uuid.uuid4().hex, request.headers[REQUEST_HEADER]
     with storing(), TemporaryDirectory() as folder:
-        sources = [Source(Path(folder, str(i)), _name(each)) for i, each in enumerate(photos)]
+        sources = [
+            Source(Path(folder, f"{i}{_extension(each)}"), _name(each))
+            for i, each in enumerate(photos)
+        ]
         for source, photo in zip(sources, photos, strict=True):
             with photo.file, source.path.open("wb") as file:
                 shutil.copyfileobj(photo.file, file)
-        client = request.state.client
-        batch = batches.start(sources, options, session, number, client=client)
+        client, viewed = request.state.client, options is None
+        batch = batches.start(sources, options, session, number, client=client, viewed=viewed)
     request.state.saved()
     return batch
 
@@ -221,6 +220,11 @@ def _start(
 def _name(photo: UploadFile) -> str:
     name = PureWindowsPath(photo.filename or "").name.encode("utf-8", "replace").decode()
     return name[:255] or "photo"
+
+
+def _extension(photo: UploadFile) -> str:
+    extension = PureWindowsPath(photo.filename or "").suffix.lower()
+    return extension if extension in EXTENSIONS else ""
 
 
 def _told(batch: Batch, entry: Entry, request: Request) -> dict[str, Any]:

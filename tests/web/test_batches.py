@@ -285,10 +285,9 @@ def test_models_that_load_at_the_second_attempt_give_an_estimate(tmp_path: Path)
         estimator = Estimator(lambda: engine.info)
         with pytest.raises(WeightsMissing):
             engine.load()
-        estimator.loading_ended()
-        assert not estimator.wait()
+        assert not estimator.ready
         assert len(list(engine.run(photos(tmp_path, 1), FAST))) == 1
-        assert estimator.wait()
+        assert estimator.ready
         assert estimator.seconds([(30, 40)], FAST)
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -23,18 +23,19 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, UploadFile
 from fastapi.routing import APIRoute
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from enhance.engines.local import LocalEngine
 from enhance.jobs import desktop, open_page
 from enhance.limits import Limits
 from enhance.version import VERSION
-from enhance.web.batches.handed import keep, photos_of
+from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
 from enhance.web.http_contract import HandedForm
+from enhance.web.log import REQUEST_HEADER
 from enhance.web.plain_http import http_routes
 from tests.server import ROOT, SAMPLES, Server, running
-from tests.web.hands import PRINT, SMALL, finish
+from tests.web.hands import PICTURES, PORTRAIT, PRINT, SMALL, drop, finish
 
 Command = tuple[subprocess.CompletedProcess[str], str]
 
@@ -71,7 +72,7 @@ def test_the_page_shows_photos_that_were_opened(
     done, address = enhance_open(tmp_path, server.url, PRINT, namesake)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == address
-    assert re.fullmatch(rf"{re.escape(server.url)}/\?photos=[0-9a-f]{{64}}", address)
+    assert re.fullmatch(rf"{re.escape(server.url)}/\?photos=[0-9a-f]{{32}}", address)
     with browser.new_context() as context:
         page = context.new_page()
         page.goto(f"{address}&size=1x")
@@ -79,7 +80,7 @@ def test_the_page_shows_photos_that_were_opened(
         page.wait_for_url(re.compile(r"\?size=1x$"))  # nobody shares the key by sharing the link
         page.click("#enhance")
         finish(page, 2)
-        page.goto(f"{server.url}/?photos={'0' * 64}")
+        page.goto(f"{server.url}/?photos={'0' * 32}")
         expect(page.get_by_text("These photos have expired")).to_be_visible()
 
 
@@ -95,7 +96,7 @@ def test_the_page_is_started_if_it_does_not_run(tmp_path: Path) -> None:
     try:
         assert done.returncode == 0, done.stderr
         assert httpx.get(f"{url}/health").json()["version"] == VERSION
-        (photo,) = photos_of(files, address.partition("=")[2])
+        (photo,) = files.glob(f"results-*/{address.partition('=')[2]}/*/source.jpg")
         assert photo.read_bytes() == SMALL.read_bytes()
         again, _ = enhance_open(tmp_path, url, **settings)
         assert again.stdout.strip() == url and not again.stderr
@@ -107,7 +108,7 @@ def test_a_login_is_needed_where_there_is_one(private: Server, tmp_path: Path) -
     done, opened = enhance_open(tmp_path, private.url, SMALL)
     assert done.returncode == 1 and "Set ENHANCE_AUTH=user:password" in done.stderr and not opened
     done, _ = enhance_open(tmp_path, private.url, SMALL, ENHANCE_AUTH="ann:b")
-    assert done.returncode == 1 and not list(private.files.glob("*/000000"))
+    assert done.returncode == 1 and not list(private.files.glob("results-*/*"))
     done, opened = enhance_open(tmp_path, private.url, SMALL, ENHANCE_AUTH="bob:b,ann:a")
     assert done.returncode == 0 and opened.startswith(private.url), done.stderr
 
@@ -176,12 +177,12 @@ def imitation(status: int, answer: Any, owner: int | None = None) -> Iterator[li
     ("status", "answer", "said"),
     [
         (200, {"page": "--gpu-launcher=id"}, "is not this program's page"),
-        (200, {"page": f"--gpu-launcher=id ?photos={'a' * 64} "}, "is not this program's page"),
+        (200, {"page": f"--gpu-launcher=id ?photos={'a' * 32} "}, "is not this program's page"),
         (200, {"page": ["x"]}, "is not this program's page"),
         (200, [], "is not this program's page"),
         (400, {"detail": "\x1b]0;owned\a\u202e"}, "\\x1b]0;owned\\x07\\u202e"),
         (400, {}, "is not this program's page"),
-        (200, {"page": f"--gpu-launcher=id?photos={'a' * 64}"}, ""),
+        (200, {"page": f"--gpu-launcher=id?photos={'a' * 32}"}, ""),
     ],
 )
 def test_of_an_answer_only_the_key_reaches_the_browser(
@@ -200,7 +201,7 @@ def test_of_an_answer_only_the_key_reaches_the_browser(
         assert code == 1 and not opened
     else:
         (address,) = opened
-        assert re.fullmatch(rf"http://127.0.0.1:\d+/\?photos={'a' * 64}", address)
+        assert re.fullmatch(rf"http://127.0.0.1:\d+/\?photos={'a' * 32}", address)
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux says whose it is")
@@ -212,61 +213,109 @@ def test_another_users_program_gets_no_photos(
     me = os.getuid()
     if me:  # only root can give something to somebody else
         monkeypatch.setattr(os, "getuid", lambda: me + 1)
-    with imitation(200, {"page": f"/?photos={'a' * 64}"}, None if me else 65534) as taken:
+    with imitation(200, {"page": f"/?photos={'a' * 32}"}, None if me else 65534) as taken:
         assert open_page.main([str(SMALL)]) == open_page.main([]) == 1
     assert not taken and not opened
     assert "or another user's" in capsys.readouterr().err
 
 
-def test_handed_photos_are_only_found_by_their_key(tmp_path: Path) -> None:
+def hand_over(batches: BatchStore, saved: Callable[[], None], *names: str) -> str:
+    """Hand over photos of these names, which they also hold; returns their key."""
+    scope = {
+        "type": "http",
+        "path": "/v1/photos",
+        "root_path": "",
+        "headers": [(b"host", b"testserver"), (REQUEST_HEADER.encode(), b"request")],
+        "app": FastAPI(),
+        "state": {"client": "10.0.0.1", "saved": saved},
+    }
+    photos = [UploadFile(io.BytesIO(name.encode()), filename=name) for name in names]
+    (endpoint,) = (
+        route.endpoint
+        for route in http_routes(batches, None)  # type: ignore[arg-type]
+        if isinstance(route, APIRoute) and route.path == "/v1/photos"
+    )
+    page: str = endpoint(HandedForm(photos=photos), Request(scope)).page
+    return page.partition("=")[2]
+
+
+def test_handed_photos_are_only_found_by_their_key(engine: LocalEngine, tmp_path: Path) -> None:
+    batches = BatchStore(engine, tmp_path, Limits())
     names = ("../../a.jpg", "a.jpg", "C:\\b.PNG", "x" * 300 + ".webp", "..", "script.html", "\0\n")
-    folder = keep(tmp_path, ((name, io.BytesIO(name.encode())) for name in names))
-    photos = photos_of(tmp_path, folder.name)
+    key = hand_over(batches, lambda: None, *names)
+    batch = batches.get(key)
+    assert batch
+    photos = [entry.source.path for entry in batch.entries]
     assert [photo.read_bytes() for photo in photos] == [name.encode() for name in names]
-    assert all(photo.resolve().parents[1] == folder for photo in photos)
-    assert [photo.name for photo in photos[:3]] == ["a.jpg", "a.jpg", "b.png"]
-    assert [photo.suffix for photo in photos[3:]] == [".webp", "", "", ""]
-    upload = tmp_path / ("a" * 64)  # its name follows from what it holds, which others may know
-    upload.mkdir()
-    (upload / "private.jpg").touch()
-    for wrong in ("", ".", "..", upload.name, f"../{tmp_path.name}/{folder.name}", "*" * 64, None):
-        assert photos_of(tmp_path, wrong) == []
+    assert all(photo.resolve().parents[1] == batch.folder for photo in photos)
+    assert [photo.suffix for photo in photos] == [".jpg", ".jpg", ".png", ".webp", "", "", ""]
+    for wrong in ("", ".", "..", key[:-1], f"../{tmp_path.name}/{key}", "*" * 32, None):
+        assert batches.get(wrong) is None
+
+
+def test_the_key_leads_to_nothing_that_is_added_or_made_on_the_page(
+    page: Page, server: Server
+) -> None:
+    """Somebody else may have handed the photos over, and sent a person the address."""
+    names = ("C:\\a<b>.JPG", "script.html", "..")
+    photos = [("photos", (name, SMALL.read_bytes())) for name in names]
+    address = httpx.post(f"{server.url}/v1/photos", files=photos).json()["page"]
+    page.goto(f"{address}&size=1x")
+    pictures = page.locator(PICTURES)
+    expect(pictures).to_have_count(3)
+    shown = [picture.get_attribute("alt") for picture in pictures.all()]
+    assert shown == ["ab.jpg", "script", "photo"]
+    drop(page, PORTRAIT)
+    expect(pictures).to_have_count(4)
+    page.click("#enhance")
+    finish(page, 4)
+    batch = f"{server.url}/batches/{address.partition('=')[2]}"
+    assert httpx.get(f"{batch}/report.json").json() == []
+    statuses = [httpx.get(f"{batch}/photos/{number}").status_code for number in range(1, 5)]
+    assert statuses == [200, 200, 200, 404]
 
 
 def test_handed_photos_take_from_the_share_of_who_sent_them(tmp_path: Path) -> None:
+    """As with other batches, the oldest ones make room."""
     photo = ("photos", ("a.jpg", (SAMPLES / "group.jpg").read_bytes()))
-    with running(tmp_path, ENHANCE_MAX_DISK_BYTES="1000000") as server:
-        answers = [httpx.post(f"{server.url}/v1/photos", files=[photo]) for _ in range(8)]
-    statuses = [answer.status_code for answer in answers]
-    assert statuses[0] == 200 and statuses[-1] == 507
-    assert answers[-1].json()["kind"] == "" and "share" in answers[-1].json()["detail"]
+    limits = {"ENHANCE_MAX_DISK_BYTES": "1000000", "ENHANCE_TRUSTED_PROXY": "1"}
+
+    def sent(address: str, count: int = 1) -> httpx.Response:
+        headers = {"X-Forwarded-For": address}
+        return httpx.post(f"{server.url}/v1/photos", files=[photo] * count, headers=headers)
+
+    def kept(answer: httpx.Response) -> bool:
+        key = answer.json()["page"].partition("=")[2]
+        return httpx.get(f"{server.url}/batches/{key}/report.json").is_success
+
+    with running(tmp_path, **limits) as server:
+        other, *own = sent("10.0.0.2"), *(sent("10.0.0.1") for _ in range(8))
+        left = [answer for answer in own if kept(answer)]
+        assert kept(other) and 0 < len(left) < len(own) and left == own[-len(left) :]
+        used = sum(path.stat().st_size for path in server.files.rglob("source.jpg"))
+        assert used <= 250_000 + len(photo[1][1])
+        refused = sent("10.0.0.1", 8)
+    assert refused.status_code == 507
+    assert refused.json()["kind"] == "" and "share" in refused.json()["detail"]
 
 
 def test_handed_photos_have_a_sender_before_they_are_no_longer_expected(
     engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise, for a moment, they would take from nobody's share. `UploadShares` expects them
-    until the answer has been sent."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    until they are said to be saved."""
     batches = BatchStore(engine, tmp_path, Limits())
     told: list[str] = []
-    monkeypatch.setattr(batches, "sent", lambda client, paths: told.append(client))
-    scope = {
-        "type": "http",
-        "path": "/v1/photos",
-        "root_path": "",
-        "headers": [(b"host", b"testserver")],
-        "app": FastAPI(),
-        "state": {"client": "10.0.0.1", "saved": lambda: told.append("saved")},
-    }
-    photos = HandedForm(photos=[UploadFile(io.BytesIO(b"x"), filename="a.jpg")])
-    (hand_over,) = (
-        route.endpoint
-        for route in http_routes(batches, None)  # type: ignore[arg-type]
-        if isinstance(route, APIRoute) and route.path == "/v1/photos"
-    )
-    hand_over(photos, Request(scope))
-    assert told == ["10.0.0.1"]
+    start = batches.start
+
+    def noting(*arguments: Any, client: str, **more: Any) -> Batch:
+        batch = start(*arguments, client=client, **more)
+        told.append(batch.client)
+        return batch
+
+    monkeypatch.setattr(batches, "start", noting)
+    hand_over(batches, lambda: told.append("saved"), "a.jpg")
+    assert told == ["10.0.0.1", "saved"]
 
 
 def test_file_managers_offer_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from enhance.errors import EnhanceError
 from enhance.i18n import say
+from enhance.names import output_stem
 from enhance.photos import EXTENSIONS
 from enhance.records import Source
-from enhance.web.batches.handed import photos_of
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import language_of, text, toast, translated
 from enhance.web.log import REQUEST_HEADER
@@ -103,7 +102,7 @@ class PhotosPanel:
         for button, path in self.samples.items():
 
             def take(request: gr.Request, key: str, path: Path = path) -> Shown:
-                return self._take_in(request, key, [path])
+                return self._take_in(request, key, [Source.of(path)])
 
             added.append(button.click(take, self._key, batch, **several))
         emptied: dict[str, Any] = {"fn": None, "outputs": self.files, "js": "() => null"} | QUICK
@@ -131,21 +130,28 @@ class PhotosPanel:
         self, request: gr.Request, key: str, files: list[dict[str, Any]] | None
     ) -> Shown:
         """Take in photos that were uploaded, which Gradio has checked."""
-        return self._take_in(request, key, [Path(file["path"]) for file in files or ()])
+        return self._take_in(request, key, [Source.of(file["path"]) for file in files or ()])
 
     def _take_handed(self, request: gr.Request, key: str, handed: str) -> Shown:
-        """Take in the photos that another program has handed over for the page."""
-        photos = photos_of(Path(get_upload_folder()), handed)
-        if handed and not photos:
+        """Take in the photos that another program has handed over for the page.
+
+        Not their batch itself: whoever sent somebody the page's address with its key would see what
+        is added there.
+        """
+        batch = self._batches.get(handed)
+        if handed and batch is None:
             sentence = say("These photos have expired. Open them again.")
             raise toast(sentence, language_of(request))
-        return self._take_in(request, key, photos)
+        own = [entry.source for entry in batch.entries] if batch else []
+        # A program may give a photo any name, but the page should show only what a file can have.
+        sources = [Source(each.path, f"{output_stem(each.name)}{each.path.suffix}") for each in own]
+        return self._take_in(request, key, sources)
 
-    def _take_in(self, request: gr.Request, key: str, paths: list[Path]) -> Shown:
+    def _take_in(self, request: gr.Request, key: str, sources: list[Source]) -> Shown:
         """Add photos to the batch of the page, or make one with them."""
-        if not paths:
+        if not sources:
             return {self._key: gr.skip()}  # photos may have been added meanwhile
-        sources, batch = list(map(Source.of, paths)), self._batches.get(key)
+        batch = self._batches.get(key)
         try:
             if batch:
                 self._batches.add(batch, sources)

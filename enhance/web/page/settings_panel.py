@@ -3,17 +3,14 @@
 The browser remembers the settings.
 """
 
-import asyncio
 import html
 import json
 import logging
 from contextlib import suppress
 from dataclasses import asdict, astuple
 from typing import Any
-from weakref import WeakValueDictionary
 
 import gradio as gr
-from anyio import to_thread
 
 from enhance.errors import EnhanceError
 from enhance.i18n import say
@@ -38,6 +35,7 @@ log = logging.getLogger(__name__)
 
 _PROGRESS = gr.Progress()
 _TO_ADDRESS = "(query) => history.replaceState(null, '', query || location.pathname)"
+_TICK = 2  # seconds between two questions for what cannot be estimated yet
 _TYPICAL = 4000, 3000  # pixels of a photo, until there is one
 
 
@@ -49,8 +47,6 @@ class SettingsPanel:
         self._may_download = may_download
         self._batches = batches
         self._estimator = batches.estimator
-        # By session, the event that asks about the newest settings, while it waits for the answer.
-        self._asking: WeakValueDictionary[str, asyncio.Task[Any]] = WeakValueDictionary()
         with gr.Accordion(text("Settings"), open=False, elem_id="choices"):
             self.preset = gr.Radio(
                 [(f"{label}\n{ABOUT[name]}", name) for name, label in LABELS.items()],
@@ -65,6 +61,7 @@ class SettingsPanel:
             ) as self.licence:
                 self.terms = gr.Markdown()
             self.options, self.example = draw_options()
+        self.clock = gr.Timer(_TICK, active=False)
         self._offers = [self.models, self.fetch, self.licence, self.terms]
         # Not within, as what is folded is not drawn, and would keep nothing.
         self.remembered = browser_state("settings", None)
@@ -85,6 +82,7 @@ class SettingsPanel:
                 self.remembered,
                 self.address,
                 self.example,
+                self.clock,
             ],
             "preprocess": False,
         } | QUICK
@@ -110,7 +108,7 @@ class SettingsPanel:
         fields = gr.Textbox | gr.Dropdown
         left = [widget.blur for widget in widgets if isinstance(widget, fields)]
         gr.on(
-            [*(widget.input for widget in widgets), *left],
+            [*(widget.input for widget in widgets), *left, self.clock.tick],
             trigger_mode="always_last",
             **self.changed,
         )
@@ -133,19 +131,10 @@ class SettingsPanel:
             options = options_from(map(known.get, OPTIONS))
         return updates(options, language_of(request))
 
-    async def _changed(self, request: gr.Request, key: str, *values: Any) -> Shown:
-        """Show the cost and the missing models of the current settings, and remember them."""
-        session, asking = str(request.session_hash), asyncio.current_task()
-        assert asking
-        batch = self._batches.get(key)
-        # A page that just opened asks without a batch, perhaps after photos were dropped into it.
-        if batch or session not in self._asking:
-            self._asking[session] = asking
-        shown = await to_thread.run_sync(self._chosen, language_of(request), batch, values)
-        # An answer that waited for the models must not replace that to a later question.
-        return shown if self._asking.get(session) is asking else {self._estimate: gr.skip()}
-
-    def _chosen(self, language: Language, batch: Batch | None, values: tuple[Any, ...]) -> Shown:
+    def _changed(self, request: gr.Request, key: str, *values: Any) -> Shown:
+        """Show the cost and the missing models of the current settings, and remember them. The page
+        asks again until the models are loaded, before which there is no estimate."""
+        language, batch = language_of(request), self._batches.get(key)
         try:
             options = options_from(values)
         except EnhanceError as error:
@@ -159,6 +148,7 @@ class SettingsPanel:
             self.remembered: asdict(options),
             self.address: query_of(options),
             self.example: html.escape(self._example(batch, options)),
+            self.clock: gr.update(active=bool(batch) and not self._estimator.ready),
             **self._missing_models(options, language),
         }
 
@@ -166,7 +156,7 @@ class SettingsPanel:
         """How long the work will take beside that of others, before it is started."""
         if not batch.due:
             return ""
-        if not self._estimator.wait():
+        if not self._estimator.ready:
             return say("The models are still loading, but you can start right away.")
         count = len(batch.due)
         time = readable(seconds_left(batch, batch.due, options, self._batches))

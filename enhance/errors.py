@@ -26,7 +26,7 @@ about a photo's file in `photos/decoding.py`.
 
 from __future__ import annotations
 
-from enhance.i18n import Sentence, say
+from enhance.i18n import Sentence
 
 
 class EnhanceError(Exception):
@@ -34,7 +34,7 @@ class EnhanceError(Exception):
 
     def __init__(self, message: str = "", /, **values: object) -> None:
         """message: a Sentence, or the literal template of one, with its values; see `say`."""
-        super().__init__(message if isinstance(message, Sentence) else say(message, **values))
+        super().__init__(message if isinstance(message, Sentence) else Sentence(message, values))
 
     @property
     def sentence(self) -> Sentence:

@@ -41,7 +41,7 @@ def test_weights_of_another_net_are_refused(blob: bytes, other: nn.Module) -> No
         load_ncnn(other, blob)
 
 
-def test_the_net_computes_what_upstream_computes(net: nn.Module, param: str, blob: bytes) -> None:
+def test_the_net_computes_what_upstream_computes(net: nn.Module, blob: bytes) -> None:
     upstream = RRDBNet(3, 3, scale=4, num_feat=64, num_block=23, num_grow_ch=32).eval()
     load_ncnn(upstream, blob)
     crop = astronaut()[90:122, 200:232].astype(np.float32) / 255

@@ -16,6 +16,7 @@ from enhance.engines.base import Run, ahead, failure
 from enhance.engines.queue import PhotoQueue
 from enhance.errors import Cancelled, TookTooLong
 from enhance.limits import Limits
+from enhance.networks import heap
 from enhance.options import Options
 from enhance.photos import DECODER, Decoder
 from enhance.pipeline.enhancer import Enhanced, Enhancer
@@ -110,6 +111,7 @@ class LocalEngine:
                 raise
         finally:
             stop.set()
+            heap.give_back()
 
     def _decode(self, checkpoint: StopCheck, source: Source) -> tuple[Photo, float]:
         checkpoint()

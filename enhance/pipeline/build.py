@@ -22,6 +22,7 @@ from enhance.models.files import DAMAGE, ModelFile, PackagedFile
 from enhance.models.foreign import read_model
 from enhance.models.inventory import weights_path
 from enhance.models.ncnn import x4plus_net
+from enhance.networks import heap
 from enhance.networks.compact import CompactNet
 from enhance.networks.damage import DamageNet
 from enhance.networks.described import Described, Masking, device_for
@@ -44,8 +45,6 @@ log = logging.getLogger(__name__)
 _OVERLAP = 64
 # Tiles begin at multiples of 16 pixels, so that windows of attention lie as in the whole photo.
 _MULTIPLE = 16
-# Of the compact network; even longer tiles no longer fit the processor's caches.
-_COMPACT_TILES = 1.5
 
 T = TypeVar("T")
 
@@ -63,6 +62,8 @@ class ResidentModels:
         self.runs_on = Device.of(setup)
         self.device = self.runs_on.type
         self.precision = self.runs_on.precision
+        if self.device == "cpu":
+            heap.keep()
         log.info("models run on %s in %s", self.device, self.precision)
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
@@ -197,7 +198,6 @@ def compact_upscaler(net: CompactNet, device: Device) -> Upscaler:
         multiple=net.block,
         keeps_detail=True,
         mirrored=net.mirrored,
-        tile_factor=_COMPACT_TILES,
     )
 
 

@@ -52,9 +52,7 @@ class TiledNet:
     divides the picture into such blocks. keeps_colors: the network is not meant to change the color
     and brightness of larger areas, so the photo's are kept. keeps_detail: what fine detail of the
     photo the network loses is put back. mirrored: for so many pixels beyond the photo's edges the
-    network sees its mirror image, as it errs beside nothing. tile_factor: how many times longer
-    tiles are than asked for; a network that needs little memory then spends less work on their
-    context.
+    network sees its mirror image, as it errs beside nothing.
     """
 
     net: ResidentNet
@@ -65,7 +63,6 @@ class TiledNet:
     keeps_colors: bool = True
     keeps_detail: bool = False
     mirrored: int = 0
-    tile_factor: float = 1.0
 
     def __call__(
         self,
@@ -101,7 +98,7 @@ class TiledNet:
                 core = self._enlarge(rgb, part, passes, upscale, space)
                 canvas[part.core_in_output(upscale)] = core
 
-        self.net.shrinking(round(tile * self.tile_factor), _SMALLEST_TILE, run, stop_check)
+        self.net.shrinking(tile, _SMALLEST_TILE, run, stop_check)
         if self.keeps_colors:
             keep_low_frequencies(canvas, rgb)
         if self.keeps_detail:

@@ -13,12 +13,14 @@ from benchmarks.photos import group, times
 from benchmarks.reference import everyday, seconds
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.faces.geometry import CROP
+from enhance.networks import heap
 from enhance.options import Options, Setup
 from enhance.pipeline.build import ResidentModels
 
 
 def measure(setup: Setup, quick: bool) -> Row:
     """Seconds of a face, a megapixel and a photo."""
+    heap.keep()  # as the engine does
     models = ResidentModels(setup)
     face = np.random.default_rng(0).random((1, CROP, CROP, 3), np.float32)
     size, edge, repeat = ((270, 360), 96, 1) if quick else ((1080, 1440), 1024, 3)

@@ -46,6 +46,7 @@ class LocalEngine:
     ) -> None:
         """load: makes the enhancer; called in the model's thread when it is first needed.
         decoder: may be shared with other engines."""
+        heap.keep()  # before the threads have heaps of their own
         self._load_enhancer = load
         self._limits = limits
         self._enhancer: Enhancer | None = None

@@ -22,7 +22,6 @@ from enhance.models.files import DAMAGE, ModelFile, PackagedFile
 from enhance.models.foreign import read_model
 from enhance.models.inventory import weights_path
 from enhance.models.ncnn import x4plus_net
-from enhance.networks import heap
 from enhance.networks.compact import CompactNet
 from enhance.networks.damage import DamageNet
 from enhance.networks.described import Described, Masking, device_for
@@ -62,8 +61,6 @@ class ResidentModels:
         self.runs_on = Device.of(setup)
         self.device = self.runs_on.type
         self.precision = self.runs_on.precision
-        if self.device == "cpu":
-            heap.keep()
         log.info("models run on %s in %s", self.device, self.precision)
 
     def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.memory import in_use
 from benchmarks.photos import astronaut
 from enhance.errors import EnhanceError, ModelFailed, OutOfMemory
+from enhance.networks import heap
 from enhance.networks.resident import Device, ResidentNet
 from enhance.options import Setup
 from enhance.pipeline.build import ResidentModels
@@ -118,3 +120,15 @@ def test_a_model_that_gives_no_numbers_fails_with_a_sentence() -> None:
         net = ResidentNet(broken, Device(torch.device("cpu"), precision))
         with pytest.raises(ModelFailed, match="valid image"):
             net(np.ones((1, 4, 4, 3), np.float32))
+
+
+def test_freed_memory_is_kept_until_it_is_given_back() -> None:
+    heap.keep()
+    heap.give_back()
+    before = in_use()
+    pixels = np.ones(25_000_000, np.float32)
+    assert in_use() - before > 90
+    del pixels
+    assert in_use() - before > 90
+    heap.give_back()
+    assert in_use() - before < 10

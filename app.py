@@ -1,6 +1,5 @@
 """The web app: `python app.py` serves the page and its API on port 7860."""
 
-import ctypes
 import getpass
 import logging
 import os
@@ -31,6 +30,7 @@ from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError, OptionsError
 from enhance.limits import Limits, whole_number
 from enhance.models.download import fetch
+from enhance.networks import heap
 from enhance.options import Options, Setup
 from enhance.pipeline.model_choice import required_weights
 from enhance.web.batches.store import BatchStore
@@ -116,13 +116,6 @@ def build_page(batches: BatchStore, may_download: bool) -> tuple[gr.Blocks, Shar
     return page, queue
 
 
-def share_memory_between_threads() -> None:
-    """Limit glibc to two arenas, because it would hold freed memory for each thread separately."""
-    arena_max = -8  # M_ARENA_MAX in malloc.h; other C libraries have no mallopt, or ignore it
-    with suppress(AttributeError, TypeError):  # TypeError: Windows finds no library without a name
-        ctypes.CDLL(None).mallopt(arena_max, 2)
-
-
 def allow_open_files() -> None:
     """Raise the limit of open files as far as allowed: each photo in a request is one while the
     request arrives, and 1,024, the usual limit, would be two batches."""
@@ -138,7 +131,7 @@ def main() -> None:
     ArgumentParser(
         description=__doc__, epilog="Environment variables configure it: see docs/operation.md."
     ).parse_args()
-    share_memory_between_threads()
+    heap.share()
     allow_open_files()
     os.umask(0o077)  # keep the photos from other users of this machine
     asked_to_close = threading.Event()

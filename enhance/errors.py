@@ -38,9 +38,9 @@ class EnhanceError(Exception):
 
     @property
     def sentence(self) -> Sentence:
-        """The message."""
-        sentence: Sentence = self.args[0]
-        return sentence
+        """The message; also of an error that a decoder's process has made up."""
+        said = self.args[0] if self.args else ""
+        return said if isinstance(said, Sentence) else Sentence("{said}", {"said": str(said)})
 
 
 class OptionsError(EnhanceError, ValueError):

@@ -102,6 +102,11 @@ def test_an_error_keeps_its_sentence() -> None:
     assert isinstance(pickle.loads(pickle.dumps(error)).sentence, Sentence)
     assert EnhanceError("plain").sentence == "plain"
     assert EnhanceError().sentence == ""
+    named = EnhanceError("“{name}” is empty.", name="{a}.jpg").sentence
+    assert (named, named.template) == ("“{a}.jpg” is empty.", "“{name}” is empty.")
+    forged = EnhanceError.__new__(EnhanceError)  # as a decoder that was taken over may send it
+    assert forged.sentence == ""
+    assert EnhanceError.__new__(EnhanceError, "{name}").sentence == "{name}"
 
 
 def test_reasons_of_failures_are_sentences() -> None:

@@ -84,6 +84,7 @@ class LocalEngine:
         """The enhancer, loaded once. Only the model's thread calls this."""
         if self._enhancer is None:
             self._enhancer = self._load_enhancer()
+            heap.give_back()
         return self._enhancer
 
     def _records(

@@ -13,10 +13,15 @@ _ALLOWED = 32 << 20  # the largest block that older versions keep
 
 
 def keep() -> None:
-    """From now on, keep what is freed, for all threads together. Without glibc, do nothing."""
+    """From now on, keep what is freed, for all threads together. Without glibc, nothing happens."""
+    share()
     if any(_call("mallopt", _MMAP_THRESHOLD, size) for size in (_LARGEST, _ALLOWED)):
         _call("mallopt", _TRIM_THRESHOLD, _LARGEST)
-        _call("mallopt", _ARENA_MAX, 1)
+
+
+def share() -> None:
+    """Give threads that are yet to begin one heap, because each would hold what it frees."""
+    _call("mallopt", _ARENA_MAX, 1)
 
 
 def give_back() -> None:

@@ -39,6 +39,7 @@ from enhance.web.batches.disk_shares import NO_ROOM
 from enhance.web.language import CHINESE
 from enhance.web.plain_http import http_routes
 from enhance.web.server import middleware
+from enhance.web.server.body import Body
 from enhance.web.server.middleware import (
     MAX_AT_ONCE,
     MAX_LOGINS_PER_MINUTE,
@@ -173,8 +174,14 @@ def test_pages_of_other_websites_read_nothing(method: str) -> None:
     for origin in OTHERS:
         assert web.request(method, "/other", headers={"Origin": origin}).status_code == 403, origin
     # It is only for POST; somebody who follows a link sends no Origin, but may say where from.
-    for own in ({}, {"Origin": HOME}, {"Sec-Fetch-Site": "cross-site"}):
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    for own in ({}, {"Origin": HOME}, link):
         assert web.request(method, "/other", headers=own).status_code == 405, own
+    for mode in ("no-cors", "cors", "websocket"):  # a picture, for example
+        shown = link | {"Sec-Fetch-Mode": mode}
+        assert web.request(method, "/other", headers=shown).status_code == 403, mode
+    form = link | {"Origin": OTHERS[0]}
+    assert web.request(method, "/other", headers=form).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -190,8 +197,11 @@ def test_pages_of_other_websites_read_nothing(method: str) -> None:
     ],
 )
 def test_another_port_is_another_website(host: str, origin: str, status: int) -> None:
-    answer = guarded().post("/other", headers={"Host": host, "Origin": origin})
-    assert answer.status_code == status
+    headers = {"Host": host, "Origin": origin}
+    assert guarded().post("/other", headers=headers).status_code == status
+    # A browser that says so itself is believed.
+    said = headers | {"Sec-Fetch-Site": "same-site"}
+    assert guarded().post("/other", headers=said).status_code == 403
 
 
 def test_behind_a_proxy_the_page_has_the_name_that_the_proxy_says() -> None:
@@ -764,7 +774,7 @@ def test_who_has_sent_all_of_it_in_time_may_wait_for_the_answer() -> None:
         return left.pop()
 
     async def wait() -> bool:
-        body = middleware.Body(receive)
+        body = Body(receive)
         body.expect(0.05)
         assert await body() == whole
         with anyio.move_on_after(0.2):
@@ -870,6 +880,7 @@ def test_without_logging_in_nothing_is_served(private: Server) -> None:
         "/gradio_api/file=/etc/passwd",
         "/gradio_api/queue/data?session_hash=x",
         "/gradio_api/heartbeat/x",
+        "/gradio_api/mcp/sse",
         *(f"/batches/{KEY}/{name}" for name in ("report.csv", "report.json")),
         f"/batches/{KEY}/enhanced_photos.zip",
         *(f"/v1/{name}" for name in ("options", "models", "openapi.json", "docs", "batches/x/0")),
@@ -881,6 +892,8 @@ def test_without_logging_in_nothing_is_served(private: Server) -> None:
         for path in (*sent, "/v1/enhance", "/v1/batches"):
             answer = httpx.post(private.url + path, json={"data": []}, cookies=cookies)
             assert answer.status_code == 401, path
+    upload = httpx.post(f"{private.url}/gradio_api/upload", content=b"x")
+    assert upload.headers["content-type"] == MEDIA_TYPE, "Gradio's refusal comes too late"
 
 
 @pytest.mark.parametrize(
@@ -955,6 +968,7 @@ def test_wrong_passwords_a_minute(proxied: Server) -> None:
     tries = [status("b") for _ in range(MAX_LOGINS_PER_MINUTE)]
     assert set(tries) == {401}
     assert status("b") == status("a") == 429, "the right one does not show"
+    assert status("a", "10.0.0.1:5000") == 429, "some proxies add the port"
     assert status("a", "10.0.0.2") == 200
     form, said = {"username": "ann", "password": "a"}, {"X-Forwarded-For": "10.0.0.1"}
     login = f"{proxied.url}/login"
@@ -962,6 +976,12 @@ def test_wrong_passwords_a_minute(proxied: Server) -> None:
     said = {"X-Forwarded-For": "10.0.0.2"}
     cookies = dict(httpx.post(login, data=form, headers=said).cookies)
     assert status("b", cookies=cookies) == 200, "logged in on the page, whatever a proxy adds"
+    form |= {"password": "b"}
+    tries = [
+        httpx.post(login, data=form, headers=said, cookies=cookies).status_code
+        for _ in range(MAX_LOGINS_PER_MINUTE)
+    ]
+    assert tries[-1] == 429, "one try was made before there was a cookie"
 
 
 def test_wrong_passwords_count_from_an_address_with_too_much_open(proxied: Server) -> None:

@@ -275,6 +275,17 @@ def test_the_key_leads_to_nothing_that_is_added_or_made_on_the_page(
     assert statuses == [200, 200, 200, 404]
 
 
+def test_the_key_of_results_leads_to_no_photos(page: Page, server: Server) -> None:
+    """It is part of links that people pass on."""
+    sent = {"photo": SMALL.read_bytes()}
+    told = httpx.post(
+        f"{server.url}/v1/enhance", files=sent, headers={"Accept": "application/json"}, timeout=120
+    ).json()
+    page.goto(f"{server.url}/?photos={told['file'].split('/')[-2]}")
+    expect(page.get_by_text("These photos have expired. Open them again.")).to_be_visible()
+    expect(page.locator(PICTURES)).to_have_count(0)
+
+
 def test_handed_photos_take_from_the_share_of_who_sent_them(tmp_path: Path) -> None:
     """As with other batches, the oldest ones make room."""
     photo = ("photos", ("a.jpg", (SAMPLES / "group.jpg").read_bytes()))

@@ -136,9 +136,11 @@ class PhotosPanel:
         """Take in the photos that another program has handed over for the page.
 
         Not their batch itself: whoever sent somebody the page's address with its key would see what
-        is added there.
+        is added there. Nor photos of a batch that was begun: links to its results have its key.
         """
         batch = self._batches.get(handed)
+        if batch and any(entry.state != "new" for entry in batch.entries):
+            batch = None
         if handed and batch is None:
             sentence = say("These photos have expired. Open them again.")
             raise toast(sentence, language_of(request))

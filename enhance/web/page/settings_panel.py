@@ -148,7 +148,7 @@ class SettingsPanel:
             self.remembered: asdict(options),
             self.address: query_of(options),
             self.example: html.escape(self._example(batch, options)),
-            self.clock: gr.update(active=bool(batch) and not self._estimator.ready),
+            self.clock: gr.update(active=not self._estimator.ready) if batch else gr.skip(),
             **self._missing_models(options, language),
         }
 

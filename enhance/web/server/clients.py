@@ -18,11 +18,14 @@ from gradio.route_utils import get_hostname
 def client_key(host: str, account: str | None = None) -> str:
     """The key of a client: its account where there is a login, otherwise its address.
 
-    host: the client's address. One subscriber owns a whole /64 network of IPv6, so that network is
-    the client; an IPv4 address written as IPv6 counts as IPv4. Anything else stands for itself.
+    host: the client's address, to which some proxies add the port. One subscriber owns a whole /64
+    network of IPv6, so that network is the client; an IPv4 address written as IPv6 counts as IPv4.
+    Anything else stands for itself.
     """
     if account:
         return f"account {account}"
+    if found := re.fullmatch(r"\[(.*)\](:\d+)?|([^:]*):\d+", host):
+        host = found[1] or found[3]
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -48,13 +51,17 @@ def credentials(headers: Mapping[str, str]) -> tuple[str, str] | None:
 
 def foreign(headers: Mapping[str, str]) -> bool:
     """Whether a page of another website, or of another port of this host, has its visitor's browser
-    send this request, perhaps with the visitor's login, and may read the answer.
+    send this request, perhaps with the visitor's login; following a link is no such request.
 
-    headers: with names in lower case. Browsers set these themselves, for any page; there is no
-    Origin where somebody follows a link.
+    headers: with names in lower case. Browsers set these themselves, for any page: Sec-Fetch-Site
+    at addresses that they trust, such as those with https, and Origin unless a page only asks for
+    something to show.
     """
-    origin = headers.get("origin")
-    if origin is None or headers.get("sec-fetch-site") == "same-origin":
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if site:
+        follows = origin is None and headers.get("sec-fetch-mode") == "navigate"
+        return site not in ("same-origin", "none") and not follows
+    if origin is None:
         return False
     # A proxy may leave the port out, or name one that browsers leave out.
     said = (headers.get(name, "").lower() for name in ("host", "x-forwarded-host"))

@@ -5,7 +5,6 @@ Gradio would do for anyone: fetch a URL from the internet and pass its contents 
 """
 
 import json
-import math
 import re
 import time
 import uuid
@@ -26,6 +25,7 @@ from enhance.i18n import say
 from enhance.limits import Limits
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
+from enhance.web.server.body import Body
 from enhance.web.server.clients import Rate, Share, client_key, credentials, foreign
 from enhance.web.server.problems import problem
 
@@ -64,35 +64,12 @@ _CLOSED = re.compile(
     re.DOTALL,
 )
 # What needs a login where there is one, beside what Gradio itself protects: plain HTTP except for
-# the files of its documentation; results; and an endless stream of Gradio's.
-_PRIVATE = re.compile(r"/v1/(?!static/)|/batches/|/gradio_api/heartbeat")
+# the files of its documentation; results; uploads, before room is made for them; and what Gradio
+# leaves open, an endless stream and MCP.
+_PRIVATE = re.compile(r"/v1/(?!static/)|/batches/|/gradio_api/(upload|heartbeat|mcp)")
 # Headers that are believed only from a proxy; x-gradio-server never, as Gradio's own proxy is not
 # in use.
 _PROXYS = (b"x-forwarded-", b"x-gradio-server", REQUEST_HEADER.encode())
-
-
-class Body:
-    """A `receive` that says that the client has gone if the body has not arrived in time."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._deadline = math.inf
-        self.arriving = True
-        self.late = False
-
-    def expect(self, seconds: float) -> None:
-        """It should arrive within so many seconds from now; until then there is no limit."""
-        self._deadline = anyio.current_time() + seconds
-
-    async def __call__(self) -> Message:
-        if not self.arriving:
-            return await self._receive()
-        with anyio.CancelScope(deadline=self._deadline):
-            message = await self._receive()
-            self.arriving = message.get("more_body", False)
-            return message
-        self.late = True
-        return {"type": "http.disconnect"}
 
 
 class Guard:
@@ -183,7 +160,7 @@ class Guard:
             # A photo with a name of 255 letters takes 1.8 KB and 10 values; most take far less.
             if length > 64 * 1024 + 2 * 1024 * self._limits.max_photos:
                 raise HTTPException(413, TOO_LARGE)
-            if path == "/login" and not self._logins.take(client):
+            if path == "/login" and not self._logins.take(client_key(scope["client"][0])):
                 raise HTTPException(429, TOO_MANY_LOGINS)
             if not self._posts.take(client):
                 raise HTTPException(429, TOO_MANY)

@@ -648,6 +648,7 @@ def test_bytes_a_minute() -> None:
     clock = Clock()
     web = guarded(clock)
     assert [upload(web, 1000) for _ in range(3)] == [200, 200, 429]
+    assert upload(web) == 200, "what is refused does not count as a file either"
     clock.now += 61
     assert upload(web, 1000) == 200
 

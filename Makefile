@@ -56,7 +56,7 @@ lock:
 	$(LOCK)/bin/pip freeze --all | sed 's/+cpu$$//' | grep -v '^pip=' >> constraints.txt
 	rm -rf $(LOCK)
 
-# An error is raised with its message.
+# Errors take the template of their message, as `say` does.
 ERRORS := cls $(shell sed -n 's/^class \([A-Za-z]*\).*/\1/p' enhance/errors.py)
 EXTRACT := $(VENV)/bin/pybabel -q extract --no-default-keywords -k say -k text -k toast \
 	-k translated $(ERRORS:%=-k %) --add-location=file --no-wrap --omit-header -o $(VENV)/enhance.pot app.py enhance

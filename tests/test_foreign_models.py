@@ -15,6 +15,7 @@ import pytest
 import spandrel.architectures as spandrel
 import spandrel_extra_arches.architectures as extra
 import torch
+from basicsr.archs import rrdbnet_arch, srvgg_arch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -241,6 +242,21 @@ def test_real_esrgans_and_their_variants(
         path = drop(dropped, f"{name}.pth", net)
         assert read_model(path).scale == scale
         assert made_by(ResidentModels(CPU), path.name, photo, 2, 64).shape == (90, 302, 3)
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        srvgg_arch.SRVGGNetCompact(num_feat=64, num_conv=32, upscale=4, act_type="prelu"),
+        rrdbnet_arch.RRDBNet(3, 3, scale=2, num_feat=16, num_block=2, num_grow_ch=32),
+    ],
+    ids=["compact", "x2 plus"],
+)
+def test_real_esrgans_networks_equal_basicsrs(theirs: nn.Module, dropped: Path) -> None:
+    found = read_model(drop(dropped, "own.pth", theirs))
+    x = torch.rand(1, 3, 20, 32)
+    with torch.inference_mode():
+        assert torch.allclose(found.model.eval()(x), theirs.eval()(x), atol=1e-5)
 
 
 def test_real_esrgans_small_network_is_known_by_its_weights(dropped: Path) -> None:

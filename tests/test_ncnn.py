@@ -33,6 +33,16 @@ def test_surplus_bytes_are_refused(blob: bytes, extra: int) -> None:
         load_ncnn(ESRGAN(), blob + bytes(extra))
 
 
+def test_an_unknown_number_format_is_refused(blob: bytes) -> None:
+    with pytest.raises(WeightsInvalid):
+        load_ncnn(ESRGAN(), (0x1234567).to_bytes(4, "little") + blob[4:])
+
+
+def test_an_empty_file_is_refused() -> None:
+    with pytest.raises(WeightsInvalid):
+        load_ncnn(ESRGAN(), b"")
+
+
 @pytest.mark.parametrize(
     "other", [ESRGAN(num_blocks=22), ESRGAN(num_blocks=24), nn.Conv2d(3, 64, 3)]
 )

@@ -13,7 +13,7 @@ from enhance.errors import WeightsInvalid
 from enhance.models.checkpoints import prepare
 from enhance.models.files import X4PLUS_BIN
 
-_FP16 = (0x01306B47).to_bytes(4, "little")
+_TYPES = {(0x01306B47).to_bytes(4, "little"): "<f2", bytes(4): "<f4"}
 
 
 def x4plus_net() -> nn.Module:
@@ -29,7 +29,7 @@ def x4plus_net() -> nn.Module:
 def load_ncnn(net: nn.Module, blob: bytes) -> None:
     """Copy the weights of a `.bin` file into the net's convolutions and PReLUs, in their order.
 
-    Raises WeightsInvalid if the file is longer or shorter than that takes.
+    Raises WeightsInvalid if the file is longer or shorter than that takes, or has other tags.
     """
     at = 0
 
@@ -43,13 +43,13 @@ def load_ncnn(net: nn.Module, blob: bytes) -> None:
         for module in net.modules():
             if isinstance(module, nn.Conv2d):
                 assert module.bias is not None
-                kind = "<f2" if blob[at : at + 4] == _FP16 else "<f4"
+                kind = _TYPES[blob[at : at + 4]]
                 at += 4
                 weight, bias = take(module.weight, kind), take(module.bias)
                 module.load_state_dict({"weight": weight, "bias": bias})
             elif isinstance(module, nn.PReLU):
                 module.load_state_dict({"weight": take(module.weight)})
-    except ValueError as error:  # the file ends
+        if at != len(blob):
+            raise ValueError("the file goes on")
+    except (KeyError, ValueError) as error:
         raise WeightsInvalid("The ncnn weights belong to a different network.") from error
-    if at != len(blob):
-        raise WeightsInvalid("The ncnn weights belong to a different network.")

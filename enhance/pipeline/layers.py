@@ -23,7 +23,6 @@ from enhance.faces.geometry import CROP
 from enhance.faces.paste import Patch
 from enhance.limits import Limits
 from enhance.names import result_stem
-from enhance.networks import heap
 from enhance.options import Options
 from enhance.photos import DECODER, encode
 from enhance.pipeline.enhancer import Enhanced
@@ -159,8 +158,6 @@ def repaste(
     """
     photo, enhanced = _restored(source, layers, report, limits, keep)
     done = assemble(photo, enhanced, options, viewed=True)
-    del photo, enhanced
-    heap.give_back()
     # The notes already say what the format cannot store.
     return replace(done, report=replace(done.report, notes=report.notes))
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from enhance.limits import Limits
+from enhance.networks import heap
 from enhance.pipeline.layers import repaste
 from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
 from enhance.web.batches.batch import Batch
@@ -32,6 +33,7 @@ def change(
     with saving(entry.source.name):
         blob = version.layers.read_bytes()
         done = repaste(entry.source, blob, version.report, options, limits, kept)
+        heap.give_back()
         # Under a new path, because browsers cache what they have loaded.
         file = entry.save(version.file.name, done.data)
         with batch.lock:  # so that an archive gets the old file or the new one

@@ -139,12 +139,11 @@ class PhotosPanel:
         is added there. Nor photos of a batch that was begun: links to its results have its key.
         """
         batch = self._batches.get(handed)
-        if batch and any(entry.state != "new" for entry in batch.entries):
-            batch = None
-        if handed and batch is None:
+        entries = batch.entries if batch else []
+        if handed and not (entries and all(entry.state == "new" for entry in entries)):
             sentence = say("These photos have expired. Open them again.")
             raise toast(sentence, language_of(request))
-        own = [entry.source for entry in batch.entries] if batch else []
+        own = [entry.source for entry in entries]
         # A program may give a photo any name, but the page should show only what a file can have.
         sources = [Source(each.path, f"{output_stem(each.name)}{each.path.suffix}") for each in own]
         return self._take_in(request, key, sources)

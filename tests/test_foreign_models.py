@@ -259,6 +259,14 @@ def test_real_esrgans_networks_equal_basicsrs(theirs: nn.Module, dropped: Path) 
         assert torch.allclose(found.model.eval()(x), theirs.eval()(x), atol=1e-5)
 
 
+@pytest.mark.parametrize("scale", [2, 8])
+def test_esrgans_of_other_scales(scale: int, dropped: Path, photo: Pixels) -> None:
+    path = drop(
+        dropped, "own.pth", spandrel.ESRGAN.ESRGAN(num_filters=8, num_blocks=1, scale=scale)
+    )
+    assert made_by(ResidentModels(CPU), path.name, photo, 2, 64).shape == (90, 302, 3)
+
+
 def test_real_esrgans_small_network_is_known_by_its_weights(dropped: Path) -> None:
     net = spandrel.Compact.Compact(num_feat=16, num_conv=3, upscale=2)
     upscaler = ResidentModels(CPU).upscaler(drop(dropped, "own.pth", net).name)

@@ -37,11 +37,10 @@ def measure(setup: Setup, quick: bool) -> Row:
     }
 
 
-def main() -> None:
-    """Run from the command line."""
+def main(argv: list[str] | None = None) -> None:
     parser = arguments(__doc__)
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto")
-    wanted = parser.parse_args()
+    wanted = parser.parse_args(argv)
     row = measure(Setup(precision=wanted.precision), wanted.quick)
     show([Table("This machine, s", [row], "machine", tuple(list(row)[1:]))], wanted)
 

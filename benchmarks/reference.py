@@ -294,7 +294,7 @@ def networks(setting: Setting, precisions: tuple[str, ...], repeat: int) -> list
         net = models.restorer("gfpgan-1.4")
         with torch.inference_mode():
             theirs = seconds(lambda: setting.module(x, return_rgb=False), repeat)
-        ours = seconds(lambda net=net: net(crop, lambda: None), repeat + 2)  # type: ignore[misc]
+        ours = seconds(lambda net=net: net(crop, lambda: None), repeat)  # type: ignore[misc]
         share = GFLOP_PER_FACE / ours / convolution_peak(Device.of(setup))
         rows.append(
             _row(f"network, {models.precision}", theirs, ours)
@@ -313,7 +313,7 @@ def photos(
         pair = setting.whole_photo(group(count, *size))
         times = range(repeat if count == 1 else 1)
         theirs = min((pair.theirs() for _ in times), key=_total)
-        ours = min((pair.ours() for _ in range(3 * len(times))), key=_total)
+        ours = min((pair.ours() for _ in times), key=_total)
         what = f"{size[0]}×{size[1]}, ×2, {pair.faces} face{'s' * (pair.faces != 1)}"
         whole.append(_row(what, _total(theirs), _total(ours)))
         stages = stages or [
@@ -338,7 +338,7 @@ def backgrounds(setting: Setting, edge: int, repeat: int) -> list[Row]:
             theirs,
             seconds(
                 lambda name=name: models.upscaler(name)(rgb, size, tile, lambda: None),  # type: ignore[misc]
-                repeat + 1,
+                repeat,
             ),
         )
         for name in ("realesrgan", "compact")
@@ -347,7 +347,7 @@ def backgrounds(setting: Setting, edge: int, repeat: int) -> list[Row]:
     photo = _row(
         f"{edge}×{edge}, ×2, {pair.faces} face, Real-ESRGAN behind",
         min(_total(pair.theirs()) for _ in range(repeat)),
-        min(_total(pair.ours()) for _ in range(repeat + 1)),
+        min(_total(pair.ours()) for _ in range(repeat)),
     )
     return [*alone, photo]
 
@@ -404,7 +404,7 @@ def memory(faces: int) -> list[Row]:
 def measure(quick: bool) -> list[Table]:
     repeat = 1 if quick else 3
     precisions, faces = (("auto",), (1,)) if quick else (("fp32", "auto"), (1, 8))
-    size, edge = ((270, 360), 48) if quick else ((1080, 1440), 256)
+    size, edge = ((270, 360), 32) if quick else ((1080, 1440), 256)
     with Setting() as setting:
         network = networks(setting, precisions, repeat)
         whole, stages = photos(setting, faces, size, repeat)

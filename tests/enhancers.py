@@ -1,10 +1,13 @@
 """An enhancer that notes what it does, and how to wait for its notes."""
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from benchmarks.photos import astronaut
@@ -13,7 +16,9 @@ from enhance.options import Options, Setup
 from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import Enhanced, Enhancer
 from enhance.records import EngineInfo, Photo, Source, StopCheck
-from tests.conftest import Save
+
+if TYPE_CHECKING:  # each replica imports this module, and has no need of what tests compare with
+    from tests.conftest import Save
 
 QUICK = Options(restorer="none", background="lanczos", repair="off", tone="off", size="2x")
 DEADLINE = 120  # seconds until a test that hangs fails; nothing is timed

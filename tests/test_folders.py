@@ -17,7 +17,6 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 
-from benchmarks import folders
 from benchmarks.photos import astronaut
 from enhance.cli import main
 from enhance.engines.local import LocalEngine
@@ -31,7 +30,8 @@ from enhance.records import Failure, Result
 from tests.test_manifest import line_of, result, somewhere
 
 SMALL = np.ascontiguousarray(astronaut()[::16, ::16])
-QUICK = ["--restorer", "none", "--background", "lanczos", "--size", "1x", "--json"]
+QUICK = ["--restorer", "none", "--background", "lanczos", "--size", "1x"]
+QUICK += ["--repair", "off", "--tone", "off", "--json"]
 
 
 def photo(path: Path, number: int = 0) -> None:
@@ -326,19 +326,6 @@ def test_names_that_are_no_text(run: Any, tmp_path: Path) -> None:
     assert run(tree, tmp_path / "out")[2]["done"] == 1
     assert run(tree, tmp_path / "out")[2]["skipped"] == 1
     assert list(results_in(tmp_path / "out").values()) == [3]
-
-
-def test_killed_three_times_and_resumed(tmp_path: Path) -> None:
-    saved, drawn = tmp_path / "tables.json", tmp_path / "plot.png"
-    folders.main(["--quick", "--json", str(saved), "--plot", str(drawn)])
-    runs, (whole,), stages = json.loads(saved.read_text("utf-8")).values()
-    assert [row["ended by"] for row in runs] == ["SIGKILL"] * 3 + ["itself"]
-    assert sum(row["photos done"] for row in runs) == folders.QUICK, "each once"
-    assert all(row["photos done"] > 0 for row in runs)
-    assert whole["photos"] == 3 and whole["photos an hour"] > 0
-    assert {"detect", "upscale"} <= {row["stage"] for row in stages}
-    with Image.open(drawn) as plot:
-        assert plot.width > 100
 
 
 def test_a_photo_takes_about_a_kilobyte_of_memory() -> None:

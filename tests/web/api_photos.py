@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.server import SAMPLES, Server
 
-QUICK, SLOW = 48, 256
+QUICK, SLOW = 48, 160
 """Edges of photos, in pixels."""
 
 WORK = {"background": "realesrgan", "restorer": "none"}

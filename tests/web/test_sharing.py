@@ -25,7 +25,7 @@ from tests.web.hands import (
 def test_a_late_photo_waits_for_two_of_anothers_batch_at_most(
     page: Page, browser: Browser, server: Server, tmp_path: Path
 ) -> None:
-    drop(page, *copies(tmp_path, 10, GROUP))
+    drop(page, *copies(tmp_path, 7, GROUP))
     page.click("#enhance")
     expect(page.locator(THUMBNAILS).first).to_be_visible()
     with browser.new_context() as context:
@@ -41,8 +41,8 @@ def test_a_late_photo_waits_for_two_of_anothers_batch_at_most(
         after = states(page).count("done")
     # One more may have been finished, but not yet drawn, when the late one came.
     assert after - before <= 3, "the late photo waited for too many of the others"
-    assert after < 10
-    finish(page, 10)  # who was overtaken loses nothing
+    assert after < 7
+    finish(page, 7)  # who was overtaken loses nothing
 
 
 def test_a_closed_page_frees_the_model(browser: Browser, server: Server, page: Page) -> None:
@@ -76,9 +76,9 @@ def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_path: Path) -> None:
-    slow = copies(tmp_path, 9, GROUP)
+    slow = copies(tmp_path, 5, GROUP)
     (tmp_path / "quick").mkdir()
-    quick = copies(tmp_path / "quick", 9, SMALL)
+    quick = copies(tmp_path / "quick", 4, SMALL)
     with ExitStack() as stack:
         first, second, third = (
             stack.enter_context(
@@ -92,7 +92,7 @@ def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_
         first.click("#enhance")
         expect(first.locator(THUMBNAILS).first).to_be_visible()
         second.click("#enhance")
-        expect(second.locator(HEADLINE)).to_contain_text("of 9, about")
+        expect(second.locator(HEADLINE)).to_contain_text("of 4, about")
         refusal = third.get_by_text("The queue is full: 1 waiting.")
         accepted = third.locator(HEADLINE).filter(has_text=re.compile(r"\S"))
         third.click("#enhance")
@@ -106,4 +106,4 @@ def test_a_full_line_refuses_kindly(browser: Browser, small_server: Server, tmp_
             third.click("#enhance")
             expect(refusal.or_(accepted).first).to_be_visible()
         finish(third, 1)
-        finish(second, 9)  # the refusal harmed nobody
+        finish(second, 4)  # the refusal harmed nobody

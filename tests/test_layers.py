@@ -133,7 +133,7 @@ def test_a_models_background_is_not_made_again(
     small = np.asarray(cv2.resize(sample(), (102, 120), interpolation=cv2.INTER_AREA))
     path = tmp_path / "small.png"
     path.write_bytes(file_of(small, "PNG") if depth == 8 else deep_png(deep(small)))
-    done = enhance(engine, Source.of(path), replace(OPTIONS, background="realesrgan"))
+    done = enhance(engine, Source.of(path), replace(OPTIONS, background="compact"))
     assert done.again(0).data == done.result.data
     assert done.again().data == plain(engine, done).data
     interpolated = enhance(engine, done.source, replace(OPTIONS, weight=0))

@@ -1181,7 +1181,7 @@ def test_hostile_names_run_nothing_in_the_page(
                 # A click while the gallery is drawn is lost.
                 while " ".join((shown.text_content() or "").split()) != name:
                     page.locator("#gallery button.thumbnail-lg").nth(number).click()
-                    page.wait_for_timeout(1000)
+                    page.wait_for_timeout(300)
         page.wait_for_timeout(500)  # whatever was to load has loaded
         assert page.evaluate("window.owned") is None
         assert (

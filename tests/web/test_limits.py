@@ -77,7 +77,7 @@ def test_a_bad_limit_is_a_sentence(name: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("ENHANCE_MAX_PIXELS", "many"), ("ENHANCE_AUTH", "ann"), ("ENHANCE_LOG_FORMAT", "xml")],
+    [("ENHANCE_MAX_PIXELS", "many"), ("ENHANCE_LOG_FORMAT", "xml")],
 )
 def test_a_server_with_a_bad_setting_says_so_and_ends(
     variable: str, value: str, tmp_path: Path

@@ -73,8 +73,9 @@ def test_metrics_count_photos_failures_stages_and_waiting(logging_json: Server) 
 
 def test_metrics_tell_how_much_disk_is_in_use(logging_json: Server) -> None:
     client = Client(logging_json.url, verbose=False)
-    client.predict(handle_file(SAMPLES / "group.jpg"), size="1x", api_name="/enhance")
-    client.predict(handle_file(SAMPLES / "group.jpg"), size="1x", api_name="/enhance")
+    photo = handle_file(SAMPLES / "group.jpg")
+    for _ in range(2):
+        client.predict(photo, restorer="none", background="lanczos", api_name="/enhance")
     assert numbers(logging_json)["enhance_files_bytes"] > (SAMPLES / "group.jpg").stat().st_size
 
 

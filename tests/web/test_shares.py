@@ -109,7 +109,7 @@ def test_one_client_cannot_fill_the_queue_of_page_and_api(
         page = context.new_page()
         page.goto(shared.url)
         drop(page, square(tmp_path / "photo.jpg", QUICK))
-        flood = [greedy.call("enhance_batch", sent(*[long] * 400), **CHEAP) for _ in range(5)]
+        flood = [greedy.call("enhance_batch", sent(*[long] * 150), **CHEAP) for _ in range(5)]
         page.click("#enhance")
         expect(page.locator(".toast-body")).to_contain_text("your share of the queue")
     assert [answer.status_code for answer in flood] == [200, 200, 200, 429, 429]

@@ -15,7 +15,6 @@ from enhance.photos.pixels import bands as strips
 from enhance.records import FloatArray, Pixels
 from enhance.upscaling.noise import Noise, bands
 
-_SMOOTH = 4.0  # pixels; brightness is averaged over so much
 _REACH = 24  # pixels on each side that a pixel's correction depends on
 _STRIP = 500_000  # photo pixels corrected at once; each takes some 200 bytes meanwhile
 _AROUND = 7  # pixels; a band's energy is averaged over so many, across and down
@@ -44,10 +43,10 @@ def keep_fine_detail(canvas: Pixels, rgb: Pixels) -> None:
 
 def _lost(photo: FloatArray, small: FloatArray, noise: Noise) -> FloatArray:
     """What the photo holds beyond the result, brought to its size, and beyond its noise."""
-    tones = cv2.GaussianBlur(brightness(photo), (0, 0), _SMOOTH)
     lost = np.zeros_like(photo)
-    for number, band in enumerate(bands(photo - small)):
+    levels = noise.around(brightness(photo))
+    for band, level in zip(bands(photo - small), levels, strict=True):
         energy = cv2.blur(brightness(band * band), (_AROUND, _AROUND))
-        detail = np.maximum(1 - _NOISY * noise.at(tones, number) ** 2 / (energy + 1e-12), 0)
+        detail = np.maximum(1 - _NOISY * level**2 / (energy + 1e-12), 0)
         cv2.accumulateProduct(band, cv2.merge([detail] * 3), lost)
     return lost

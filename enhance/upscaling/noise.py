@@ -1,5 +1,6 @@
 """How noisy and how compressed a photo is."""
 
+from collections.abc import Iterator
 from itertools import product
 
 import cv2
@@ -25,7 +26,9 @@ _OCTAVES = 2  # noise of single pixels, and grain twice as coarse
 _TAILS = 1.4
 _NORMAL = 0.6745  # median of the absolute values of a normal distribution of sigma 1
 _GRID = 8  # pixels; JPEG compresses squares of this size
-_RINGING = 4.0  # noise of the finest band near edges, per step of brightness at that grid
+_RINGING = 4.0  # noise of the finest band at edges, per step of brightness at that grid
+_EDGE, _BESIDE = 100 / 255, 9  # an edge is so much contrast within so many pixels across and down
+_SMOOTH = 4.0  # pixels; brightness is averaged over so much
 _DEVIATION = float(np.sqrt(np.pi / 2))  # standard deviation of normal noise, per mean deviation
 _UNBIASED = 1.2  # the calmest squares have less noise than the others
 
@@ -38,16 +41,24 @@ class Noise:
         photo = _sample(rgb)
         gray = brightness(photo)
         blocks = blockiness(gray)
-        self._tones, usual = [0.5], np.zeros((1, BANDS))
+        self._tones, self._usual = [0.5], np.zeros((1, BANDS))
         if max(noise(255 * gray), 255 * blocks) >= _NONE:  # else fur or grass would pass for noise
-            self._tones, usual = _by_tone(photo, gray)
-        floor = [_RINGING * blocks / 2**band for band in range(BANDS)]
-        self._levels = np.maximum(usual, floor).astype(np.float32)
+            self._tones, self._usual = _by_tone(photo, gray)
+        self._ringing = _RINGING * blocks
 
-    def at(self, tones: FloatArray, band: int) -> FloatArray:
-        """Its standard deviation in one band where the photo is as bright as `tones`, 0..1."""
-        table = np.interp(np.linspace(0, 1, 256), self._tones, self._levels[:, band])
-        return cv2.LUT(from_unit(tones, np.uint8), table.astype(np.float32))  # type: ignore[return-value]
+    def around(self, gray: FloatArray) -> Iterator[FloatArray]:
+        """Its standard deviation at each pixel of a part of the photo, (h, w), band by band.
+
+        What JPEG adds lies beside edges, so that skin keeps its texture.
+        """
+        tones = from_unit(cv2.GaussianBlur(gray, (0, 0), _SMOOTH), np.uint8)
+        square = np.ones((_BESIDE, _BESIDE), np.uint8)
+        contrast = cv2.morphologyEx(gray, cv2.MORPH_GRADIENT, square)
+        ringing = np.minimum(contrast / _EDGE, 1) * self._ringing
+        for band in range(BANDS):
+            table = np.interp(np.linspace(0, 1, 256), self._tones, self._usual[:, band])
+            usual = cv2.LUT(tones, table.astype(np.float32))
+            yield np.maximum(usual, ringing / 2**band)
 
 
 def _by_tone(photo: FloatArray, gray: FloatArray) -> tuple[list[float], FloatArray]:

@@ -460,7 +460,9 @@ def test_change_that_keeps_size_and_mtime_is_noticed(file: WeightFile, hashed: l
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("ENHANCE_WEIGHTS_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    verified.usual_folder.cache_clear()
     found = verified.weights_folder()
+    verified.usual_folder.cache_clear()
     assert found.name == "weights" and found.is_absolute()
     if sys.platform == "linux":
         assert found == tmp_path / "enhance" / "weights"

@@ -3,7 +3,7 @@
 import logging
 import os
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import platformdirs
@@ -17,8 +17,12 @@ log = logging.getLogger(__name__)
 def weights_folder() -> Path:
     """The folder for downloads: ENHANCE_WEIGHTS_DIR, or "weights" in the user's cache folder."""
     named = os.environ.get("ENHANCE_WEIGHTS_DIR")
-    if named:
-        return Path(named).expanduser().absolute()
+    return Path(named).expanduser().absolute() if named else usual_folder()
+
+
+@cache
+def usual_folder() -> Path:
+    """The folder for downloads if no other is named."""
     return platformdirs.user_cache_path("enhance", appauthor=False) / "weights"
 
 

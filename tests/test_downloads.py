@@ -20,11 +20,10 @@ import torch
 
 from enhance import files
 from enhance.errors import Cancelled, WeightsInvalid, WeightsMissing
-from enhance.models import verified
+from enhance.models import files as weights
 from enhance.models.checkpoints import load_checkpoint
 from enhance.models.download import fetch
 from enhance.models.files import WeightFile
-from enhance.models.verified import locate
 
 DATA = random.Random(0).randbytes(300_000)
 HALF = len(DATA) // 2
@@ -155,7 +154,7 @@ def test_downloads_and_reports_progress(server: Server, file: WeightFile, folder
 
 
 def test_downloads_once(server: Server, file: WeightFile) -> None:
-    assert fetch(file) == fetch(file) == locate(file)
+    assert fetch(file) == fetch(file) == file.locate()
     assert len(server.requests) == 1
 
 
@@ -189,7 +188,7 @@ def test_resumes_after_the_caller_stopped_it(server: Server, file: WeightFile) -
 
     with pytest.raises(Cancelled):
         fetch(file, stop)
-    assert locate(file) is None
+    assert file.locate() is None
     assert fetch(file).read_bytes() == DATA
     assert server.requests[1].range is not None
 
@@ -298,7 +297,7 @@ def test_two_processes_download_once(server: Server, file: WeightFile) -> None:
         process.communicate(timeout=60)
         assert process.returncode == 0
     assert len(server.requests) == 1
-    assert locate(file)
+    assert file.locate()
 
 
 # Downloads that fail
@@ -315,7 +314,7 @@ def test_wrong_file_is_refused(
         fetch(file, pauses=())
     assert all(url in str(caught.value) for url in file.addresses())
     assert not (folder / NAME).exists()
-    assert locate(file) is None
+    assert file.locate() is None
 
 
 def test_never_writes_more_than_the_size(
@@ -393,19 +392,19 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(path)
         return compute(path)
 
-    monkeypatch.setattr(verified, "sha256", spy)
+    monkeypatch.setattr(weights, "sha256", spy)
     return found
 
 
 def test_locate_never_downloads(server: Server, file: WeightFile) -> None:
-    assert locate(file) is None
+    assert file.locate() is None
     assert server.requests == []
 
 
 def test_locate_finds_what_was_placed_by_hand(file: WeightFile, folder: Path) -> None:
     folder.mkdir()
     (folder / NAME).write_bytes(DATA)
-    assert locate(file) == folder / NAME
+    assert file.locate() == folder / NAME
 
 
 @pytest.mark.parametrize("wrong", [b"", DATA[:-1], b"?" + DATA[1:]])
@@ -414,7 +413,7 @@ def test_locate_refuses_another_file(
 ) -> None:
     folder.mkdir()
     (folder / NAME).write_bytes(wrong)
-    assert locate(file) is None
+    assert file.locate() is None
     assert fetch(file).read_bytes() == DATA
 
 
@@ -423,19 +422,19 @@ def test_locate_prefers_the_explicit_path(file: WeightFile, tmp_path: Path) -> N
     mine = tmp_path / "mine.pth"
     mine.write_bytes(DATA)
     (tmp_path / NAME).write_bytes(DATA)
-    assert locate(file, mine) == mine
-    assert locate(file, tmp_path) == tmp_path / NAME
-    assert locate(file, tmp_path / "absent") == fetched
+    assert file.locate(mine) == mine
+    assert file.locate(tmp_path) == tmp_path / NAME
+    assert file.locate(tmp_path / "absent") == fetched
     mine.write_bytes(b"?")
-    assert locate(file, mine) == fetched
+    assert file.locate(mine) == fetched
 
 
 def test_hash_is_computed_once(file: WeightFile, tmp_path: Path, hashed: list[Path]) -> None:
     mine = tmp_path / "mine.pth"
     mine.write_bytes(DATA)
     for _ in range(3):
-        verified._sha256_of.cache_clear()  # as a new process would find it
-        assert locate(file, mine)
+        weights._sha256_of.cache_clear()  # as a new process would find it
+        assert file.locate(mine)
     assert hashed == [mine]
 
 
@@ -445,27 +444,27 @@ def test_hash_is_computed_once_where_no_record_can_be_kept(
     folder.write_bytes(b"")
     mine = tmp_path / "mine.pth"
     mine.write_bytes(DATA)
-    assert locate(file, mine) == locate(file, mine) == mine
+    assert file.locate(mine) == file.locate(mine) == mine
     assert hashed == [mine]
 
 
 def test_change_that_keeps_size_and_mtime_is_noticed(file: WeightFile, hashed: list[Path]) -> None:
     path = fetch(file)
     del hashed[:]
-    assert locate(file) and not hashed
+    assert file.locate() and not hashed
     stat = path.stat()
     path.write_bytes(b"?" + DATA[1:])
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     if os.name == "posix":  # elsewhere ctime is the time of creation
-        assert locate(file) is None
+        assert file.locate() is None
 
 
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("ENHANCE_WEIGHTS_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    verified.usual_folder.cache_clear()
-    found = verified.weights_folder()
-    verified.usual_folder.cache_clear()
+    weights.usual_folder.cache_clear()
+    found = weights.weights_folder()
+    weights.usual_folder.cache_clear()
     assert found.name == "weights" and found.is_absolute()
     if sys.platform == "linux":
         assert found == tmp_path / "enhance" / "weights"

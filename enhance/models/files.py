@@ -1,15 +1,42 @@
-"""The weight files, in installed packages or to download, with their sizes and hashes."""
+"""The weight files, in installed packages or to download; only those with the expected SHA-256 are
+used."""
 
 import hashlib
+import logging
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 
+import platformdirs
+
 from enhance.errors import WeightsInvalid, WeightsMissing
+from enhance.files import sha256, write_bytes
+
+log = logging.getLogger(__name__)
 
 _ON_HUB = re.compile("^hf://((?:datasets/)?[^/]+/[^/]+)/")
+
+
+def weights_folder() -> Path:
+    """The folder for downloads: ENHANCE_WEIGHTS_DIR, or "weights" in the user's cache folder."""
+    named = os.environ.get("ENHANCE_WEIGHTS_DIR")
+    return Path(named).expanduser().absolute() if named else usual_folder()
+
+
+@cache
+def usual_folder() -> Path:
+    """The folder for downloads if no other is named."""
+    return platformdirs.user_cache_path("enhance", appauthor=False) / "weights"
+
+
+@lru_cache(maxsize=64)
+def _sha256_of(path: Path, state: bytes) -> str:
+    """`sha256`, cached until the file's state changes."""
+    return sha256(path)
 
 
 @dataclass(frozen=True)
@@ -34,6 +61,56 @@ class WeightFile:
         return tuple(
             _ON_HUB.sub(lambda repo: f"{hub}/{repo[1]}/resolve/main/", url) for url in urls
         )
+
+    def locate(self, explicit: Path | None = None) -> Path | None:
+        """Its path on this machine, size and SHA-256 verified, or None. Never downloads.
+
+        explicit: a file, or a folder with the file, which is tried before `weights_folder()`.
+
+        A hash is computed only once: a record in `weights_folder()` says which path, size and
+        modification times were verified. If that folder is not writable, the hash is remembered
+        until the process ends.
+        """
+        paths = [weights_folder() / self.filename]
+        if explicit is not None:
+            paths.insert(0, explicit / self.filename if explicit.is_dir() else explicit)
+        return next(filter(self._is_verified, paths), None)
+
+    def remember(self, path: Path) -> None:
+        """Record that this path holds the right file, valid until the file changes."""
+        record = self._record()
+        with suppress(OSError):  # in a read-only folder the only cost is a hash at each start
+            record.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(record, self._state(path))
+
+    def _is_verified(self, path: Path) -> bool:
+        try:
+            state = self._state(path)
+            with suppress(OSError):
+                if self._record().read_bytes() == state:
+                    return True
+            if path.stat().st_size != self.size or _sha256_of(path, state) != self.sha256:
+                log.warning(
+                    "%s is not used: its size or SHA-256 is not that of %s", path, self.filename
+                )
+                return False
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            log.warning("%s is not used: %s", path, error)
+            return False
+        self.remember(path)
+        return True
+
+    def _state(self, path: Path) -> bytes:
+        """What changes when the file at this path does. A copy can keep the mtime, but not the
+        ctime."""
+        stat = path.stat()
+        times = f"{stat.st_mtime_ns} {stat.st_ctime_ns}"
+        return os.fsencode(f"{self.sha256} {stat.st_size} {times} {path.absolute()}\n")
+
+    def _record(self) -> Path:
+        return weights_folder() / f"{self.filename}.verified"
 
 
 @dataclass(frozen=True)

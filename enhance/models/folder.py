@@ -15,8 +15,7 @@ from pathlib import Path
 
 from enhance.errors import WeightsError
 from enhance.files import write_bytes
-from enhance.models.files import ModelFile
-from enhance.models.verified import weights_folder
+from enhance.models.files import ModelFile, weights_folder
 
 log = logging.getLogger(__name__)
 

@@ -471,7 +471,8 @@ def test_a_photo_that_is_too_large_is_not_fetched(
     monkeypatch.setattr(Folder, "fetch", count)
     _, lines, last = run("memory://in", tmp_path / "out")
     assert (last["done"], last["failed"]) == (1, 1)
-    assert "“large.png” is 101 MB; the limit is 100 MB." in lines[1]["reason"]
+    (failed,) = (line for line in lines if not line["ok"])
+    assert failed["reason"] == "“large.png” is 101 MB; the limit is 100 MB."
     assert fetched == ["a.png"]
 
 

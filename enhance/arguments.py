@@ -3,12 +3,11 @@
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from enhance.jobs.pool import add_setup
 from enhance.jobs.sources import Shard
 from enhance.option_spec import number
-from enhance.options import OLD_NAMES, OPTIONS, Options
+from enhance.options import OLD_NAMES, OPTIONS, DeviceName, Options, Precision, Setup
 from enhance.version import VERSION
 
 _TREES = (
@@ -68,6 +67,19 @@ def options_of(arguments: argparse.Namespace) -> Options:
     """The options among the arguments. Raises OptionsError."""
     names = OPTIONS.keys() | OLD_NAMES.keys()
     return Options(**{name: said for name, said in vars(arguments).items() if name in names})
+
+
+def setup_of(arguments: argparse.Namespace) -> Setup:
+    """What to load, among the arguments."""
+    return Setup(arguments.device, arguments.precision, arguments.weights)
+
+
+def add_setup(parser: argparse._ActionsContainer, weights: str) -> None:
+    """Add the arguments that say what to load. weights: what is said about that argument."""
+    usual = Setup()
+    parser.add_argument("--device", choices=get_args(DeviceName), default=usual.device)
+    parser.add_argument("--precision", choices=get_args(Precision), default=usual.precision)
+    parser.add_argument("--weights", type=Path, metavar="PATH", help=weights)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

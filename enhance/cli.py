@@ -7,8 +7,9 @@ import hashlib
 import io
 import json
 import logging
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
@@ -16,10 +17,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from enhance.arguments import options_of, photos_parser
+from enhance.arguments import add_setup, options_of, photos_parser, setup_of
 from enhance.engines.choice import open_engine
 from enhance.errors import EnhanceError
-from enhance.jobs import look, open_page, pool
+from enhance.jobs import look, open_page
 from enhance.jobs.console import Show, left_out
 from enhance.jobs.folder import Folder
 from enhance.jobs.local_folder import LocalFolder, find_folder
@@ -34,7 +35,6 @@ from enhance.models.files import WeightFile
 from enhance.models.folder import models_folder, refused
 from enhance.models.inventory import inventory
 from enhance.names import shardable
-from enhance.options import Setup
 from enhance.pipeline.model_choice import required_weights
 
 
@@ -45,19 +45,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # file names may contain bytes that are not text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    commands = {
+    commands: dict[str, Callable[[Sequence[str]], int]] = {
+        "run": partial(_enhance, "run"),
+        "watch": partial(_enhance, "watch"),
         "fetch": _fetch,
         "models": _models,
         "look": look.main,
         "open": open_page.main,
-        "pool": pool.main,
+        "pool": _pool,
     }
-    first, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
-    if first in commands:
-        return commands[first](rest)
-    command = first if first in ("run", "watch") else ""
+    try:
+        if arguments and arguments[0] in commands:
+            return commands[arguments[0]](arguments[1:])
+        return _enhance("", arguments)
+    except EnhanceError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _enhance(command: str, arguments: Sequence[str]) -> int:
+    """`PHOTO_OR_FOLDER... -o OUT`, or as the command says `run SRC -o OUT` or `watch SRC -o OUT`:
+    enhance photos."""
     parser = photos_parser(command)
-    wanted = parser.parse_args(rest if command else arguments)
+    wanted = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO if wanted.verbose else logging.ERROR)
     show = Show(wanted.out, wanted.json, wanted.quiet)
     try:
@@ -69,8 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"the photos cannot be listed: {error}.")
     if not photos.found and command != "watch":
         parser.error(f"no photos were found.{left_out(photos.left_out)}")
-    if wanted.download and not _download(required_weights(options)):
-        return 1
+    if wanted.download:
+        _download(required_weights(options))
     # Differs for every set of options that can change the results.
     asked = {**asdict(options), "precision": wanted.precision, "weights": str(wanted.weights)}
     key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
@@ -82,34 +92,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Without a command, the folder of the results has not been left out.
     photos.leave_out_results(results.made, links_only=bool(command))
     try:
-        setup = Setup(wanted.device, wanted.precision, wanted.weights)
-        engine = open_engine(setup, Limits(), yields=bool(command))
+        engine = open_engine(setup_of(wanted), Limits(), yields=bool(command))
     except EnhanceError as error:
         parser.error(str(error))
     do = partial(work, engine=engine, results=results, options=options, show=show)
-    with closing(results), closing(engine):
-        if command == "watch":
+    over = False
+    try:
+        with closing(engine), closing(results):
+            if command == "watch":
 
-            def listed() -> Photos:
-                found, _ = _folders(wanted, Show(wanted.out, quiet=True))
-                found.leave_out_results(results.made, links_only=True)
-                return found
+                def listed() -> Photos:
+                    found, _ = _folders(wanted, Show(wanted.out, quiet=True))
+                    found.leave_out_results(results.made, links_only=True)
+                    return found
 
-            each = partial(do, watched=True)
-            times = wanted.every, wanted.once
-            ok, stopped_by = watch(listed, each, results, *times, show=show)
-        else:
-            counts, stopped_by = do(photos, overwrite=wanted.overwrite)
-            ok = not (counts.failed or photos.missed)
-        try:
-            results.close()
-        except OSError as error:
-            print(
-                f"The end of the manifest could not be written: {error}. Run the same command "
-                "again to redo the last photos.",
-                file=sys.stderr,
-            )
-            return 1
+                each = partial(do, watched=True)
+                times = wanted.every, wanted.once
+                ok, stopped_by = watch(listed, each, results, *times, show=show)
+            else:
+                counts, stopped_by = do(photos, overwrite=wanted.overwrite)
+                ok = not (counts.failed or photos.missed)
+            over = True
+    except BrokenPipeError:  # nobody reads what is printed
+        raise
+    except OSError as error:
+        ended = "The end of the manifest could not be written" if over else "The run ended early"
+        rest = "redo the last photos" if over else "do the rest"
+        print(f"{ended}: {error}. Run the same command again to {rest}.", file=sys.stderr)
+        return 1
     if stopped_by:
         print("Stopped. Run the same command again to do the rest.", file=sys.stderr)
         return 128 + stopped_by
@@ -168,12 +178,12 @@ def _fetch(arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("models", nargs="+", choices=weight_files(), metavar="MODEL")
-    wanted = weight_files(parser.parse_args(arguments).models)
-    return 0 if _download(wanted) else 1
+    _download(weight_files(parser.parse_args(arguments).models))
+    return 0
 
 
-def _download(files: Mapping[str, WeightFile]) -> bool:
-    """Download the files of these models with a progress bar. Returns whether all succeeded."""
+def _download(files: Mapping[str, WeightFile]) -> None:
+    """Download the files of these models with a progress bar. Raises WeightsMissing."""
     for name, file in files.items():
         with tqdm(
             total=file.size, unit="B", unit_scale=True, desc=file.filename, file=sys.stderr
@@ -182,11 +192,35 @@ def _download(files: Mapping[str, WeightFile]) -> bool:
             def show(done: int, _: int, bar: "tqdm[Any]" = bar) -> None:
                 bar.update(done - bar.n)
 
-            try:
-                path = fetch(file, show)
-            except EnhanceError as error:
-                tqdm.write(str(error), file=sys.stderr)
-                return False
+            path = fetch(file, show)
             bar.update(file.size - bar.n)
         print(f"{name}: {path}", file=sys.stderr)
-    return True
+
+
+def _pool(arguments: Sequence[str]) -> int:
+    """`pool up|status|down`: bring up the models that a Ray cluster shares, look at them, end
+    them."""
+    parser = argparse.ArgumentParser(
+        prog="enhance pool",
+        description="The models of a running Ray cluster (RAY_ADDRESS), which all front ends and "
+        "commands with ENHANCE_ENGINE=ray share. up: start as many replicas as ENHANCE_REPLICAS "
+        "says, unless there is a pool already. status: what they are doing. down: stop them and "
+        "free their memory.",
+    )
+    parser.add_argument("action", choices=("up", "status", "down"))
+    add_setup(parser, "a weight file or a folder, on every node")
+    wanted = parser.parse_args(arguments)
+    try:
+        from enhance.engines import ray_pool
+    except ImportError:
+        print("This command needs Ray: pip install -r requirements-ray.txt.", file=sys.stderr)
+        return 1
+    ray_pool.connect("auto")
+    if wanted.action == "down":
+        ray_pool.take_down()
+        return 0
+    if wanted.action == "up":
+        ray = {**os.environ, "ENHANCE_ENGINE": "ray"}
+        open_engine(setup_of(wanted), Limits.from_environment(), ray).load()
+    print(*ray_pool.result(ray_pool.find().status.remote()), sep="\n")
+    return 0

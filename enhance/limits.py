@@ -41,13 +41,9 @@ class Limits:
 
         Raises OptionsError if such a value is no whole number from 1.
         """
-        usual = asdict(cls())
-        return cls(
-            **{
-                name: whole_number(f"ENHANCE_{name.upper()}", value, environment)
-                for name, value in usual.items()
-            }
-        )
+        usual = asdict(cls()).items()
+        found = {n: whole_number(f"ENHANCE_{n.upper()}", most, environment) for n, most in usual}
+        return cls(**found)
 
 
 def quarter(most: int) -> int:

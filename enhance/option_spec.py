@@ -27,7 +27,7 @@ class OptionSpec:
     name, default: those of the field.
     """
 
-    group: str
+    group: "Group"
     label: str
     help: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
@@ -118,11 +118,14 @@ class OptionSpec:
         return int(value)
 
 
-def option(default: Default, group: str, label: str, help: str = "", **more: Any) -> Default:
-    """A field of `enhance.options.Options`. more: as `OptionSpec` has it."""
-    spec = OptionSpec(group, label, help, **more, default=default)
-    made: Default = field(default=default, metadata={"spec": spec})
-    return made
+class Group(str):
+    """The label of some options that belong together."""
+
+    def option(self, default: Default, label: str, help: str = "", **more: Any) -> Default:
+        """A field of `enhance.options.Options`. more: as `OptionSpec` has it."""
+        spec = OptionSpec(self, label, help, **more, default=default)
+        made: Default = field(default=default, metadata={"spec": spec})
+        return made
 
 
 def number(text: str) -> float:

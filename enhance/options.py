@@ -15,7 +15,7 @@ from enhance.errors import OptionsError
 from enhance.i18n import text
 from enhance.models.catalogue import models
 from enhance.names import USUAL_NAME, check_pattern
-from enhance.option_spec import OptionSpec, option
+from enhance.option_spec import Group, OptionSpec
 from enhance.sizes import USUAL_SIZES, check_size, from_longer_side, from_upscale, scale
 
 FaceChoice = Literal["all", "largest", "center"]
@@ -26,8 +26,8 @@ Switch = Literal["auto", "on", "off"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
-FACES, BACKGROUND = text("Faces"), text("Background")
-OLD_PHOTOS, FILE = text("Old photos"), text("Size and file")
+FACES, BACKGROUND = Group(text("Faces")), Group(text("Background"))
+OLD_PHOTOS, FILE = Group(text("Old photos")), Group(text("Size and file"))
 GROUPS = (FACES, BACKGROUND, OLD_PHOTOS, FILE)
 """The groups of options, in the order of the page."""
 _SHARE = {"most": 1, "step": 0.05}
@@ -51,9 +51,8 @@ class Options:
     `OPTIONS` says what each means. Raises OptionsError if one is out of its range.
     """
 
-    size: str = option(
+    size: str = FILE.option(
         "auto",
-        FILE,
         text("Size"),
         text(
             "By default, a photo is doubled unless it is already large. A factor (2x), or pixels: "
@@ -64,89 +63,77 @@ class Options:
         check=check_size,
         was={"upscale": from_upscale, "longer_side": from_longer_side},
     )
-    restorer: str = option(
+    restorer: str = FACES.option(
         "auto",
-        FACES,
         text("Faces"),
         text("The model that restores faces."),
         kind="restorer",
         words={"auto": text("Best available"), "none": text("Do not restore faces")},
     )
-    weight: float = option(
+    weight: float = FACES.option(
         1.0,
-        FACES,
         text("Strength"),
         text("0 keeps the original faces, 1 uses the restored ones."),
         **_SHARE,
     )
-    background: str = option(
+    background: str = BACKGROUND.option(
         "auto",
-        BACKGROUND,
         text("Background"),
         text("How everything around the faces is cleaned and enlarged."),
         kind="background",
         words={"auto": text("As the photo needs")},
     )
-    background_weight: float = option(
+    background_weight: float = BACKGROUND.option(
         1.0,
-        BACKGROUND,
         text("Background strength"),
         text("0 keeps the background's grain, 1 removes it."),
         **_SHARE,
     )
-    face_colors: FaceColors = option(
+    face_colors: FaceColors = FACES.option(
         "photo",
-        FACES,
         text("Face colors"),
         words={"photo": text("As in the photo"), "model": text("As the model renders them")},
         was={"face_colours": str},
     )
-    repair: Switch = option(
+    repair: Switch = OLD_PHOTOS.option(
         "auto",
-        OLD_PHOTOS,
         text("Repair damage"),
         text("Finds scratches, creases, dust and specks, and fills them in."),
         words=_SWITCH,
     )
-    repair_sensitivity: float = option(
+    repair_sensitivity: float = OLD_PHOTOS.option(
         0.5,
-        OLD_PHOTOS,
         text("Sensitivity of the repair"),
         text("0 repairs only what is certainly damage, 1 also what is likely to be."),
         **_SHARE,
     )
-    fill: str = option(
+    fill: str = OLD_PHOTOS.option(
         "auto",
-        OLD_PHOTOS,
         text("Filling"),
         text("What fills in the damage."),
         kind="fill",
         words=_AUTO,
     )
-    tone: Switch = option(
+    tone: Switch = OLD_PHOTOS.option(
         "auto",
-        OLD_PHOTOS,
         text("Restore faded colors"),
         text("Undoes the fading and the color cast of old prints."),
         words=_SWITCH,
     )
-    tone_strength: float = option(
+    tone_strength: float = OLD_PHOTOS.option(
         1.0,
-        OLD_PHOTOS,
         text("Strength of color restoration"),
         text("0 leaves the colors as they are, 1 undoes their fading completely."),
         **_SHARE,
     )
-    colorize: float = option(
+    colorize: float = OLD_PHOTOS.option(
         0.0,
-        OLD_PHOTOS,
         text("Colorize gray photos"),
         text("How strong the colors of a DDColor model are; 0 leaves gray photos gray."),
         **_SHARE,
     )
-    faces: FaceChoice = option(
+    faces: FaceChoice = FACES.option(
         "all",
-        FACES,
         text("Faces to restore"),
         words={
             "all": text("All"),
@@ -154,46 +141,40 @@ class Options:
             "center": text("Closest to the center"),
         },
     )
-    only_restore_blurred: bool = option(
+    only_restore_blurred: bool = FACES.option(
         True,
-        FACES,
         text("Leave sharp faces alone"),
         text("Sharp faces stay as they are; the less sharp a face is, the more of it is restored."),
     )
-    detector: str = option(
+    detector: str = FACES.option(
         "retinaface-mobilenet",
-        FACES,
         text("Face detector"),
         text("GFPGAN itself uses ResNet-50."),
         kind="detector",
     )
-    masker: str = option(
+    masker: str = FACES.option(
         "feather",
-        FACES,
         text("Face blending"),
         text("GFPGAN itself uses ParseNet, which leaves hair untouched."),
         kind="masker",
     )
-    face_threshold: float = option(
+    face_threshold: float = FACES.option(
         0.8,
-        FACES,
         text("Detection threshold"),
         text("Lower values find more faces, but also more false ones."),
         least=0.01,
         most=0.99,
         step=0.01,
     )
-    min_face: int = option(
+    min_face: int = FACES.option(
         16,
-        FACES,
         text("Smallest face"),
         text("In pixels of the original photo."),
         least=1,
         most=512,
     )
-    tile: int = option(
+    tile: int = BACKGROUND.option(
         512,
-        BACKGROUND,
         text("Tile size"),
         text("Smaller tiles need less memory but take longer."),
         least=32,
@@ -201,18 +182,16 @@ class Options:
         step=32,
         unit=text("pixels"),
     )
-    format: OutputFormat = option(
+    format: OutputFormat = FILE.option(
         "same",
-        FILE,
         text("Output format"),
         words={"same": text("Same as the original"), "jpeg": "JPEG", "png": "PNG", "webp": "WebP"},
     )
-    quality: int = option(
-        95, FILE, text("Quality"), text("For JPEG, WebP, HEIC and AVIF."), least=1, most=100
+    quality: int = FILE.option(
+        95, text("Quality"), text("For JPEG, WebP, HEIC and AVIF."), least=1, most=100
     )
-    metadata: Metadata = option(
+    metadata: Metadata = FILE.option(
         "keep",
-        FILE,
         text("Metadata (date, camera, location)"),
         text("What the photo's file contains besides the image."),
         words={
@@ -221,9 +200,8 @@ class Options:
             "strip": text("Remove all"),
         },
     )
-    name: str = option(
+    name: str = FILE.option(
         USUAL_NAME,
-        FILE,
         text("File name"),
         text(
             "A pattern without extension: {stem} is the photo's name, {index} its number; also "

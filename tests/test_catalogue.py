@@ -85,9 +85,9 @@ def test_file(file: WeightFile, monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
     assert 1e6 < file.size < 1e9
     assert re.fullmatch(r"[\w.-]+\.pth", file.filename)
-    official, *mirrors = file.urls
+    official, *mirrors = file.folders
     assert official.startswith("https://github.com/")
-    assert mirrors and all(url.startswith("hf://") for url in mirrors)
+    assert mirrors and all(folder.startswith("hf://") for folder in mirrors)
     for address in file.addresses():
         parts = urlsplit(address)
         assert (parts.scheme, parts.query, parts.fragment) == ("https", "", "")

@@ -323,7 +323,7 @@ def test_fetch_downloads_verifies_and_says_where(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         file = replace(
             weight_files()["gfpgan-1.4"],
-            urls=(f"http://127.0.0.1:{server.server_port}/GFPGANv1.4.pth",),
+            folders=(f"http://127.0.0.1:{server.server_port}",),
             size=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
         )

@@ -20,15 +20,15 @@ import torch
 
 from enhance import files
 from enhance.errors import Cancelled, WeightsInvalid, WeightsMissing
-from enhance.models import verified
+from enhance.models import files as weights
 from enhance.models.checkpoints import load_checkpoint
 from enhance.models.download import fetch
 from enhance.models.files import WeightFile
-from enhance.models.verified import locate
 
 DATA = random.Random(0).randbytes(300_000)
 HALF = len(DATA) // 2
 NAME = "net.pth"
+OFFICIAL, MIRROR = f"/official/{NAME}", f"/mirror/{NAME}"
 NO_WAIT = (0.0, 0.0, 0.0)
 
 
@@ -130,9 +130,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def file(server: Server) -> WeightFile:
     """At /official and /mirror of the server; only the first is there."""
-    server.files["/official"] = DATA
-    urls = (f"{server.url}/official", f"{server.url}/mirror")
-    return WeightFile(NAME, urls, len(DATA), hashlib.sha256(DATA).hexdigest())
+    server.files[OFFICIAL] = DATA
+    folders = (f"{server.url}/official", f"{server.url}/mirror")
+    return WeightFile(NAME, folders, len(DATA), hashlib.sha256(DATA).hexdigest())
 
 
 def names(folder: Path) -> set[str]:
@@ -150,11 +150,11 @@ def test_downloads_and_reports_progress(server: Server, file: WeightFile, folder
     assert seen[0] == (0, len(DATA)) and seen[-1] == (len(DATA), len(DATA))
     assert seen == sorted(seen)
     assert f"{NAME}.part" not in names(folder)
-    assert server.requests == [("/official", None)]
+    assert server.requests == [(OFFICIAL, None)]
 
 
 def test_downloads_once(server: Server, file: WeightFile) -> None:
-    assert fetch(file) == fetch(file) == locate(file)
+    assert fetch(file) == fetch(file) == file.locate()
     assert len(server.requests) == 1
 
 
@@ -169,13 +169,13 @@ def test_what_is_there_needs_no_lock(file: WeightFile, folder: Path) -> None:
 def test_resumes_after_a_cut(server: Server, file: WeightFile) -> None:
     server.faults.extend(["cut"])
     assert fetch(file, pauses=NO_WAIT).read_bytes() == DATA
-    assert server.requests == [("/official", None), ("/official", f"bytes={HALF}-")]
+    assert server.requests == [(OFFICIAL, None), (OFFICIAL, f"bytes={HALF}-")]
 
 
 def test_resumes_in_a_later_call(server: Server, file: WeightFile, folder: Path) -> None:
     server.faults.extend(["cut", 404])
     with pytest.raises(WeightsMissing):
-        fetch(replace(file, urls=file.urls[:1]), pauses=NO_WAIT)
+        fetch(replace(file, folders=file.folders[:1]), pauses=NO_WAIT)
     assert (folder / f"{NAME}.part").read_bytes() == DATA[:HALF]
     assert fetch(file).read_bytes() == DATA
     assert server.requests[-1].range == f"bytes={HALF}-"
@@ -188,23 +188,23 @@ def test_resumes_after_the_caller_stopped_it(server: Server, file: WeightFile) -
 
     with pytest.raises(Cancelled):
         fetch(file, stop)
-    assert locate(file) is None
+    assert file.locate() is None
     assert fetch(file).read_bytes() == DATA
     assert server.requests[1].range is not None
 
 
 def test_resumes_at_a_mirror(server: Server, file: WeightFile) -> None:
-    server.files["/mirror"] = DATA
+    server.files[MIRROR] = DATA
     server.faults.extend(["cut", 404])
     assert fetch(file, pauses=NO_WAIT).read_bytes() == DATA
-    assert server.requests[-1] == ("/mirror", f"bytes={HALF}-")
+    assert server.requests[-1] == (MIRROR, f"bytes={HALF}-")
 
 
 def test_misplaced_rest_is_not_used(server: Server, file: WeightFile) -> None:
-    server.files["/mirror"] = DATA
+    server.files[MIRROR] = DATA
     server.faults.extend(["cut", "misplaced"])
     assert fetch(file, pauses=NO_WAIT).read_bytes() == DATA
-    assert server.requests[-1] == ("/mirror", f"bytes={HALF}-")
+    assert server.requests[-1] == (MIRROR, f"bytes={HALF}-")
 
 
 def test_starts_over_where_ranges_are_not_served(server: Server, file: WeightFile) -> None:
@@ -237,39 +237,40 @@ def test_complete_beginning_needs_no_request(
 def test_retries(status: int, server: Server, file: WeightFile) -> None:
     server.faults.extend([status] * len(NO_WAIT))
     assert fetch(file, pauses=NO_WAIT).read_bytes() == DATA
-    assert [r.path for r in server.requests] == ["/official"] * (1 + len(NO_WAIT))
+    assert [r.path for r in server.requests] == [OFFICIAL] * (1 + len(NO_WAIT))
 
 
 @pytest.mark.parametrize("faults", [[403], [404], [503] * 4])
 def test_falls_over_to_a_mirror(faults: list[int], server: Server, file: WeightFile) -> None:
-    server.files["/mirror"] = DATA
+    server.files[MIRROR] = DATA
     server.faults.extend(faults)
     assert fetch(file, pauses=NO_WAIT).read_bytes() == DATA
-    assert server.requests[-1].path == "/mirror"
+    assert server.requests[-1].path == MIRROR
 
 
 @pytest.mark.parametrize("wrong", [b"?" * len(DATA), DATA[:-1], DATA + b"?", b"<html>"])
 def test_falls_over_from_a_wrong_file(wrong: bytes, server: Server, file: WeightFile) -> None:
-    server.files |= {"/official": wrong, "/mirror": DATA}
+    server.files |= {OFFICIAL: wrong, MIRROR: DATA}
     assert fetch(file, pauses=NO_WAIT).read_bytes() == DATA
 
 
 def test_falls_over_from_nobody_there(server: Server, file: WeightFile) -> None:
     with Server() as closed:
         nobody = f"{closed.url}/official"
-    assert fetch(replace(file, urls=(nobody, file.urls[0])), pauses=NO_WAIT).read_bytes() == DATA
+    assert (
+        fetch(replace(file, folders=(nobody, file.folders[0])), pauses=NO_WAIT).read_bytes() == DATA
+    )
 
 
 def test_follows_redirects(server: Server, file: WeightFile) -> None:
-    server.moved["/old"] = "/official"
-    assert fetch(replace(file, urls=(f"{server.url}/old",))).read_bytes() == DATA
+    server.moved[f"/old/{NAME}"] = OFFICIAL
+    assert fetch(replace(file, folders=(f"{server.url}/old",))).read_bytes() == DATA
 
 
 def test_hf_endpoint(server: Server, file: WeightFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", f"{server.url}/")
     server.files = {"/datasets/who/nets/resolve/main/a/net.pth": DATA}
-    urls = ("hf://who/nets/a/net.pth", "hf://datasets/who/nets/a/net.pth")
-    fetch(replace(file, urls=urls))
+    fetch(replace(file, folders=("hf://who/nets/a", "hf://datasets/who/nets/a")))
     assert [r.path for r in server.requests] == [
         "/who/nets/resolve/main/a/net.pth",
         "/datasets/who/nets/resolve/main/a/net.pth",
@@ -296,7 +297,7 @@ def test_two_processes_download_once(server: Server, file: WeightFile) -> None:
         process.communicate(timeout=60)
         assert process.returncode == 0
     assert len(server.requests) == 1
-    assert locate(file)
+    assert file.locate()
 
 
 # Downloads that fail
@@ -307,19 +308,19 @@ def test_two_processes_download_once(server: Server, file: WeightFile) -> None:
 def test_wrong_file_is_refused(
     wrong: bytes, length: str, server: Server, file: WeightFile, folder: Path
 ) -> None:
-    server.files |= {"/official": wrong, "/mirror": wrong}
+    server.files |= {OFFICIAL: wrong, MIRROR: wrong}
     server.faults.extend([length] * 2)
     with pytest.raises(WeightsMissing, match=r"net\.pth could not be downloaded") as caught:
         fetch(file, pauses=())
-    assert all(url in str(caught.value) for url in file.urls)
+    assert all(url in str(caught.value) for url in file.addresses())
     assert not (folder / NAME).exists()
-    assert locate(file) is None
+    assert file.locate() is None
 
 
 def test_never_writes_more_than_the_size(
     server: Server, file: WeightFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.files["/official"] = DATA * 20
+    server.files[OFFICIAL] = DATA * 20
     server.faults.extend(["no length"])
     seen: list[int] = []
     with pytest.raises(WeightsMissing):
@@ -328,13 +329,14 @@ def test_never_writes_more_than_the_size(
 
 
 def test_missing_says_what_was_tried_and_what_to_do(file: WeightFile, folder: Path) -> None:
-    file = replace(file, urls=(f"{file.urls[0]}/not", file.urls[1]))
+    file = replace(file, folders=(f"{file.folders[0]}/not", file.folders[1]))
     with pytest.raises(WeightsMissing) as caught:
         fetch(file, pauses=NO_WAIT)
     said = str(caught.value)
+    official, mirror = file.addresses()
     assert said == (
-        f"net.pth could not be downloaded. Tried: {file.urls[0]} (status 404); "
-        f"{file.urls[1]} (status 404). To install it by hand, save it as {folder / NAME}: "
+        f"net.pth could not be downloaded. Tried: {official} (status 404); "
+        f"{mirror} (status 404). To install it by hand, save it as {folder / NAME}: "
         f"300000 bytes, SHA-256 {file.sha256}."
     )
 
@@ -345,7 +347,7 @@ def test_nobody_there_is_not_tried_again(file: WeightFile, monkeypatch: pytest.M
     with Server() as closed:
         nobody = closed.url
     with pytest.raises(WeightsMissing, match="could not be downloaded"):
-        fetch(replace(file, urls=(nobody,)))
+        fetch(replace(file, folders=(nobody,)))
     assert pauses == []
 
 
@@ -355,11 +357,11 @@ def test_nobody_there_is_not_tried_again(file: WeightFile, monkeypatch: pytest.M
 def test_bad_endpoint(endpoint: str, file: WeightFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
     with pytest.raises(WeightsMissing, match="could not be downloaded"):
-        fetch(replace(file, urls=("hf://who/nets/net.pth",)), pauses=())
+        fetch(replace(file, folders=("hf://who/nets",)), pauses=())
 
 
 def test_endless_redirects(server: Server, file: WeightFile) -> None:
-    server.moved |= {"/official": "/mirror", "/mirror": "/official"}
+    server.moved |= {OFFICIAL: MIRROR, MIRROR: OFFICIAL}
     with pytest.raises(WeightsMissing, match="redirects"):
         fetch(file)
 
@@ -390,19 +392,19 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(path)
         return compute(path)
 
-    monkeypatch.setattr(verified, "sha256", spy)
+    monkeypatch.setattr(weights, "sha256", spy)
     return found
 
 
 def test_locate_never_downloads(server: Server, file: WeightFile) -> None:
-    assert locate(file) is None
+    assert file.locate() is None
     assert server.requests == []
 
 
 def test_locate_finds_what_was_placed_by_hand(file: WeightFile, folder: Path) -> None:
     folder.mkdir()
     (folder / NAME).write_bytes(DATA)
-    assert locate(file) == folder / NAME
+    assert file.locate() == folder / NAME
 
 
 @pytest.mark.parametrize("wrong", [b"", DATA[:-1], b"?" + DATA[1:]])
@@ -411,7 +413,7 @@ def test_locate_refuses_another_file(
 ) -> None:
     folder.mkdir()
     (folder / NAME).write_bytes(wrong)
-    assert locate(file) is None
+    assert file.locate() is None
     assert fetch(file).read_bytes() == DATA
 
 
@@ -420,19 +422,19 @@ def test_locate_prefers_the_explicit_path(file: WeightFile, tmp_path: Path) -> N
     mine = tmp_path / "mine.pth"
     mine.write_bytes(DATA)
     (tmp_path / NAME).write_bytes(DATA)
-    assert locate(file, mine) == mine
-    assert locate(file, tmp_path) == tmp_path / NAME
-    assert locate(file, tmp_path / "absent") == fetched
+    assert file.locate(mine) == mine
+    assert file.locate(tmp_path) == tmp_path / NAME
+    assert file.locate(tmp_path / "absent") == fetched
     mine.write_bytes(b"?")
-    assert locate(file, mine) == fetched
+    assert file.locate(mine) == fetched
 
 
 def test_hash_is_computed_once(file: WeightFile, tmp_path: Path, hashed: list[Path]) -> None:
     mine = tmp_path / "mine.pth"
     mine.write_bytes(DATA)
     for _ in range(3):
-        verified._sha256_of.cache_clear()  # as a new process would find it
-        assert locate(file, mine)
+        weights._sha256_of.cache_clear()  # as a new process would find it
+        assert file.locate(mine)
     assert hashed == [mine]
 
 
@@ -442,25 +444,27 @@ def test_hash_is_computed_once_where_no_record_can_be_kept(
     folder.write_bytes(b"")
     mine = tmp_path / "mine.pth"
     mine.write_bytes(DATA)
-    assert locate(file, mine) == locate(file, mine) == mine
+    assert file.locate(mine) == file.locate(mine) == mine
     assert hashed == [mine]
 
 
 def test_change_that_keeps_size_and_mtime_is_noticed(file: WeightFile, hashed: list[Path]) -> None:
     path = fetch(file)
     del hashed[:]
-    assert locate(file) and not hashed
+    assert file.locate() and not hashed
     stat = path.stat()
     path.write_bytes(b"?" + DATA[1:])
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     if os.name == "posix":  # elsewhere ctime is the time of creation
-        assert locate(file) is None
+        assert file.locate() is None
 
 
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("ENHANCE_WEIGHTS_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    found = verified.weights_folder()
+    weights.usual_folder.cache_clear()
+    found = weights.weights_folder()
+    weights.usual_folder.cache_clear()
     assert found.name == "weights" and found.is_absolute()
     if sys.platform == "linux":
         assert found == tmp_path / "enhance" / "weights"

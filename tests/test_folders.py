@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
@@ -457,7 +458,8 @@ def test_a_photo_that_is_too_large_is_not_fetched(
     monkeypatch.setattr(Folder, "fetch", count)
     _, lines, last = run("memory://in", tmp_path / "out")
     assert (last["done"], last["failed"]) == (1, 1)
-    assert "“large.png” is 101 MB; the limit is 100 MB." in lines[1]["reason"]
+    (failed,) = (line for line in lines if not line["ok"])
+    assert failed["reason"] == "“large.png” is 101 MB; the limit is 100 MB."
     assert fetched == ["a.png"]
 
 
@@ -477,6 +479,42 @@ def test_fetched_photos_do_not_pile_up(
     monkeypatch.setattr(Folder, "fetch", count)
     run("memory://in", tmp_path / "out")
     assert len(piled) == 40 and max(piled) <= 10
+
+
+def test_without_a_folder_for_temporary_files_the_command_says_so(
+    tree: Path,
+    tmp_path: Path,
+    memory: AbstractFileSystem,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    upload(tree, memory, "/in")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "gone")])
+    assert main(["run", "memory://in", "-o", str(tmp_path / "out"), *QUICK]) == 1
+    said = capsys.readouterr().err
+    assert "The run ended early: [Errno 2] No usable temporary directory" in said
+    assert said.endswith("Run the same command again to do the rest.\n")
+
+
+def test_a_manifest_whose_end_cannot_be_written_is_no_success(
+    tree: Path,
+    memory: AbstractFileSystem,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write = Folder.write
+
+    def refuse(store: Folder, name: str, data: bytes) -> None:
+        if name.endswith(".jsonl"):
+            raise PermissionError("the key has expired")
+        write(store, name, data)
+
+    monkeypatch.setattr(Folder, "write", refuse)
+    monkeypatch.setattr("enhance.jobs.manifests._LINES", 1000)
+    assert main(["run", str(tree), "-o", "memory://out", *QUICK]) == 1
+    said = capsys.readouterr().err
+    assert "The end of the manifest could not be written: the key has expired. Run" in said
 
 
 def test_parts_of_the_manifest_follow_one_another(

@@ -1,5 +1,6 @@
 """Models that people drop into the models folder: each architecture that spandrel knows."""
 
+import cProfile
 import os
 import pickle
 import subprocess
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from enhance.cli import main
 from enhance.errors import Cancelled
 from enhance.models.catalogue import option_values
-from enhance.models.folder import models_folder, refused
+from enhance.models.folder import identified, models_folder, refused
 from enhance.models.foreign import read_model
 from enhance.models.inventory import inventory
 from enhance.models.ncnn import load_ncnn
@@ -483,6 +484,19 @@ def test_what_comes_and_goes_is_seen_at_once(dropped: Path, photo: Pixels) -> No
     assert not np.array_equal(made_by(models, "own.pth", photo, 2, 512), before)
     path.unlink()
     assert "own.pth" not in option_values("background")
+
+
+def test_a_look_into_the_folder_is_cheap(dropped: Path) -> None:
+    """As there are several for each photo."""
+    for number in range(100):
+        (dropped / f"{number}.txt").touch()
+    drop(dropped, "own.pth", spandrel.Compact.Compact(num_feat=4, num_conv=1, upscale=2))
+    identified()
+    profile = cProfile.Profile()
+    (file,) = profile.runcall(identified)
+    assert file.path.name == "own.pth"
+    calls = sum(entry.callcount for entry in profile.getstats())
+    assert calls < 400, "less than four for each file that is no model"
 
 
 def test_known_files_are_not_read_again(dropped: Path) -> None:

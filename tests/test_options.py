@@ -20,9 +20,8 @@ from enhance.web.language import CHINESE
 from enhance.web.page.settings import from_query, query_of
 
 ROOT = Path(__file__).parents[1]
-ADDED = """    glow: float = option(
+ADDED = """    glow: float = FACES.option(
         0.25,
-        FACES,
         text("Glow of faces"),
         text("100% as bright as a lamp at 1."),
         least=0,

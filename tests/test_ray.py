@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,8 +26,8 @@ from enhance.engines.choice import open_engine
 from enhance.engines.local import LocalEngine
 from enhance.engines.ray import RayEngine, differs
 from enhance.engines.ray_pool import bring_up, find, result, take_down
-from enhance.engines.ray_replica import Deployment, shares
-from enhance.errors import OptionsError, PoolGone, WeightsMissing
+from enhance.engines.ray_replica import Deployment, Replica, shares
+from enhance.errors import OptionsError, PoolGone, UnreadablePhoto, WeightsMissing
 from enhance.limits import Limits
 from enhance.models.files import PackagedFile
 from enhance.options import Options, Setup
@@ -387,6 +389,19 @@ def test_a_cluster_that_is_not_there_is_a_sentence() -> None:
     done = command("pool", "status", RAY_ADDRESS="nowhere")
     assert done.returncode == 1
     assert re.search(r"nowhere\)\. Check RAY_ADDRESS", done.stderr)
+
+
+def test_no_folder_for_temporary_files_is_a_sentence(
+    save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = save("a.png", astronaut()[::8, ::8])
+    done = command("run", str(tmp_path), "-o", str(tmp_path / "out"), RAY_TMPDIR=os.devnull)
+    assert done.returncode == 2
+    assert "Not a directory: '/dev/null/ray'). Check RAY_ADDRESS" in done.stderr
+    replica = Replica(_load, Limits())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(UnreadablePhoto, match=r"“a\.png” cannot be read: No such file"):
+        asyncio.run(replica.enhance(photo.path.read_bytes(), photo, QUICK, False))
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ def connect(address: str | None = None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         ray.init(address, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise OptionsError(
             "Ray cannot be reached or started ({reason}). Check RAY_ADDRESS.", reason=str(error)
         ) from error

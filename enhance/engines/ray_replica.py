@@ -13,7 +13,7 @@ from typing import Any
 import ray
 
 from enhance.engines.local import LocalEngine
-from enhance.errors import OptionsError
+from enhance.errors import OptionsError, UnreadablePhoto
 from enhance.limits import Limits
 from enhance.options import Options, Setup
 from enhance.pipeline.enhancer import Enhancer
@@ -46,14 +46,18 @@ class Replica:
         its next tile.
 
         Returns `Engine.info`, and the record in a value of its own: whoever waits for the first
-        need not fetch the second. Its index is 0.
+        need not fetch the second. Its index is 0. Raises UnreadablePhoto if there is no room for a
+        temporary file.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "photo"
-            path.write_bytes(data)
-            run = self._engine.run([replace(source, path=path)], options, viewed=viewed)
-            with closing(run):
-                record = await asyncio.to_thread(next, run, None)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "photo"
+                path.write_bytes(data)
+                run = self._engine.run([replace(source, path=path)], options, viewed=viewed)
+                with closing(run):
+                    record = await asyncio.to_thread(next, run, None)
+        except OSError as error:
+            raise UnreadablePhoto.because(source.name, error) from error
         return self._engine.info, record
 
 

@@ -23,10 +23,17 @@ _ROW = "{:>6.1f} {:>6.1f} {:>6.2f} {:>8.2%} {:>6.0%} {:>5}"
 
 def main(arguments: Sequence[str]) -> int:
     """`look PHOTO_OR_FOLDER...`. Returns the exit code: 0, or 1 if a photo cannot be read."""
-    from enhance.pipeline.build import ResidentModels
-
-    parser = _parser()
+    parser = argparse.ArgumentParser(
+        prog="enhance look",
+        description="Say what is found in photos and what they need, without enhancing them. "
+        "noise, blocks: of noise and of compression, in gray levels; detail: below 0.2 in blurry "
+        "photos; damage: share of the photo; faded: how certain that is.",
+    )
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per photo")
     wanted = parser.parse_args(arguments)
+    from enhance.pipeline.build import ResidentModels  # imports torch
+
     models, limits, failed = ResidentModels(Setup(device="cpu")), Limits(), False
     try:
         photos = named(wanted.photos)
@@ -50,15 +57,3 @@ def main(arguments: Sequence[str]) -> int:
             row = _ROW.format(*values, len(seen.faces))
             print(row, "", printable(f"{name}: {' '.join(reasons.values())}"))
     return int(failed)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="enhance look",
-        description="Say what is found in photos and what they need, without enhancing them. "
-        "noise, blocks: of noise and of compression, in gray levels; detail: below 0.2 in blurry "
-        "photos; damage: share of the photo; faded: how certain that is.",
-    )
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
-    parser.add_argument("--json", action="store_true", help="print one JSON object per photo")
-    return parser

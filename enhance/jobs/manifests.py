@@ -26,7 +26,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedReader, FileIO
+from io import FileIO
 from pathlib import Path
 from threading import Lock
 
@@ -116,15 +116,12 @@ class Manifest(Results):
         if os.fstat(self._file.fileno()).st_size <= self._read:
             return
         self._file.seek(self._read)
-        lines = BufferedReader(self._file)
-        try:
+        with os.fdopen(self._file.fileno(), "rb", closefd=False) as lines:
             for text in lines:
                 if not text.endswith(b"\n"):  # torn, or just being written
                     break
                 self._ledger.read([text])
                 self._read += len(text)
-        finally:
-            lines.detach()  # else it would close the file
 
     def made(self, source: str) -> bool:
         try:

@@ -11,11 +11,12 @@ from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory, mkstemp
+from tempfile import TemporaryDirectory
 from types import FrameType
+from uuid import uuid4
 
 from enhance.engines.base import Engine, Run, ahead, failure
-from enhance.errors import NotSaved, UnreadablePhoto
+from enhance.errors import NotSaved, PhotoError, UnreadablePhoto
 from enhance.files import sha256
 from enhance.jobs.console import Counts, Show
 from enhance.jobs.folder import Entry, Folder
@@ -23,6 +24,7 @@ from enhance.jobs.results import Results
 from enhance.jobs.sources import Photos
 from enhance.limits import Limits
 from enhance.options import Options
+from enhance.photos.decode_limits import check_bytes
 from enhance.pipeline.notes import name_taken
 from enhance.records import Failure, Result, Source
 
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 _GRACE = 8  # seconds that the current photo may take after SIGTERM
 _SIGNALS = signal.SIGTERM, signal.SIGINT
 _AHEAD = 4  # photos that are fetched before the engine asks for them
-_LARGEST = Limits().max_bytes  # larger photos are not read
+_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,8 @@ def work(
         for task in ahead(to_do(), _AHEAD):
             try:
                 path, _ = task.fetched.result()
-            except OSError as error:
-                name = task.entry.name
-                over(task, "", failure(0, name, UnreadablePhoto.because(name, error)))
+            except PhotoError as error:
+                over(task, "", failure(0, task.entry.name, error))
             else:
                 at_work[next(numbers)] = task
                 yield Source(path, task.entry.name, number=task.index + 1, whole=watched)
@@ -157,27 +158,23 @@ def handled_by(handler: Callable[[int, FrameType | None], object]) -> Iterator[N
 
 def _fetch(store: Folder | None, entry: Entry, folder: str) -> tuple[Path, str]:
     """The photo's file, which is a copy in `folder` if it comes from a store, and its SHA-256, or
-    "" if it is unreadable or too large; decoding will report that. Raises OSError."""
+    "" if it is unreadable or too large; decoding will report that. Raises PhotoError."""
     path = _copy(store, entry, folder) if store else Path(entry.source)
     with suppress(OSError):
-        if path.is_file() and path.stat().st_size <= _LARGEST:
+        if path.is_file() and path.stat().st_size <= _LIMITS.max_bytes:
             return path, sha256(path)
     return path, ""
 
 
 def _copy(store: Folder, entry: Entry, folder: str) -> Path:
-    """A new file in `folder` with the contents of a store's photo. Raises OSError."""
-    handle, name = mkstemp(dir=folder)
-    os.close(handle)
-    path = Path(name)
-    if entry.size > _LARGEST:
-        os.truncate(path, entry.size)  # a sparse file, which is refused for its size unread
-    else:
-        try:
-            store.fetch(entry.name, name)
-        except BaseException:  # what has arrived may be large
-            path.unlink(missing_ok=True)
-            raise
+    """A new file in `folder` with the contents of a store's photo. Raises PhotoError."""
+    check_bytes(entry.name, entry.size, _LIMITS)
+    path = Path(folder, uuid4().hex)
+    try:
+        store.fetch(entry.name, str(path))
+    except OSError as error:
+        path.unlink(missing_ok=True)  # what has arrived may be large
+        raise UnreadablePhoto.because(entry.name, error) from error
     return path
 
 

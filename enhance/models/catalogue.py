@@ -27,8 +27,8 @@ class ModelSpec:
     """A model: a row of the table.
 
     name: the option's value, unique among all models. label: what the page calls it.
-    architecture: which loader of `enhance.pipeline.build` makes it. weights: None if it has none.
     about: when to use it. licence: of the weights, or of the code if there are none.
+    architecture: which loader of `enhance.pipeline.build` makes it. weights: None if it has none.
     noncommercial: the licence forbids commercial use, or does not clearly allow it.
     generative: it makes up what it cannot see, as networks do that were trained to draw faces.
     cost: time per face (restorers) or per pixel of the photo (backgrounds), measured on a CPU, in
@@ -41,9 +41,9 @@ class ModelSpec:
     name: str
     label: str
     about: str
-    architecture: str
-    weights: WeightFile | PackagedFile | ModelFile | None
     licence: str
+    architecture: str = "spandrel"
+    weights: WeightFile | PackagedFile | ModelFile | None = None
     cost: float = 0.0
     auto: tuple[str, ...] = ()
     noncommercial: bool = False
@@ -99,7 +99,6 @@ _TABLE = (
         about=say(
             "Use it when GFPGAN changes a face too much: another kind of network, half as fast."
         ),
-        architecture="spandrel",
         weights=files.RESTOREFORMER,
         licence=say("not stated by its authors"),
         noncommercial=True,
@@ -124,7 +123,6 @@ _TABLE = (
         label=say("Plain resizing (instant)"),
         about=say("Use it when only the size should change: plain interpolation, instant."),
         architecture="interpolation",
-        weights=None,
         licence=_OURS,
         cost=0.0005,
     ),
@@ -157,7 +155,6 @@ _TABLE = (
         about=say(
             "Use it on a GPU to double the resolution: sharp, a quarter of the work of ×4 plus."
         ),
-        architecture="spandrel",
         weights=files.X2PLUS,
         licence="BSD-3-Clause",
         cost=0.25,
@@ -179,7 +176,6 @@ _TABLE = (
         label=say("OpenCV (thin damage)"),
         about=say("Use it for scratches and specks: continues what is around them, instant."),
         architecture="telea",
-        weights=None,
         licence="Apache-2.0",
         auto=_ANY,
     ),
@@ -207,7 +203,6 @@ _TABLE = (
         label=say("Feathered square"),
         about=say("Use it for most photos: blends a soft square around each face."),
         architecture="feather",
-        weights=None,
         licence=_OURS,
     ),
     ModelSpec(

@@ -16,8 +16,7 @@ from filelock import FileLock
 from enhance.errors import WeightsMissing
 from enhance.files import sha256
 from enhance.i18n import joined, say
-from enhance.models.files import WeightFile
-from enhance.models.verified import locate, remember, weights_folder
+from enhance.models.files import WeightFile, weights_folder
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +51,14 @@ def fetch(
 
     Raises WeightsMissing if no address served the right file, or it could not be saved.
     """
-    if found := locate(file):  # before anything is written: the folder may be read-only
+    if found := file.locate():  # before anything is written: the folder may be read-only
         return found
     target = weights_folder() / file.filename
     report = progress or (lambda _done, _all: None)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{target}.lock"):
-            return locate(file) or _download(file, target, report, pauses)
+            return file.locate() or _download(file, target, report, pauses)
     except OSError as error:
         raise WeightsMissing(
             "{file} could not be saved in {folder}: {reason}. It needs "
@@ -91,7 +90,7 @@ def _download(file: WeightFile, target: Path, report: Progress, pauses: Sequence
                     tried.append(say("{address} ({reason})", address=address, reason=reason))
                     break
                 part.replace(target)
-                remember(target, file)
+                file.remember(target)
                 return target
     raise WeightsMissing(
         "{file} could not be downloaded. Tried: {tried}. To install it by hand, save it as "

@@ -7,20 +7,19 @@ in the weights folder too, so that listing models needs neither torch nor the fi
 import json
 import logging
 import os
+import re
 import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from stat import S_ISREG
 
 from enhance.errors import WeightsError
 from enhance.files import write_bytes
-from enhance.models.files import ModelFile
-from enhance.models.verified import weights_folder
+from enhance.models.files import ModelFile, weights_folder
 
 log = logging.getLogger(__name__)
 
-_SUFFIXES = (".pth", ".safetensors", ".ckpt")
+_NAME = re.compile(r"[^.].*\.(pth|safetensors|ckpt)")
 
 
 @dataclass(frozen=True)
@@ -55,14 +54,15 @@ def refused() -> dict[str, WeightsError]:
 
 
 def _examined() -> list[tuple[ModelFile, Identity | WeightsError]]:
-    """The files that are in the folder now, each with what it is or why it cannot be used."""
+    """The files that are in the folder now, each with what it is or why it cannot be used. Cheap,
+    as several things ask for each photo."""
     files = []
-    for path in models_folder().glob("[!.]*"):
-        if path.suffix in _SUFFIXES and path.name.isprintable():
-            with suppress(OSError):  # the file may just have been deleted
-                stat = path.stat()
-                if S_ISREG(stat.st_mode):
-                    files.append(ModelFile(path, stat.st_size, stat.st_mtime_ns))
+    with suppress(OSError), os.scandir(models_folder()) as found:
+        for one in found:
+            if _NAME.fullmatch(one.name) and one.name.isprintable() and one.is_file():
+                with suppress(OSError):  # it may just have been deleted
+                    stat = one.stat()
+                    files.append(ModelFile(Path(one.path), stat.st_size, stat.st_mtime_ns))
     files.sort(key=lambda file: file.path.name.casefold())
     with _lock:
         if not _seen.keys() >= set(files):

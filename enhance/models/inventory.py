@@ -7,7 +7,6 @@ from typing import TypedDict, get_args
 from enhance.errors import WeightsMissing
 from enhance.models.catalogue import Kind, ModelSpec, models
 from enhance.models.files import ModelFile, PackagedFile, WeightFile
-from enhance.models.verified import locate
 
 
 class Model(TypedDict):
@@ -45,7 +44,7 @@ def inventory() -> Iterator[Model]:
 
 def is_present(model: ModelSpec, explicit: Path | None = None) -> bool:
     """Whether the model can be used now. explicit: see `Setup.weights`."""
-    return not isinstance(model.weights, WeightFile) or locate(model.weights, explicit) is not None
+    return not isinstance(model.weights, WeightFile) or model.weights.locate(explicit) is not None
 
 
 def weights_path(model: ModelSpec, explicit: Path | None) -> Path:
@@ -56,7 +55,7 @@ def weights_path(model: ModelSpec, explicit: Path | None) -> Path:
     if isinstance(model.weights, ModelFile):
         return model.weights.path
     assert isinstance(model.weights, WeightFile)
-    path = locate(model.weights, explicit)
+    path = model.weights.locate(explicit)
     if path is None:
         raise WeightsMissing(
             "The weights of {name} ({megabytes:.0f} MB) are not on this machine. "

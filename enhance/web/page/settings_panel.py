@@ -17,7 +17,6 @@ from enhance.i18n import say
 from enhance.models.catalogue import MODELS
 from enhance.models.download import fetch
 from enhance.models.files import WeightFile
-from enhance.models.verified import locate
 from enhance.names import result_stem
 from enhance.options import OPTIONS, Options, renamed
 from enhance.photos import expected_extension
@@ -264,4 +263,4 @@ class SettingsPanel:
 def _missing(options: Options) -> dict[str, WeightFile]:
     """The files that these options need and this machine has not, by their models' names."""
     files = required_weights(options)
-    return {name: file for name, file in files.items() if locate(file) is None}
+    return {name: file for name, file in files.items() if file.locate() is None}

@@ -66,6 +66,12 @@ def test_detail_is_measured_below_noise_and_raster(times: int, damage: str) -> N
     assert found > 0.2 if times == 1 else found <= 0.2
 
 
+@pytest.mark.parametrize("sigma", [1, 2.2, 4, 6])
+def test_the_more_a_photo_is_blurred_the_less_detail_it_has(sigma: float) -> None:
+    blurred = np.asarray(cv2.GaussianBlur(astronaut(), (0, 0), sigma))
+    assert detail(gray(blurred) / 255) < 0.14
+
+
 def test_plain_noise_has_no_detail() -> None:
     noise = np.random.default_rng(2).normal(0.3, 0.05, (400, 400)).astype(np.float32)
     assert detail(noise) == detail(np.full((300, 300), 0.5, np.float32)) == 0

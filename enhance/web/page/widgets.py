@@ -1,6 +1,7 @@
 """Helpers for Gradio's widgets and events, shared by the parts of the page."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -60,3 +61,17 @@ def browser_state(name: str, default: Any) -> gr.BrowserState:
     # Gradio encrypts it. The contents are no secret; the key only has to stay the same.
     key = "photo-enhancer"
     return gr.BrowserState(default, storage_key=f"enhance-{name}", secret=key)
+
+
+def html_widget(part: str, value: dict[str, Any], **more: Any) -> gr.HTML:
+    """A part of the page that the browser draws from plain data: with the template, style and
+    script of this name beside this module. more: what `gr.HTML` and the script take besides."""
+    folder = Path(__file__).parent
+    return gr.HTML(
+        value,
+        html_template=(folder / f"{part}.html").read_text("utf-8"),
+        css_template=(folder / f"{part}.css").read_text("utf-8"),
+        js_on_load=(folder / f"{part}.js").read_text("utf-8"),
+        elem_id=part,
+        **more,
+    )

@@ -64,7 +64,6 @@ class Batch:
     _at_work: list[Entry] = field(default_factory=list)  # the photos of `_run`
     _jobs: list[Job] = field(default_factory=list)  # that are not finished, first that of `_run`
     _changes: list[tuple[Entry, Callable[[], None]]] = field(default_factory=list)
-    _names: dict[str, Entry] = field(default_factory=dict)
 
     @property
     def finished(self) -> list[Entry]:
@@ -184,7 +183,6 @@ class Batch:
             if self.remaining:
                 return False
             entry = self.entries.pop(index)
-            self._names = {name: own for name, own in self._names.items() if own is not entry}
             delete(entry.folder)
             return True
 
@@ -239,9 +237,9 @@ class Batch:
         version = None
         if isinstance(record, Result):
             # With a number if a result of another photo has the name; some systems ignore case.
-            owner = self._names.setdefault
-            names = numbered(record.filename)
-            name = next(each for each in names if owner(each.casefold(), entry) is entry)
+            others = (each for each in self.entries if each is not entry)
+            taken = {one.file.name.casefold() for each in others for one in each.versions}
+            name = next(each for each in numbered(record.filename) if each.casefold() not in taken)
             try:
                 with saving(record.name):
                     version = entry.new_version(self.options_at_work, record, name)

@@ -132,7 +132,14 @@ class BatchStore:
             self.room.take(batch.client)
             known = {entry.sent for entry in batch.entries}
             fresh = [source for source in sources if source.path not in known]
-            self.admit(len(batch.entries) + len(fresh))
+            count = len(batch.entries) + len(fresh)
+            if count > self.limits.max_photos:
+                raise TooManyPhotos(
+                    "You sent {count} photos; a batch may have at most {most}. Split "
+                    "them into several batches.",
+                    count=count,
+                    most=self.limits.max_photos,
+                )
             numbers = [next(batch.serial) for _ in fresh]
             try:
                 with storing():
@@ -146,24 +153,13 @@ class BatchStore:
             if options:
                 batch.begin(batch.entries, options)
 
-    def admit(self, count: int) -> None:
-        """Raises TooManyPhotos if a batch may not have so many photos."""
-        if count > self.limits.max_photos:
-            raise TooManyPhotos(
-                "You sent {count} photos; a batch may have at most {most}. Split "
-                "them into several batches.",
-                count=count,
-                most=self.limits.max_photos,
-            )
-
     def get(self, key: object) -> Batch | None:
         """The batch with this key; None if it has expired. key: unchecked, as a browser sent it."""
         return self._batches.get(key) if isinstance(key, str) else None
 
     def alive(self) -> list[Batch]:
         """The batches with photos in progress or waiting."""
-        with self._lock:
-            return [batch for batch in self._batches.values() if batch.remaining]
+        return [batch for batch in self._all if batch.remaining]
 
     @property
     def waiting(self) -> int:
@@ -172,31 +168,30 @@ class BatchStore:
 
     def leave(self, session: str) -> None:
         """Stop the work of a session whose page was closed."""
-        with self._lock:
-            left = [batch for batch in self._batches.values() if batch.session == session]
-        for batch in left:
-            self.waiting_list.leave(batch.key)
-            batch.abandon()
+        for batch in self._all:
+            if batch.session == session:
+                self.waiting_list.leave(batch.key)
+                batch.abandon()
 
     def expire(self) -> None:
         """Delete batches that have not been touched for `keep_seconds`."""
         oldest = time.monotonic() - self._keep_seconds
-        with self._lock:
-            gone = [batch for batch in self._batches.values() if batch.touched < oldest]
-        self._drop(gone)
+        self._drop(batch for batch in self._all if batch.touched < oldest)
 
     def _drop_surplus(self, client: str) -> None:
         """Delete a client's oldest batches of the page, if it has too many."""
-        with self._lock:
-            own = [each for each in self._batches.values() if each.viewed and each.client == client]
+        own = [batch for batch in self._all if batch.viewed and batch.client == client]
         idle = sorted((batch for batch in own if not batch.busy), key=lambda batch: batch.touched)
         self._drop(idle[: max(0, len(own) - MOST_BATCHES)])
 
-    def _drop(self, gone: list[Batch]) -> None:
-        with self._lock:
-            for batch in gone:
-                self._batches.pop(batch.key, None)
+    @property
+    def _all(self) -> list[Batch]:
+        """All batches, as they are now: others may come and go meanwhile."""
+        return [*self._batches.values()]
+
+    def _drop(self, gone: Iterable[Batch]) -> None:
         for batch in gone:
+            self._batches.pop(batch.key, None)
             self.waiting_list.leave(batch.key)
             batch.stop()
             delete(batch.folder)
@@ -231,9 +226,7 @@ class BatchStore:
             Kept(path, self._senders.get(path, ""), "upload", idle(path), files_in(path))
             for path in self._uploaded()
         ]
-        with self._lock:
-            batches = list(self._batches.values())
-        for batch in batches:
+        for batch in self._all:
             idle_for, files = now - batch.touched, files_in(batch.folder)
             kind: Kind = "working" if batch.busy else "finished"
             found.append(Kept(batch.folder, batch.client, kind, idle_for, files))
@@ -270,10 +263,8 @@ class BatchStore:
     def close(self) -> None:
         """Stop all work, and delete all results and uploads."""
         self._closed.set()
-        with self._lock:
-            left = list(self._batches.values())
-            self._batches.clear()
-        for batch in left:
+        for batch in self._all:
+            self._batches.pop(batch.key, None)
             batch.abandon()
         for folder in (self._root, *(self._senders.keys() - {*self.kept_uploads})):
             delete(folder)

@@ -61,7 +61,7 @@ def headline(batch: Batch, batches: BatchStore) -> str:
             time=readable(seconds / batches.engine.running),
         )
     if left:
-        number = batch.index(left[0]) + 1
+        number = batch.entries.index(left[0]) + 1
         if not batches.estimator.ready:
             return say(
                 "Photo {place} of {total} will start once the models are loaded …",

@@ -9,7 +9,7 @@ import gradio as gr
 from enhance.errors import EnhanceError
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import toast
-from enhance.web.page.look import Tab, tab_of
+from enhance.web.page.look import Tab
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """Arguments of an event that is not part of the API."""
@@ -44,7 +44,7 @@ def handler(
     """
 
     def handle(request: gr.Request, key: str, event: gr.EventData, *values: Any) -> Shown:
-        tab = tab_of(batches, key, request)
+        tab = Tab.of(batches, key, request)
         sent = event._data if isinstance(event._data, dict) else {}
         try:
             more = act(tab, sent, *values)

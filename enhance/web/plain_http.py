@@ -73,9 +73,7 @@ def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
                 yield each
 
     @router.post(
-        "/enhance",
-        response_model=contract.EnhancedPhoto,
-        responses=contract.PHOTO_ANSWERS,
+        "/enhance", response_model=contract.EnhancedPhoto, responses=contract.PHOTO_ANSWERS
     )
     async def enhance(sent: Annotated[contract.PhotoForm, _FORM], request: Request) -> Response:
         """Enhance one photo. The answer is the enhanced file; the header `Enhance-Report` has its
@@ -124,9 +122,7 @@ def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
         return contract.Handed(page=f"{_root(request)}/?photos={batch.key}")
 
     @router.get(
-        "/batches/{key}/{index}",
-        response_class=FileResponse,
-        responses=contract.RESULT_ANSWERS,
+        "/batches/{key}/{index}", response_class=FileResponse, responses=contract.RESULT_ANSWERS
     )
     def result(key: str, index: Annotated[int, PathParameter(ge=0)]) -> FileResponse:
         """The enhanced file of a photo, under the link that its report has."""

@@ -17,8 +17,7 @@ from enhance.models.inventory import Model, inventory
 from enhance.options import OLD_NAMES
 from enhance.pipeline.reports import record
 from enhance.records import Source
-from enhance.web.batches.batch import work
-from enhance.web.batches.store import BatchStore
+from enhance.web.batches.store import BatchStore, work
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.settings import options_from
 from enhance.web.server.routes import Health, health
@@ -98,7 +97,7 @@ class Api:
                 async for batch, entry in done:
                     assert entry.outcome is not None
                     file = str(entry.version.file) if entry.version else None
-                    yield file, {"index": batch.index(entry), **record(entry.outcome)}
+                    yield file, {"index": batch.entries.index(entry), **record(entry.outcome)}
         except EnhanceError as error:
             raise _refusal(str(error)) from error
 

@@ -25,7 +25,6 @@ from enhance.web.batches.disk_shares import storing
 from enhance.web.server.problems import MEDIA_TYPE, problem
 
 REPORT_HEADER = "Enhance-Report"
-HEADERS = {REPORT_HEADER: {"description": "The report as JSON.", "schema": {"type": "string"}}}
 _FIELD_BYTES = 16 * 1024  # the longest value of an option
 # Errors that a request can cause, by class; any other is the server's own.
 _STATUS = {
@@ -159,6 +158,9 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {each: {"description": _MEANINGS[each], "content": content} for each in statuses}
 
 
-IMAGE = {"image/*": {"schema": {"type": "string", "contentMediaType": "image/*"}}}
+_IMAGE = {"image/*": {"schema": {"type": "string", "contentMediaType": "image/*"}}}
+_REPORT = {REPORT_HEADER: {"description": "The report as JSON.", "schema": {"type": "string"}}}
+RESULT_ANSWERS = refusals(404, 422) | {200: {"content": _IMAGE}}
 WORK_REFUSALS = refusals(*_MEANINGS.keys() - {404})
+PHOTO_ANSWERS = WORK_REFUSALS | {200: {"content": _IMAGE, "headers": _REPORT}}
 HAND_OVER_REFUSALS = refusals(*_MEANINGS.keys() - {404, 500})

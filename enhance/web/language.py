@@ -1,16 +1,15 @@
 """The visitor's language, and the translation of everything the page says.
 
 What handlers send is translated here, into the language of the request. The widgets' own texts are
-translated in the browser before Gradio draws them: see `chinese_script`. `gr.I18n` would leave the
-page's title in English, and everything for "zh" and "zh-HK", for which Gradio has no texts; and its
-markers would replace the labels in the API's description.
+translated in the browser before Gradio draws them: see `server.page_scripts`. `gr.I18n` would leave
+the page's title in English, and everything for "zh" and "zh-HK", for which Gradio has no texts; and
+its markers would replace the labels in the API's description.
 
 The translations are a gettext catalogue in `enhance/locale`. The .po file itself is read, so no
 compiled copy can be out of date.
 """
 
 import html
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -68,19 +67,3 @@ def toast(said: str, language: Language, duration: float | None = 10) -> gr.Erro
     # No traceback in the log, because this is an answer and not a server fault.
     sentence = html.escape(translated(said, language))
     return gr.Error(sentence, duration, print_exception=False)
-
-
-def chinese_script() -> str:
-    """A script that translates what Gradio will draw, and makes Gradio choose its own Chinese."""
-    chinese = json.dumps(CHINESE).replace("<", "\\u003c")
-    return f"""(() => {{
-  const chinese = new Map(Object.entries({chinese}));
-  const translate = (node) => {{
-    for (const [key, value] of Object.entries(node ?? {{}}))
-      if (typeof value === "object") translate(value);
-      else if (chinese.has(value)) node[key] = chinese.get(value);
-  }};
-  for (const component of gradio_config.components) translate(component.props);
-  gradio_config.title = chinese.get(gradio_config.title) ?? gradio_config.title;
-  Object.defineProperty(navigator, "language", {{ value: "zh-CN" }});
-}})();"""

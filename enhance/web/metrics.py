@@ -1,6 +1,7 @@
 """Metrics for operators, counted since the server started, in the Prometheus format."""
 
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -23,27 +24,19 @@ class Metrics:
         disable_created_metrics()  # they would add to each metric the time of its first count
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._photos = Counter(
-            "enhance_photos", "Photos that were enhanced.", registry=self.registry
-        )
-        self._failures = Counter(
+        counter = partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry, buckets=_SECONDS)
+        self._photos = counter("enhance_photos", "Photos that were enhanced.")
+        self._failures = counter(
             "enhance_failures",
             "Photos that could not be enhanced, by the class of the error.",
             ["kind"],
-            registry=self.registry,
         )
-        self._stages = Histogram(
-            "enhance_stage_seconds",
-            "What the stages of an enhanced photo took.",
-            ["stage"],
-            buckets=_SECONDS,
-            registry=self.registry,
+        self._stages = histogram(
+            "enhance_stage_seconds", "What the stages of an enhanced photo took.", ["stage"]
         )
-        self._waits = Histogram(
-            "enhance_wait_seconds",
-            "How long batches waited for the work on their first photo.",
-            buckets=_SECONDS,
-            registry=self.registry,
+        self._waits = histogram(
+            "enhance_wait_seconds", "How long batches waited for the work on their first photo."
         )
 
     def watch(self, name: str, about: str, value: Callable[[], float]) -> None:

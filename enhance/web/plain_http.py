@@ -37,28 +37,11 @@ from enhance.photos import EXTENSIONS
 from enhance.pipeline.reports import record
 from enhance.records import Source
 from enhance.version import VERSION
-from enhance.web.batches.batch import Batch, work
+from enhance.web import http_contract as contract
+from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk_shares import storing
 from enhance.web.batches.entries import Entry
-from enhance.web.batches.store import BatchStore
-from enhance.web.http_contract import (
-    HAND_OVER_REFUSALS,
-    HEADERS,
-    IMAGE,
-    MODEL,
-    REPORT_HEADER,
-    WORK_REFUSALS,
-    EnhancedPhoto,
-    FailedPhoto,
-    Handed,
-    HandedForm,
-    JsonLines,
-    PhotoForm,
-    PhotosForm,
-    PlainRoute,
-    failed,
-    refusals,
-)
+from enhance.web.batches.store import BatchStore, work
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.server.problems import Problem
@@ -73,7 +56,9 @@ _DOCS_FILES = Path(fastapi_offline.__file__).with_name("static")
 
 def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
     """The endpoints under /v1, which share the batches and the queue with the page."""
-    router = APIRouter(prefix="/v1", route_class=PlainRoute)
+    router = APIRouter(
+        prefix="/v1", route_class=contract.PlainRoute, responses=contract.refusals(401, 403, 429)
+    )
 
     async def finished(
         photos: list[UploadFile], sent: BaseModel, request: Request
@@ -88,11 +73,9 @@ def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
                 yield each
 
     @router.post(
-        "/enhance",
-        response_model=EnhancedPhoto,
-        responses=WORK_REFUSALS | {200: {"content": IMAGE, "headers": HEADERS}},
+        "/enhance", response_model=contract.EnhancedPhoto, responses=contract.PHOTO_ANSWERS
     )
-    async def enhance(sent: Annotated[PhotoForm, _FORM], request: Request) -> Response:
+    async def enhance(sent: Annotated[contract.PhotoForm, _FORM], request: Request) -> Response:
         """Enhance one photo. The answer is the enhanced file; the header `Enhance-Report` has its
         report without the lists of faces. With `Accept: application/json` the answer is the
         report, in which `file` is a link to the file."""
@@ -100,20 +83,22 @@ def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
             batch, entry = await _unless_gone(request, anext(done))
         told = _told(batch, entry, request)
         if entry.version is None:
-            return failed(told["reason"], told["kind"], request)
+            return contract.failed(told["reason"], told["kind"], request)
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse(told)
         for lists in filter(None, (told, told["findings"])):  # long, for a header
             del lists["faces"]
-        return _file(entry.version.file, {REPORT_HEADER: json.dumps(told)})
+        return _file(entry.version.file, {contract.REPORT_HEADER: json.dumps(told)})
 
     @router.post(
         "/batches",
-        response_class=JsonLines,
-        response_model=EnhancedPhoto | FailedPhoto,
-        responses=WORK_REFUSALS,
+        response_class=contract.JsonLines,
+        response_model=contract.EnhancedPhoto | contract.FailedPhoto,
+        responses=contract.WORK_REFUSALS,
     )
-    async def enhance_batch(sent: Annotated[PhotosForm, _FORM], request: Request) -> Response:
+    async def enhance_batch(
+        sent: Annotated[contract.PhotosForm, _FORM], request: Request
+    ) -> Response:
         """Enhance photos. The answer has one JSON object per line for each photo, sent as soon as
         it is done: the report with a link to the file; or why the photo failed, while the others go
         on. `index` is the photo's place in the request."""
@@ -127,19 +112,17 @@ def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
                     yield json.dumps(_told(*each, request), ensure_ascii=False) + "\n"
                     each = await anext(done, None)
 
-        return JsonLines(lines(), headers={"X-Accel-Buffering": "no"})
+        return contract.JsonLines(lines(), headers={"X-Accel-Buffering": "no"})
 
-    @router.post("/photos", response_model=Handed, responses=HAND_OVER_REFUSALS)
-    def hand_over(sent: Annotated[HandedForm, _FORM], request: Request) -> Handed:
+    @router.post("/photos", response_model=contract.Handed, responses=contract.HAND_OVER_REFUSALS)
+    def hand_over(sent: Annotated[contract.HandedForm, _FORM], request: Request) -> contract.Handed:
         """Hand photos to the page, where a person can enhance them: open the address `page` in a
         browser. Like other uploads they are kept for some hours."""
         batch = _start(batches, sent.photos, None, request)
-        return Handed(page=f"{_root(request)}/?photos={batch.key}")
+        return contract.Handed(page=f"{_root(request)}/?photos={batch.key}")
 
     @router.get(
-        "/batches/{key}/{index}",
-        response_class=FileResponse,
-        responses=refusals(401, 403, 404, 422, 429) | {200: {"content": IMAGE}},
+        "/batches/{key}/{index}", response_class=FileResponse, responses=contract.RESULT_ANSWERS
     )
     def result(key: str, index: Annotated[int, PathParameter(ge=0)]) -> FileResponse:
         """The enhanced file of a photo, under the link that its report has."""
@@ -150,7 +133,7 @@ def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
         batch.touched = time.monotonic()
         return _file(entry.version.file, {})
 
-    @router.get("/options", responses=refusals(401, 403, 429))
+    @router.get("/options")
     def options(request: Request) -> list[dict[str, Any]]:
         """Every option: its name, its JSON schema, and in the language of the request its `group`,
         `label`, `help` and `unit`."""
@@ -162,7 +145,7 @@ def http_routes(batches: BatchStore, queue: SharedQueue) -> list[BaseRoute]:
             for name, option in OPTIONS.items()
         ]
 
-    @router.get("/models", response_model=list[MODEL], responses=refusals(401, 403, 429))
+    @router.get("/models", response_model=list[contract.MODEL])
     def models() -> list[Model]:
         """Every model that the options can name, and whether it is present on the server."""
         return list(inventory())
@@ -204,12 +187,14 @@ def _start(
     """Start a batch; without options, one for the page."""
     session, number = uuid.uuid4().hex, request.headers[REQUEST_HEADER]
     with storing(), TemporaryDirectory() as folder:
-        sources = [
-            Source(Path(folder, f"{i}{_extension(each)}"), _name(each))
-            for i, each in enumerate(photos)
-        ]
-        for source, photo in zip(sources, photos, strict=True):
-            with photo.file, source.path.open("wb") as file:
+        sources = []
+        for i, photo in enumerate(photos):
+            said = PureWindowsPath(photo.filename or "")
+            extension = said.suffix.lower()
+            path = Path(folder, f"{i}{extension if extension in EXTENSIONS else ''}")
+            name = said.name.encode("utf-8", "replace").decode()[:255] or "photo"
+            sources.append(Source(path, name))
+            with photo.file, path.open("wb") as file:
                 shutil.copyfileobj(photo.file, file)
         client, viewed = request.state.client, options is None
         batch = batches.start(sources, options, session, number, client=client, viewed=viewed)
@@ -217,20 +202,10 @@ def _start(
     return batch
 
 
-def _name(photo: UploadFile) -> str:
-    name = PureWindowsPath(photo.filename or "").name.encode("utf-8", "replace").decode()
-    return name[:255] or "photo"
-
-
-def _extension(photo: UploadFile) -> str:
-    extension = PureWindowsPath(photo.filename or "").suffix.lower()
-    return extension if extension in EXTENSIONS else ""
-
-
 def _told(batch: Batch, entry: Entry, request: Request) -> dict[str, Any]:
     """What the client is told of a photo that is done."""
     assert entry.outcome is not None
-    told = record(entry.outcome) | {"index": batch.index(entry)}
+    told = record(entry.outcome) | {"index": batch.entries.index(entry)}
     if entry.version:
         told["file"] = f"{_root(request)}/v1/batches/{batch.key}/{told['index']}"
     return told

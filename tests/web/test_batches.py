@@ -28,7 +28,6 @@ from enhance.pipeline.enhancer import Enhancer, load_enhancer
 from enhance.pipeline.estimates import Estimator
 from enhance.records import Photo, Report, Source
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.edits import change
 from enhance.web.batches.entries import Entry, Version
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS
@@ -351,7 +350,7 @@ def test_faces_that_cannot_be_switched_are_a_sentence(batches: BatchStore) -> No
         assert entry.version and entry.version.layers
         entry.version.layers.unlink()
         with pytest.raises(EnhanceError, match=r"“small_portrait\.jpg” could not be saved"):
-            change(batch, entry, entry.version, Limits(), keep=[])
+            batch.change(entry, entry.version, keep=[])
 
 
 def test_a_full_disk_is_told_as_it_is(batches: BatchStore, tmp_path: Path) -> None:
@@ -453,8 +452,8 @@ def test_an_archive_is_sent_whole_whatever_becomes_of_its_batch(
             body = aiter(response.body_iterator)
             received = [await anext(body)]
             assert first.version
-            change(batch, first, first.version, Limits(), weight=0.5)
-            change(batch, first, first.version, Limits(), keep=[])
+            batch.change(first, first.version, weight=0.5)
+            batch.change(first, first.version, keep=[])
             batch.touched -= 7 * 3600
             batches.expire()
             assert not batch.folder.exists()
@@ -549,4 +548,4 @@ def test_an_expired_batch_has_no_place_in_the_line(batches: BatchStore, tmp_path
         batches.expire()
     assert batches.get(batch.key) is None
     assert batches.waiting_list.ahead(batch.key) is None
-    assert not batches.waiting_list.someone_waits
+    assert not batches.waiting_list.waiting

@@ -13,7 +13,6 @@ from enhance.limits import Limits
 from enhance.options import Options
 from enhance.records import Source
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.edits import change
 from enhance.web.batches.store import BatchStore
 from enhance.web.page.labels import Step, labels, switch
 from enhance.web.page.look import Tab
@@ -25,9 +24,10 @@ OPTIONS = Options(size="1x")
 class Person:
     """A person with a batch of the page."""
 
-    def __init__(self, batch: Batch, session: str = "one tab") -> None:
+    def __init__(self, batches: BatchStore, batch: Batch, session: str = "one tab") -> None:
         request: Any = SimpleNamespace(session_hash=session, headers={})
-        self.tab = Tab.of(batch, request)
+        self.batches = batches
+        self.tab = Tab.of(batches, batch.key, request)
 
     def sees(self, index: int) -> dict[str, tuple[bool, str]]:
         """The labels of a photo by their steps."""
@@ -37,10 +37,10 @@ class Person:
 
     def switch(self, index: int, step: Step, on: bool) -> bool:
         self.tab.go_to(index)
-        return switch(self.tab, step, on, Limits())
+        return switch(self.tab, step, on)
 
     def switch_all(self, step: Step, on: bool) -> bool:
-        return switch(self.tab, step, on, Limits(), everywhere=True)
+        return switch(self.tab, step, on, everywhere=True)
 
     def work(self) -> int:
         """Let the turns go on until the batch is done; how many photos that were."""
@@ -57,7 +57,7 @@ def start(engine: LocalEngine, tmp_path: Path) -> Iterator[Any]:
 
     def start(*photos: Path, options: Options = OPTIONS) -> Person:
         sources = [Source.of(photo) for photo in photos]
-        return Person(store.start(sources, options, "one", viewed=True))
+        return Person(store, store.start(sources, options, "one", viewed=True))
 
     yield start
     store.close()
@@ -94,7 +94,7 @@ def test_faces_that_were_all_taken_out_come_back(start: Any) -> None:
     person = start(SMALL)
     person.work()
     entry = person.tab.entry
-    change(person.tab.batch, entry, entry.version, Limits(), keep=[])
+    person.tab.batch.change(entry, entry.version, keep=[])
     assert person.sees(0)["faces"] == (False, "Restore faces")
     assert not person.switch(0, "faces", True)
     assert entry.version.report.restored == (0,)
@@ -160,7 +160,7 @@ def test_a_decision_for_all_changes_layers_in_the_batchs_turn(start: Any) -> Non
 def test_a_photo_that_is_taken_out_changes_nothing_else_in_any_tab(start: Any) -> None:
     person = start(SMALL, PRINT, SMALL)
     person.work()
-    other = Person(person.tab.batch, "another tab")
+    other = Person(person.batches, person.tab.batch, "another tab")
     other.tab.go_to(1)
     assert other.switch(1, "repair", False)
     other.work()

@@ -341,13 +341,13 @@ def test_a_silent_page_loses_its_place() -> None:
     for number in range(64):
         turns.join(f"silent{number}")
     clock.now += SILENT_SECONDS - 1
-    assert turns.seen("silent7") and turns.someone_waits
+    assert turns.seen("silent7") and turns.waiting
     clock.now += 2
     assert not turns.seen("silent8")
     turns.join("late")
     assert turns.ahead("late") == ["silent7"]
     clock.now += SILENT_SECONDS + 1
-    assert not turns.someone_waits and turns.ahead("late") is None
+    assert not turns.waiting and turns.ahead("late") is None
 
 
 def test_who_has_had_a_turn_goes_to_the_end() -> None:

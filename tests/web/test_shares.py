@@ -5,6 +5,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from typing import Any
 import gradio as gr
 import httpx
 import pytest
-from anyio import move_on_after
+from anyio import move_on_after, to_thread
 from anyio.from_thread import start_blocking_portal
 from fastapi import Request
 from gradio.data_classes import PredictBodyInternal
@@ -21,6 +22,8 @@ from gradio.queueing import Event
 from playwright.sync_api import Browser, expect
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from app import build_page
@@ -35,7 +38,7 @@ from enhance.web.batches.disk_shares import Kept, Room, own_folder, superfluous
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.page.look import Tab
-from enhance.web.server.clients import Share
+from enhance.web.server import middleware
 from enhance.web.server.middleware import Guard
 from enhance.web.server.routes import routes
 from enhance.web.server.shared_queue import SharedQueue
@@ -44,15 +47,33 @@ from tests.web.api_photos import QUICK, results, square
 from tests.web.hands import drop
 
 
-def test_a_client_takes_its_share_and_no_more() -> None:
-    share = Share(2)
-    with share.taken("a") as first, share.taken("a") as second:
-        with share.taken("a") as third, share.taken("b") as other:
-            assert (first, second, third, other) == (True, True, False, True)
-        with share.taken("a") as fourth:
-            assert not fourth
-    with share.taken("a") as again:
-        assert again
+def test_a_client_takes_its_share_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "MAX_AT_ONCE", 2)
+    monkeypatch.setattr(middleware, "SLOWED_SECONDS", 0)
+    came, go_on = threading.Semaphore(0), threading.Event()
+
+    async def wait(request: Request) -> PlainTextResponse:
+        came.release()
+        await to_thread.run_sync(go_on.wait, 60)
+        return PlainTextResponse("served")
+
+    guard = Middleware(Guard, limits=Limits(), behind_proxy=True)
+    app = Starlette(routes=[Route("/", wait)], middleware=[guard])
+    with TestClient(app) as web, ThreadPoolExecutor() as apart:
+
+        def ask(address: str) -> Future[int]:
+            headers = {"X-Forwarded-For": address}
+            return apart.submit(lambda: web.get("/", headers=headers).status_code)
+
+        first, second = ask("10.0.0.1"), ask("10.0.0.1")
+        assert came.acquire(timeout=60) and came.acquire(timeout=60)
+        third, fourth = ask("10.0.0.1").result(), ask("10.0.0.1").result()
+        other = ask("10.0.0.2")
+        assert came.acquire(timeout=60)
+        go_on.set()
+        assert (third, fourth) == (429, 429)
+        assert [each.result() for each in (first, second, other)] == [200, 200, 200]
+        assert ask("10.0.0.1").result() == 200
 
 
 # the queue
@@ -321,7 +342,7 @@ def test_nobody_makes_other_peoples_tabs_forget(tmp_path: Path) -> None:
 
         def tab(batch: Batch, session: str) -> Tab:
             request: Any = SimpleNamespace(session_hash=session, headers={})
-            return Tab.of(batch, request)
+            return Tab.of(batches, batch.key, request)
 
         tab(mine, "me").compare(None, 3)
         for number in range(10_001):

@@ -4,22 +4,22 @@ A batch outlives the requests that work on it, so that batches can take turns an
 viewed later. Its files are in a folder with an unguessable name.
 """
 
-import asyncio
 import itertools
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from anyio import to_thread
 
 from enhance.engines.base import Engine, Run, failure
 from enhance.errors import EnhanceError, NotSaved
 from enhance.files import linked, numbered
+from enhance.limits import Limits
+from enhance.networks import heap
 from enhance.options import Options
 from enhance.pipeline.estimates import Estimator
+from enhance.pipeline.layers import repaste
 from enhance.pipeline.reports import Outcome
 from enhance.records import Failure, Result
 from enhance.web.batches.disk_shares import delete
@@ -51,6 +51,7 @@ class Batch:
     engine: Engine
     metrics: Metrics
     estimator: Estimator
+    limits: Limits
     request: str  # id of the request that made the batch, for the log
     client: str
     viewed: bool  # on the page, which needs previews and layers
@@ -64,7 +65,6 @@ class Batch:
     _at_work: list[Entry] = field(default_factory=list)  # the photos of `_run`
     _jobs: list[Job] = field(default_factory=list)  # that are not finished, first that of `_run`
     _changes: list[tuple[Entry, Callable[[], None]]] = field(default_factory=list)
-    _names: dict[str, Entry] = field(default_factory=dict)
 
     @property
     def finished(self) -> list[Entry]:
@@ -122,6 +122,38 @@ class Batch:
             self._changes.append((entry, change))
             return working
 
+    def change(
+        self,
+        entry: Entry,
+        version: Version,
+        *,
+        keep: Collection[int] | None = None,
+        **strengths: float,
+    ) -> None:
+        """Make a version anew from its layers, without a model: other faces or other strengths.
+
+        keep: the faces (indices in the report) to restore; None: as they are. strengths: `weight`
+        and `background_weight`, of the options. Raises EnhanceError, also if the result cannot be
+        saved.
+        """
+        assert version.layers is not None
+        old = {version.file, version.shown, version.thumbnail, version.detail}
+        options = replace(version.options, **strengths)  # type: ignore[arg-type]
+        kept = version.report.restored if keep is None else keep
+        with saving(entry.source.name):
+            blob = version.layers.read_bytes()
+            done = repaste(entry.source, blob, version.report, options, self.limits, kept)
+            heap.give_back()
+            # Under a new path, because browsers cache what they have loaded.
+            file = entry.save(version.file.name, done.data)
+            with self.lock:  # so that an archive gets the old file or the new one
+                entry.picture(version, file, done.views)
+                version.report = done.report
+        version.options = options
+        for path in old - {version.file, version.shown, version.thumbnail, version.detail}:
+            path.unlink(missing_ok=True)
+        self.touched = time.monotonic()
+
     def _start(self, jobs: list[Job]) -> None:
         """Give the engine the first of these jobs; the others follow. Holds the lock."""
         self._jobs = jobs
@@ -134,7 +166,7 @@ class Batch:
         if self._run:
             self._run.close()
         sources = [
-            replace(entry.source, number=self.index(entry) + 1, marks=entry.marks)
+            replace(entry.source, number=self.entries.index(entry) + 1, marks=entry.marks)
             for entry in entries
         ]
         self._run = self.engine.run(
@@ -158,7 +190,7 @@ class Batch:
             try:
                 change()
             except EnhanceError as error:
-                entry.failure = failure(self.index(entry), entry.source.name, error)
+                entry.failure = failure(self.entries.index(entry), entry.source.name, error)
             entry.state = "failed" if entry.failure else "done"
             yield entry
         entries = self._at_work
@@ -184,7 +216,6 @@ class Batch:
             if self.remaining:
                 return False
             entry = self.entries.pop(index)
-            self._names = {name: own for name, own in self._names.items() if own is not entry}
             delete(entry.folder)
             return True
 
@@ -224,10 +255,6 @@ class Batch:
         )
         return [outcome for outcome in found if outcome]
 
-    def index(self, entry: Entry) -> int:
-        """The position of an entry in the batch, from 0."""
-        return self.entries.index(entry)
-
     def _mark_running(self) -> None:
         """Mark the photos that the engine has begun with."""
         for entry in self._jobs[0][0][: self.engine.running]:
@@ -239,9 +266,9 @@ class Batch:
         version = None
         if isinstance(record, Result):
             # With a number if a result of another photo has the name; some systems ignore case.
-            owner = self._names.setdefault
-            names = numbered(record.filename)
-            name = next(each for each in names if owner(each.casefold(), entry) is entry)
+            others = (each for each in self.entries if each is not entry)
+            taken = {one.file.name.casefold() for each in others for one in each.versions}
+            name = next(each for each in numbered(record.filename) if each.casefold() not in taken)
             try:
                 with saving(record.name):
                     version = entry.new_version(self.options_at_work, record, name)
@@ -252,7 +279,7 @@ class Batch:
                 return False
             self.metrics.count(record)
             if isinstance(record, Failure):
-                log.info("photo %d failed: %s", self.index(entry), record.kind)
+                log.info("photo %d failed: %s", self.entries.index(entry), record.kind)
                 entry.failure, entry.state = record, "failed"
             elif version:
                 self.estimator.learn(record.report)
@@ -267,30 +294,3 @@ class Batch:
             else:
                 self._jobs = []
             return True
-
-
-async def work(start: Callable[[], Batch]) -> AsyncGenerator[tuple[Batch, Entry], None]:
-    """Start a batch in a thread; yield it with each of its photos, as soon as that is done.
-
-    When it is cancelled or closed, the photo in progress stops before its next tile. Raises what
-    `start` raises.
-    """
-    starting = asyncio.ensure_future(to_thread.run_sync(start))
-    try:
-        batch = await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        starting.add_done_callback(_abandon)
-        raise
-    entries = batch.records()
-    # Asynchronous, so that a cancel arrives here while a photo is in progress: the thread is
-    # abandoned.
-    try:
-        while entry := await to_thread.run_sync(next, entries, None, abandon_on_cancel=True):
-            yield batch, entry
-    finally:
-        batch.abandon()
-
-
-def _abandon(started: asyncio.Future[Batch]) -> None:
-    if not started.cancelled() and started.exception() is None:
-        started.result().abandon()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from enhance.errors import NoRoom, OptionsError
-from enhance.i18n import say
+from enhance.i18n import Sentence, say
 from enhance.limits import quarter
 
 log = logging.getLogger(__name__)
@@ -74,11 +74,10 @@ class Room:
         When they do not fit, looks at the disk and deletes what is superfluous.
         """
         with self._lock:
-            if not self._fits(client, more) and self._refused.get(client, 0) < time.monotonic():
+            if self._full(client, more) and self._refused.get(client, 0) < time.monotonic():
                 self._make_room(client, more)
-            if not self._fits(client, more):
-                own = self._taken[client] + more > quarter(self._most)
-                raise NoRoom(_SHARE_USED if own else NO_ROOM)
+            if full := self._full(client, more):
+                raise NoRoom(full)
             self._taken[client] += more
             self.used += more
 
@@ -100,9 +99,11 @@ class Room:
         with self._lock:
             self._make_room("", 0)
 
-    def _fits(self, client: str, more: int) -> bool:
-        own = self._taken[client] + more
-        return self.used + more <= self._most and own <= quarter(self._most)
+    def _full(self, client: str, more: int) -> Sentence | None:
+        """What is full, so that the bytes do not fit; None if they do."""
+        if self._taken[client] + more > quarter(self._most):
+            return _SHARE_USED
+        return NO_ROOM if self.used + more > self._most else None
 
     def _make_room(self, client: str, more: int) -> None:
         start = time.monotonic()
@@ -110,9 +111,9 @@ class Room:
         goes, enough = superfluous(folders, self._most, client, more)
         for folder in goes:
             self._delete(folder.path)
-        left = [folder for folder in folders if folder not in goes]
-        self.used = _Sum(left).bytes
-        self._taken = _taken(left)
+        everything, owned = _sums(folder for folder in folders if folder not in goes)
+        self.used = everything.bytes
+        self._taken = Counter({name: theirs.bytes for name, theirs in owned.items()})
         end = time.monotonic()
         self._refused = {name: until for name, until in self._refused.items() if until > end}
         if not enough:
@@ -124,28 +125,27 @@ def superfluous(folders: list[Kept], most: int, client: str, more: int) -> tuple
 
     If it is not, no finished batch goes, because that would help nobody.
     """
-    everything, own = _Sum(folders), _Sum(folder for folder in folders if folder.client == client)
-    taken = _taken(folders)
+    everything, owned = _sums(folders)
     goes: dict[Kept, None] = {}
 
     def too_full_for(someone: str) -> bool:
-        share_used = someone == client and own.bytes + more > quarter(most)
+        share_used = someone == client and owned[client].bytes + more > quarter(most)
         return share_used or everything.bytes + more > most
-
-    def unused(upload: Kept) -> bool:
-        return upload.idle > _GRACE and all(everything.links[file] == 1 for file in upload.files)
 
     def remove(folder: Kept) -> None:
         goes[folder] = None
         everything.remove(folder)
-        if folder.client == client:
-            own.remove(folder)
+        owned[folder.client].remove(folder)
+
+    def remove_unused(upload: Kept) -> None:
+        if upload.idle > _GRACE and all(everything.links[file] == 1 for file in upload.files):
+            remove(upload)
 
     uploads = [folder for folder in folders if folder.kind == "upload"]
     # First those of whoever has most.
-    for upload in sorted(uploads, key=lambda folder: (-taken[folder.client], -folder.idle)):
-        if too_full_for(upload.client) and unused(upload):
-            remove(upload)
+    for upload in sorted(uploads, key=lambda each: (-owned[each.client].bytes, -each.idle)):
+        if too_full_for(upload.client):
+            remove_unused(upload)
     useless = list(goes)
     sent = {file: upload for upload in uploads for file in upload.files}
     finished = [each for each in folders if each.kind == "finished" and each.client == client]
@@ -153,8 +153,7 @@ def superfluous(folders: list[Kept], most: int, client: str, more: int) -> tuple
         if too_full_for(client):
             remove(batch)
             for upload in {sent[file] for file in batch.files if file in sent} - goes.keys():
-                if unused(upload):
-                    remove(upload)
+                remove_unused(upload)
     enough = not too_full_for(client)
     return (list(goes) if enough else useless), enough
 
@@ -162,27 +161,28 @@ def superfluous(folders: list[Kept], most: int, client: str, more: int) -> tuple
 class _Sum:
     """How many bytes several folders take up together; a file with several links counts once."""
 
-    def __init__(self, folders: Iterable[Kept]) -> None:
+    def __init__(self) -> None:
         self.bytes = 0
         self.links: Counter[tuple[int, int]] = Counter()
-        for folder in folders:
-            for file, size in folder.files.items():
-                self.bytes += 0 if self.links[file] else size
-                self.links[file] += 1
+
+    def add(self, folder: Kept) -> None:
+        for file, size in folder.files.items():
+            self.bytes += 0 if self.links[file] else size
+            self.links[file] += 1
 
     def remove(self, folder: Kept) -> None:
-        """Take one of the folders away."""
         for file, size in folder.files.items():
             self.links[file] -= 1
             self.bytes -= 0 if self.links[file] else size
 
 
-def _taken(folders: list[Kept]) -> Counter[str]:
-    """How many bytes belong to whom."""
-    owned: dict[str, list[Kept]] = defaultdict(list)
+def _sums(folders: Iterable[Kept]) -> tuple[_Sum, defaultdict[str, _Sum]]:
+    """The sum of all folders, and those of each client's."""
+    everything, owned = _Sum(), defaultdict[str, _Sum](_Sum)
     for folder in folders:
-        owned[folder.client].append(folder)
-    return Counter({client: _Sum(theirs).bytes for client, theirs in owned.items()})
+        everything.add(folder)
+        owned[folder.client].add(folder)
+    return everything, owned
 
 
 @contextmanager

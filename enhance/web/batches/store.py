@@ -1,5 +1,6 @@
 """All batches of this server: started, found again, and deleted when old or short of disk space."""
 
+import asyncio
 import atexit
 import errno
 import logging
@@ -10,9 +11,12 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+from anyio import to_thread
 
 from enhance.engines.base import Engine
 from enhance.errors import EnhanceError, NoRoom, TooManyPhotos
@@ -22,18 +26,8 @@ from enhance.options import Options
 from enhance.photos import DECODER
 from enhance.pipeline.estimates import Estimator
 from enhance.records import Source
+from enhance.web.batches import disk_shares as disk
 from enhance.web.batches.batch import Batch
-from enhance.web.batches.disk_shares import (
-    Kept,
-    Kind,
-    Room,
-    delete,
-    delete_old,
-    files_in,
-    idle,
-    own_folder,
-    storing,
-)
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.waiting_list import SILENT_SECONDS, WaitingList
 from enhance.web.metrics import Metrics
@@ -59,8 +53,8 @@ class BatchStore:
         """root: folder of the uploads, in which this server makes one for its results.
         keep_seconds: how long a batch's files are kept after it was last touched. Raises
         OptionsError if others could write to `root`."""
-        left = own_folder(root).glob("results-*")  # by servers that were killed
-        delete_old(left, 4 * keep_seconds)
+        left = disk.own_folder(root).glob("results-*")  # by servers that were killed
+        disk.delete_old(left, 4 * keep_seconds)
         self.engine = engine
         self.limits = limits
         self.waiting_list = WaitingList()
@@ -76,7 +70,7 @@ class BatchStore:
         self.kept_uploads: Collection[Path] = ()
         """Folders among the uploads that must stay."""
         self._senders: dict[Path, str] = {}
-        self.room = Room(limits.max_disk_bytes, self._look, self._delete)
+        self.room = disk.Room(limits.max_disk_bytes, self._look, self._delete)
         watch = self.metrics.watch
         watch("enhance_ready", "1 when the models are loaded.", lambda: bool(engine.info))
         watch("enhance_waiting_photos", "Photos that are not finished.", lambda: self.waiting)
@@ -109,6 +103,7 @@ class BatchStore:
             engine=self.engine,
             metrics=self.metrics,
             estimator=self.estimator,
+            limits=self.limits,
             request=request,
             client=client,
             viewed=viewed,
@@ -118,8 +113,10 @@ class BatchStore:
         except EnhanceError:
             self._drop([batch])
             raise
-        if viewed:
-            self._drop_surplus(client)
+        if viewed:  # its oldest ones go, if the client has too many
+            own = [each for each in self._all if each.viewed and each.client == client]
+            idle = sorted((each for each in own if not each.busy), key=lambda each: each.touched)
+            self._drop(idle[: max(0, len(own) - MOST_BATCHES)])
         return batch
 
     def add(self, batch: Batch, sources: list[Source], options: Options | None = None) -> None:
@@ -131,30 +128,27 @@ class BatchStore:
                 self._batches[batch.key] = batch  # from now on its files are counted
             self.room.take(batch.client)
             known = {entry.sent for entry in batch.entries}
-            fresh = [source for source in sources if source.path not in known]
-            self.admit(len(batch.entries) + len(fresh))
-            numbers = [next(batch.serial) for _ in fresh]
+            new = (source for source in sources if source.path not in known)
+            fresh = [replace(source, number=next(batch.serial)) for source in new]
+            count = len(batch.entries) + len(fresh)
+            if count > self.limits.max_photos:
+                raise TooManyPhotos(
+                    "You sent {count} photos; a batch may have at most {most}. Split "
+                    "them into several batches.",
+                    count=count,
+                    most=self.limits.max_photos,
+                )
             try:
-                with storing():
-                    added = [self._entry(batch, *each) for each in zip(fresh, numbers, strict=True)]
+                with disk.storing():
+                    added = [self._entry(batch, source) for source in fresh]
             except NoRoom:
-                for number in numbers:
-                    delete(batch.folder / str(number))
+                for source in fresh:
+                    disk.delete(batch.folder / str(source.number))
                 raise
             batch.entries += added
             batch.touched = time.monotonic()
             if options:
                 batch.begin(batch.entries, options)
-
-    def admit(self, count: int) -> None:
-        """Raises TooManyPhotos if a batch may not have so many photos."""
-        if count > self.limits.max_photos:
-            raise TooManyPhotos(
-                "You sent {count} photos; a batch may have at most {most}. Split "
-                "them into several batches.",
-                count=count,
-                most=self.limits.max_photos,
-            )
 
     def get(self, key: object) -> Batch | None:
         """The batch with this key; None if it has expired. key: unchecked, as a browser sent it."""
@@ -162,8 +156,7 @@ class BatchStore:
 
     def alive(self) -> list[Batch]:
         """The batches with photos in progress or waiting."""
-        with self._lock:
-            return [batch for batch in self._batches.values() if batch.remaining]
+        return [batch for batch in self._all if batch.remaining]
 
     @property
     def waiting(self) -> int:
@@ -172,34 +165,27 @@ class BatchStore:
 
     def leave(self, session: str) -> None:
         """Stop the work of a session whose page was closed."""
-        with self._lock:
-            left = [batch for batch in self._batches.values() if batch.session == session]
-        for batch in left:
-            self.waiting_list.leave(batch.key)
-            batch.abandon()
+        for batch in self._all:
+            if batch.session == session:
+                self.waiting_list.leave(batch.key)
+                batch.abandon()
 
     def expire(self) -> None:
         """Delete batches that have not been touched for `keep_seconds`."""
         oldest = time.monotonic() - self._keep_seconds
-        with self._lock:
-            gone = [batch for batch in self._batches.values() if batch.touched < oldest]
-        self._drop(gone)
+        self._drop(batch for batch in self._all if batch.touched < oldest)
 
-    def _drop_surplus(self, client: str) -> None:
-        """Delete a client's oldest batches of the page, if it has too many."""
-        with self._lock:
-            own = [each for each in self._batches.values() if each.viewed and each.client == client]
-        idle = sorted((batch for batch in own if not batch.busy), key=lambda batch: batch.touched)
-        self._drop(idle[: max(0, len(own) - MOST_BATCHES)])
+    @property
+    def _all(self) -> list[Batch]:
+        """All batches, as they are now: others may come and go meanwhile."""
+        return [*self._batches.values()]
 
-    def _drop(self, gone: list[Batch]) -> None:
-        with self._lock:
-            for batch in gone:
-                self._batches.pop(batch.key, None)
+    def _drop(self, gone: Iterable[Batch]) -> None:
         for batch in gone:
+            self._batches.pop(batch.key, None)
             self.waiting_list.leave(batch.key)
             batch.stop()
-            delete(batch.folder)
+            disk.delete(batch.folder)
 
     def sent(self, client: str, paths: Iterable[Path]) -> None:
         """Note who has uploaded these files."""
@@ -213,7 +199,7 @@ class BatchStore:
             waits = queue.served(batch.key) or queue.ahead(batch.key) is not None
             if batch.viewed and not waits and batch.touched < oldest:
                 batch.abandon()
-        delete_old(self._uploaded(), self._keep_seconds)
+        disk.delete_old(self._uploaded(), self._keep_seconds)
         for folder in [*self._senders]:  # others may come meanwhile
             if not folder.exists():
                 self._senders.pop(folder, None)
@@ -224,19 +210,17 @@ class BatchStore:
         found = (path for path in self._uploads.iterdir() if _GRADIOS.fullmatch(path.name))
         return [path for path in found if path not in self.kept_uploads]
 
-    def _look(self) -> list[Kept]:
+    def _look(self) -> list[disk.Kept]:
         """What is on the disk."""
         now = time.monotonic()
-        found = [
-            Kept(path, self._senders.get(path, ""), "upload", idle(path), files_in(path))
-            for path in self._uploaded()
-        ]
-        with self._lock:
-            batches = list(self._batches.values())
-        for batch in batches:
-            idle_for, files = now - batch.touched, files_in(batch.folder)
-            kind: Kind = "working" if batch.busy else "finished"
-            found.append(Kept(batch.folder, batch.client, kind, idle_for, files))
+        found = []
+        for path in self._uploaded():
+            sender = self._senders.get(path, "")
+            found.append(disk.Kept(path, sender, "upload", disk.idle(path), disk.files_in(path)))
+        for batch in self._all:
+            idle_for, files = now - batch.touched, disk.files_in(batch.folder)
+            kind: disk.Kind = "working" if batch.busy else "finished"
+            found.append(disk.Kept(batch.folder, batch.client, kind, idle_for, files))
         return found
 
     def _delete(self, folder: Path) -> None:
@@ -246,7 +230,7 @@ class BatchStore:
             if batch is not None and batch.busy:
                 return
             self._batches.pop(folder.name, None)
-        delete(folder)
+        disk.delete(folder)
 
     def _take(self, client: str, more: int) -> None:
         """Count bytes of a batch that are about to be saved. Raises OSError if there is no room."""
@@ -270,20 +254,45 @@ class BatchStore:
     def close(self) -> None:
         """Stop all work, and delete all results and uploads."""
         self._closed.set()
-        with self._lock:
-            left = list(self._batches.values())
-            self._batches.clear()
-        for batch in left:
+        for batch in self._all:
+            self._batches.pop(batch.key, None)
             batch.abandon()
         for folder in (self._root, *(self._senders.keys() - {*self.kept_uploads})):
-            delete(folder)
+            disk.delete(folder)
 
-    def _entry(self, batch: Batch, source: Source, number: int) -> Entry:
-        folder = batch.folder / str(number)
+    def _entry(self, batch: Batch, source: Source) -> Entry:
+        folder = batch.folder / str(source.number)
         folder.mkdir(parents=True)
         # The upload may be deleted before the photo's turn; this link lives as long as the batch.
         link = folder / f"source{source.path.suffix}"
         path = linked(source.path, link, partial(self.room.take, batch.client))
-        own = Source(path, source.name, number=number)
+        own = replace(source, path=path)
         take = partial(self._take, batch.client)
         return Entry(own, source.path, DECODER.size_of(path), path, folder, take)
+
+
+async def work(start: Callable[[], Batch]) -> AsyncGenerator[tuple[Batch, Entry], None]:
+    """Start a batch in a thread; yield it with each of its photos, as soon as that is done.
+
+    When it is cancelled or closed, the photo in progress stops before its next tile. Raises what
+    `start` raises.
+    """
+    starting = asyncio.ensure_future(to_thread.run_sync(start))
+    try:
+        batch = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        starting.add_done_callback(_abandon)
+        raise
+    entries = batch.records()
+    # Asynchronous, so that a cancel arrives here while a photo is in progress: the thread is
+    # abandoned.
+    try:
+        while entry := await to_thread.run_sync(next, entries, None, abandon_on_cancel=True):
+            yield batch, entry
+    finally:
+        batch.abandon()
+
+
+def _abandon(started: asyncio.Future[Batch]) -> None:
+    if not started.cancelled() and started.exception() is None:
+        started.result().abandon()

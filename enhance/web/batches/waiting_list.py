@@ -23,7 +23,7 @@ class WaitingList:
         self._clock = clock
         self._seen: dict[str, float] = {}
         self._served: list[str] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def join(self, key: str) -> None:
         """Join the end of the queue."""
@@ -33,7 +33,7 @@ class WaitingList:
     def seen(self, key: str) -> bool:
         """Note that the batch's page has polled. Returns whether the batch is still waiting."""
         with self._lock:
-            waiting = key in self._waiting()
+            waiting = key in self.waiting
             if waiting:
                 self._seen[key] = self._clock()
             return waiting
@@ -56,10 +56,13 @@ class WaitingList:
                 self._served.remove(key)
 
     @property
-    def someone_waits(self) -> bool:
-        """Whether another batch is waiting, so that the one being served should end its turn."""
+    def waiting(self) -> list[str]:
+        """The waiting batches, after dropping those whose page no longer polls. While there are
+        any, the batch being served should end its turn."""
         with self._lock:
-            return bool(self._waiting())
+            oldest = self._clock() - SILENT_SECONDS
+            self._seen = {key: seen for key, seen in self._seen.items() if seen >= oldest}
+            return [*self._seen]
 
     def served(self, key: str) -> bool:
         """Whether it is this batch's turn."""
@@ -68,15 +71,5 @@ class WaitingList:
     def ahead(self, key: str) -> list[str] | None:
         """The batches being served and those to be served before this one, in that order; None if
         this one is not waiting."""
-        with self._lock:
-            waiting = self._waiting()
-            if key not in waiting:
-                return None
-            return self._served + waiting[: waiting.index(key)]
-
-    def _waiting(self) -> list[str]:
-        """The waiting batches, after dropping those whose page no longer polls. Call it with the
-        lock held."""
-        oldest = self._clock() - SILENT_SECONDS
-        self._seen = {key: seen for key, seen in self._seen.items() if seen >= oldest}
-        return [*self._seen]
+        waiting = self.waiting
+        return self._served + waiting[: waiting.index(key)] if key in waiting else None

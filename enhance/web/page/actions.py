@@ -20,7 +20,7 @@ from enhance.web.batches.store import BatchStore
 from enhance.web.language import language_of, text, toast, translated
 from enhance.web.page.brush import remarked
 from enhance.web.page.labels import STEPS, switch
-from enhance.web.page.look import Tab, tab_of
+from enhance.web.page.look import Tab
 from enhance.web.page.presets import PRESETS
 from enhance.web.page.results_panel import ResultsPanel
 from enhance.web.page.settings import options_from
@@ -136,8 +136,7 @@ class Actions:
         step, on, everywhere = (sent.get(name) for name in ("step", "on", "all"))
         if step not in STEPS:
             return {}
-        limits = self._batches.limits
-        waits = switch(tab, step, bool(on), limits, everywhere=bool(everywhere))
+        waits = switch(tab, step, bool(on), everywhere=bool(everywhere))
         return self._ticket(tab) if waits else {}
 
     def _work_on(self, tab: Tab, entries: list[Entry], *options: Options) -> Shown:
@@ -156,7 +155,7 @@ class Actions:
 
     def _turn(self, request: gr.Request, key: str) -> Iterator[Shown]:
         """Enhance photos of a batch, showing each as soon as it is done, until others wait."""
-        tab = tab_of(self._batches, key, request)
+        tab = Tab.of(self._batches, key, request)
         batch, queue = tab.batch, self._batches.waiting_list
         with queue.turn(key):
             yield self.shown(tab)
@@ -164,7 +163,7 @@ class Actions:
             for _ in batch.records():
                 if not batch.remaining:
                     continue  # the last photo is shown at the end
-                if queue.someone_waits:
+                if queue.waiting:
                     break
                 if time.monotonic() >= due:
                     yield self.shown(tab)
@@ -179,7 +178,7 @@ class Actions:
 
     def _stop(self, request: gr.Request, key: str) -> Shown:
         """Stop at once, or before the next tile if a photo is being processed."""
-        tab = tab_of(self._batches, key, request)
+        tab = Tab.of(self._batches, key, request)
         if not self._batches.waiting_list.served(key):
             self._give_up(tab)
             return self.shown(tab)

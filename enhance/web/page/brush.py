@@ -7,9 +7,8 @@ from typing import Any
 
 from enhance.errors import OptionsError
 from enhance.options import Options
-from enhance.repair.marks import Stroke
-from enhance.web.batches.edits import mark
-from enhance.web.batches.entries import Entry, Version
+from enhance.repair.marks import Stroke, as_picture, brushed, from_picture
+from enhance.web.batches.entries import Entry, Version, saving
 
 _POINTS = 20_000  # of all strokes together
 _FARTHEST = 1_000_000  # pixels of the photo
@@ -21,11 +20,15 @@ def remarked(entry: Entry, version: Version, sent: dict[str, Any]) -> Options:
     """Change the marks of a photo with the strokes that were sent, or have damage found anew at the
     sensitivity that was sent. Returns the options to enhance the photo with again: the version's.
 
-    Raises EnhanceError if what was sent cannot be used.
+    version: with marks. Raises EnhanceError if what was sent cannot be used.
     """
+    assert version.marks is not None
     if "strokes" in sent:
         scale = version.report.source_size[0] / version.report.output_size[0]
-        mark(entry, version, strokes_of(sent["strokes"], scale))
+        strokes = strokes_of(sent["strokes"], scale)
+        with saving(entry.source.name):
+            marks = from_picture(version.marks.read_bytes())
+        entry.marks = as_picture(brushed(marks, strokes))
         return version.options
     wanted: Any = sent.get("sensitivity")  # which the options check
     options = replace(version.options, repair="on", repair_sensitivity=wanted)

@@ -10,11 +10,9 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 from enhance.i18n import say
-from enhance.limits import Limits
 from enhance.models.catalogue import models
 from enhance.options import Options
 from enhance.pipeline.needs import Flaw, main_flaw
-from enhance.web.batches.edits import change
 from enhance.web.batches.entries import Entry, Version
 from enhance.web.language import Language, text, translated
 from enhance.web.page.look import Tab
@@ -55,7 +53,7 @@ def taken(version: Version) -> Iterator[str]:
     yield from (said for on, said in states if on and said not in nothing)
 
 
-def switch(tab: Tab, step: Step, on: bool, limits: Limits, *, everywhere: bool = False) -> bool:
+def switch(tab: Tab, step: Step, on: bool, *, everywhere: bool = False) -> bool:
     """Switch a step of the photo in the viewer, if that is finished and not as wanted already.
 
     everywhere: of all photos of the batch, also of those that are not done yet; what would be done
@@ -76,7 +74,7 @@ def switch(tab: Tab, step: Step, on: bool, limits: Limits, *, everywhere: bool =
         wanted = _switched(_settled(version), step, on, version)
         same = [number for number, one in enumerate(entry.versions) if _settled(one) == wanted]
         if (arguments := _at_hand(step, version, on)) is not None:
-            work = partial(change, batch, entry, version, limits, **arguments)
+            work = partial(batch.change, entry, version, **arguments)
             if everywhere:
                 working.append(batch.later(entry, work))
             else:
@@ -142,7 +140,7 @@ def _switched(options: Options, step: Step, on: bool, version: Version | None = 
 
 
 def _at_hand(step: Step, version: Version, on: bool) -> dict[str, Any] | None:
-    """How `change` switches a step from the layers; None if they do not have it."""
+    """How `Batch.change` switches a step from the layers; None if they do not have it."""
     if step == "faces" and version.restorable:
         keep = None if version.report.restored else version.restorable
         return {"weight": float(on), "keep": keep}

@@ -46,11 +46,14 @@ class Tab:
     language: Language
 
     @classmethod
-    def of(cls, batch: Batch, request: gr.Request) -> Tab:
-        """The tab that sent the request; it shows this batch."""
-        session = str(request.session_hash)
+    def of(cls, batches: BatchStore, key: str, request: gr.Request) -> Tab:
+        """The tab that sent the request, with the batch of this key; raises gr.Error if that has
+        expired."""
+        batch, session, language = batches.get(key), str(request.session_hash), language_of(request)
+        if batch is None or not batch.entries:
+            raise toast("These results have expired. Enhance the photos again.", language)
         look = _LOOKS.setdefault(batch, lru_cache(_TABS)(lambda _: Look()))(session)
-        return cls(batch, session, look, language_of(request))
+        return cls(batch, session, look, language)
 
     @property
     def entry(self) -> Entry:
@@ -101,12 +104,3 @@ class Tab:
         """Look at the newest version of these photos."""
         for entry in entries:
             self.look.sides.pop(entry, None)
-
-
-def tab_of(batches: BatchStore, key: str, request: gr.Request) -> Tab:
-    """The tab that sent the request, with the batch of this key; raises gr.Error if that has
-    expired."""
-    batch = batches.get(key)
-    if batch is None or not batch.entries:
-        raise toast("These results have expired. Enhance the photos again.", language_of(request))
-    return Tab.of(batch, request)

@@ -167,7 +167,7 @@ class PhotosPanel:
                 )
         except EnhanceError as error:
             raise toast(error.sentence, language_of(request)) from error
-        return {self._key: batch.key, **self._shown(Tab.of(batch, request))}
+        return {self._key: batch.key} | self._shown(Tab.of(self._batches, batch.key, request))
 
 
 def _remove(tab: Tab, sent: dict[str, Any]) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import gradio as gr
 
-from enhance.web.batches.edits import change
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import text, translated
 from enhance.web.page.look import Tab
@@ -102,7 +101,7 @@ class ResultsPanel:
             (self.gallery.select, _look, latest),
             (self.viewer.select, _look, latest),
             (self.viewer.input, _compare, latest),
-            (self.viewer.edit, self._switch_face, LAYERS),
+            (self.viewer.edit, _switch_face, LAYERS),
             (self.versions.select, _pick, latest),
             (self.details.expand, _open, latest),
             (self.details.collapse, _close, latest),
@@ -111,18 +110,19 @@ class ResultsPanel:
             answer = handler(self._batches, act, self.shown)
             event(answer, key, self.widgets, **PREPARED, **how)
 
-    def _switch_face(self, tab: Tab, sent: dict[str, Any]) -> None:
-        """Switch a restored face off or on."""
-        tab.go_to(sent.get("index"))
-        version, face = tab.version, sent.get("face")
-        if version and face in version.restorable:
-            others = {*version.report.restored} - {face}
-            keep = others | {face} if sent.get("on") else others
-            change(tab.batch, tab.entry, version, self._batches.limits, keep=keep)
-
 
 def _look(tab: Tab, sent: dict[str, Any]) -> None:
     tab.go_to(sent.get("index"))
+
+
+def _switch_face(tab: Tab, sent: dict[str, Any]) -> None:
+    """Switch a restored face off or on."""
+    tab.go_to(sent.get("index"))
+    version, face = tab.version, sent.get("face")
+    if version and face in version.restorable:
+        others = {*version.report.restored} - {face}
+        keep = others | {face} if sent.get("on") else others
+        tab.batch.change(tab.entry, version, keep=keep)
 
 
 def _pick(tab: Tab, sent: dict[str, Any]) -> None:

@@ -14,61 +14,15 @@ from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import Language, text, translated
+from enhance.web.page.widgets import html_widget
 
 _JUDGES = 20  # photos by which the rest of a batch is judged
-
-# No data in the template: Gradio would draw the widget anew with each value.
-_TEMPLATE = """
-<div class="status" role="status" aria-live="polite">
-  <div class="headline"></div>
-  <div class="track" role="progressbar" aria-valuemin="0" aria-valuemax="100">
-    <div class="bar"></div>
-  </div>
-</div>
-"""
-_FILL = """
-const find = (selector) => element.querySelector(selector);
-find(".track").ariaLabel = props.name;
-const fill = () => {
-  const { headline, percent, soon, seconds } = props.value;
-  find(".headline").textContent = headline;
-  find(".track").ariaValueNow = percent;
-  // Move to what is done, then on to where the photo in progress will end. Four steps a second: a
-  // transition draws sixty, with a processor that the model may be waiting for.
-  const started = performance.now();
-  const move = () => {
-    const share = seconds ? Math.min((performance.now() - started) / 1000 / seconds, 1) : 1;
-    find(".bar").style.transform = `scaleX(${(percent + share * (soon - percent)) / 100})`;
-    if (share === 1 || !element.isConnected) clearInterval(element.moving);
-  };
-  clearInterval(element.moving);
-  element.moving = setInterval(move, 250);
-  move();
-};
-watch("value", fill);
-fill();
-"""
-
-_CSS = """
-.headline { margin-bottom: 8px; font-size: var(--text-lg); font-weight: 600;
-            color: var(--body-text-color); min-height: 1.5em; }
-.track { height: 8px; border-radius: 4px; background: var(--border-color-primary);
-         overflow: hidden; }
-.bar { height: 100%; background: var(--color-accent); transform: scaleX(0);
-       transform-origin: left; }
-"""
 
 
 def status_widget() -> gr.HTML:
     """The widget; give it values made by `progress`."""
-    return gr.HTML(
-        {"headline": "", "percent": 0, "soon": 0, "seconds": 0},
-        html_template=_TEMPLATE,
-        css_template=_CSS,
-        js_on_load=_FILL,
-        elem_id="status",
-        name=text("Progress"),
-    )
+    nothing = {"headline": "", "percent": 0, "soon": 0, "seconds": 0}
+    return html_widget("status", nothing, name=text("Progress"))
 
 
 def progress(
@@ -80,7 +34,7 @@ def progress(
     percent, seconds = 100 * (total - len(left)) / total, 0.0
     running = [entry for entry in left if entry.state == "running"]
     if running and not batches.waiting_list.ahead(batch.key):
-        seconds = _seconds(batch, running[:1], batches)
+        seconds = _seconds(batch, running[:1])
     return {
         "headline": translated(said or headline(batch, batches), language),
         "percent": round(percent),
@@ -100,14 +54,14 @@ def headline(batch: Batch, batches: BatchStore) -> str:
     ahead = batches.waiting_list.ahead(batch.key)
     if left and ahead:
         before = filter(None, map(batches.get, ahead))
-        seconds = sum(_seconds(each, each.remaining[:1], batches) for each in before)
+        seconds = sum(_seconds(each, each.remaining[:1]) for each in before)
         return say(
             "{count} ahead of you in the queue. Your next photo starts in about {time}.",
             count=len(ahead),
             time=readable(seconds / batches.engine.running),
         )
     if left:
-        number = batch.index(left[0]) + 1
+        number = batch.entries.index(left[0]) + 1
         if not batches.estimator.ready:
             return say(
                 "Photo {place} of {total} will start once the models are loaded …",
@@ -138,16 +92,14 @@ def seconds_left(
 ) -> float:
     """Seconds until these photos of a batch are done if it takes turns with all other batches,
     photo by photo."""
-    seconds = _seconds(batch, entries, batches, options)
+    seconds = _seconds(batch, entries, options)
     for other in batches.alive():
         if other is not batch:
-            seconds += _seconds(other, other.remaining[: len(entries)], batches)
+            seconds += _seconds(other, other.remaining[: len(entries)])
     return seconds / batches.engine.running
 
 
-def _seconds(
-    batch: Batch, entries: list[Entry], batches: BatchStore, options: Options | None = None
-) -> float:
+def _seconds(batch: Batch, entries: list[Entry], options: Options | None = None) -> float:
     """Seconds for these photos with these options, or those at work. Judged by the last photos of
     the batch that are done, if there are any."""
     used, changing = options or batch.options_at_work, set(batch.changing)
@@ -159,5 +111,5 @@ def _seconds(
     for entry in entries:
         if entry.size:
             sizes.setdefault(plain if entry in changing else used, []).append(entry.size)
-    like = partial(batches.estimator.seconds_like, done[-_JUDGES:])
+    like = partial(batch.estimator.seconds_like, done[-_JUDGES:])
     return sum(like(some, kind) or 0.0 for kind, some in sizes.items())

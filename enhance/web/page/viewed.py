@@ -80,7 +80,7 @@ def view_of(tab: Tab) -> dict[str, Any]:
     photo = View(
         name=entry.source.name,
         caption=details(entry, version, language, steps=False),  # the labels say them
-        index=tab.batch.index(entry),
+        index=tab.batch.entries.index(entry),
         count=len(tab.batch.entries),
         before=_url(before) if can_show else _preview(tab.batch, entry),
         after="",

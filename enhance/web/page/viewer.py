@@ -15,11 +15,11 @@ Zoom, position and divider are kept in the browser and survive a new value for t
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 
 from enhance.web.language import text
+from enhance.web.page.widgets import html_widget
 
 BEFORE = "before"
 """The key of the original photo, among the versions to compare."""
@@ -123,16 +123,5 @@ class View:
 
 def viewer_widget() -> gr.HTML:
     """The widget, empty; its value for a photo is a `View` as a dict."""
-    html, css, js = (
-        Path(__file__).with_suffix(suffix).read_text("utf-8") for suffix in (".html", ".css", ".js")
-    )
-    return gr.HTML(
-        {},
-        html_template=html,
-        css_template=css,
-        js_on_load=js,
-        apply_default_css=False,
-        elem_id="viewer",
-        label=text("Before and after"),
-        words=WORDS,
-    )
+    label = text("Before and after")
+    return html_widget("viewer", {}, apply_default_css=False, label=label, words=WORDS)

@@ -1,6 +1,7 @@
 """Helpers for Gradio's widgets and events, shared by the parts of the page."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -8,7 +9,7 @@ import gradio as gr
 from enhance.errors import EnhanceError
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import toast
-from enhance.web.page.look import Tab, tab_of
+from enhance.web.page.look import Tab
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """Arguments of an event that is not part of the API."""
@@ -43,7 +44,7 @@ def handler(
     """
 
     def handle(request: gr.Request, key: str, event: gr.EventData, *values: Any) -> Shown:
-        tab = tab_of(batches, key, request)
+        tab = Tab.of(batches, key, request)
         sent = event._data if isinstance(event._data, dict) else {}
         try:
             more = act(tab, sent, *values)
@@ -60,3 +61,17 @@ def browser_state(name: str, default: Any) -> gr.BrowserState:
     # Gradio encrypts it. The contents are no secret; the key only has to stay the same.
     key = "photo-enhancer"
     return gr.BrowserState(default, storage_key=f"enhance-{name}", secret=key)
+
+
+def html_widget(part: str, value: dict[str, Any], **more: Any) -> gr.HTML:
+    """A part of the page that the browser draws from plain data: with the template, style and
+    script of this name beside this module. more: what `gr.HTML` and the script take besides."""
+    folder = Path(__file__).parent
+    return gr.HTML(
+        value,
+        html_template=(folder / f"{part}.html").read_text("utf-8"),
+        css_template=(folder / f"{part}.css").read_text("utf-8"),
+        js_on_load=(folder / f"{part}.js").read_text("utf-8"),
+        elem_id=part,
+        **more,
+    )

@@ -1,12 +1,11 @@
 """Who sent a request: which client it counts for, whether another website's page had it sent; and
-what one client may have, or do, of what is finite."""
+how much one client may do within some seconds."""
 
 import base64
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -67,27 +66,6 @@ def foreign(headers: Mapping[str, str]) -> bool:
     said = (headers.get(name, "").lower() for name in ("host", "x-forwarded-host"))
     own = {re.sub(":(80|443)$", "", host) for host in said} - {""}
     return not own & {get_hostname(origin), origin.rpartition("://")[2].lower()}
-
-
-@dataclass
-class Share:
-    """At most `most` of something at a time, for each client. For one thread."""
-
-    most: int
-    _taken: Counter[str] = field(default_factory=Counter, init=False)
-
-    @contextmanager
-    def taken(self, client: str) -> Iterator[bool]:
-        """Take one for the block, if the share allows it; the value says whether it does."""
-        if self._taken[client] >= self.most:
-            yield False
-            return
-        self._taken[client] += 1
-        try:
-            yield True
-        finally:
-            self._taken[client] -= 1
-            self._taken = +self._taken  # so that nothing grows for ever
 
 
 @dataclass

@@ -10,8 +10,10 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import anyio
+from anyio import CapacityLimiter
 from gradio.route_utils import compare_passwords_securely
 from python_multipart.multipart import parse_options_header
 from starlette._utils import get_route_path
@@ -26,7 +28,7 @@ from enhance.limits import Limits
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.server.body import Body
-from enhance.web.server.clients import Rate, Share, client_key, credentials, foreign
+from enhance.web.server.clients import Rate, client_key, credentials, foreign
 from enhance.web.server.problems import problem
 
 UPLOAD = "/gradio_api/upload"
@@ -93,7 +95,7 @@ class Guard:
         self._bytes = Rate(limits.max_upload_bytes_per_minute, clock)
         self._logins = Rate(MAX_LOGINS_PER_MINUTE, clock)
         self._posts = Rate(MAX_POSTS, clock, POST_SECONDS)
-        self._at_once = Share(MAX_AT_ONCE)
+        self._at_once: WeakValueDictionary[str, CapacityLimiter] = WeakValueDictionary()
         self._headers = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
@@ -128,9 +130,10 @@ class Guard:
             # Before anything depends on whether a password is right.
             client = client_key(scope["client"][0], self._account(visitor))
             scope.setdefault("state", {})["client"] = client
-            with self._at_once.taken(client) as allowed:
-                if not allowed:
-                    raise HTTPException(429, TOO_MANY)
+            at_once = self._at_once.setdefault(client, CapacityLimiter(MAX_AT_ONCE))
+            if not at_once.available_tokens:
+                raise HTTPException(429, TOO_MANY)
+            async with at_once:
                 try:
                     checked = await self._checked(scope, body, client)
                     await self._app(scope, checked, send_unless_late)

@@ -1,19 +1,17 @@
 """Adds scripts to the page that must run before Gradio's own."""
 
+import json
+from pathlib import Path
+
 from gradio.routes import templates
 from jinja2 import FunctionLoader
 from starlette.requests import Request
 
-from enhance.web.language import chinese_script, preferred
+from enhance.web.language import CHINESE, preferred
 
-# Gradio's progress displays count seconds in every frame, even hidden ones, and the one of its
-# loading screen never ends (6.31), which takes 5 % of a core from the model or the visitor's
-# battery for as long as the page is open. One look a second is enough for them.
-_FRAMES = """(() => {
-  const frame = window.requestAnimationFrame;
-  window.requestAnimationFrame = (draw) =>
-    String(draw).includes("performance.now()") ? setTimeout(draw, 1000) : frame(draw);
-})();"""
+_CALM, _TO_CHINESE = (
+    Path(__file__).with_name(name).read_text("utf-8") for name in ("calm.js", "to_chinese.js")
+)
 
 
 def add_scripts() -> None:
@@ -21,11 +19,12 @@ def add_scripts() -> None:
     Chinese."""
     page = templates.env
     assert page.loader is not None
-    read, english, chinese = page.loader.get_source, _FRAMES, _FRAMES + chinese_script()
+    read, table = page.loader.get_source, json.dumps(CHINESE).replace("<", "\\u003c")
+    chinese = f"{_CALM}({_TO_CHINESE})({table});"
 
     def scripts(request: Request) -> str:
         language = preferred(request.headers)
-        return f"<script>\n{chinese if language == 'zh' else english}\n</script>"
+        return f"<script>\n{chinese if language == 'zh' else _CALM}\n</script>"
 
     def with_scripts(name: str) -> str:
         text, _, _ = read(page, name)

@@ -24,7 +24,7 @@ from enhance.models.inventory import weights_path
 from enhance.models.ncnn import x4plus_net
 from enhance.networks.compact import CompactNet
 from enhance.networks.damage import DamageNet
-from enhance.networks.described import Described, Masking, device_for
+from enhance.networks.described import Described, device_for
 from enhance.networks.face import FaceRestorationNet
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release
@@ -199,7 +199,7 @@ def compact_upscaler(net: CompactNet, device: Device) -> Upscaler:
 
 
 def _lama(models: ResidentModels, model: ModelSpec) -> Filler:
-    return Inpainter(ResidentNet(Masking(models.described(model)), models.in_fp32))
+    return Inpainter(ResidentNet(Described(models.described(model)), models.in_fp32))
 
 
 def _ddcolor(models: ResidentModels, model: ModelSpec) -> Colorizer:

@@ -112,12 +112,17 @@ def linear_light(srgb: Array) -> Array:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def with_colors(photo: Photo, space: ColorSpace) -> tuple[Photo, ColorSpace]:
-    """A photo that can hold colors, and its space: a photo of one channel, and its space, become
-    sRGB, because its profile knows only grays."""
+def space_of(photo: Photo) -> ColorSpace:
+    """The color space of a photo's pixels."""
+    return color_space(photo.icc, photo.gray)
+
+
+def with_colors(photo: Photo) -> Photo:
+    """A photo that can hold colors: one of a single channel becomes sRGB, because its profile knows
+    only grays."""
     if not photo.gray:
-        return photo, space
-    return replace(photo, rgb=srgb_view(photo.rgb, space), gray=False, icc=None), SRGB
+        return photo
+    return replace(photo, rgb=srgb_view(photo.rgb, space_of(photo)), gray=False, icc=None)
 
 
 def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Pixels:

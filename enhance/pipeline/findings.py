@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from enhance.photos.color import ColorSpace, color_space, srgb_view
+from enhance.photos.color import space_of, srgb_view
 from enhance.photos.pixels import unit
 from enhance.records import Face, Findings, FloatArray, Photo, StopCheck
 from enhance.repair.marks import CERTAIN_TWICE, damage_mask, spare_faces
@@ -35,8 +35,8 @@ _FILL = "opencv"  # what fills damage in before the colors are judged
 
 def look(photo: Photo, models: ResidentModels, stop_check: StopCheck) -> Findings:
     """What is found in a photo. Raises what the models raise."""
-    rgb, space = photo.rgb, color_space(photo.icc, photo.gray)
-    faces = likely_faces(photo, models, space)
+    rgb, space = photo.rgb, space_of(photo)
+    faces = likely_faces(photo, models)
     rows, columns = (
         slice(max(0, side - _LONGEST) // 2, (side + _LONGEST) // 2) for side in rgb.shape[:2]
     )
@@ -62,9 +62,9 @@ def look(photo: Photo, models: ResidentModels, stop_check: StopCheck) -> Finding
     )
 
 
-def likely_faces(photo: Photo, models: ResidentModels, space: ColorSpace) -> list[Face]:
+def likely_faces(photo: Photo, models: ResidentModels) -> list[Face]:
     """Everything in the photo that may be a face, largest first."""
-    return models.detector(FACE_DETECTOR)(srgb_view(photo.rgb, space), LIKELY)
+    return models.detector(FACE_DETECTOR)(srgb_view(photo.rgb, space_of(photo)), LIKELY)
 
 
 def detail(gray: FloatArray) -> float:

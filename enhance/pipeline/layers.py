@@ -59,12 +59,14 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
             cv2.addWeighted(ours, weight, its, 1 - weight, 0, dst=ours)
     canvas = enhanced.pasted(options.weight)
     pasted = time.perf_counter()
+    # Transparency is not part of the picture, so it is only ever interpolated.
+    alpha = None if photo.alpha is None else transparency(photo.alpha, report.output_size)
     # The result has the photo's profile and channels, unless it was given colors.
     gains = report.colorized and photo.gray
     result = replace(photo, gray=False, icc=None) if gains else photo
     data, extension, notes = encode(
         canvas,
-        enhanced.alpha,
+        alpha,
         result,
         options.format,
         options.quality,
@@ -156,16 +158,6 @@ def repaste(
     Raises LayersDamaged if the layers cannot be read or belong to another photo, OptionsError if a
     face in `keep` was not restored, PhotoError if the photo can no longer be read.
     """
-    photo, enhanced = _restored(source, layers, report, limits, keep)
-    done = assemble(photo, enhanced, options, viewed=True)
-    # The notes already say what the format cannot store.
-    return replace(done, report=replace(done.report, notes=report.notes))
-
-
-def _restored(
-    source: Source, layers: bytes, report: Report, limits: Limits, keep: Collection[int]
-) -> tuple[Photo, Enhanced]:
-    """The photo, and what the models made of it, with only the faces in `keep`."""
     canvas, mended, patches = _unpack(layers, report.name)
     photo = DECODER(source, limits)
     size = report.output_size
@@ -181,9 +173,10 @@ def _restored(
             name=report.name,
         )
     patches = {i: patch for i, patch in patches.items() if i in keep}
-    alpha = None if photo.alpha is None else transparency(photo.alpha, size)
-    report = replace(report, restored=tuple(patches))
-    return photo, Enhanced(canvas, alpha, patches, report, mended)
+    enhanced = Enhanced(canvas, patches, replace(report, restored=tuple(patches)), mended)
+    done = assemble(photo, enhanced, options, viewed=True)
+    # The notes already say what the format cannot store.
+    return replace(done, report=replace(done.report, notes=report.notes))
 
 
 def _unpack(layers: bytes, name: str) -> tuple[Pixels | None, Pixels | None, dict[int, Patch]]:

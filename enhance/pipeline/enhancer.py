@@ -84,11 +84,11 @@ class Enhancer:
         if asks(options, photo.size):
             with clock("look"):
                 seen = look(photo, self._models, stop_check)
-        needs = decide(options, seen, photo.size, marked=photo.marks is not None)
-        size = needs.options.output_size(photo.size)
+        needed, reasons = decide(options, seen, photo.size, marked=photo.marks is not None)
+        size = needed.output_size(photo.size)
         # Also where nothing needs repair: a person may think otherwise.
         marks = np.zeros(original.shape[:2], bool) if options.repair == "auto" else None
-        options, choices = self._models.resolve(needs.options)
+        options, choices = self._models.resolve(needed)
         fading: Fading | None = None
         repaired = toned = colorized = 0.0
         if options.repair == "on":
@@ -140,7 +140,7 @@ class Enhancer:
             toned=round(toned, 3),
             colorized=colorized,
             findings=seen,
-            reasons=needs.reasons,
+            reasons=reasons,
         )
         notes = *photo.notes, *choices, *notes_on(options, report, marked=photo.marks is not None)
         report = replace(report, notes=notes)

@@ -97,10 +97,7 @@ def test_grays_are_those_of_little_cms(name: str) -> None:
 def test_what_goes_there_and_back_is_the_same_to_16_bits(name: str) -> None:
     space = color_space(PROFILES[name])
     pixels = np.random.default_rng(1).random((64, 64, 3), np.float32)
-    back = space.from_srgb(space.to_srgb(pixels))
-    rest = space.beyond(pixels)
-    if rest is not None:
-        back = back + rest
+    back = space.joined(*space.split(pixels))
     assert np.abs(back - pixels).max() * 65535 < 70, "a quarter of an 8-bit level"
     inside = np.random.default_rng(2).random((64, 64, 3), np.float32) * 0.8 + 0.1
     there = space.to_srgb(space.from_srgb(inside))
@@ -118,10 +115,10 @@ def test_a_wider_space_holds_what_srgb_cannot() -> None:
     space = color_space(PROFILES["Display P3"])
     green = np.array([[[0.0, 1.0, 0.0]]], np.float32)
     assert space.to_srgb(green).tolist() == [[[0.0, 1.0, 0.0]]], "clipped"
-    rest = space.beyond(green)
+    _, rest = space.split(green)
     assert rest is not None
     assert rest[0, 0, 0] < -0.3, "P3's own green has less red"
-    assert space.beyond(np.full((4, 4, 3), 0.5, np.float32)) is None
+    assert space.split(np.full((4, 4, 3), 0.5, np.float32))[1] is None
 
 
 @pytest.mark.parametrize(
@@ -133,7 +130,7 @@ def test_srgb_is_left_alone(icc: bytes | None) -> None:
     pixels = np.random.default_rng(0).random((3, 3, 3), np.float32)
     assert SRGB.to_srgb(pixels) is pixels
     assert SRGB.from_srgb(pixels) is pixels
-    assert SRGB.beyond(pixels) is None
+    assert SRGB.split(pixels)[1] is None
     view = astronaut()
     assert srgb_view(view, SRGB) is view
 
@@ -159,7 +156,7 @@ def test_any_number_of_crops_is_converted() -> None:
     assert seen.dtype == np.float32
     assert np.array_equal(seen[1], space.to_srgb(crops[1]))
     assert space.to_srgb(crops[:0]).shape == (0, 16, 16, 3)
-    assert space.beyond(crops[:0]) is None
+    assert space.split(crops[:0])[1] is None
 
 
 def test_values_outside_are_clipped() -> None:
@@ -183,8 +180,7 @@ def test_profiles_of_tables_go_through_little_cms() -> None:
     assert np.abs(seen * 255 - expected).max() < 0.6, "that library's rounding to 8 bits is 0.5"
     ramp = np.linspace(0.2, 0.8, 5_000, dtype=np.float32)[:, None].repeat(3, 1)
     assert len(np.unique(space.to_srgb(ramp)[:, 1])) > 2_000
-    rest = space.beyond(unit(pixels))
-    back = space.from_srgb(seen) + (0 if rest is None else rest)
+    back = space.joined(*space.split(unit(pixels)))
     assert np.abs(back - unit(pixels)).max() < 1e-2
 
 

@@ -43,12 +43,19 @@ class ColorSpace:
     to_srgb: Callable[[Array], Array]
     from_srgb: Callable[[Array], Array]
 
-    def beyond(self, pixels: Array) -> Array | None:
-        """What must be added to `from_srgb(to_srgb(pixels))` to get `pixels`; None if nothing."""
+    def split(self, pixels: Array) -> tuple[Array, Array | None]:
+        """The photo's colors in sRGB, and what lies beyond its gamut, in the photo's space; None if
+        nothing does."""
+        srgb = self.to_srgb(pixels)
         if self is SRGB:
-            return None
-        rest = pixels - self.from_srgb(self.to_srgb(pixels))
-        return rest if np.abs(rest).max(initial=0) > 1e-3 else None
+            return srgb, None
+        beyond = pixels - self.from_srgb(srgb)
+        return srgb, beyond if np.abs(beyond).max(initial=0) > 1e-3 else None
+
+    def joined(self, srgb: Array, beyond: Array | None) -> Array:
+        """The inverse of `split`."""
+        own = self.from_srgb(srgb)
+        return own if beyond is None else own + beyond
 
 
 def _unchanged(pixels: Array) -> Array:

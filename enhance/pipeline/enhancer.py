@@ -77,12 +77,12 @@ class Enhancer:
         and whatever the models raise.
         """
         self._check_size(photo, options)
-        clock = _Clock()
+        seconds: dict[str, float] = {}
         space = space_of(photo)
         original: Pixels = photo.rgb
         seen: Findings | None = None
         if asks(options, photo.size):
-            with clock("look"):
+            with _timed("look", seconds):
                 seen = look(photo, self._models, stop_check)
         needed, reasons = decide(options, seen, photo.size, marked=photo.marks is not None)
         size = needed.output_size(photo.size)
@@ -92,18 +92,18 @@ class Enhancer:
         fading: Fading | None = None
         repaired = toned = colorized = 0.0
         if options.repair == "on":
-            with clock("repair"):
+            with _timed("repair", seconds):
                 marks = self._marks(photo, options, seen, stop_check)
                 filler = self._models.filler(options.fill)
                 photo = replace(photo, rgb=filler(photo.rgb, marks, stop_check, space))
                 repaired = float(marks.mean())
         if options.tone == "on":
-            with clock("tone"):
+            with _timed("tone", seconds):
                 fading = judge(photo.rgb, space)
                 toned = fading.amount * options.tone_strength
                 photo = replace(photo, rgb=tone(photo.rgb, fading, options.tone_strength, space))
         if options.colorize and (fading or judge(photo.rgb, space)).gray:
-            with clock("colorize"):
+            with _timed("colorize", seconds):
                 photo = with_colors(photo)
                 space = space_of(photo)
                 colorized, colorizer = options.colorize, self._models.colorizer
@@ -111,12 +111,12 @@ class Enhancer:
         faces: list[Face] = []
         patches: dict[int, Patch] = {}
         if options.restorer != "none":
-            with clock("detect"):
+            with _timed("detect", seconds):
                 faces = self._find(photo, options, seen if photo.rgb is original else None)
             if faces and options.weight > 0:
-                with clock("restore"):
+                with _timed("restore", seconds):
                     patches = self._restore(photo, faces, options, stop_check)
-        with clock("upscale"):
+        with _timed("upscale", seconds):
             upscaler = self._models.upscaler(options.background)
             rgb = clean_edges(photo.rgb, photo.alpha, size)
             upscaled = upscaler(rgb, size, options.tile, stop_check, space)
@@ -133,7 +133,7 @@ class Enhancer:
             upscale=_ratio(size, photo.size),
             device=self._models.device,
             precision=self._models.precision,
-            seconds=clock.seconds,
+            seconds=seconds,
             background_precision=upscaled.precision,
             repaired=round(repaired, 6),
             fill=options.fill if repaired else None,
@@ -192,23 +192,20 @@ class Enhancer:
         for start in range(0, len(placed), _TOGETHER):
             some = placed[start : start + _TOGETHER]
             crops = np.stack([unit(align(photo.rgb, matrix)) for _, matrix in some])
-            seen = space.to_srgb(crops)
             strength = np.ones(len(some), np.float32)
             if options.only_restore_blurred:
-                strength -= np.array([sharpness(crop) for crop in seen], np.float32)
+                strength -= np.array([*map(sharpness, space.to_srgb(crops))], np.float32)
                 soft = np.flatnonzero(strength)
-                some, strength = [some[i] for i in soft], strength[soft]
-                crops, seen = crops[soft], seen[soft]
+                some, crops, strength = [some[i] for i in soft], crops[soft], strength[soft]
             if not some:
                 continue
+            seen, beyond = space.split(crops)
             restored = self._models.restorer(options.restorer)(seen, stop_check)
             if options.face_colors == "photo":
                 restored = np.stack([*map(match_colors, restored, seen)])
             restored = seen + strength[:, None, None, None] * (restored - seen)
             masks = self._models.masker(options.masker)(restored)
-            restored = space.from_srgb(restored)
-            if (beyond := space.beyond(crops)) is not None:
-                restored += beyond
+            restored = space.joined(restored, beyond)
             for (i, matrix), crop, mask in zip(some, restored, masks, strict=True):
                 patches[i] = Patch.of(matrix, crop, mask)
         return patches
@@ -249,14 +246,9 @@ def _ratio(size: tuple[int, int], photo: tuple[int, int]) -> float:
     return int(ratio) if ratio.is_integer() else round(ratio, 3)
 
 
-class _Clock:
-    """Seconds per stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = round(time.perf_counter() - start, 4)
+@contextmanager
+def _timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Note the seconds that a stage takes."""
+    start = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - start, 4)

@@ -85,12 +85,9 @@ def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColorSpace =
         return rgb
     toned = np.empty_like(rgb)
     for rows in bands(rgb.shape[0], rgb.shape[1], _BAND):
-        own = unit(rgb[rows])
-        beyond = space.beyond(own)
-        back = space.from_srgb(fading.undone(space.to_srgb(own), strength))
-        if beyond is not None:
-            back = back + beyond
-        toned[rows] = from_unit(back, rgb.dtype)
+        seen, beyond = space.split(unit(rgb[rows]))
+        own = space.joined(fading.undone(seen, strength), beyond)
+        toned[rows] = from_unit(own, rgb.dtype)
     return toned
 
 

@@ -112,11 +112,9 @@ class TiledNet:
     ) -> Pixels:
         """The core of one tile, after so many passes of the network, at the final scale and in the
         photo's dtype."""
-        window = unit(rgb[part.window])
-        beyond = space.beyond(window)
+        seen, beyond = space.split(unit(rgb[part.window]))
         at_edges = part.at_edges(*rgb.shape[:2])
         top, bottom, left, right = (self.mirrored * at_edge for at_edge in at_edges)
-        seen = space.to_srgb(window)
         seen = cv2.copyMakeBorder(seen, top, bottom, left, right, cv2.BORDER_REFLECT_101)
         big, scale = padded(np.asarray(seen), self.multiple), 1
         for _ in range(passes):
@@ -127,11 +125,9 @@ class TiledNet:
         else:
             # Cores begin at whole photo pixels: averaging areas tile by tile leaves no seam.
             big = _resized(big[part.core_in_window(scale)], scale, upscale)
-        big = space.from_srgb(big)
         if beyond is not None:
-            beyond = _resized(beyond, 1, upscale)
-            big = big + beyond[part.core_in_window(upscale)]
-        return from_unit(big, rgb.dtype)
+            beyond = _resized(beyond, 1, upscale)[part.core_in_window(upscale)]
+        return from_unit(space.joined(big, beyond), rgb.dtype)
 
 
 def _whole_scale(photo: tuple[int, int], size: tuple[int, int]) -> int:

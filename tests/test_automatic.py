@@ -26,7 +26,7 @@ from enhance.records import EngineInfo, Findings, Photo, Result, Source
 from enhance.repair.marks import damage_mask
 from enhance.upscaling.noise import blockiness, noise
 from tests.conftest import Save
-from tests.pictures import soft
+from tests.pictures import as_photo, soft
 
 SAMPLES = Path(__file__).parents[1] / "assets" / "samples"
 CLEAN = Findings(
@@ -114,7 +114,7 @@ def test_tiny_photos_can_be_looked_at(models: ResidentModels, size: tuple[int, i
 def test_a_scratch_along_the_very_edge_is_found(models: ResidentModels) -> None:
     photo = hopper().copy()
     photo[:200, -2:] = 240
-    found = damage_mask(models.damage_detector(photo, lambda: None), 0.5)
+    found = damage_mask(models.damage_detector(as_photo(photo), lambda: None), 0.5)
     assert found.shape == photo.shape[:2]
     assert found[:200, -2:].mean() > 0.9
 

@@ -29,7 +29,6 @@ from enhance.networks.face import FaceRestorationNet
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release
 from enhance.options import Options, Setup
-from enhance.photos.color import SRGB
 from enhance.pipeline.model_choice import resolve
 from enhance.pipeline.protocols import Detector, Filler, Masker, Restorer, Upscaler
 from enhance.repair.colorize import Colorizer
@@ -234,7 +233,7 @@ _LOADERS: dict[tuple[Kind, str], Callable[[ResidentModels, ModelSpec], Any]] = {
     ("background", "srvgg"): _srvgg,
     ("background", "compact"): _compact,
     ("background", "spandrel"): _tiled,
-    ("fill", "telea"): lambda *_: lambda rgb, mask, stop_check, space=SRGB: fill(rgb, mask),
+    ("fill", "telea"): lambda *_: lambda photo, mask, _: replace(photo, rgb=fill(photo.rgb, mask)),
     ("fill", "spandrel"): _lama,
     ("colorize", "spandrel"): _ddcolor,
     ("detector", "retinaface-mobilenet"): lambda *_: RetinaFaceMobileNet(),

@@ -22,7 +22,7 @@ from enhance.faces.sharpness import sharpness
 from enhance.limits import Limits
 from enhance.models.catalogue import MODELS
 from enhance.options import FaceChoice, Options, Setup
-from enhance.photos.color import space_of, srgb_view, with_colors
+from enhance.photos.color import space_of, srgb_view
 from enhance.photos.pixels import unit
 from enhance.pipeline.findings import FACE_DETECTOR, LIKELY, likely_faces, look
 from enhance.pipeline.needs import asks, decide
@@ -78,7 +78,6 @@ class Enhancer:
         """
         self._check_size(photo, options)
         seconds: dict[str, float] = {}
-        space = space_of(photo)
         original: Pixels = photo.rgb
         seen: Findings | None = None
         if asks(options, photo.size):
@@ -94,20 +93,17 @@ class Enhancer:
         if options.repair == "on":
             with _timed("repair", seconds):
                 marks = self._marks(photo, options, seen, stop_check)
-                filler = self._models.filler(options.fill)
-                photo = replace(photo, rgb=filler(photo.rgb, marks, stop_check, space))
+                photo = self._models.filler(options.fill)(photo, marks, stop_check)
                 repaired = float(marks.mean())
         if options.tone == "on":
             with _timed("tone", seconds):
-                fading = judge(photo.rgb, space)
+                fading = judge(photo)
                 toned = fading.amount * options.tone_strength
-                photo = replace(photo, rgb=tone(photo.rgb, fading, options.tone_strength, space))
-        if options.colorize and (fading or judge(photo.rgb, space)).gray:
+                photo = tone(photo, fading, options.tone_strength)
+        if options.colorize and (fading or judge(photo)).gray:
             with _timed("colorize", seconds):
-                photo = with_colors(photo)
-                space = space_of(photo)
-                colorized, colorizer = options.colorize, self._models.colorizer
-                photo = replace(photo, rgb=colorizer(photo.rgb, colorized, stop_check, space))
+                colorized = options.colorize
+                photo = self._models.colorizer(photo, colorized, stop_check)
         faces: list[Face] = []
         patches: dict[int, Patch] = {}
         if options.restorer != "none":
@@ -118,8 +114,8 @@ class Enhancer:
                     patches = self._restore(photo, faces, options, stop_check)
         with _timed("upscale", seconds):
             upscaler = self._models.upscaler(options.background)
-            rgb = clean_edges(photo.rgb, photo.alpha, size)
-            upscaled = upscaler(rgb, size, options.tile, stop_check, space)
+            clean = replace(photo, rgb=clean_edges(photo.rgb, photo.alpha, size))
+            upscaled = upscaler(clean, size, options.tile, stop_check)
         report = Report(
             name=photo.name,
             source_size=photo.size,
@@ -165,7 +161,7 @@ class Enhancer:
         """Which pixels are damaged: those that a person has marked, or else those found."""
         if photo.marks is not None:
             return photo.marks
-        likelihood = self._models.damage_detector(photo.rgb, stop_check, space_of(photo))
+        likelihood = self._models.damage_detector(photo, stop_check)
         marks = damage_mask(likelihood, options.repair_sensitivity)
         faces = seen.faces if seen else likely_faces(photo, self._models)
         return spare_faces(marks, likelihood, faces)

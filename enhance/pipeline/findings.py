@@ -35,19 +35,18 @@ _FILL = "opencv"  # what fills damage in before the colors are judged
 
 def look(photo: Photo, models: ResidentModels, stop_check: StopCheck) -> Findings:
     """What is found in a photo. Raises what the models raise."""
-    rgb, space = photo.rgb, space_of(photo)
+    rgb = photo.rgb
     faces = likely_faces(photo, models)
     rows, columns = (
         slice(max(0, side - _LONGEST) // 2, (side + _LONGEST) // 2) for side in rgb.shape[:2]
     )
-    gray = cv2.cvtColor(space.to_srgb(unit(rgb[rows, columns])), cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(space_of(photo).to_srgb(unit(rgb[rows, columns])), cv2.COLOR_RGB2GRAY)
     scale = min(1.0, _LONGEST / max(rgb.shape[:2]))
-    small = shrunk(rgb, _LONGEST)
-    likelihood = models.damage_detector(small, stop_check, space)
+    small = replace(photo, rgb=shrunk(rgb, _LONGEST))
+    likelihood = models.damage_detector(small, stop_check)
     marks = damage_mask(likelihood, _SENSITIVITY)
     marks = spare_faces(marks, likelihood, [_scaled(face, scale) for face in faces])
-    filler = models.filler(_FILL)
-    fading = judge(filler(small, marks, stop_check, space), space)
+    fading = judge(models.filler(_FILL)(small, marks, stop_check))
     return Findings(
         noise=round(noise(255 * gray), 2),
         blocks=round(255 * blockiness(gray), 2),

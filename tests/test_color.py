@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from enhance.photos.color import SRGB, ColorSpace, color_space, srgb_view
 from tests.pictures import (
     SRGB_CURVE,
     SRGB_PROFILE,
+    as_photo,
     cmyk_profile,
     gamma,
     gray_profile,
@@ -132,7 +134,7 @@ def test_srgb_is_left_alone(icc: bytes | None) -> None:
     assert SRGB.from_srgb(pixels) is pixels
     assert SRGB.split(pixels)[1] is None
     view = astronaut()
-    assert srgb_view(view, SRGB) is view
+    assert srgb_view(as_photo(view)) is view
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -141,7 +143,7 @@ def test_a_view_of_a_whole_photo_is_in_srgb(dtype: type) -> None:
     top = np.iinfo(dtype).max
     pixels: Any = (astronaut().astype(dtype) * (top // 255)).astype(dtype)
     pixels = np.tile(pixels, (1, 20, 1))  # more than one band
-    view = srgb_view(pixels, space)
+    view = srgb_view(replace(as_photo(pixels), icc=PROFILES["Adobe RGB"]))
     assert view.dtype == dtype
     assert np.array_equal(view, np.rint(space.to_srgb(pixels.astype(np.float32) / top) * top))
     expected = by_little_cms(astronaut(), PROFILES["Adobe RGB"])

@@ -7,7 +7,7 @@ sRGB, and the model's output is converted back. Colors outside sRGB's gamut bypa
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
@@ -104,8 +104,9 @@ def color_space(icc: bytes | None, gray: bool = False) -> ColorSpace:
     )
 
 
-def srgb_view(pixels: Array, space: ColorSpace) -> Array:
-    """Convert a whole photo, (h, w, 3) uint8 or uint16, to sRGB of the same dtype."""
+def srgb_view(photo: Photo) -> Pixels:
+    """The pixels of a photo in sRGB, of the same dtype."""
+    pixels, space = photo.rgb, space_of(photo)
     if space is SRGB:
         return pixels
     view = np.empty_like(pixels)
@@ -122,14 +123,6 @@ def linear_light(srgb: Array) -> Array:
 def space_of(photo: Photo) -> ColorSpace:
     """The color space of a photo's pixels."""
     return color_space(photo.icc, photo.gray)
-
-
-def with_colors(photo: Photo) -> Photo:
-    """A photo that can hold colors: one of a single channel becomes sRGB, because its profile knows
-    only grays."""
-    if not photo.gray:
-        return photo
-    return replace(photo, rgb=srgb_view(photo.rgb, space_of(photo)), gray=False, icc=None)
 
 
 def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Pixels:

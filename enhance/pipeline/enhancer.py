@@ -173,8 +173,7 @@ class Enhancer:
         if seen and options.detector == FACE_DETECTOR and threshold >= LIKELY:
             found = [face for face in seen.faces if face.score >= threshold]
         else:
-            detector = self._models.detector(options.detector)
-            found = detector(srgb_view(photo.rgb, space_of(photo)), threshold)
+            found = self._models.detector(options.detector)(srgb_view(photo), threshold)
         found = [face for face in found if face.size >= options.min_face]
         return choose_faces(found, options.faces, photo.size)
 

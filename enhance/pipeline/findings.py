@@ -63,7 +63,7 @@ def look(photo: Photo, models: ResidentModels, stop_check: StopCheck) -> Finding
 
 def likely_faces(photo: Photo, models: ResidentModels) -> list[Face]:
     """Everything in the photo that may be a face, largest first."""
-    return models.detector(FACE_DETECTOR)(srgb_view(photo.rgb, space_of(photo)), LIKELY)
+    return models.detector(FACE_DETECTOR)(srgb_view(photo), LIKELY)
 
 
 def detail(gray: FloatArray) -> float:

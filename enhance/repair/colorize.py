@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from enhance.networks.resident import ResidentNet
-from enhance.photos.color import linear_light, space_of, with_colors
+from enhance.photos.color import linear_light, space_of, srgb_view
 from enhance.photos.pixels import bands, from_unit, unit
 from enhance.records import FloatArray, Photo, StopCheck
 from enhance.upscaling.interpolation import resized
@@ -34,8 +34,10 @@ class Colorizer:
         self._net = net
 
     def __call__(self, photo: Photo, strength: float, stop_check: StopCheck) -> Photo:
-        """strength: of the colors, 0..1; 0 makes the photo gray. See `with_colors`, too."""
-        photo = with_colors(photo)
+        """strength: of the colors, 0..1; 0 makes the photo gray. A photo of a single channel
+        becomes sRGB, because its profile knows only grays."""
+        if photo.gray:
+            photo = replace(photo, rgb=srgb_view(photo), gray=False, icc=None)
         rgb, space = photo.rgb, space_of(photo)
         small = space.to_srgb(unit(resized(rgb, (_SEEN, _SEEN))))
         gray = np.repeat(_encoded(_light(small))[..., None], 3, 2)

@@ -24,7 +24,7 @@ from benchmarks.serving import portraits
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.options import Options, Setup
 from enhance.pipeline.build import ResidentModels
-from enhance.records import FloatArray
+from enhance.records import FloatArray, Photo
 
 UPSCALERS = ("realesrgan", "compact")
 
@@ -41,10 +41,11 @@ def crops(count: int) -> FloatArray:
 def parity(models: ResidentModels, edge: int) -> list[Row]:
     """How far the pictures are from those of the CPU in fp32."""
     exact = ResidentModels(Setup(device="cpu", precision="fp32"))
-    photo, crop = group(1, edge, edge), crops(1)
+    rgb, crop = group(1, edge, edge), crops(1)
+    photo = Photo("photo", rgb, "PNG")
     pairs = {
         name: [
-            m.upscaler(name)(photo, times(photo, 4), Options().tile, never).rgb
+            m.upscaler(name)(photo, times(rgb, 4), Options().tile, never).rgb
             for m in (models, exact)
         ]
         for name in UPSCALERS
@@ -77,10 +78,11 @@ def faces(models: ResidentModels, batches: tuple[int, ...], repeat: int) -> list
 
 def megapixels(models: ResidentModels, edge: int, repeat: int) -> list[Row]:
     """Whole photos ×2, in tiles."""
-    photo = group(4, edge, edge)
+    rgb = group(4, edge, edge)
+    photo = Photo("photo", rgb, "PNG")
     rows: list[Row] = []
     for name in UPSCALERS:
-        work = partial(models.upscaler(name), photo, times(photo, 2), Options().tile, never)
+        work = partial(models.upscaler(name), photo, times(rgb, 2), Options().tile, never)
         work()
         spent = seconds(work, repeat)
         rows.append({"model": name, "s per megapixel": round(spent / (edge * edge / 1e6), 3)})

@@ -16,6 +16,7 @@ from enhance.faces.geometry import CROP
 from enhance.networks import heap
 from enhance.options import Options, Setup
 from enhance.pipeline.build import ResidentModels
+from enhance.records import Photo
 
 
 def measure(setup: Setup, quick: bool) -> Row:
@@ -24,10 +25,11 @@ def measure(setup: Setup, quick: bool) -> Row:
     models = ResidentModels(setup)
     face = np.random.default_rng(0).random((1, CROP, CROP, 3), np.float32)
     size, edge, repeat = ((270, 360), 96, 1) if quick else ((1080, 1440), 1024, 3)
-    photo = group(1, edge, edge)
+    rgb = group(1, edge, edge)
+    photo = Photo("photo", rgb, "PNG")
     restorer, upscaler = models.restorer("bundled"), models.upscaler("compact")
     one_face = seconds(lambda: restorer(face, lambda: None), repeat)
-    whole = seconds(lambda: upscaler(photo, times(photo, 2), Options().tile, lambda: None), repeat)
+    whole = seconds(lambda: upscaler(photo, times(rgb, 2), Options().tile, lambda: None), repeat)
     return {
         "machine": f"{models.device}, {torch.backends.cpu.get_cpu_capability()}, "
         f"{torch.get_num_threads()} cores, {models.precision}",

@@ -331,13 +331,13 @@ def backgrounds(setting: Setting, edge: int, repeat: int) -> list[Row]:
     upstream = upstream_upscaler(setting.folder)
     models = ResidentModels(Setup())
     theirs = seconds(lambda: upstream.enhance(bgr, outscale=2), repeat)
-    size, tile = times(rgb, 2), Options().tile
+    sent, size, tile = Photo("photo", rgb, "PNG"), times(rgb, 2), Options().tile
     alone = [
         _row(
             f"{name} alone, {edge}×{edge}, ×2",
             theirs,
             seconds(
-                lambda name=name: models.upscaler(name)(rgb, size, tile, lambda: None),  # type: ignore[misc]
+                lambda name=name: models.upscaler(name)(sent, size, tile, lambda: None),  # type: ignore[misc]
                 repeat,
             ),
         )
@@ -355,6 +355,7 @@ def backgrounds(setting: Setting, edge: int, repeat: int) -> list[Row]:
 def whole_backgrounds(precisions: tuple[str, ...], edge: int, repeat: int) -> list[Row]:
     """Our own ways to enlarge a photo: seconds a megapixel of it."""
     rgb = group(4, edge, edge)
+    photo = Photo("photo", rgb, "PNG")
     rows: list[Row] = []
     for precision in precisions:
         models = ResidentModels(Setup(precision=precision))  # type: ignore[arg-type]
@@ -363,7 +364,7 @@ def whole_backgrounds(precisions: tuple[str, ...], edge: int, repeat: int) -> li
             upscaler = models.upscaler(name)
 
             def run(upscaler: Upscaler = upscaler) -> None:
-                upscaler(rgb, times(rgb, 2), Options().tile, lambda: None)
+                upscaler(photo, times(rgb, 2), Options().tile, lambda: None)
 
             spent.append(seconds(run, repeat) / (edge * edge / 1e6))
             rows.append(

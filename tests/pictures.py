@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from benchmarks.photos import Rgb, astronaut, times
 from enhance.pipeline.protocols import Upscaler
-from enhance.records import StopCheck, Upscaled
+from enhance.records import Photo, StopCheck, Upscaled
 from enhance.upscaling.interpolation import resized
 
 PHOTO = astronaut()[40:200, 150:290]
@@ -212,6 +212,11 @@ def go() -> None:
     """The stop check of work that nobody stops."""
 
 
+def as_photo(rgb: Rgb) -> Photo:
+    """The photo with these pixels, in sRGB."""
+    return Photo("photo.png", rgb, "PNG")
+
+
 def enlarged(
     upscaler: Upscaler,
     photo: Rgb,
@@ -220,4 +225,4 @@ def enlarged(
     stop_check: StopCheck = go,
 ) -> Upscaled:
     """What an upscaler makes of a photo."""
-    return upscaler(photo, times(photo, factor), tile, stop_check)
+    return upscaler(as_photo(photo), times(photo, factor), tile, stop_check)

@@ -26,7 +26,7 @@ from enhance.records import EngineInfo, Findings, Photo, Result, Source
 from enhance.repair.marks import damage_mask
 from enhance.upscaling.noise import blockiness, noise
 from tests.conftest import Save
-from tests.pictures import soft
+from tests.pictures import as_photo, soft
 
 SAMPLES = Path(__file__).parents[1] / "assets" / "samples"
 CLEAN = Findings(
@@ -78,7 +78,7 @@ def test_plain_noise_has_no_detail() -> None:
 
 
 def steps(findings: Findings, options: Options = Options(size="1x")) -> tuple[str, str, str]:  # noqa: B008
-    chosen = decide(options, findings, SIZE).options
+    chosen, _ = decide(options, findings, SIZE)
     return chosen.repair, chosen.tone, chosen.background
 
 
@@ -120,7 +120,7 @@ def test_tiny_photos_can_be_looked_at(models: ResidentModels, size: tuple[int, i
 def test_a_scratch_along_the_very_edge_is_found(models: ResidentModels) -> None:
     photo = hopper().copy()
     photo[:200, -2:] = 240
-    found = damage_mask(models.damage_detector(photo, lambda: None), 0.5)
+    found = damage_mask(models.damage_detector(as_photo(photo), lambda: None), 0.5)
     assert found.shape == photo.shape[:2]
     assert found[:200, -2:].mean() > 0.9
 
@@ -156,7 +156,7 @@ def test_a_photo_gets_what_it_needs(findings: Findings, expected: tuple[str, str
 def test_the_background_is_chosen_by_the_noise_and_the_size() -> None:
     def chosen(noise: float, larger: bool) -> str:
         options = Options(size="2x" if larger else "1x")
-        return decide(options, replace(CLEAN, noise=noise), SIZE).options.background
+        return decide(options, replace(CLEAN, noise=noise), SIZE)[0].background
 
     assert [chosen(noise, False) for noise in (1, 3, 9)] == ["lanczos", "compact", "auto"]
     assert [chosen(noise, True) for noise in (1, 3, 9)] == ["compact", "compact", "auto"]
@@ -191,17 +191,17 @@ def test_what_a_person_chose_counts() -> None:
     assert steps(CLEAN, Options(size="1x", repair="on", tone="on")) == ("on", "on", "lanczos")
     scratched = replace(CLEAN, damage=0.02)
     assert steps(scratched, Options(size="1x", repair="on", tone="off")) == ("on", "off", "auto")
-    named = decide(Options(size="3x", background="compact"), CLEAN, SIZE)
-    assert named.options.background == "compact"
-    assert set(named.reasons) == {"repair", "tone"}
+    named, reasons = decide(Options(size="3x", background="compact"), CLEAN, SIZE)
+    assert named.background == "compact"
+    assert set(reasons) == {"repair", "tone"}
     decided = Options(repair="on", tone="off", background="lanczos")
     assert [asks(decided, size) for size in (SIZE, (2000, 1500), (4000, 3000))] == [
         False,
         True,
         False,
     ]
-    assert decide(decided, None, (4000, 3000)).options.size == "1x"
-    assert decide(Options(), CLEAN, SIZE, marked=True).options.repair == "on"
+    assert decide(decided, None, (4000, 3000))[0].size == "1x"
+    assert decide(Options(), CLEAN, SIZE, marked=True)[0].repair == "on"
 
 
 # --- Doing ----------------------------------------------------------------------------------------

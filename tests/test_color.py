@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from enhance.photos.color import SRGB, ColorSpace, color_space, srgb_view
 from tests.pictures import (
     SRGB_CURVE,
     SRGB_PROFILE,
+    as_photo,
     cmyk_profile,
     gamma,
     gray_profile,
@@ -97,10 +99,7 @@ def test_grays_are_those_of_little_cms(name: str) -> None:
 def test_what_goes_there_and_back_is_the_same_to_16_bits(name: str) -> None:
     space = color_space(PROFILES[name])
     pixels = np.random.default_rng(1).random((64, 64, 3), np.float32)
-    back = space.from_srgb(space.to_srgb(pixels))
-    rest = space.beyond(pixels)
-    if rest is not None:
-        back = back + rest
+    back = space.joined(*space.split(pixels))
     assert np.abs(back - pixels).max() * 65535 < 70, "a quarter of an 8-bit level"
     inside = np.random.default_rng(2).random((64, 64, 3), np.float32) * 0.8 + 0.1
     there = space.to_srgb(space.from_srgb(inside))
@@ -118,10 +117,10 @@ def test_a_wider_space_holds_what_srgb_cannot() -> None:
     space = color_space(PROFILES["Display P3"])
     green = np.array([[[0.0, 1.0, 0.0]]], np.float32)
     assert space.to_srgb(green).tolist() == [[[0.0, 1.0, 0.0]]], "clipped"
-    rest = space.beyond(green)
+    _, rest = space.split(green)
     assert rest is not None
     assert rest[0, 0, 0] < -0.3, "P3's own green has less red"
-    assert space.beyond(np.full((4, 4, 3), 0.5, np.float32)) is None
+    assert space.split(np.full((4, 4, 3), 0.5, np.float32))[1] is None
 
 
 @pytest.mark.parametrize(
@@ -133,9 +132,9 @@ def test_srgb_is_left_alone(icc: bytes | None) -> None:
     pixels = np.random.default_rng(0).random((3, 3, 3), np.float32)
     assert SRGB.to_srgb(pixels) is pixels
     assert SRGB.from_srgb(pixels) is pixels
-    assert SRGB.beyond(pixels) is None
+    assert SRGB.split(pixels)[1] is None
     view = astronaut()
-    assert srgb_view(view, SRGB) is view
+    assert srgb_view(as_photo(view)) is view
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -144,7 +143,7 @@ def test_a_view_of_a_whole_photo_is_in_srgb(dtype: type) -> None:
     top = np.iinfo(dtype).max
     pixels: Any = (astronaut().astype(dtype) * (top // 255)).astype(dtype)
     pixels = np.tile(pixels, (1, 20, 1))  # more than one band
-    view = srgb_view(pixels, space)
+    view = srgb_view(replace(as_photo(pixels), icc=PROFILES["Adobe RGB"]))
     assert view.dtype == dtype
     assert np.array_equal(view, np.rint(space.to_srgb(pixels.astype(np.float32) / top) * top))
     expected = by_little_cms(astronaut(), PROFILES["Adobe RGB"])
@@ -159,7 +158,7 @@ def test_any_number_of_crops_is_converted() -> None:
     assert seen.dtype == np.float32
     assert np.array_equal(seen[1], space.to_srgb(crops[1]))
     assert space.to_srgb(crops[:0]).shape == (0, 16, 16, 3)
-    assert space.beyond(crops[:0]) is None
+    assert space.split(crops[:0])[1] is None
 
 
 def test_values_outside_are_clipped() -> None:
@@ -183,8 +182,7 @@ def test_profiles_of_tables_go_through_little_cms() -> None:
     assert np.abs(seen * 255 - expected).max() < 0.6, "that library's rounding to 8 bits is 0.5"
     ramp = np.linspace(0.2, 0.8, 5_000, dtype=np.float32)[:, None].repeat(3, 1)
     assert len(np.unique(space.to_srgb(ramp)[:, 1])) > 2_000
-    rest = space.beyond(unit(pixels))
-    back = space.from_srgb(seen) + (0 if rest is None else rest)
+    back = space.joined(*space.split(unit(pixels)))
     assert np.abs(back - unit(pixels)).max() < 1e-2
 
 

@@ -15,6 +15,7 @@ from enhance.engines.local import LocalEngine
 from enhance.errors import ModelFailed
 from enhance.limits import Limits
 from enhance.models.files import PackagedFile
+from enhance.networks import heap
 from enhance.options import Options
 from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import Enhanced, Enhancer
@@ -280,6 +281,21 @@ def no_collector() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def test_memory_is_given_back_when_no_run_is_left(
+    models: ResidentModels, save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine_over(lambda: Enhancer(models, Limits(), INFO)) as engine:
+        engine.load()
+        given: list[str] = []
+        monkeypatch.setattr(heap, "give_back", lambda: given.append("back"))
+        long, short = (engine.run(photos(save, count), QUICK) for count in (2, 1))
+        next(long)
+        assert len(results(short)) == 1
+        assert not given
+        assert len(results(long)) == 1
+        assert given == ["back"]
 
 
 def test_closing_the_engine_ends_its_runs(models: ResidentModels, save: Save) -> None:

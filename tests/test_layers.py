@@ -63,10 +63,9 @@ class Done:
     def again(self, *keep: int) -> Result:
         """The result with only these faces."""
         assert self.result.layers is not None
-        done = repaste(
+        return repaste(
             self.source, self.result.layers, self.result.report, self.options, Limits(), keep
         )
-        return replace(self.result, data=done.data, report=done.report, views=done.views)
 
 
 def enhance(engine: LocalEngine, source: Source, options: Options) -> Done:

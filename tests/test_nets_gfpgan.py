@@ -184,7 +184,7 @@ def test_half_precision(
 def test_convolves_before_doubling(size: tuple[int, int], bias: bool) -> None:
     """The detour equals doubling first, at the border too."""
     torch.manual_seed(0)
-    conv = DoublingConv(8, 6, bias=bias).double()
+    conv = DoublingConv(8, 6, 3, 1, 1, bias=bias).double()
     x = torch.randn(2, 8, *size, dtype=torch.float64)
     big = nn.functional.interpolate(x, scale_factor=2.0, mode="bilinear")
     wanted = nn.functional.conv2d(big, conv.weight, conv.bias, padding=1)

@@ -1,8 +1,10 @@
+import io
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.photos import Damage, Rgb, astronaut, degrade, group, hopper
 from enhance.errors import Cancelled, PhotoTooLarge
@@ -11,6 +13,7 @@ from enhance.options import Options, Setup
 from enhance.pipeline import enhancer as pipeline
 from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import Enhanced, Enhancer
+from enhance.pipeline.layers import finish
 from enhance.pipeline.protocols import Detector
 from enhance.records import EngineInfo, Face, Photo
 from enhance.upscaling.interpolation import resized, transparency
@@ -221,9 +224,10 @@ def test_a_face_is_restored_at_any_size(
 @pytest.mark.parametrize("upscale", [0.5, 1, 1.5, 2])
 def test_transparency_is_enlarged_alike(enhancer: Enhancer, upscale: float) -> None:
     alpha = np.ascontiguousarray(LANDSCAPE[..., 0])
-    done = enhancer(photo(LANDSCAPE, alpha), replace(QUICK, size=f"{upscale}x"), go)
-    assert done.alpha is not None
-    assert np.array_equal(done.alpha, transparency(alpha, done.report.output_size))
+    sent, options = photo(LANDSCAPE, alpha), replace(QUICK, size=f"{upscale}x")
+    done = finish(0, 1, options, sent, enhancer(sent, options, go), viewed=False)
+    made = np.asarray(Image.open(io.BytesIO(done.data)))
+    assert np.array_equal(made[..., 3], transparency(alpha, done.report.output_size))
 
 
 def test_16_bits_stay_16_bits(enhancer: Enhancer, whole: Enhanced) -> None:

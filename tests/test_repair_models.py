@@ -29,18 +29,17 @@ from enhance.models.catalogue import option_values
 from enhance.models.folder import models_folder, refused
 from enhance.models.foreign import read_model
 from enhance.options import Options, Setup
-from enhance.photos.color import ColorSpace
 from enhance.pipeline import enhancer as pipeline
 from enhance.pipeline.build import ResidentModels
 from enhance.pipeline.enhancer import load_enhancer
 from enhance.pipeline.layers import repaste
 from enhance.pipeline.model_choice import resolve
-from enhance.records import Mask, Pixels, Result
+from enhance.records import Mask, Photo, Result
 from enhance.repair.colorize import recolored
 from enhance.repair.fill import fill, wide_parts
 from enhance.repair.tone import Fading, judge
 from tests.conftest import Save
-from tests.pictures import gamma, gray_profile
+from tests.pictures import as_photo, gamma, gray_profile
 
 CPU = Setup(device="cpu", precision="fp32")
 PLAIN = Options(restorer="none", background="lanczos", size="1x")
@@ -146,7 +145,7 @@ def test_lama_fills_what_is_wide_and_opencv_the_rest(own: ResidentModels, depth:
     photo, mask = torn()
     photo = photo if depth is np.uint8 else photo.astype(np.uint16) * 257
     top = np.iinfo(depth).max
-    filled = own.filler("big-lama.safetensors")(photo, mask, lambda: None)
+    filled = own.filler("big-lama.safetensors")(as_photo(photo), mask, lambda: None).rgb
     wide = wide_parts(mask)
     assert filled.dtype == depth
     assert np.array_equal(filled[~mask], photo[~mask])
@@ -163,16 +162,17 @@ def test_lama_fills_what_is_wide_and_opencv_the_rest(own: ResidentModels, depth:
 def test_gray_stays_gray_and_scratches_alone_need_no_model(own: ResidentModels) -> None:
     photo, mask = torn()
     filler = own.filler("big-lama.safetensors")
-    filled = filler(gray(photo), mask, lambda: None)
+    filled = filler(as_photo(gray(photo)), mask, lambda: None).rgb
     assert (filled == filled[..., :1]).all()
     mask[:, :110] = False
 
     def stop() -> None:
         raise Cancelled
 
-    assert np.array_equal(filler(photo, mask, stop), fill(photo, mask))
+    assert np.array_equal(filler(as_photo(photo), mask, stop).rgb, fill(photo, mask))
+    photo, mask = torn()
     with pytest.raises(Cancelled):
-        filler(*torn(), stop)
+        filler(as_photo(photo), mask, stop)
 
 
 # --- DDColor --------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_the_colors_are_those_of_the_network(own: ResidentModels) -> None:
     with torch.inference_mode():
         chroma = net.eval()(torch.from_numpy(photo / np.float32(255)).permute(2, 0, 1)[None])
     wanted = chroma[0].permute(1, 2, 0).numpy() * 0.3
-    lab = rgb2lab(own.colorizer(photo, 0.3, lambda: None))  # type: ignore[arg-type]
+    lab = rgb2lab(own.colorizer(as_photo(np.asarray(photo)), 0.3, lambda: None).rgb)
     likely = (np.abs(lab[..., 0] - 55) < 20) & (np.hypot(*np.moveaxis(wanted, -1, 0)) < 20)
     assert likely.mean() > 0.05
     assert np.abs(lab[..., 1:] - wanted)[likely].mean() < 0.6
@@ -249,8 +249,8 @@ def test_a_photo_is_judged_once(
 ) -> None:
     judged: list[Fading] = []
 
-    def judge_and_count(rgb: Pixels, space: ColorSpace) -> Fading:
-        judged.append(judge(rgb, space))
+    def judge_and_count(photo: Photo) -> Fading:
+        judged.append(judge(photo))
         return judged[-1]
 
     monkeypatch.setattr(pipeline, "judge", judge_and_count)
@@ -273,4 +273,4 @@ def test_coloring_can_be_stopped(own: ResidentModels) -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        own.colorizer(gray(hopper()), 1, stop)
+        own.colorizer(as_photo(gray(hopper())), 1, stop)

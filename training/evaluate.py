@@ -27,6 +27,7 @@ from enhance.networks.resident import Device
 from enhance.options import Options, Setup
 from enhance.pipeline.build import ResidentModels, compact_upscaler
 from enhance.pipeline.protocols import Upscaler
+from enhance.records import Photo
 from training.degrade import Float
 from training.photos import Image, held_out_photos, unseen_photos
 from training.student import new_student
@@ -44,7 +45,7 @@ _PITCHES = (2.4, 3.3, 4.6)  # of a print raster, pixels
 
 def made_by(upscaler: Upscaler, photo: Image, upscale: float) -> Image:
     """What an upscaler makes of a photo."""
-    return upscaler(photo, times(photo, upscale), _TILE, lambda: None).rgb
+    return upscaler(Photo("photo", photo, "PNG"), times(photo, upscale), _TILE, lambda: None).rgb
 
 
 def part_of(photo: Image) -> Image:

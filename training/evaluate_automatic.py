@@ -113,10 +113,9 @@ class Looking:
         start = time.process_time()
         photo = Photo("photo", rgb, "PNG")
         seen = look(photo, self._models, lambda: None)
-        needs = decide(Options(size="1x"), seen, photo.size)
+        options, _ = decide(Options(size="1x"), seen, photo.size)
         self.seconds += time.process_time() - start
         self.megapixels += rgb.shape[0] * rgb.shape[1] / 1e6
-        options = needs.options
         return seen, (options.repair == "on", options.tone == "on", options.background != "lanczos")
 
     def kept(self, rgb: Rgb) -> tuple[float, float]:

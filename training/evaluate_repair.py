@@ -24,7 +24,7 @@ from benchmarks.photos import Rgb, astronaut, hopper
 from benchmarks.tables import Row, Table, arguments, show
 from enhance.options import Setup
 from enhance.pipeline.build import ResidentModels
-from enhance.records import Mask
+from enhance.records import Mask, Photo
 from enhance.repair.fill import fill
 from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import judge, tone
@@ -63,7 +63,7 @@ class Repair:
 
     def marks(self, rgb: Rgb, sensitivity: float = 0.5) -> Mask:
         """Which pixels are marked."""
-        likelihood = self.models.damage_detector(rgb, lambda: None)
+        likelihood = self.models.damage_detector(Photo("photo", rgb, "PNG"), lambda: None)
         marks = damage_mask(likelihood, sensitivity)
         return spare_faces(
             marks, likelihood, self.models.detector("retinaface-mobilenet")(rgb, 0.5)
@@ -161,9 +161,10 @@ def faded(clean: Rgb, seed: int) -> Rgb:
     return (low + clean / 255 * (high - low)).round().astype(np.uint8)
 
 
-def undone(photo: Rgb) -> Rgb:
-    """The photo as the product tones it."""
-    return tone(photo, judge(photo))
+def undone(rgb: Rgb) -> Rgb:
+    """A photo as the product tones it."""
+    photo = Photo("photo", rgb, "PNG")
+    return tone(photo, judge(photo)).rgb
 
 
 def toned(each: list[tuple[str, Rgb]]) -> Table:

@@ -54,6 +54,7 @@ class LocalEngine:
         self._decoding = QueueThread("decode")
         self._model = QueueThread("model")
         self._closed = Event()
+        self._runs: set[Event] = set()  # what stops each run that has begun
         decoder.start()  # its workers start while the models are being loaded
 
     def run(
@@ -98,6 +99,7 @@ class LocalEngine:
         model = partial(self._model.submit, self._enhance, options, checkpoint, client=client)
         decoding = ahead(((i, s, decode(s, first=i == 0)) for i, s in enumerate(sources)), 1)
         enhancing = ahead(((i, s, model(photo, first=i == 0)) for i, s, photo in decoding), 1)
+        self._runs.add(stop)
         try:
             for index, source, future in enhancing:
                 try:
@@ -113,7 +115,9 @@ class LocalEngine:
                 raise
         finally:
             stop.set()
-            heap.give_back()
+            self._runs.discard(stop)
+            if not self._runs:
+                heap.give_back()
 
     def _decode(self, checkpoint: StopCheck, source: Source) -> tuple[Photo, float]:
         checkpoint()

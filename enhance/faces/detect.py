@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from enhance.errors import WeightsInvalid
 from enhance.models.files import RETINAFACE_MOBILENET, PackagedFile
 from enhance.networks.resident import Device, ResidentNet
+from enhance.photos.pixels import to_8_bit
 from enhance.records import Face, FloatArray, Pixels
 
 _MEAN_BGR = (104.0, 117.0, 123.0)
@@ -47,7 +48,7 @@ class RetinaFace(ABC):
         return self._find(rgb, threshold, self._long_side)
 
     def _find(self, rgb: Pixels, threshold: float, long_side: int) -> list[Face]:
-        small = cv2.convertScaleAbs(rgb, alpha=1 / 257) if rgb.dtype == np.uint16 else rgb
+        small = to_8_bit(rgb)
         height, width = small.shape[:2]
         shrink = min(1.0, long_side / max(height, width))
         if shrink < 1:
@@ -82,12 +83,8 @@ class RetinaFace(ABC):
         middle = centers + sizes * offsets[:, :2] * _VARIANCE[0]
         extent = sizes * np.exp(offsets[:, 2:] * _VARIANCE[1])
         corner = middle - extent / 2
-        kept = np.array(
-            cv2.dnn.NMSBoxes(
-                np.hstack([corner, extent]).tolist(), scores.tolist(), threshold, _OVERLAP
-            ),
-            int,
-        ).reshape(-1)
+        found = np.hstack([corner, extent]).tolist()
+        kept = [*cv2.dnn.NMSBoxes(found, scores.tolist(), threshold, _OVERLAP)]
         landmarks = centers[:, None] + sizes[:, None] * points.reshape(-1, 5, 2) * _VARIANCE[0]
         boxes = np.hstack([corner, corner + extent])
         return boxes[kept], scores[kept], landmarks[kept]

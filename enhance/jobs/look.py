@@ -49,7 +49,8 @@ def main(arguments: Sequence[str]) -> int:
             print(printable(f"failed: {error}"), file=sys.stderr)
             failed = True
             continue
-        name, reasons = entry.name, decide(Options(), seen, photo.size).reasons
+        name = entry.name
+        _, reasons = decide(Options(), seen, photo.size)
         if wanted.json:
             print(json.dumps({"name": name, "findings": asdict(seen), "reasons": reasons}))
         else:

@@ -9,12 +9,15 @@ _BLOCK = 2  # pixels of one side that become channels
 _SHUFFLED = 4  # output pixels of one side, of each block
 
 
-def chain(inputs: int, features: int, convolutions: int) -> list[nn.Module]:
-    """3×3 convolutions, each with its activation; the first has `inputs` channels."""
-    layers: list[nn.Module] = []
+def chain(inputs: int, features: int, convolutions: int, outputs: int = 0) -> nn.Sequential:
+    """3×3 convolutions, each with its activation; the first has `inputs` channels. outputs: the
+    channels of another one at the end, without activation; 0 if there is none."""
+    layers = nn.Sequential()
     for i in range(convolutions):
         layers.append(nn.Conv2d(features if i else inputs, features, 3, 1, 1))
         layers.append(nn.PReLU(features))
+    if outputs:
+        layers.append(nn.Conv2d(features, outputs, 3, 1, 1))
     return layers
 
 
@@ -38,12 +41,10 @@ class CompactNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         seen, made, features = 3 * _BLOCK**2, 3 * _SHUFFLED**2, _FEATURES
-        self.chain = nn.Sequential(*chain(seen, features, _CONVOLUTIONS))
+        self.chain = chain(seen, features, _CONVOLUTIONS)
         self.coarse = nn.Conv2d(features, made, 3, 1, 1)
-        self.pixels = nn.Sequential(*chain(seen, features, 1))
-        self.joined = nn.Sequential(
-            *chain(2 * features, features, 1), nn.Conv2d(features, made, 3, 1, 1)
-        )
+        self.pixels = chain(seen, features, 1)
+        self.joined = chain(2 * features, features, 1, made)
         self.skip = nn.Conv2d(seen, made, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 class Described(nn.Module):
     """spandrel's network with the padding that it needs: RGB (n, 3, h, w) → (n, 3, s·h, s·w), all
-    in 0..1, of any height and width."""
+    in 0..1, of any height and width. One for inpainting takes the mask as a fourth channel."""
 
-    def __init__(self, found: Descriptor) -> None:
+    def __init__(self, found: Descriptor | Masked) -> None:
         super().__init__()
         self.net = found.model
         self._found = found
@@ -26,20 +26,7 @@ class Described(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # Some networks create further tensors, such as masks, in fp32; autocast makes them match.
         with torch.autocast(x.device.type, x.dtype, enabled=x.dtype != torch.float32):
-            out: Tensor = self._found(x)
-        return out
-
-
-class Masking(nn.Module):
-    """spandrel's network for inpainting: RGB and mask (1, 4, h, w) → RGB (1, 3, h, w), in 0..1."""
-
-    def __init__(self, found: Masked) -> None:
-        super().__init__()
-        self.net = found.model
-        self._found = found
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self._found(x[:, :3], x[:, 3:])
+            out: Tensor = self._found(*x.split(3, 1))
         return out
 
 

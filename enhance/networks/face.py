@@ -27,19 +27,15 @@ class FaceRestorationNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         pixels, features = 3 * _SHUFFLE**2, _FEATURES
-        self.head = nn.Sequential(*chain(pixels, features, _HALF + 1))
+        self.head = chain(pixels, features, _HALF + 1)
         self.down = nn.Conv2d(features, _WIDE, _COARSE, _COARSE)
         self.position = nn.Parameter(torch.zeros(1, _WIDE, _EDGE, _EDGE))
         self.coarse = nn.Sequential(*(_Residual(_WIDE) for _ in range(_BLOCKS)))
         self.up = nn.Conv2d(_WIDE, features, 1)
-        last = nn.Conv2d(features, pixels, 3, 1, 1)
-        self.tail = nn.Sequential(*chain(features, features, _HALF), last)
+        self.tail = chain(features, features, _HALF, pixels)
         self.skip = nn.Conv2d(pixels, pixels, 1)
         own = 3 * _FINE**2
-        self.fine = nn.Sequential(
-            *chain(2 * own + features // _FINE**2, _FINE_FEATURES, 3),
-            nn.Conv2d(_FINE_FEATURES, own, 3, 1, 1),
-        )
+        self.fine = chain(2 * own + features // _FINE**2, _FINE_FEATURES, 3, own)
 
     def forward(self, x: Tensor) -> Tensor:
         pixels = F.pixel_unshuffle(x, _SHUFFLE)
@@ -58,9 +54,7 @@ class FaceRestorationNet(nn.Module):
 class _Residual(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            *chain(features, features, 1), nn.Conv2d(features, features, 3, 1, 1)
-        )
+        self.body = chain(features, features, 1, features)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)

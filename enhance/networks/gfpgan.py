@@ -33,9 +33,6 @@ class DoublingConv(nn.Conv2d):
     only.
     """
 
-    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
-        super().__init__(inputs, outputs, 3, 1, 1, bias=bias)
-
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight
         if x.device.type != "cpu" or min(x.shape[2:]) < _WORTHWHILE:
@@ -62,9 +59,7 @@ class ResBlock(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, inputs, 3, 1, 1)
         self.grow = scale > 1
-        self.conv2 = (
-            DoublingConv(inputs, outputs) if self.grow else nn.Conv2d(inputs, outputs, 3, 1, 1)
-        )
+        self.conv2 = (DoublingConv if self.grow else nn.Conv2d)(inputs, outputs, 3, 1, 1)
         self.skip = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,11 +104,7 @@ class StyleConv(nn.Module):
     def __init__(self, inputs: int, outputs: int, style: int, size: int, grow: bool) -> None:
         super().__init__()
         self.modulation = Modulation(style, inputs)
-        self.conv = (
-            DoublingConv(inputs, outputs, bias=False)
-            if grow
-            else nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
-        )
+        self.conv = (DoublingConv if grow else nn.Conv2d)(inputs, outputs, 3, 1, 1, bias=False)
         self.bias = nn.Parameter(torch.zeros(1, outputs, 1, 1))
         self.register_buffer("noise", torch.zeros(1, 1, size, size))
         self.register_buffer("power", torch.zeros(inputs, outputs))

@@ -7,7 +7,7 @@ sRGB, and the model's output is converted back. Colors outside sRGB's gamut bypa
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
@@ -43,12 +43,19 @@ class ColorSpace:
     to_srgb: Callable[[Array], Array]
     from_srgb: Callable[[Array], Array]
 
-    def beyond(self, pixels: Array) -> Array | None:
-        """What must be added to `from_srgb(to_srgb(pixels))` to get `pixels`; None if nothing."""
+    def split(self, pixels: Array) -> tuple[Array, Array | None]:
+        """The photo's colors in sRGB, and what lies beyond its gamut, in the photo's space; None if
+        nothing does."""
+        srgb = self.to_srgb(pixels)
         if self is SRGB:
-            return None
-        rest = pixels - self.from_srgb(self.to_srgb(pixels))
-        return rest if np.abs(rest).max(initial=0) > 1e-3 else None
+            return srgb, None
+        beyond = pixels - self.from_srgb(srgb)
+        return srgb, beyond if np.abs(beyond).max(initial=0) > 1e-3 else None
+
+    def joined(self, srgb: Array, beyond: Array | None) -> Array:
+        """The inverse of `split`."""
+        own = self.from_srgb(srgb)
+        return own if beyond is None else own + beyond
 
 
 def _unchanged(pixels: Array) -> Array:
@@ -97,8 +104,9 @@ def color_space(icc: bytes | None, gray: bool = False) -> ColorSpace:
     )
 
 
-def srgb_view(pixels: Array, space: ColorSpace) -> Array:
-    """Convert a whole photo, (h, w, 3) uint8 or uint16, to sRGB of the same dtype."""
+def srgb_view(photo: Photo) -> Pixels:
+    """The pixels of a photo in sRGB, of the same dtype."""
+    pixels, space = photo.rgb, space_of(photo)
     if space is SRGB:
         return pixels
     view = np.empty_like(pixels)
@@ -112,12 +120,9 @@ def linear_light(srgb: Array) -> Array:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-def with_colors(photo: Photo, space: ColorSpace) -> tuple[Photo, ColorSpace]:
-    """A photo that can hold colors, and its space: a photo of one channel, and its space, become
-    sRGB, because its profile knows only grays."""
-    if not photo.gray:
-        return photo, space
-    return replace(photo, rgb=srgb_view(photo.rgb, space), gray=False, icc=None), SRGB
+def space_of(photo: Photo) -> ColorSpace:
+    """The color space of a photo's pixels."""
+    return color_space(photo.icc, photo.gray)
 
 
 def printed_as_srgb(image: Image.Image, icc: bytes | None) -> Pixels:

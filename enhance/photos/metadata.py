@@ -5,7 +5,8 @@ It is edited in place so that nothing else moves, because camera makers' notes b
 
 import re
 import struct
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
@@ -22,7 +23,6 @@ _LONG_NAMESPACE = re.compile(rb"xmlns(?::[^\s=:]*)?\s*=\s*(?:\"[^\"]{300}|'[^']{
 KEPT_TIFF_TAGS = (269, 270, 271, 272, 305, 306, 315, 316, 33432, *range(40091, 40096))
 """TIFF tags that describe the photo rather than the file: title, camera, dates, author."""
 
-_PHOTOSHOP_TAG = 34377
 _IPTC_RESOURCE = 0x0404  # among the resources of a Photoshop block
 
 
@@ -82,11 +82,13 @@ def read_iptc(image: Image.Image, data: bytes) -> bytes | None:
         blocks = image.info.get("photoshop")
         iptc = blocks.get(_IPTC_RESOURCE) if isinstance(blocks, dict) else None
         return iptc if isinstance(iptc, bytes) and iptc else None
-    try:  # not by Pillow: the tag may claim to have any type
-        ifd = Ifd.first(bytearray(data))
-        return ifd.content(IPTC_TAG) or _resource(ifd.content(_PHOTOSHOP_TAG), _IPTC_RESOURCE)
-    except (ValueError, struct.error):  # a BigTIFF, or a damaged file
-        return None
+    with suppress(AttributeError, LookupError, ValueError, struct.error):  # BigTIFF, or damaged
+        # Not by Pillow, because the tag may claim to have any type.
+        if iptc := Ifd.first(bytearray(data)).content(IPTC_TAG):
+            return iptc
+        blocks = cast(Any, image).get_photoshop_blocks()
+        return blocks[_IPTC_RESOURCE]["data"] or None
+    return None
 
 
 def iptc_segment(iptc: bytes) -> bytes:
@@ -134,18 +136,3 @@ def _written(block: dict[int, Any], magic: bytes) -> TiffImagePlugin.ImageFileDi
         elif not isinstance(value, dict):  # a dict is a nested list of tags, of no use to people
             written[tag] = value
     return written
-
-
-def _resource(block: bytes, wanted: int) -> bytes | None:
-    """One resource of a Photoshop block."""
-    at = 0
-    while block[at : at + 4] == b"8BIM" and len(block) >= at + 7:
-        (code,) = struct.unpack_from(">H", block, at + 4)
-        at += 6 + (block[at + 6] // 2 + 1) * 2  # skip the name: a length byte and text, padded
-        if len(block) < at + 4:
-            break
-        (size,) = struct.unpack_from(">I", block, at)
-        if code == wanted:
-            return block[at + 4 : at + 4 + size] or None
-        at += 4 + size + size % 2
-    return None

@@ -37,8 +37,10 @@ def brightness(rgb: FloatArray) -> FloatArray:
 
 
 def to_8_bit(pixels: Pixels) -> Pixels:
-    """uint16 pixels rounded to uint8."""
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    """uint16 pixels rounded to uint8; uint8 pixels as they are."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    return cv2.convertScaleAbs(pixels, alpha=1 / 257)
 
 
 def padded(values: FloatArray, multiple: int) -> FloatArray:

@@ -15,6 +15,7 @@ import socket
 import threading
 from contextlib import suppress
 from io import BufferedRWPair
+from logging.handlers import BufferingHandler
 
 import cv2
 import pillow_heif
@@ -39,13 +40,15 @@ def main(handle: int) -> None:
 
     Everything on the socket is pickled. The worker sends "ready" before each request and "begun"
     once it has received it. A request is a (function, path, arguments, patience), where patience is
-    the wall time in seconds that any file may take, an answer a (value, error, log messages).
+    the wall time in seconds that any file may take, an answer a (value, error, log messages), each
+    message a (logger, level, text), to be logged by the server.
     """
     threading.Thread(target=_end_with_server, args=(handle,), daemon=True).start()
     cv2.setNumThreads(_THREADS)
     AvifImagePlugin.DEFAULT_MAX_THREADS = _THREADS
     pillow_heif.options.DECODE_THREADS = _THREADS
-    messages = _Messages()
+    messages = BufferingHandler(_MESSAGES + 1)  # never full
+    messages.addFilter(lambda _: len(messages.buffer) < _MESSAGES)
     logging.basicConfig(level=logging.INFO, handlers=[messages])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with socket.socket(fileno=handle).makefile("rwb") as stream, suppress(EOFError):
@@ -54,7 +57,7 @@ def main(handle: int) -> None:
             _answer(stream, messages)
 
 
-def _answer(stream: BufferedRWPair, messages: _Messages) -> None:
+def _answer(stream: BufferedRWPair, messages: BufferingHandler) -> None:
     """Answer one request."""
     _send("ready", stream)
     function, path, arguments, patience = pickle.load(stream)  # noqa: S301, from the server
@@ -68,7 +71,9 @@ def _answer(stream: BufferedRWPair, messages: _Messages) -> None:
             value = function(*arguments)
         except EnhanceError as caught:
             error = caught
-        _send((value, error, messages.taken()), stream)
+        said = [(m.name, m.levelno, m.getMessage()[:_CHARACTERS]) for m in messages.buffer]
+        messages.flush()
+        _send((value, error, said), stream)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     allowance.end()
@@ -85,22 +90,3 @@ def _end_with_server(handle: int) -> None:
     poll.register(handle, 0)  # no events but hang-up and errors, which are always reported
     poll.poll()
     os._exit(0)
-
-
-class _Messages(logging.Handler):
-    """Collects log messages, up to a limit, to be logged by the server."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._kept: list[tuple[str, int, str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """See `logging.Handler`."""
-        if len(self._kept) < _MESSAGES:
-            text = record.getMessage()[:_CHARACTERS]
-            self._kept.append((record.name, record.levelno, text))
-
-    def taken(self) -> list[tuple[str, int, str]]:
-        """The (logger, level, message) triples since the last call."""
-        kept, self._kept = self._kept, []
-        return kept

@@ -24,12 +24,11 @@ from enhance.models.inventory import weights_path
 from enhance.models.ncnn import x4plus_net
 from enhance.networks.compact import CompactNet
 from enhance.networks.damage import DamageNet
-from enhance.networks.described import Described, Masking, device_for
+from enhance.networks.described import Described, device_for
 from enhance.networks.face import FaceRestorationNet
 from enhance.networks.gfpgan import GFPGAN
 from enhance.networks.resident import Device, ResidentNet, release
 from enhance.options import Options, Setup
-from enhance.photos.color import SRGB
 from enhance.pipeline.model_choice import resolve
 from enhance.pipeline.protocols import Detector, Filler, Masker, Restorer, Upscaler
 from enhance.repair.colorize import Colorizer
@@ -199,7 +198,7 @@ def compact_upscaler(net: CompactNet, device: Device) -> Upscaler:
 
 
 def _lama(models: ResidentModels, model: ModelSpec) -> Filler:
-    return Inpainter(ResidentNet(Masking(models.described(model)), models.in_fp32))
+    return Inpainter(ResidentNet(Described(models.described(model)), models.in_fp32))
 
 
 def _ddcolor(models: ResidentModels, model: ModelSpec) -> Colorizer:
@@ -234,7 +233,7 @@ _LOADERS: dict[tuple[Kind, str], Callable[[ResidentModels, ModelSpec], Any]] = {
     ("background", "srvgg"): _srvgg,
     ("background", "compact"): _compact,
     ("background", "spandrel"): _tiled,
-    ("fill", "telea"): lambda *_: lambda rgb, mask, stop_check, space=SRGB: fill(rgb, mask),
+    ("fill", "telea"): lambda *_: lambda photo, mask, _: replace(photo, rgb=fill(photo.rgb, mask)),
     ("fill", "spandrel"): _lama,
     ("colorize", "spandrel"): _ddcolor,
     ("detector", "retinaface-mobilenet"): lambda *_: RetinaFaceMobileNet(),

@@ -22,7 +22,7 @@ from enhance.faces.sharpness import sharpness
 from enhance.limits import Limits
 from enhance.models.catalogue import MODELS
 from enhance.options import FaceChoice, Options, Setup
-from enhance.photos.color import ColorSpace, color_space, srgb_view, with_colors
+from enhance.photos.color import space_of, srgb_view
 from enhance.photos.pixels import unit
 from enhance.pipeline.findings import FACE_DETECTOR, LIKELY, likely_faces, look
 from enhance.pipeline.needs import asks, decide
@@ -30,7 +30,7 @@ from enhance.pipeline.notes import notes_on
 from enhance.records import EngineInfo, Face, Findings, Mask, Photo, Pixels, Report, StopCheck
 from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import Fading, judge, tone
-from enhance.upscaling.interpolation import clean_edges, transparency
+from enhance.upscaling.interpolation import clean_edges
 
 if TYPE_CHECKING:
     from enhance.pipeline.build import ResidentModels
@@ -42,16 +42,15 @@ _TOGETHER = 16  # faces restored at once, so that a crowd's crops are not all in
 class Enhanced:
     """An enhanced photo before its faces are pasted and it is encoded.
 
-    canvas: the resized photo with its original faces. alpha: resized in the same way, or None.
-    patches: the restored faces, by their index in `report.faces`. Canvas and patches are at full
-    strength: how much of them shows is decided when they are put together, in `layers`.
+    canvas: the resized photo with its original faces. patches: the restored faces, by their index
+    in `report.faces`. Both are at full strength: how much of them shows is decided when they are
+    put together, in `layers`.
     mended: the photo's pixels after repair, toning and colorising, from which all this was made;
     None if none of them changed anything. marks: which pixels of the photo were repaired, (h, w);
     None if that was not asked for.
     """
 
     canvas: Pixels
-    alpha: Pixels | None
     patches: dict[int, Patch]
     report: Report
     mended: Pixels | None = None
@@ -78,51 +77,45 @@ class Enhancer:
         and whatever the models raise.
         """
         self._check_size(photo, options)
-        clock = _Clock()
-        space = color_space(photo.icc, photo.gray)
+        seconds: dict[str, float] = {}
         original: Pixels = photo.rgb
         seen: Findings | None = None
         if asks(options, photo.size):
-            with clock("look"):
+            with _timed("look", seconds):
                 seen = look(photo, self._models, stop_check)
-        needs = decide(options, seen, photo.size, marked=photo.marks is not None)
-        size = needs.options.output_size(photo.size)
+        needed, reasons = decide(options, seen, photo.size, marked=photo.marks is not None)
+        size = needed.output_size(photo.size)
         # Also where nothing needs repair: a person may think otherwise.
         marks = np.zeros(original.shape[:2], bool) if options.repair == "auto" else None
-        options, choices = self._models.resolve(needs.options)
+        options, choices = self._models.resolve(needed)
         fading: Fading | None = None
         repaired = toned = colorized = 0.0
         if options.repair == "on":
-            with clock("repair"):
-                marks = self._marks(photo, options, stop_check, space, seen)
-                filler = self._models.filler(options.fill)
-                photo = replace(photo, rgb=filler(photo.rgb, marks, stop_check, space))
+            with _timed("repair", seconds):
+                marks = self._marks(photo, options, seen, stop_check)
+                photo = self._models.filler(options.fill)(photo, marks, stop_check)
                 repaired = float(marks.mean())
         if options.tone == "on":
-            with clock("tone"):
-                fading = judge(photo.rgb, space)
+            with _timed("tone", seconds):
+                fading = judge(photo)
                 toned = fading.amount * options.tone_strength
-                photo = replace(photo, rgb=tone(photo.rgb, fading, options.tone_strength, space))
-        if options.colorize and (fading or judge(photo.rgb, space)).gray:
-            with clock("colorize"):
-                photo, space = with_colors(photo, space)
-                colorized, colorizer = options.colorize, self._models.colorizer
-                photo = replace(photo, rgb=colorizer(photo.rgb, colorized, stop_check, space))
+                photo = tone(photo, fading, options.tone_strength)
+        if options.colorize and (fading or judge(photo)).gray:
+            with _timed("colorize", seconds):
+                colorized = options.colorize
+                photo = self._models.colorizer(photo, colorized, stop_check)
         faces: list[Face] = []
         patches: dict[int, Patch] = {}
         if options.restorer != "none":
-            with clock("detect"):
-                known = seen if photo.rgb is original else None
-                faces = self._find(photo, options, space, known)
+            with _timed("detect", seconds):
+                faces = self._find(photo, options, seen if photo.rgb is original else None)
             if faces and options.weight > 0:
-                with clock("restore"):
-                    patches = self._restore(photo, faces, options, stop_check, space)
-        with clock("upscale"):
+                with _timed("restore", seconds):
+                    patches = self._restore(photo, faces, options, stop_check)
+        with _timed("upscale", seconds):
             upscaler = self._models.upscaler(options.background)
-            rgb = clean_edges(photo.rgb, photo.alpha, size)
-            upscaled = upscaler(rgb, size, options.tile, stop_check, space)
-            # Transparency is not part of the picture, so it is only ever interpolated.
-            alpha = None if photo.alpha is None else transparency(photo.alpha, size)
+            clean = replace(photo, rgb=clean_edges(photo.rgb, photo.alpha, size))
+            upscaled = upscaler(clean, size, options.tile, stop_check)
         report = Report(
             name=photo.name,
             source_size=photo.size,
@@ -136,19 +129,19 @@ class Enhancer:
             upscale=_ratio(size, photo.size),
             device=self._models.device,
             precision=self._models.precision,
-            seconds=clock.seconds,
+            seconds=seconds,
             background_precision=upscaled.precision,
             repaired=round(repaired, 6),
             fill=options.fill if repaired else None,
             toned=round(toned, 3),
             colorized=colorized,
             findings=seen,
-            reasons=needs.reasons,
+            reasons=reasons,
         )
         notes = *photo.notes, *choices, *notes_on(options, report, marked=photo.marks is not None)
         report = replace(report, notes=notes)
         mended = photo.rgb if repaired or toned or colorized else None
-        return Enhanced(upscaled.rgb, alpha, patches, report, mended, marks)
+        return Enhanced(upscaled.rgb, patches, report, mended, marks)
 
     def _check_size(self, photo: Photo, options: Options) -> None:
         width, height = options.output_size(photo.size)
@@ -163,66 +156,51 @@ class Enhancer:
             )
 
     def _marks(
-        self,
-        photo: Photo,
-        options: Options,
-        stop_check: StopCheck,
-        space: ColorSpace,
-        seen: Findings | None,
+        self, photo: Photo, options: Options, seen: Findings | None, stop_check: StopCheck
     ) -> Mask:
         """Which pixels are damaged: those that a person has marked, or else those found."""
         if photo.marks is not None:
             return photo.marks
-        likelihood = self._models.damage_detector(photo.rgb, stop_check, space)
+        likelihood = self._models.damage_detector(photo, stop_check)
         marks = damage_mask(likelihood, options.repair_sensitivity)
-        faces = seen.faces if seen else likely_faces(photo, self._models, space)
+        faces = seen.faces if seen else likely_faces(photo, self._models)
         return spare_faces(marks, likelihood, faces)
 
-    def _find(
-        self, photo: Photo, options: Options, space: ColorSpace, seen: Findings | None
-    ) -> list[Face]:
+    def _find(self, photo: Photo, options: Options, seen: Findings | None) -> list[Face]:
         """The faces that should be restored, largest first. seen: what was found in the photo as it
         is now, if that is known."""
         threshold = options.face_threshold
         if seen and options.detector == FACE_DETECTOR and threshold >= LIKELY:
             found = [face for face in seen.faces if face.score >= threshold]
         else:
-            detector = self._models.detector(options.detector)
-            found = detector(srgb_view(photo.rgb, space), threshold)
+            found = self._models.detector(options.detector)(srgb_view(photo), threshold)
         found = [face for face in found if face.size >= options.min_face]
         return choose_faces(found, options.faces, photo.size)
 
     def _restore(
-        self,
-        photo: Photo,
-        faces: list[Face],
-        options: Options,
-        stop_check: StopCheck,
-        space: ColorSpace,
+        self, photo: Photo, faces: list[Face], options: Options, stop_check: StopCheck
     ) -> dict[int, Patch]:
         """The faces' patches by index, except for those that are degenerate or left unchanged."""
+        space = space_of(photo)
         placed = [(i, m) for i, m in enumerate(map(face_matrix, faces)) if m is not None]
         patches: dict[int, Patch] = {}
         for start in range(0, len(placed), _TOGETHER):
             some = placed[start : start + _TOGETHER]
             crops = np.stack([unit(align(photo.rgb, matrix)) for _, matrix in some])
-            seen = space.to_srgb(crops)
             strength = np.ones(len(some), np.float32)
             if options.only_restore_blurred:
-                strength -= np.array([sharpness(crop) for crop in seen], np.float32)
+                strength -= np.array([*map(sharpness, space.to_srgb(crops))], np.float32)
                 soft = np.flatnonzero(strength)
-                some, strength = [some[i] for i in soft], strength[soft]
-                crops, seen = crops[soft], seen[soft]
+                some, crops, strength = [some[i] for i in soft], crops[soft], strength[soft]
             if not some:
                 continue
+            seen, beyond = space.split(crops)
             restored = self._models.restorer(options.restorer)(seen, stop_check)
             if options.face_colors == "photo":
                 restored = np.stack([*map(match_colors, restored, seen)])
             restored = seen + strength[:, None, None, None] * (restored - seen)
             masks = self._models.masker(options.masker)(restored)
-            restored = space.from_srgb(restored)
-            if (beyond := space.beyond(crops)) is not None:
-                restored += beyond
+            restored = space.joined(restored, beyond)
             for (i, matrix), crop, mask in zip(some, restored, masks, strict=True):
                 patches[i] = Patch.of(matrix, crop, mask)
         return patches
@@ -263,14 +241,9 @@ def _ratio(size: tuple[int, int], photo: tuple[int, int]) -> float:
     return int(ratio) if ratio.is_integer() else round(ratio, 3)
 
 
-class _Clock:
-    """Seconds per stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = round(time.perf_counter() - start, 4)
+@contextmanager
+def _timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Note the seconds that a stage takes."""
+    start = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - start, 4)

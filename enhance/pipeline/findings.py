@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from enhance.photos.color import ColorSpace, color_space, srgb_view
+from enhance.photos.color import space_of, srgb_view
 from enhance.photos.pixels import unit
 from enhance.records import Face, Findings, FloatArray, Photo, StopCheck
 from enhance.repair.marks import CERTAIN_TWICE, damage_mask, spare_faces
@@ -36,19 +36,18 @@ _FILL = "opencv"  # what fills damage in before the colors are judged
 
 def look(photo: Photo, models: ResidentModels, stop_check: StopCheck) -> Findings:
     """What is found in a photo. Raises what the models raise."""
-    rgb, space = photo.rgb, color_space(photo.icc, photo.gray)
-    faces = likely_faces(photo, models, space)
+    rgb = photo.rgb
+    faces = likely_faces(photo, models)
     rows, columns = (
         slice(max(0, side - _LONGEST) // 2, (side + _LONGEST) // 2) for side in rgb.shape[:2]
     )
-    gray = cv2.cvtColor(space.to_srgb(unit(rgb[rows, columns])), cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(space_of(photo).to_srgb(unit(rgb[rows, columns])), cv2.COLOR_RGB2GRAY)
     scale = min(1.0, _LONGEST / max(rgb.shape[:2]))
-    small = shrunk(rgb, _LONGEST)
-    likelihood = models.damage_detector(small, stop_check, space)
+    small = replace(photo, rgb=shrunk(rgb, _LONGEST))
+    likelihood = models.damage_detector(small, stop_check)
     marks = damage_mask(likelihood, _SENSITIVITY)
     marks = spare_faces(marks, likelihood, [_scaled(face, scale) for face in faces])
-    filler = models.filler(_FILL)
-    fading = judge(filler(small, marks, stop_check, space), space)
+    fading = judge(models.filler(_FILL)(small, marks, stop_check))
     return Findings(
         noise=round(noise(255 * gray), 2),
         blocks=round(255 * blockiness(gray), 2),
@@ -63,9 +62,9 @@ def look(photo: Photo, models: ResidentModels, stop_check: StopCheck) -> Finding
     )
 
 
-def likely_faces(photo: Photo, models: ResidentModels, space: ColorSpace) -> list[Face]:
+def likely_faces(photo: Photo, models: ResidentModels) -> list[Face]:
     """Everything in the photo that may be a face, largest first."""
-    return models.detector(FACE_DETECTOR)(srgb_view(photo.rgb, space), LIKELY)
+    return models.detector(FACE_DETECTOR)(srgb_view(photo), LIKELY)
 
 
 def detail(gray: FloatArray) -> float:

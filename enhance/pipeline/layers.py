@@ -10,7 +10,7 @@ import io
 import time
 import zlib
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -28,7 +28,7 @@ from enhance.photos import DECODER, encode
 from enhance.pipeline.enhancer import Enhanced
 from enhance.pipeline.notes import provenance
 from enhance.pipeline.views import views_of
-from enhance.records import Photo, Pixels, Report, Result, Source, Views
+from enhance.records import Photo, Pixels, Report, Result, Source
 from enhance.repair.marks import as_picture
 from enhance.upscaling.interpolation import clean_edges, resized, transparency
 
@@ -36,21 +36,23 @@ _FAST = 1  # the effort with which JPEG XL takes half of PNG's time and two thir
 _CHECKSUM = 4  # bytes
 
 
-@dataclass(frozen=True)
-class Assembled:
-    """A finished photo: its file's bytes and extension, the complete report, and its views."""
-
-    data: bytes
-    extension: str
-    report: Report
-    views: Views | None
-
-
-def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool) -> Assembled:
-    """Combine the layers and encode the result. viewed: make views too.
+def finish(
+    index: int, number: int, options: Options, photo: Photo, enhanced: Enhanced, *, viewed: bool
+) -> Result:
+    """Paste the faces and encode one photo; number: see `Source`, viewed: see `Engine.run`.
 
     Overwrites the canvas of `enhanced`. Raises what encoding raises.
     """
+    layers = pack(enhanced) if viewed else None
+    marks = as_picture(enhanced.marks) if viewed and enhanced.marks is not None else None
+    result = _assembled(index, number, options, photo, enhanced, viewed=viewed)
+    return replace(result, layers=layers, marks=marks)
+
+
+def _assembled(
+    index: int, number: int, options: Options, photo: Photo, enhanced: Enhanced, *, viewed: bool
+) -> Result:
+    """As `finish`, but without the layers and marks themselves."""
     start = time.perf_counter()
     report, weight = enhanced.report, options.background_weight
     if weight < 1 and report.background != "lanczos":
@@ -59,12 +61,14 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
             cv2.addWeighted(ours, weight, its, 1 - weight, 0, dst=ours)
     canvas = enhanced.pasted(options.weight)
     pasted = time.perf_counter()
+    # Transparency is not part of the picture, so it is only ever interpolated.
+    alpha = None if photo.alpha is None else transparency(photo.alpha, report.output_size)
     # The result has the photo's profile and channels, unless it was given colors.
     gains = report.colorized and photo.gray
     result = replace(photo, gray=False, icc=None) if gains else photo
     data, extension, notes = encode(
         canvas,
-        enhanced.alpha,
+        alpha,
         result,
         options.format,
         options.quality,
@@ -77,27 +81,6 @@ def assemble(photo: Photo, enhanced: Enhanced, options: Options, *, viewed: bool
         notes=report.notes + notes,
         seconds=report.seconds | {stage: round(spent, 4) for stage, spent in stages.items()},
     )
-    views = views_of(photo, result, canvas, extension, report) if viewed else None
-    return Assembled(data, extension, report, views)
-
-
-def _plain(photo: Photo, mended: Pixels | None, size: tuple[int, int]) -> Pixels:
-    """The photo, or what repair and toning made of it, resized by interpolation only."""
-    rgb = photo.rgb if mended is None else mended
-    return resized(clean_edges(rgb, photo.alpha, size), size)
-
-
-def finish(
-    index: int, number: int, options: Options, photo: Photo, enhanced: Enhanced, *, viewed: bool
-) -> Result:
-    """Paste the faces and encode one photo; number: see `Source`, viewed: see `Engine.run`.
-
-    Raises what encoding raises.
-    """
-    layers = pack(enhanced) if viewed else None
-    marks = as_picture(enhanced.marks) if viewed and enhanced.marks is not None else None
-    done = assemble(photo, enhanced, options, viewed=viewed)
-    report = done.report
     stem = result_stem(
         options.name,
         photo.name,
@@ -106,13 +89,19 @@ def finish(
         restorer=report.restorer,
         background=report.background,
     )
-    filename = f"{stem}.{done.extension}"
-    return Result(index, photo.name, filename, done.data, report, done.views, layers, marks)
+    views = views_of(photo, result, canvas, extension, report) if viewed else None
+    return Result(index, photo.name, f"{stem}.{extension}", data, report, views)
+
+
+def _plain(photo: Photo, mended: Pixels | None, size: tuple[int, int]) -> Pixels:
+    """The photo, or what repair and toning made of it, resized by interpolation only."""
+    rgb = photo.rgb if mended is None else mended
+    return resized(clean_edges(rgb, photo.alpha, size), size)
 
 
 def pack(enhanced: Enhanced) -> bytes | None:
     """The layers of a photo as bytes; None if no model changed anything that could be undone. Call
-    this before `assemble`.
+    this before they are put together.
 
     They take about 1.8 MB per face, plus 1 MB per output megapixel if a model made the background
     (1.4 MB with 16 bits), and the same again per megapixel of a photo that was repaired or toned.
@@ -143,7 +132,7 @@ def repaste(
     options: Options,
     limits: Limits,
     keep: Collection[int],
-) -> Assembled:
+) -> Result:
     """Make the result again with only the faces in `keep` restored; loads no model.
 
     source, options: those of the result, but the weights in `options` may differ.
@@ -151,21 +140,12 @@ def repaste(
     keep: indices into `report.faces` of restored faces. With all of them and the same weights, the
         bytes equal the result's.
 
-    The new report has the seconds that pasting and encoding took this time.
+    The new report has the seconds that pasting and encoding took this time. Like the result of a
+    batch of one photo, the new one has the index 0; it has views, but no layers or marks.
 
     Raises LayersDamaged if the layers cannot be read or belong to another photo, OptionsError if a
     face in `keep` was not restored, PhotoError if the photo can no longer be read.
     """
-    photo, enhanced = _restored(source, layers, report, limits, keep)
-    done = assemble(photo, enhanced, options, viewed=True)
-    # The notes already say what the format cannot store.
-    return replace(done, report=replace(done.report, notes=report.notes))
-
-
-def _restored(
-    source: Source, layers: bytes, report: Report, limits: Limits, keep: Collection[int]
-) -> tuple[Photo, Enhanced]:
-    """The photo, and what the models made of it, with only the faces in `keep`."""
     canvas, mended, patches = _unpack(layers, report.name)
     photo = DECODER(source, limits)
     size = report.output_size
@@ -181,9 +161,10 @@ def _restored(
             name=report.name,
         )
     patches = {i: patch for i, patch in patches.items() if i in keep}
-    alpha = None if photo.alpha is None else transparency(photo.alpha, size)
-    report = replace(report, restored=tuple(patches))
-    return photo, Enhanced(canvas, alpha, patches, report, mended)
+    enhanced = Enhanced(canvas, patches, replace(report, restored=tuple(patches)), mended)
+    done = _assembled(0, source.number, options, photo, enhanced, viewed=True)
+    # The notes already say what the format cannot store.
+    return replace(done, report=replace(done.report, notes=report.notes))
 
 
 def _unpack(layers: bytes, name: str) -> tuple[Pixels | None, Pixels | None, dict[int, Patch]]:

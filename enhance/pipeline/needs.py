@@ -6,7 +6,7 @@ is smoothed away.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from enhance.i18n import Sentence, say
@@ -37,14 +37,6 @@ _HALF = 0.2  # detail; photos that were enlarged twice have no more
 _NOISE, _BLOCKS, _BLUR = (2.0, 6.0), (1.0, 1.9), (0.14, 0.08)
 
 
-@dataclass(frozen=True)
-class Needs:
-    """options: without what a photo decides. reasons: see `Report`."""
-
-    options: Options
-    reasons: dict[str, str]
-
-
 def asks(options: Options, size: tuple[int, int]) -> bool:
     """Whether any of the options depends on what a photo of `size` (width, height) shows."""
     if options.size == "auto" and _LARGE_SOFT <= math.prod(size) < LARGE:
@@ -54,16 +46,17 @@ def asks(options: Options, size: tuple[int, int]) -> bool:
 
 def decide(
     options: Options, seen: Findings | None, size: tuple[int, int], *, marked: bool = False
-) -> Needs:
-    """What to do with a photo of `size` (width, height). seen: None unless the options ask for it.
-    marked: a person has said what to repair."""
+) -> tuple[Options, dict[str, str]]:
+    """What to do with a photo of `size` (width, height): the options without what it decides, and
+    the reasons, as in `Report`. seen: None unless the options ask for it. marked: a person has said
+    what to repair."""
     chosen: dict[str, str] = {}
     reasons: dict[str, str] = {}
     if options.size == "auto":
         times, reasons["size"] = enlargement(size, seen)
         options = replace(options, size=f"{times}x")
     if seen is None:
-        return Needs(options, reasons)
+        return options, reasons
     damaged, repairing = _repair(seen)
     if options.repair == "auto":
         reasons["repair"] = repairing
@@ -77,7 +70,7 @@ def decide(
         else:
             larger = math.prod(options.output_size(size)) > math.prod(size)
             chosen["background"], reasons["background"] = _background(seen, larger)
-    return Needs(replace(options, **chosen), reasons)  # type: ignore[arg-type]
+    return replace(options, **chosen), reasons  # type: ignore[arg-type]
 
 
 def enlargement(size: tuple[int, int], seen: Findings | None) -> tuple[int, Sentence]:

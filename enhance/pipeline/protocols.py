@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-from enhance.photos.color import SRGB, ColorSpace
-from enhance.records import Face, FloatArray, Mask, Pixels, StopCheck, Upscaled
+from enhance.records import Face, FloatArray, Mask, Photo, Pixels, StopCheck, Upscaled
 
 Detector: TypeAlias = Callable[[Pixels, float], list[Face]]
 """RGB photo and the lowest score, 0..1 → faces with landmarks, largest first."""
@@ -17,25 +16,16 @@ Masker: TypeAlias = Callable[[FloatArray], FloatArray]
 
 
 class Upscaler(Protocol):
-    """RGB photo → the photo resized to `size` (width, height); same dtype and color space.
+    """A photo → its pixels resized to `size` (width, height); same dtype and color space.
 
     Width and height are scaled alike, except for rounding. tile: side of the parts, in pixels of
     the photo, that a network works on.
     """
 
     def __call__(
-        self,
-        rgb: Pixels,
-        size: tuple[int, int],
-        tile: int,
-        stop_check: StopCheck,
-        space: ColorSpace = SRGB,
+        self, photo: Photo, size: tuple[int, int], tile: int, stop_check: StopCheck
     ) -> Upscaled: ...
 
 
-class Filler(Protocol):
-    """RGB photo and marks (h, w) → a copy with what is marked filled in, and all else unchanged."""
-
-    def __call__(
-        self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColorSpace = SRGB
-    ) -> Pixels: ...
+Filler: TypeAlias = Callable[[Photo, Mask, StopCheck], Photo]
+"""A photo and marks (h, w) → the photo with what is marked filled in, and all else unchanged."""

@@ -61,7 +61,7 @@ def _detail(report: Report) -> tuple[int, int, int, int]:
 def picture(pixels: Pixels, photo: Photo, side: int = _SHOWN_SIDE) -> bytes:
     """A JPEG of RGB pixels in the photo's color space, shrunk to at most `side` pixels."""
     pixels = shrunk(pixels, side)
-    image = Image.fromarray(to_8_bit(pixels) if pixels.dtype == np.uint16 else pixels)
+    image = Image.fromarray(to_8_bit(pixels))
     if photo.gray:  # its profile is a gray one
         image = image.convert("L")
     file = io.BytesIO()

@@ -1,12 +1,14 @@
 """Gives a gray photo colors: a network says which, and the photo's lightness stays as it is."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from enhance.networks.resident import ResidentNet
-from enhance.photos.color import SRGB, ColorSpace, linear_light
+from enhance.photos.color import linear_light, space_of, srgb_view
 from enhance.photos.pixels import bands, from_unit, unit
-from enhance.records import FloatArray, Pixels, StopCheck
+from enhance.records import FloatArray, Photo, StopCheck
 from enhance.upscaling.interpolation import resized
 
 _SEEN = 512  # pixels: the side of the square that the network sees, as its authors have it
@@ -25,16 +27,18 @@ _DARK = 6 / 29  # of CIE Lab: below, its cube root is a line
 
 
 class Colorizer:
-    """RGB photo → the same photo with other colors but the same lightness."""
+    """A photo → the same photo with other colors but the same lightness."""
 
     def __init__(self, net: ResidentNet) -> None:
         """net: gray sRGB (n, 3, h, w) in 0..1 → the chroma a and b of CIE Lab (n, 2, h, w)."""
         self._net = net
 
-    def __call__(
-        self, rgb: Pixels, strength: float, stop_check: StopCheck, space: ColorSpace = SRGB
-    ) -> Pixels:
-        """strength: of the colors, 0..1; 0 makes the photo gray."""
+    def __call__(self, photo: Photo, strength: float, stop_check: StopCheck) -> Photo:
+        """strength: of the colors, 0..1; 0 makes the photo gray. A photo of a single channel
+        becomes sRGB, because its profile knows only grays."""
+        if photo.gray:
+            photo = replace(photo, rgb=srgb_view(photo), gray=False, icc=None)
+        rgb, space = photo.rgb, space_of(photo)
         small = space.to_srgb(unit(resized(rgb, (_SEEN, _SEEN))))
         gray = np.repeat(_encoded(_light(small))[..., None], 3, 2)
         with self._net.interruptible(stop_check):
@@ -45,7 +49,7 @@ class Colorizer:
         for rows in bands(height, width, _BAND):
             seen = recolored(space.to_srgb(unit(rgb[rows])), chroma[rows])  # type: ignore[index]
             colored[rows] = from_unit(space.from_srgb(seen), rgb.dtype)
-        return colored
+        return replace(photo, rgb=colored)
 
 
 def recolored(srgb: FloatArray, chroma: FloatArray) -> FloatArray:

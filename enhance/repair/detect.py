@@ -5,9 +5,9 @@ import numpy as np
 
 from enhance.networks.damage import DamageNet
 from enhance.networks.resident import ResidentNet
-from enhance.photos.color import SRGB, ColorSpace
+from enhance.photos.color import ColorSpace, space_of
 from enhance.photos.pixels import padded, unit
-from enhance.records import Pixels, StopCheck
+from enhance.records import Photo, Pixels, StopCheck
 from enhance.repair.marks import CERTAIN, CERTAIN_TWICE
 from enhance.upscaling.tiles import Tile, tiles
 
@@ -24,9 +24,9 @@ class DamageDetector:
         """net: a `DamageNet` on its device."""
         self._net = net
 
-    def __call__(self, rgb: Pixels, stop_check: StopCheck, space: ColorSpace = SRGB) -> Pixels:
-        """rgb: (h, w, 3), in `space`. Returns (h, w) uint8: from `CERTAIN` on, damage is certain,
-        and with `CERTAIN_TWICE` it still is when the photo is slightly softer.
+    def __call__(self, photo: Photo, stop_check: StopCheck) -> Pixels:
+        """Returns (h, w) uint8: from `CERTAIN` on, damage is certain, and with `CERTAIN_TWICE` it
+        still is when the photo is slightly softer.
 
         Cords, whiskers and lit rims, which the network takes for scratches, are often something
         else to it then; most scratches are not.
@@ -34,7 +34,8 @@ class DamageDetector:
         `stop_check` is called often and may raise to stop. Raises OutOfMemory when even the
         smallest tile does not fit, ModelFailed when the network gives no valid numbers.
         """
-        rgb = np.pad(rgb, [(_MIRRORED, _MIRRORED), (_MIRRORED, _MIRRORED), (0, 0)], "reflect")
+        around = _MIRRORED, _MIRRORED
+        rgb, space = np.pad(photo.rgb, [around, around, (0, 0)], "reflect"), space_of(photo)
         softer = cv2.GaussianBlur(rgb, (0, 0), _SOFTER)
         height, width = rgb.shape[:2]
         likelihood = np.empty((height, width), np.uint8)

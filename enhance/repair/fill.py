@@ -1,12 +1,14 @@
 """Fills in damaged pixels: thin damage from around it, wide damage with a network."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from enhance.networks.resident import ResidentNet
-from enhance.photos.color import SRGB, ColorSpace
+from enhance.photos.color import space_of
 from enhance.photos.pixels import from_unit, unit
-from enhance.records import Mask, Pixels, StopCheck
+from enhance.records import Mask, Photo, Pixels, StopCheck
 from enhance.upscaling.tiles import tiles
 
 _RADIUS = 3  # pixels around thin damage from which it is filled in
@@ -53,12 +55,10 @@ class Inpainter:
         """net: RGB and mask (n, 4, h, w) → RGB (n, 3, h, w), all in 0..1."""
         self._net = net
 
-    def __call__(
-        self, rgb: Pixels, mask: Mask, stop_check: StopCheck, space: ColorSpace = SRGB
-    ) -> Pixels:
-        wide = wide_parts(mask)
+    def __call__(self, photo: Photo, mask: Mask, stop_check: StopCheck) -> Photo:
+        rgb, space, wide = photo.rgb, space_of(photo), wide_parts(mask)
         if mask.all() or not wide.any():
-            return fill(rgb, mask)
+            return replace(photo, rgb=fill(rgb, mask))
         height, width = mask.shape
         filled, left = rgb.copy(), mask.copy()  # each tile sees what those before it have filled
 
@@ -77,7 +77,7 @@ class Inpainter:
                     left[part.core] &= ~hole
 
         self._net.shrinking(_NET_TILE, _SMALLEST_TILE, run, stop_check)
-        return fill(filled, left)
+        return replace(photo, rgb=fill(filled, left))
 
 
 def wide_parts(mask: Mask) -> Mask:

@@ -6,13 +6,13 @@ with real blacks is left as it is, whatever its colors: an evening stays orange.
 with a tint, such as sepia, is recognized by colors that depend on lightness alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from enhance.photos.color import SRGB, ColorSpace, linear_light
+from enhance.photos.color import linear_light, space_of
 from enhance.photos.pixels import bands, from_unit, unit
-from enhance.records import FloatArray, Pixels
+from enhance.records import FloatArray, Photo
 from enhance.upscaling.interpolation import shrunk
 
 _JUDGED = 384  # longer side, in pixels, of the copy on which a photo is judged
@@ -76,27 +76,25 @@ class Fading:
         return srgb + strength * self.amount * (before.clip(0, 1) - srgb)
 
 
-def tone(rgb: Pixels, fading: Fading, strength: float = 1.0, space: ColorSpace = SRGB) -> Pixels:
-    """The photo as it was before it faded; the same array if it has not.
+def tone(photo: Photo, fading: Fading, strength: float = 1.0) -> Photo:
+    """The photo as it was before it faded; the same one if it has not.
 
-    rgb: (h, w, 3) uint8 or uint16, in `space`. strength: 0 changes nothing, 1 undoes all fading.
+    strength: 0 changes nothing, 1 undoes all fading.
     """
     if fading.amount * strength == 0:
-        return rgb
+        return photo
+    rgb, space = photo.rgb, space_of(photo)
     toned = np.empty_like(rgb)
     for rows in bands(rgb.shape[0], rgb.shape[1], _BAND):
-        own = unit(rgb[rows])
-        beyond = space.beyond(own)
-        back = space.from_srgb(fading.undone(space.to_srgb(own), strength))
-        if beyond is not None:
-            back = back + beyond
-        toned[rows] = from_unit(back, rgb.dtype)
-    return toned
+        seen, beyond = space.split(unit(rgb[rows]))
+        own = space.joined(fading.undone(seen, strength), beyond)
+        toned[rows] = from_unit(own, rgb.dtype)
+    return replace(photo, rgb=toned)
 
 
-def judge(rgb: Pixels, space: ColorSpace = SRGB) -> Fading:
-    """How a photo (h, w, 3), in `space`, has faded."""
-    seen = space.to_srgb(unit(shrunk(rgb, _JUDGED))).reshape(-1, 3)
+def judge(photo: Photo) -> Fading:
+    """How a photo has faded."""
+    seen = space_of(photo).to_srgb(unit(shrunk(photo.rgb, _JUDGED))).reshape(-1, 3)
     low, high = (np.percentile(seen, end, axis=0).astype(np.float32) for end in _ENDS)
     black = np.minimum(low, low.min() + _LIFT)
     spans = np.maximum(high - black, 1e-3)

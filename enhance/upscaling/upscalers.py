@@ -10,9 +10,9 @@ import numpy as np
 
 from enhance.limits import Limits
 from enhance.networks.resident import ResidentNet
-from enhance.photos.color import SRGB, ColorSpace
+from enhance.photos.color import ColorSpace, space_of
 from enhance.photos.pixels import from_unit, padded, unit
-from enhance.records import FloatArray, Pixels, StopCheck, Upscaled
+from enhance.records import FloatArray, Photo, Pixels, StopCheck, Upscaled
 from enhance.upscaling.fine_detail import keep_fine_detail
 from enhance.upscaling.interpolation import resized
 from enhance.upscaling.low_frequencies import keep_low_frequencies
@@ -27,16 +27,10 @@ _USUAL_SCALE = 4  # times; beyond this, and beyond the network's own scale, phot
 _LARGEST_CANVAS = Limits.max_output_pixels
 
 
-def interpolated(
-    rgb: Pixels,
-    size: tuple[int, int],
-    tile: int,
-    stop_check: StopCheck,
-    space: ColorSpace = SRGB,
-) -> Upscaled:
+def interpolated(photo: Photo, size: tuple[int, int], tile: int, stop_check: StopCheck) -> Upscaled:
     """An `Upscaler` without a network: `resized`. Accepts any number of channels."""
     stop_check()
-    return Upscaled(resized(rgb, size))
+    return Upscaled(resized(photo.rgb, size))
 
 
 @dataclass(frozen=True)
@@ -65,12 +59,7 @@ class TiledNet:
     mirrored: int = 0
 
     def __call__(
-        self,
-        rgb: Pixels,
-        size: tuple[int, int],
-        tile: int,
-        stop_check: StopCheck,
-        space: ColorSpace = SRGB,
+        self, photo: Photo, size: tuple[int, int], tile: int, stop_check: StopCheck
     ) -> Upscaled:
         """See `Upscaler`. `stop_check` is called often and may raise to stop.
 
@@ -81,6 +70,7 @@ class TiledNet:
         Raises OutOfMemory when even the smallest tile does not fit, ModelFailed when the network
         gives no valid numbers.
         """
+        rgb, space = photo.rgb, space_of(photo)
         if size[0] * size[1] < rgb.shape[0] * rgb.shape[1]:
             rgb = resized(rgb, size)
         height, width = rgb.shape[:2]
@@ -112,11 +102,9 @@ class TiledNet:
     ) -> Pixels:
         """The core of one tile, after so many passes of the network, at the final scale and in the
         photo's dtype."""
-        window = unit(rgb[part.window])
-        beyond = space.beyond(window)
+        seen, beyond = space.split(unit(rgb[part.window]))
         at_edges = part.at_edges(*rgb.shape[:2])
         top, bottom, left, right = (self.mirrored * at_edge for at_edge in at_edges)
-        seen = space.to_srgb(window)
         seen = cv2.copyMakeBorder(seen, top, bottom, left, right, cv2.BORDER_REFLECT_101)
         big, scale = padded(np.asarray(seen), self.multiple), 1
         for _ in range(passes):
@@ -127,11 +115,9 @@ class TiledNet:
         else:
             # Cores begin at whole photo pixels: averaging areas tile by tile leaves no seam.
             big = _resized(big[part.core_in_window(scale)], scale, upscale)
-        big = space.from_srgb(big)
         if beyond is not None:
-            beyond = _resized(beyond, 1, upscale)
-            big = big + beyond[part.core_in_window(upscale)]
-        return from_unit(big, rgb.dtype)
+            beyond = _resized(beyond, 1, upscale)[part.core_in_window(upscale)]
+        return from_unit(space.joined(big, beyond), rgb.dtype)
 
 
 def _whole_scale(photo: tuple[int, int], size: tuple[int, int]) -> int:
@@ -152,10 +138,10 @@ def _resized(pixels: FloatArray, scale: int, wanted: int) -> FloatArray:
 
 def seconds_per_pixel(upscaler: Callable[..., Upscaled]) -> float:
     """Seconds that a network takes per pixel of a photo, on this machine."""
-    picture = np.zeros((_TRIAL, _TRIAL, 3), np.uint8)
+    photo = Photo("trial", np.zeros((_TRIAL, _TRIAL, 3), np.uint8), "PNG")
     seconds = []
     for _ in range(2):  # the first pass also prepares kernels and memory
         start = time.perf_counter()
-        upscaler(picture, (2 * _TRIAL, 2 * _TRIAL), _TRIAL, lambda: None)
+        upscaler(photo, (2 * _TRIAL, 2 * _TRIAL), _TRIAL, lambda: None)
         seconds.append(time.perf_counter() - start)
     return min(seconds) / _TRIAL**2

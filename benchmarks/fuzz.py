@@ -299,8 +299,8 @@ class _Plain(ResidentModels):
     def __init__(self) -> None:
         self.device, self.precision = "cpu", "fp32"
 
-    def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
-        return options, ()
+    def resolve(self, options: Options) -> tuple[Options, dict[str, str]]:
+        return options, {}
 
     def upscaler(self, name: str) -> Upscaler:
         return interpolated

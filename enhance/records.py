@@ -169,7 +169,7 @@ class Report:
     toned: how much of the fading was undone, 0..1; 0 if the photo had not faded.
     colorized: how strong the colors are that it was given, 0..1; 0 if none.
     findings: what was seen of the photo; None if no option asked what it needs.
-    reasons: why steps were taken or not, by the options that left it to the findings.
+    reasons: why steps were taken or not, or a model was chosen, by the options that left it open.
     seconds: one entry per stage.
     """
 

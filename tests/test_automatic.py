@@ -214,7 +214,7 @@ def test_the_samples_get_what_they_need(engine: LocalEngine) -> None:
     assert old.repaired > 0.02
     assert old.toned == 1
     assert old.findings and old.findings.gray
-    assert set(old.reasons) == {"size", "repair", "tone", "background"}
+    assert set(old.reasons) == {"size", "repair", "tone", "background", "restorer"}
     for clean in (blurred, small):
         assert clean.repaired == clean.toned == 0
         assert len(clean.restored) == 1

@@ -62,7 +62,7 @@ class ResidentModels:
         self.precision = self.runs_on.precision
         log.info("models run on %s in %s", self.device, self.precision)
 
-    def resolve(self, options: Options) -> tuple[Options, tuple[str, ...]]:
+    def resolve(self, options: Options) -> tuple[Options, dict[str, str]]:
         """The options without "auto", and sentences about the choices made."""
         return resolve(options, self.device, self._setup.weights)
 

@@ -136,9 +136,9 @@ class Enhancer:
             toned=round(toned, 3),
             colorized=colorized,
             findings=seen,
-            reasons=reasons,
+            reasons=reasons | choices,
         )
-        notes = *photo.notes, *choices, *notes_on(options, report, marked=photo.marks is not None)
+        notes = *photo.notes, *notes_on(options, report, marked=photo.marks is not None)
         report = replace(report, notes=notes)
         mended = photo.rgb if repaired or toned or colorized else None
         return Enhanced(upscaled.rgb, patches, report, mended, marks)

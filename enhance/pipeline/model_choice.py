@@ -21,20 +21,17 @@ def required_weights(options: Options) -> dict[str, WeightFile]:
 
 def resolve(
     options: Options, device: str, explicit: Path | None = None
-) -> tuple[Options, tuple[str, ...]]:
-    """The options without "auto", and a sentence for each choice that was not the best."""
+) -> tuple[Options, dict[str, str]]:
+    """The options without "auto", and the reason for each choice that was not the best."""
     chosen: dict[str, str] = {}
-    notes = []
+    reasons: dict[str, str] = {}
     if options.restorer == "auto":
         best = _best("restorer", device, explicit)
         chosen["restorer"] = best.name
         if not isinstance(best.weights, WeightFile):
-            notes.append(
-                say(
-                    "Faces were restored by the bundled model, because {name} has not been "
-                    "downloaded.",
-                    name=models("restorer")[0].label,
-                )
+            reasons["restorer"] = say(
+                "Faces were restored by the bundled model, because {name} has not been downloaded.",
+                name=models("restorer")[0].label,
             )
     if options.fill == "auto":  # one of the models folder, if there is any
         chosen["fill"] = models("fill")[-1].name
@@ -42,7 +39,7 @@ def resolve(
         chosen["background"] = "lanczos"
     elif options.background == "auto":
         chosen["background"] = _best("background", device, explicit).name
-    return replace(options, **chosen), tuple(notes)  # type: ignore[arg-type]
+    return replace(options, **chosen), reasons  # type: ignore[arg-type]
 
 
 def _best(kind: Kind, device: str, explicit: Path | None) -> ModelSpec:

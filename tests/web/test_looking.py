@@ -14,9 +14,11 @@ from playwright.sync_api import Page, expect
 from app import SESSIONS
 from enhance.web.page.presets import PRESETS
 from tests.server import Server
+from tests.web.api_photos import QUICK, square
 from tests.web.hands import (
     GROUP,
     HEADLINE,
+    PICTURES,
     PRINT,
     SMALL,
     THUMBNAILS,
@@ -146,6 +148,7 @@ def test_all_presets_are_tried_and_the_best_one_is_picked(page: Page) -> None:
     )
     widths = details.evaluate_all("all => all.map((image) => image.naturalWidth)")
     assert widths[3] == 2 * widths[0] and abs(2 * widths[4] - widths[0]) <= 2
+    assert report(page)[0]["upscale"] == 2, "none is picked but by a person"
     page.locator("#versions button.thumbnail-lg").nth(3).click()
     expect(page.locator("#viewer .caption")).to_contain_text("→ 680 × 800")
     assert report(page)[0]["upscale"] == 4
@@ -203,6 +206,9 @@ def test_a_second_tab_that_is_closed_ends_nothing(
 def test_the_last_batch_is_offered_on_coming_back(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#reopen")).to_be_hidden()
     drop(page, *copies(tmp_path, 3, GROUP))
+    page.reload()
+    page.click("#reopen")
+    expect(page.locator(PICTURES)).to_have_count(3)
     page.click("#enhance")
     expect(page.locator(THUMBNAILS).first).to_be_visible()
     page.reload()
@@ -212,6 +218,20 @@ def test_the_last_batch_is_offered_on_coming_back(page: Page, tmp_path: Path) ->
     page.click("#enhance")
     finish(page, 3)
     expect(page.locator(THUMBNAILS)).to_have_count(3)
+
+
+def test_no_click_or_key_is_lost(page: Page, tmp_path: Path) -> None:
+    drop(page, *copies(tmp_path, 6, square(tmp_path / "photo.jpg", QUICK)))
+    page.click("#enhance")
+    finish(page, 6)
+    position = page.locator("#viewer .position")
+    page.locator("#viewer .stage").focus()
+    for _ in range(5):  # faster than the page is answered
+        page.keyboard.press("ArrowRight")
+    expect(position).to_have_text("6 / 6")
+    for number in (1, 4, 2):
+        page.locator("#gallery button.thumbnail-lg").nth(number).click()
+    expect(position).to_have_text("3 / 6")
 
 
 def test_photos_are_stepped_through_by_click_and_key(page: Page) -> None:

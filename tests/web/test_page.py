@@ -26,6 +26,21 @@ from tests.web.hands import (
 )
 
 
+def test_a_photo_that_is_cut_off_says_so_below_its_picture(page: Page, tmp_path: Path) -> None:
+    cut, text = tmp_path / "cut.jpg", tmp_path / "text.jpg"
+    cut.write_bytes(SMALL.read_bytes()[:6000])
+    text.write_text("no photo")
+    drop(page, cut, text)
+    caption = page.locator("#viewer .caption")
+    page.locator("#gallery button.thumbnail-lg").nth(1).click()
+    expect(caption).to_contain_text("not a photo that can be read")
+    expect(page.locator("#viewer .failed")).to_be_empty()
+    page.click("#enhance")
+    expect(page.locator(HEADLINE)).to_contain_text("1 of 2 photos enhanced, 1 failed")
+    page.locator("#gallery button.thumbnail-lg").nth(0).click()
+    expect(caption).to_contain_text("The file is cut off")
+
+
 def test_photos_appear_one_by_one_and_a_corrupt_one_harms_none(page: Page, corrupt: Path) -> None:
     copy = corrupt.with_name("old_print.jpg")  # two uploads of the same name
     copy.write_bytes(SMALL.read_bytes())

@@ -78,7 +78,7 @@ class Actions:
         # Queued, because changing a State outside the queue does not fire its change event.
         starts = {"concurrency_limit": STARTS, "js": _TO_RESULTS}
         wanted = [self.key, *choices.options.values()]
-        wire(self.enhance.click, self._begin, wanted, self.last_key, **starts)
+        wire(self.enhance.click, self._begin, wanted, **starts)
         wire(results.again.click, self._again, wanted, **starts)
         wire(results.try_all.click, self._try_all, wanted, **starts)
         wire(results.viewer.submit, self._repair, self.key, concurrency_limit=STARTS)
@@ -104,7 +104,7 @@ class Actions:
     def _begin(self, tab: Tab, sent: object, *values: Any) -> Shown:
         """Work on the photos that are due."""
         options = options_from(values)
-        return {self.last_key: tab.batch.key} | self._work_on(tab, tab.batch.due, options)
+        return self._work_on(tab, tab.batch.due, options)
 
     def _again(self, tab: Tab, sent: object, *values: Any) -> Shown:
         """Enhance the selected photo again with other options."""
@@ -118,7 +118,11 @@ class Actions:
         presets = (replace(preset, name=current.name) for preset in PRESETS.values())
         tried = {version.options for version in tab.entry.versions}
         wanted = [each for each in dict.fromkeys([*presets, current]) if each not in tried]
-        return self._work_on(tab, [tab.entry], *wanted)
+        chosen = tab.sides[1]
+        shown = self._work_on(tab, [tab.entry], *wanted)
+        if shown and chosen is not None:
+            tab.compare(None, chosen)  # until another is picked
+        return shown
 
     def _repair(self, tab: Tab, sent: dict[str, Any]) -> Shown:
         """Repair the selected photo again, as `remarked` says."""
@@ -196,7 +200,7 @@ class Actions:
     def _offer(self, key: str | None) -> Any:
         """Show the button for this browser's last batch if that can still be opened."""
         batch = self._batches.get(key or "")
-        return gr.update(visible=bool(batch and batch.finished))
+        return gr.update(visible=bool(batch and batch.entries))
 
     def _reopen(self, tab: Tab, sent: object) -> Shown:
         """Show this browser's last batch; if it was stopped, it can be continued."""

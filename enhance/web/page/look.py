@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,12 +24,14 @@ class Look:
 
     photo: the photo in the viewer; None until there is one to look at.
     table: the table of details is open.
+    changed: when another photo or version was picked last, seconds since 1970.
     sides: by photo, the versions that were picked for the left (None: the photo itself) and the
         right of the viewer, by their indices.
     """
 
     photo: Entry | None = None
     table: bool = False
+    changed: float = field(default_factory=time.time)
     sides: dict[Entry, tuple[int | None, int]] = field(default_factory=dict)
 
 
@@ -66,11 +69,14 @@ class Tab:
     @property
     def sides(self) -> tuple[int | None, int | None]:
         """The versions on the left and right of the viewer; None: the photo itself, or a preview.
-        Unless others were picked: the newest version, beside the one before it."""
+        Unless others were picked: the newest version, beside the one before it if that was made
+        with other settings."""
         if self.entry in self.look.sides:
             return self.look.sides[self.entry]
-        newest = len(self.entry.versions) - 1
-        return (newest - 1 if newest > 0 else None), (newest if newest >= 0 else None)
+        made = [version.options for version in self.entry.versions]
+        newest = len(made) - 1
+        differs = made[-2:-1] not in ([], made[-1:])
+        return (newest - 1 if differs else None), (newest if made else None)
 
     @property
     def version(self) -> Version | None:
@@ -88,10 +94,12 @@ class Tab:
         """Look at another photo; ignores what is no index."""
         if isinstance(index, int):
             last = len(self.batch.entries) - 1
+            self.look.changed = time.time()
             self.look.photo = self.batch.entries[max(0, min(index, last))]
 
     def compare(self, left: int | None, right: int) -> None:
         """Pick versions of the photo in the viewer."""
+        self.look.changed = time.time()
         self.look.sides[self.entry] = left, right
 
     def remove(self, index: int) -> None:

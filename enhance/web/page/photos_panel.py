@@ -59,7 +59,7 @@ class PhotosPanel:
             )
             gr.Button(text("Choose a folder"), size="sm", elem_id="folder")
         gr.Markdown(
-            text("These could not be read and were left out. Check that you may open them:"),
+            text("These are no photos, or could not be read, and were left out:"),
             elem_id="unread",
         )
         with gr.Column(elem_id="samples", visible=bool(samples)):
@@ -87,12 +87,12 @@ class PhotosPanel:
     def connect(self, page: gr.Blocks, actions: Actions, choices: SettingsPanel) -> None:
         """Wire the handlers. `actions` shows what becomes of the photos, `choices` what the work
         would cost."""
-        self._key, self._shown = actions.key, actions.shown
+        self._key, self._last_key, self._shown = actions.key, actions.last_key, actions.shown
         page.load(self._limits, None, self.limits, **QUICK)
         page.load(None, js=_WAYS_IN, **QUICK)
         # What is dropped or taken out while the last such event is under way must not be lost.
         several = PREPARED | {"concurrency_limit": STARTS, "trigger_mode": "multiple"}
-        batch = [self._key, *actions.widgets]
+        batch = [self._key, self._last_key, *actions.widgets]
         choices.restored.then(None, None, self.handed, js=_TAKE_KEY, **QUICK).then(
             **choices.changed
         )
@@ -167,7 +167,8 @@ class PhotosPanel:
                 )
         except EnhanceError as error:
             raise toast(error.sentence, language_of(request)) from error
-        return {self._key: batch.key} | self._shown(Tab.of(self._batches, batch.key, request))
+        keys = dict.fromkeys((self._key, self._last_key), batch.key)
+        return keys | self._shown(Tab.of(self._batches, batch.key, request))
 
 
 def _remove(tab: Tab, sent: dict[str, Any]) -> None:

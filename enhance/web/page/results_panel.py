@@ -13,6 +13,13 @@ from enhance.web.page.viewed import COLUMNS, common_notes, pictures, rows, versi
 from enhance.web.page.viewer import viewer_widget
 from enhance.web.page.widgets import LAYERS, PREPARED, Shown, handler
 
+# On a phone the viewer is below the photos, so scroll down to it.
+_TO_VIEWER = """(...values) => {
+  const viewer = document.querySelector('#viewer');
+  if (viewer.getBoundingClientRect().top > innerHeight * 0.6) viewer.scrollIntoView();
+  return values;
+}"""
+
 
 class ResultsPanel:
     """Widgets and their handlers for the batch whose key the page holds."""
@@ -97,12 +104,14 @@ class ResultsPanel:
     def connect(self, key: gr.Textbox) -> None:
         """Wire the handlers that need no model."""
         latest = {"queue": False, "trigger_mode": "always_last"}
+        # `always_last` would send the first of two clicks again in place of the second.
+        each = {"queue": False, "trigger_mode": "multiple"}
         wired: list[tuple[Any, Callable[..., None], dict[str, Any]]] = [
-            (self.gallery.select, _look, latest),
-            (self.viewer.select, _look, latest),
-            (self.viewer.input, _compare, latest),
+            (self.gallery.select, _look, each | {"js": _TO_VIEWER}),
+            (self.viewer.select, _look, each),
+            (self.viewer.input, _compare, each),
             (self.viewer.edit, _switch_face, LAYERS),
-            (self.versions.select, _pick, latest),
+            (self.versions.select, _pick, each),
             (self.details.expand, _open, latest),
             (self.details.collapse, _close, latest),
         ]

@@ -31,7 +31,8 @@ def progress(
     """How far a batch is, under the headline or under `said` in its place. batches: all on the
     server."""
     left, total = batch.remaining, max(1, sum(entry.state != "new" for entry in batch.entries))
-    percent, seconds = 100 * (total - len(left)) / total, 0.0
+    stopped = sum(entry.state == "stopped" for entry in batch.entries)
+    percent, seconds = 100 * (total - len(left) - stopped) / total, 0.0
     running = [entry for entry in left if entry.state == "running"]
     if running and not batches.waiting_list.ahead(batch.key):
         seconds = _seconds(batch, running[:1])

@@ -75,17 +75,18 @@ def view_of(tab: Tab) -> dict[str, Any]:
     entry, version, language = tab.entry, tab.version, tab.language
     left, right = tab.sides
     before = entry.before if left is None else entry.versions[left].shown
-    can_show = browser_shows(before) and (version is not None or entry.state != "failed")
+    can_show = browser_shows(before) and (version or (entry.size and entry.state != "failed"))
     width, height = entry.size or (480, 360)
     photo = View(
         name=entry.source.name,
-        caption=details(entry, version, language, steps=False),  # the labels say them
+        caption=_caption(entry, version, language),
         index=tab.batch.entries.index(entry),
         count=len(tab.batch.entries),
         before=_url(before) if can_show else _preview(tab.batch, entry),
         after="",
         width=width,
         height=height,
+        changed=tab.look.changed,
         busy=entry.pending,
     )
     if version is None:
@@ -115,6 +116,16 @@ def view_of(tab: Tab) -> dict[str, Any]:
         sensitivity=version.options.repair_sensitivity,
     )
     return asdict(enhanced)
+
+
+def _caption(entry: Entry, version: Version | None, language: Language) -> str:
+    """What is said below a photo, whose steps the labels say: if there are none, why."""
+    said = [details(entry, version, language, steps=False)]
+    if version:
+        report = version.report
+        why = [] if taken(version) else [report.reasons.get("background", "")]
+        said += [translated(note, language) for note in filter(None, (*why, *report.notes))]
+    return " · ".join(said)
 
 
 def _labels(entry: Entry, language: Language) -> list[str]:
@@ -151,16 +162,20 @@ def _url(path: Path | None) -> str:
 
 def common_notes(tab: Tab) -> list[str]:
     """What holds for every photo of a batch, such as which models were used."""
-    notes = [version.report.notes for version in tab.batch.versions(tab.picks) if version]
+    notes = [_said(version) for version in tab.batch.versions(tab.picks) if version]
     return [note for note in notes[0] if all(note in other for other in notes)] if notes else []
+
+
+def _said(version: Version | None) -> list[str]:
+    """Why a version was made as it was, and what else there is to know."""
+    return [*version.report.reasons.values(), *version.report.notes] if version else []
 
 
 def rows(tab: Tab, common: list[str]) -> list[list[str]]:
     """The table of all photos, without the common notes."""
     table = []
     for entry, version in zip(tab.batch.entries, tab.batch.versions(tab.picks), strict=False):
-        notes = (*version.report.reasons.values(), *version.report.notes) if version else ()
-        own = [translated(note, tab.language) for note in notes if note not in common]
+        own = [translated(note, tab.language) for note in _said(version) if note not in common]
         parts = details(entry, version, tab.language), " ".join(own)
         said = " · ".join(filter(None, parts))
         table.append([entry.source.name, translated(_STATES[entry.state], tab.language), said])
@@ -184,5 +199,5 @@ def details(
             readable(sum(report.seconds.values()), tenths=True),
         ]
     elif not entry.failure:
-        said.append(_STATES[entry.state])
+        said.append(_STATES[entry.state] if entry.size else text("not a photo that can be read"))
     return " · ".join(translated(part, language) for part in said)

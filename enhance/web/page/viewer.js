@@ -15,7 +15,9 @@ const SHARED_WIDTH = 8000; // iPhones draw no more than 16 megapixels
 const { words } = props; // by their keys, translated
 let value = {}; // what is shown now, as Python sent it
 let turn = 0; // counts the values received, so that a slow picture cannot replace a newer one
-let wanted = 0; // the photo requested, which may be some key presses ahead of the one shown
+let newest = 0; // when what was last received was picked: see `View.changed`
+let wanted = null; // the photo that keys and buttons have led to, until it is shown
+let asking = null; // the photo that Python was asked for
 const images = {}; // "before" and "after": the <img> that is shown
 
 // The view, which stays the same when the value changes.
@@ -140,12 +142,19 @@ function tell(event, data) {
   trigger(event, { index: value.index, ...data });
 }
 
-/** Ask for the photo `step` further; Python answers with its value. */
+/** Go to the photo `step` further. */
 function go(step) {
-  const index = clamp(wanted + step, 0, value.count - 1);
-  if (index === wanted) return;
-  wanted = index;
-  trigger("select", { index });
+  wanted = clamp((wanted ?? value.index) + step, 0, value.count - 1);
+  ask();
+}
+
+/** Ask for the photo that is wanted; Python answers with its value. Not before it has answered the
+    last time, as an answer has the states of all photos, and a key may be held down. */
+function ask() {
+  if (wanted === value.index) wanted = null;
+  if (wanted === null || asking !== null) return;
+  asking = wanted;
+  trigger("select", { index: asking });
 }
 
 function showFaces(on) {
@@ -290,6 +299,8 @@ async function load(side, url) {
 
 /** Show a value. The old picture stays until the new one can be painted at once. */
 async function show(next) {
+  if (next.changed < newest) return; // it was made before another photo was picked
+  newest = next.changed ?? 0;
   const mine = ++turn;
   if (!next.before) {
     value = {};
@@ -304,21 +315,23 @@ async function show(next) {
   if (mine !== turn) return;
   root.classList.remove("waiting");
 
+  if (next.index !== value.index && next.index !== asking) wanted = null; // picked elsewhere
+  asking = null;
   const same = next.index === value.index && next.name === value.name;
   if (!same) scale = null;
   else if (scale !== null) scale *= value.width / next.width; // the same size on the screen
   if (!same) switched = null;
   value = next;
-  wanted = next.index;
   place("after", after);
   place("before", before);
-  part("failed").textContent = before && after ? "" : words.failed;
+  part("failed").textContent = (before && after) || state === "original" ? "" : words.failed;
   root.dataset.state = state;
   describe();
   drawLabels();
   drawFaces();
   drawMarks();
   measure();
+  ask();
 }
 
 function place(side, image) {
@@ -334,8 +347,9 @@ function describe() {
   const several = choices.length > 1;
   const versions = several ? Object.fromEntries(choices) : {};
   const names = { before: versions[left] ?? words.before, after: versions[right] ?? words.after };
-  part("left").textContent = names.before;
-  part("right").textContent = names.after;
+  // There is not much room on the picture.
+  [part("left").textContent] = names.before.split(" · ");
+  [part("right").textContent] = names.after.split(" · ");
   for (const side of ["before", "after"]) {
     if (images[side]) images[side].alt = `${value.name} – ${names[side]}`;
   }

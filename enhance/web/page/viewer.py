@@ -103,6 +103,8 @@ class View:
     width: int
     """pixels of `after` at 100 %"""
     height: int
+    changed: float
+    """see `Look`; a value with an older one has been overtaken by this"""
     labels: tuple[Label, ...] = ()
     busy: bool = False
     """it is being enhanced again, so no label can be switched"""

@@ -1,16 +1,16 @@
 // Photos also come in as a folder, from the clipboard, and by dropping them anywhere on the page.
 () => {
+  const input = () => document.querySelector("#files input[type=file]");
+  const isPhoto = ({ name }) => {
+    const kinds = input().accept.split(",").map((kind) => kind.trim().toLowerCase());
+    return !name.startsWith(".") && kinds.some((kind) => name.toLowerCase().endsWith(kind));
+  };
   const give = (files) => {
-    const input = document.querySelector("#files input[type=file]");
-    const kinds = input.accept.toLowerCase().split(",").map((kind) => kind.trim());
     const all = new DataTransfer();
-    for (const file of files) {
-      const name = file.name.toLowerCase();
-      if (!name.startsWith(".") && kinds.some((kind) => name.endsWith(kind))) all.items.add(file);
-    }
+    for (const file of [...files].filter(isPhoto)) all.items.add(file);
     if (!all.files.length) return;
-    input.files = all.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
+    input().files = all.files;
+    input().dispatchEvent(new Event("change", { bubbles: true }));
   };
   /** The files of a dropped file or folder. Adds the names of what cannot be read to `unread`. */
   const inside = async (entry, unread) => {
@@ -41,11 +41,14 @@
     const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
     const unread = [];
     // The browser answers only before anything is awaited. Pictures from other pages have no entry.
-    const found = items.map((item) => {
+    const found = items.map(async (item) => {
       const entry = item.webkitGetAsEntry();
-      return entry ? inside(entry, unread) : [item.getAsFile()];
+      const files = entry ? await inside(entry, unread) : [item.getAsFile()].filter(Boolean);
+      // A folder may have other files besides.
+      if (!entry?.isDirectory) unread.push(...files.filter((f) => !isPhoto(f)).map((f) => f.name));
+      return files;
     });
-    give((await Promise.all(found)).flat().filter(Boolean));
+    give((await Promise.all(found)).flat());
     document.querySelector("#unread").dataset.names = unread.join(", ");
   }, true);
 }

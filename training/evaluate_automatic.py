@@ -3,7 +3,7 @@
     python -m training.evaluate_automatic FOLDER [--json FILE] [--quick] [--seed N]
 
 FOLDER: where `training/get_photos.sh` unpacked. Every photo is cut and saved in five clean ways
-and damaged in five others; for each, what `enhance.pipeline.needs` decides is compared with what
+and damaged in six others; for each, what `enhance.pipeline.needs` decides is compared with what
 was done to it. A scan may be cleaned or not, because it is soft. The bounds of that table were
 chosen with the seeds 0, 1000, 2000 and 3000.
 """
@@ -77,7 +77,7 @@ def photos(folder: Path) -> Iterator[Rgb]:
 
 
 def cases(photo: Rgb, rng: np.random.Generator) -> Iterator[Case]:
-    """The photo in five clean and five damaged forms."""
+    """The photo in five clean and six damaged forms."""
     longer = max(photo.shape)
     for clean in (
         _small(photo, 720),
@@ -99,6 +99,8 @@ def cases(photo: Rgb, rng: np.random.Generator) -> Iterator[Case]:
     yield Case("faded", _scan(faded, rng), (False, True, None))
     both, visible = _scratched(faded, rng)
     yield Case("faded and scratched", _scan(both, rng), (visible, True, None))
+    blurred = cv2.GaussianBlur(base, (0, 0), rng.uniform(1, 5))
+    yield Case("blurred", _jpeg(np.asarray(blurred), 88), (False, False, True))
 
 
 class Looking:

@@ -26,6 +26,21 @@ from tests.web.hands import (
 )
 
 
+def test_the_bold_font_has_letters(page: Page) -> None:
+    """Gradio's semibold one has hardly any, so that each would be drawn in another font."""
+    own, fallback = page.evaluate(
+        """async () => {
+          await document.fonts.load("600 20px 'Source Sans Pro'", "i");
+          const paper = document.createElement("canvas").getContext("2d");
+          return ["'Source Sans Pro', monospace", "monospace"].map((family) => {
+            paper.font = `600 20px ${family}`;
+            return paper.measureText("iii").width;
+          });
+        }"""
+    )
+    assert own < fallback
+
+
 def test_a_photo_that_is_cut_off_says_so_below_its_picture(page: Page, tmp_path: Path) -> None:
     cut, text = tmp_path / "cut.jpg", tmp_path / "text.jpg"
     cut.write_bytes(SMALL.read_bytes()[:6000])

@@ -12,8 +12,10 @@ from enhance.web.page.photos_panel import PhotosPanel
 from enhance.web.page.results_panel import ResultsPanel
 from enhance.web.page.settings_panel import SettingsPanel
 
+# Gradio's own font, but bold rather than semibold: the file of that weight lacks most letters.
+_FONT = gr.themes.LocalFont("Source Sans Pro", weights=(400, 700))
 # Gradio's own colors, where text can be read on them (a contrast of 4.5 or more).
-THEME = gr.themes.Default().set(
+THEME = gr.themes.Default(font=[_FONT, "ui-sans-serif", "system-ui", "sans-serif"]).set(
     body_text_color_subdued="*neutral_600",
     link_text_color_dark="*secondary_400",
     button_primary_background_fill="*primary_700",

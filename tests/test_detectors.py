@@ -14,7 +14,7 @@ from benchmarks.photos import Rgb, astronaut, group, hopper
 from enhance.errors import WeightsInvalid
 from enhance.faces.detect import RetinaFaceMobileNet
 from enhance.models.files import PackagedFile
-from enhance.records import Face, FloatArray
+from enhance.records import Face
 
 THRESHOLD = 0.8
 
@@ -55,19 +55,6 @@ def test_finds_every_face_of_a_group_largest_first(
     faces = detector(group(count), THRESHOLD)
     assert len(faces) == count
     assert [face.size for face in faces] == sorted((face.size for face in faces), reverse=True)
-
-
-class Crowding(RetinaFaceMobileNet):
-    """Sees the eyes, nose and mouth of each face in nearly the same place."""
-
-    def _infer(self, batch: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        boxes, scores, points = super()._infer(batch)
-        return boxes, scores, points / 10
-
-
-def test_what_has_no_room_for_features_is_no_face(detector: RetinaFaceMobileNet) -> None:
-    assert detector(hopper(), THRESHOLD)
-    assert not Crowding()(hopper(), THRESHOLD)
 
 
 def test_finds_nothing_where_there_is_no_face(detector: RetinaFaceMobileNet) -> None:

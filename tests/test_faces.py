@@ -139,6 +139,13 @@ def test_landmarks_that_form_no_face_give_no_matrix(points: list[tuple[float, fl
     assert face_matrix(Face((0, 0, 9, 9), 0.9, tuple(points))) is None
 
 
+def test_a_face_without_room_for_features_cannot_be_placed() -> None:
+    eyes, nose, mouth = ((20.0, 30.0), (60.0, 30.0)), (40.0, 50.0), ((25.0, 70.0), (55.0, 70.0))
+    assert face_matrix(Face((0, 0, 80, 100), 0.9, (*eyes, nose, *mouth))) is not None
+    crowded = tuple((40 + x / 10, 50 + y / 10) for x, y in (*eyes, nose, *mouth))
+    assert face_matrix(Face((0, 0, 80, 100), 0.9, crowded)) is None
+
+
 # Pasting back what was cut out changes nothing
 
 

@@ -22,8 +22,6 @@ _STEPS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # stride, anchor ed
 _VARIANCE = (0.1, 0.2)
 _LEAST_SIDE = 1024  # pixels; if memory runs out, photos are shrunk, but not below this
 _OVERLAP = 0.4  # boxes that overlap more are the same face
-# Of the box's shorter side, from the eyes to the mouth; 0.3 and more in people's faces.
-_LEAST_FEATURES = 0.15
 
 
 class RetinaFace(ABC):
@@ -69,8 +67,8 @@ class RetinaFace(ABC):
             )
             for box, score, points in zip(boxes, scores, landmarks, strict=True)
         ]
-        kept = [f for f in faces if _inside(f, width, height) and _has_features(f)]
-        return sorted(kept, key=lambda face: (-face.size, face.box))
+        inside = [f for f in faces if _inside(f, width, height)]
+        return sorted(inside, key=lambda face: (-face.size, face.box))
 
     def _detect(self, rgb: Pixels, threshold: float) -> tuple[FloatArray, FloatArray, FloatArray]:
         height, width = rgb.shape[:2]
@@ -149,13 +147,6 @@ class _Joined(nn.Module):
 def _inside(face: Face, width: int, height: int) -> bool:
     left, top, right, bottom = face.box
     return left < width - 1 and right > 0 and top < height - 1 and bottom > 0
-
-
-def _has_features(face: Face) -> bool:
-    """Whether the landmarks can be those of a face: on what only looks like one they crowd."""
-    left_eye, right_eye, _, *mouth = np.array(face.landmarks)
-    length = np.linalg.norm(np.mean(mouth, 0) - (left_eye + right_eye) / 2)
-    return bool(length >= _LEAST_FEATURES * face.size)
 
 
 @functools.lru_cache(maxsize=4)

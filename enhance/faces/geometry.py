@@ -4,6 +4,7 @@ Coordinates follow OpenCV: pixel centers are at integers, so the photo's point x
 (x + 0.5)·s − 0.5 in a photo enlarged by `s`.
 """
 
+import math
 from typing import Any
 
 import cv2
@@ -26,6 +27,8 @@ TEMPLATE = np.array(
         [313.08905, 371.15118],
     ]
 )
+# Of the box's shorter side, from the eyes to the mouth; 0.3 and more in people's faces.
+_LEAST_FEATURES = 0.15
 # The gray beyond a photo's border with which the face networks were trained.
 _OUTSIDE = (132, 133, 135)
 _WARP_SIDE = 2**15 - 1  # OpenCV warps no larger picture, so the needed part is cut out first
@@ -37,9 +40,13 @@ Region = tuple[slice, slice]
 def face_matrix(face: Face) -> Matrix | None:
     """The similarity (2, 3) that maps photo pixels to the 512×512 template.
 
-    None if the landmarks are degenerate.
+    None if the landmarks are degenerate, or cannot be those of a face: on what only looks like one
+    they crowd.
     """
     landmarks = np.array(face.landmarks)
+    left_eye, right_eye, _, *mouth = landmarks
+    if math.dist(np.mean(mouth, 0), (left_eye + right_eye) / 2) < _LEAST_FEATURES * face.size:
+        return None
     matrix, _ = cv2.estimateAffinePartial2D(landmarks, TEMPLATE, method=cv2.LMEDS)
     if matrix is None or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:, :2])) < 1e-9:
         return None

@@ -34,6 +34,7 @@ def repaired(page: Page) -> float:
 
 def draw(page: Page, *spots: tuple[float, float]) -> None:
     """Drag the mouse over the picture, from spot to spot in fractions of it."""
+    page.locator("#viewer .stage").scroll_into_view_if_needed()
     box: Any = page.locator("#viewer img.after").bounding_box()
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in spots]
     page.mouse.move(*places[0])

@@ -16,8 +16,9 @@ const { words } = props; // by their keys, translated
 let value = {}; // what is shown now, as Python sent it
 let turn = 0; // counts the values received, so that a slow picture cannot replace a newer one
 let newest = 0; // when what was last received was picked: see `View.changed`
-let wanted = null; // the photo that keys and buttons have led to, until it is shown
-let asking = null; // the photo that Python was asked for
+let received = 0; // the photo that was received last, whose picture may still be loading
+let asking = null; // the photo that Python was asked for and has not answered yet
+let wanted = null; // the photo that keys and buttons have led to, until it is received
 const images = {}; // "before" and "after": the <img> that is shown
 
 // The view, which stays the same when the value changes.
@@ -144,15 +145,16 @@ function tell(event, data) {
 
 /** Go to the photo `step` further. */
 function go(step) {
-  wanted = clamp((wanted ?? value.index) + step, 0, value.count - 1);
+  wanted = clamp((wanted ?? received) + step, 0, value.count - 1);
   ask();
 }
 
 /** Ask for the photo that is wanted; Python answers with its value. Not before it has answered the
     last time, as an answer has the states of all photos, and a key may be held down. */
 function ask() {
-  if (wanted === value.index) wanted = null;
-  if (wanted === null || asking !== null) return;
+  if (asking !== null) return;
+  if (wanted === received) wanted = null;
+  if (wanted === null) return;
   asking = wanted;
   trigger("select", { index: asking });
 }
@@ -301,6 +303,10 @@ async function load(side, url) {
 async function show(next) {
   if (next.changed < newest) return; // it was made before another photo was picked
   newest = next.changed ?? 0;
+  if (next.index !== received && next.index !== asking) wanted = null; // another was picked
+  received = next.index ?? 0;
+  asking = null;
+  ask();
   const mine = ++turn;
   if (!next.before) {
     value = {};
@@ -315,8 +321,6 @@ async function show(next) {
   if (mine !== turn) return;
   root.classList.remove("waiting");
 
-  if (next.index !== value.index && next.index !== asking) wanted = null; // picked elsewhere
-  asking = null;
   const same = next.index === value.index && next.name === value.name;
   if (!same) scale = null;
   else if (scale !== null) scale *= value.width / next.width; // the same size on the screen
@@ -331,7 +335,6 @@ async function show(next) {
   drawFaces();
   drawMarks();
   measure();
-  ask();
 }
 
 function place(side, image) {

@@ -103,8 +103,6 @@ class View:
     width: int
     """pixels of `after` at 100 %"""
     height: int
-    changed: float
-    """see `Look`; a value with an older one has been overtaken by this"""
     labels: tuple[Label, ...] = ()
     busy: bool = False
     """it is being enhanced again, so no label can be switched"""
@@ -121,6 +119,8 @@ class View:
     """URL of a picture of what was repaired; empty if that was not asked for"""
     sensitivity: float = 0.5
     """with which the marks were found, 0..1"""
+    changed: float = 0.0
+    """see `Look`; a value with an older one has been overtaken by this"""
 
 
 def viewer_widget() -> gr.HTML:

@@ -103,7 +103,7 @@ def collect(
 
 
 def measure(quick: bool) -> list[Table]:
-    offsets, repeat, count = (OFFSETS[:1], 1, 3) if quick else (OFFSETS, 3, 12)
+    offsets, repeat, count = (OFFSETS[:1], 1, 5) if quick else (OFFSETS, 3, 12)
     with tempfile.TemporaryDirectory() as folder, serving() as server:
         photos = portraits(Path(folder), count)
         measured = {

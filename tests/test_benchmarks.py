@@ -12,6 +12,8 @@ from PIL import Image
 
 from benchmarks.folders import QUICK
 
+pytestmark = pytest.mark.timeout(1200)  # nine at once take minutes
+
 Tables = list[list[dict[str, Any]]]
 
 

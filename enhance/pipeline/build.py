@@ -63,7 +63,7 @@ class ResidentModels:
         log.info("models run on %s in %s", self.device, self.precision)
 
     def resolve(self, options: Options) -> tuple[Options, dict[str, str]]:
-        """The options without "auto", and sentences about the choices made."""
+        """See `model_choice.resolve`."""
         return resolve(options, self.device, self._setup.weights)
 
     def detector(self, name: str) -> Detector:

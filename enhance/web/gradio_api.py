@@ -17,7 +17,8 @@ from enhance.models.inventory import Model, inventory
 from enhance.options import OLD_NAMES
 from enhance.pipeline.reports import record
 from enhance.records import Source
-from enhance.web.batches.store import BatchStore, work
+from enhance.web.batches.store import BatchStore
+from enhance.web.batches.work import work
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.page.settings import options_from
 from enhance.web.server.routes import Health, health

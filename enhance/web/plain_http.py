@@ -41,7 +41,8 @@ from enhance.web import http_contract as contract
 from enhance.web.batches.batch import Batch
 from enhance.web.batches.disk_shares import storing
 from enhance.web.batches.entries import Entry
-from enhance.web.batches.store import BatchStore, work
+from enhance.web.batches.store import BatchStore
+from enhance.web.batches.work import work
 from enhance.web.language import preferred, translated
 from enhance.web.log import REQUEST_HEADER
 from enhance.web.server.problems import Problem

@@ -1,6 +1,5 @@
 """All batches of this server: started, found again, and deleted when old or short of disk space."""
 
-import asyncio
 import atexit
 import errno
 import logging
@@ -11,12 +10,10 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-
-from anyio import to_thread
 
 from enhance.engines.base import Engine
 from enhance.errors import EnhanceError, NoRoom, TooManyPhotos
@@ -269,30 +266,3 @@ class BatchStore:
         own = replace(source, path=path)
         take = partial(self._take, batch.client)
         return Entry(own, source.path, DECODER.size_of(path), path, folder, take)
-
-
-async def work(start: Callable[[], Batch]) -> AsyncGenerator[tuple[Batch, Entry], None]:
-    """Start a batch in a thread; yield it with each of its photos, as soon as that is done.
-
-    When it is cancelled or closed, the photo in progress stops before its next tile. Raises what
-    `start` raises.
-    """
-    starting = asyncio.ensure_future(to_thread.run_sync(start))
-    try:
-        batch = await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        starting.add_done_callback(_abandon)
-        raise
-    entries = batch.records()
-    # Asynchronous, so that a cancel arrives here while a photo is in progress: the thread is
-    # abandoned.
-    try:
-        while entry := await to_thread.run_sync(next, entries, None, abandon_on_cancel=True):
-            yield batch, entry
-    finally:
-        batch.abandon()
-
-
-def _abandon(started: asyncio.Future[Batch]) -> None:
-    if not started.cancelled() and started.exception() is None:
-        started.result().abandon()

@@ -26,7 +26,15 @@ from enhance.web.page.results_panel import ResultsPanel
 from enhance.web.page.settings import options_from
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.status import progress
-from enhance.web.page.widgets import LAYERS, PREPARED, QUICK, Shown, browser_state, handler
+from enhance.web.page.widgets import (
+    LAYERS,
+    PREPARED,
+    QUICK,
+    Shown,
+    browser_state,
+    handler,
+    scroll_to,
+)
 
 MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
@@ -38,12 +46,6 @@ _TICK = 2  # seconds between two polls of the queue while a batch waits in it
 # Seconds between two updates of the page, at least, except for the last one of a turn: each costs
 # as much as there are photos in the batch.
 _PAUSE = 0.25
-# On a phone the results are below the photos, so scroll down to them.
-_TO_RESULTS = """(...values) => {
-  const status = document.querySelector('#status');
-  if (status.getBoundingClientRect().top > innerHeight * 0.8) status.scrollIntoView();
-  return values;
-}"""
 
 
 class Actions:
@@ -76,7 +78,7 @@ class Actions:
             return event(answer, inputs, [*more, *self.widgets], **PREPARED | how)
 
         # Queued, because changing a State outside the queue does not fire its change event.
-        starts = {"concurrency_limit": STARTS, "js": _TO_RESULTS}
+        starts = {"concurrency_limit": STARTS, "js": scroll_to("#status", 0.8)}
         wanted = [self.key, *choices.options.values()]
         wire(self.enhance.click, self._begin, wanted, **starts)
         wire(results.again.click, self._again, wanted, **starts)

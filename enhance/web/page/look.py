@@ -73,10 +73,11 @@ class Tab:
         with other settings."""
         if self.entry in self.look.sides:
             return self.look.sides[self.entry]
-        made = [version.options for version in self.entry.versions]
-        newest = len(made) - 1
-        differs = made[-2:-1] not in ([], made[-1:])
-        return (newest - 1 if differs else None), (newest if made else None)
+        versions = self.entry.versions
+        newest = len(versions) - 1
+        if newest > 0 and versions[newest].options != versions[newest - 1].options:
+            return newest - 1, newest
+        return None, (newest if versions else None)
 
     @property
     def version(self) -> Version | None:

@@ -11,14 +11,7 @@ from enhance.web.page.look import Tab
 from enhance.web.page.status import status_widget
 from enhance.web.page.viewed import COLUMNS, common_notes, pictures, rows, versions, view_of
 from enhance.web.page.viewer import viewer_widget
-from enhance.web.page.widgets import LAYERS, PREPARED, Shown, handler
-
-# On a phone the viewer is below the photos, so scroll down to it.
-_TO_VIEWER = """(...values) => {
-  const viewer = document.querySelector('#viewer');
-  if (viewer.getBoundingClientRect().top > innerHeight * 0.6) viewer.scrollIntoView();
-  return values;
-}"""
+from enhance.web.page.widgets import LAYERS, PREPARED, Shown, handler, scroll_to
 
 
 class ResultsPanel:
@@ -107,7 +100,7 @@ class ResultsPanel:
         # `always_last` would send the first of two clicks again in place of the second.
         each = {"queue": False, "trigger_mode": "multiple"}
         wired: list[tuple[Any, Callable[..., None], dict[str, Any]]] = [
-            (self.gallery.select, _look, each | {"js": _TO_VIEWER}),
+            (self.gallery.select, _look, each | {"js": scroll_to("#viewer", 0.6)}),
             (self.viewer.select, _look, each),
             (self.viewer.input, _compare, each),
             (self.viewer.edit, _switch_face, LAYERS),

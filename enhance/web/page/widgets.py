@@ -63,6 +63,16 @@ def browser_state(name: str, default: Any) -> gr.BrowserState:
     return gr.BrowserState(default, storage_key=f"enhance-{name}", secret=key)
 
 
+def scroll_to(part: str, lowest: float) -> str:
+    """The `js` of an event after which a part of the page is looked at, which on a phone is below
+    what was clicked. lowest: where it may begin, as a share of the screen's height."""
+    return f"""(...values) => {{
+  const part = document.querySelector("{part}");
+  if (part.getBoundingClientRect().top > innerHeight * {lowest}) part.scrollIntoView();
+  return values;
+}}"""
+
+
 def html_widget(part: str, value: dict[str, Any], **more: Any) -> gr.HTML:
     """A part of the page that the browser draws from plain data: with the template, style and
     script of this name beside this module. more: what `gr.HTML` and the script take besides."""

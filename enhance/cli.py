@@ -54,13 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "open": open_page.main,
         "pool": _pool,
     }
+    command = commands.get(arguments[0]) if arguments else None
     try:
-        if arguments and arguments[0] in commands:
-            return commands[arguments[0]](arguments[1:])
-        return _enhance("", arguments)
+        code = command(arguments[1:]) if command else _enhance("", arguments)
+        sys.stdout.flush()
+        return code
     except EnhanceError as error:
         print(error, file=sys.stderr)
-        return 1
+    except BrokenPipeError:  # nobody reads on, as after `| head`: nothing more is written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 def _enhance(command: str, arguments: Sequence[str]) -> int:

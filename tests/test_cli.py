@@ -306,6 +306,16 @@ def test_a_run_that_is_asked_to_stop_does_not_wait_for_a_long_step(tmp_path: Pat
     assert visible(out) == []
 
 
+def test_what_is_printed_may_go_unread(folder: Path, tmp_path: Path) -> None:
+    for arguments in (["models"], [folder, "-o", tmp_path / "out", *PLAIN, "--json", "--quiet"]):
+        command = [sys.executable, "-m", "enhance", *map(str, arguments)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout and process.stderr
+            process.stdout.close()  # as `| head` does
+            assert process.stderr.read() == b""
+            assert process.wait() == 1
+
+
 def test_help_is_given() -> None:
     done = enhance("--help")
     assert done.returncode == 0

@@ -29,7 +29,7 @@ from starlette.testclient import TestClient
 from app import build_page
 from enhance.engines.local import LocalEngine
 from enhance.errors import NoRoom, OptionsError
-from enhance.limits import Limits
+from enhance.limits import Limits, quarter
 from enhance.options import Options, Setup
 from enhance.pipeline.enhancer import load_enhancer
 from enhance.records import Source
@@ -171,10 +171,31 @@ def test_what_runs_at_once_is_shared_too() -> None:
     assert [begin() for _ in range(4)] == [first, second, others, None]
 
 
-def test_gradio_remembers_nothing_for_ever(tmp_path: Path) -> None:
+@pytest.fixture
+def built(tmp_path: Path) -> Iterator[tuple[gr.Blocks, SharedQueue]]:
+    """The page and its queue, without a server."""
     limits = Limits()
     with closing(LocalEngine(lambda: load_enhancer(Setup(), limits), limits)) as engine:
-        page, queue = build_page(BatchStore(engine, tmp_path / "files", limits), False)
+        yield build_page(BatchStore(engine, tmp_path / "files", limits), False)
+
+
+def test_a_clients_photos_come_and_go_in_order(built: tuple[gr.Blocks, SharedQueue]) -> None:
+    """Or the photo that is taken out would be the one that has just been added again."""
+    page, _ = built
+    wanted = [("files", "upload"), ("gallery", "delete"), ("enhance", "click")]
+    changes = [
+        fn
+        for fn in page.fns.values()
+        for target, event in fn.targets
+        if target in page.blocks and (page.blocks[target].elem_id, event) in wanted
+    ]
+    assert len(changes) == len(wanted)
+    ((_, most),) = {(fn.concurrency_id, fn.concurrency_limit) for fn in changes}
+    assert isinstance(most, int) and quarter(most) == 1
+
+
+def test_gradio_remembers_nothing_for_ever(built: tuple[gr.Blocks, SharedQueue]) -> None:
+    page, queue = built
     (number,) = (number for number, fn in page.fns.items() if fn.api_name == "models")
 
     async def push(address: str) -> str:

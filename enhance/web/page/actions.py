@@ -27,6 +27,7 @@ from enhance.web.page.settings import options_from
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.status import progress
 from enhance.web.page.widgets import (
+    CHANGES,
     LAYERS,
     PREPARED,
     QUICK,
@@ -38,9 +39,6 @@ from enhance.web.page.widgets import (
 
 MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
-
-STARTS = 4
-"""Drops that are taken in at once, which reads the headers of the photos; also starts."""
 
 _TICK = 2  # seconds between two polls of the queue while a batch waits in it
 # Seconds between two updates of the page, at least, except for the last one of a turn: each costs
@@ -78,12 +76,12 @@ class Actions:
             return event(answer, inputs, [*more, *self.widgets], **PREPARED | how)
 
         # Queued, because changing a State outside the queue does not fire its change event.
-        starts = {"concurrency_limit": STARTS, "js": scroll_to("#status", 0.8)}
+        starts = CHANGES | {"js": scroll_to("#status", 0.8)}
         wanted = [self.key, *choices.options.values()]
         wire(self.enhance.click, self._begin, wanted, **starts)
         wire(results.again.click, self._again, wanted, **starts)
         wire(results.try_all.click, self._try_all, wanted, **starts)
-        wire(results.viewer.submit, self._repair, self.key, concurrency_limit=STARTS)
+        wire(results.viewer.submit, self._repair, self.key, **CHANGES)
         wire(results.viewer.apply, self._switch, self.key, **LAYERS)
         turn = self.ticket.change(
             self._turn,

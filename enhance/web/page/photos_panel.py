@@ -13,11 +13,11 @@ from enhance.records import Source
 from enhance.web.batches.store import BatchStore
 from enhance.web.language import language_of, text, toast, translated
 from enhance.web.log import REQUEST_HEADER
-from enhance.web.page.actions import STARTS, Actions
+from enhance.web.page.actions import Actions
 from enhance.web.page.look import Tab
 from enhance.web.page.settings_panel import SettingsPanel
 from enhance.web.page.viewed import shown_at
-from enhance.web.page.widgets import PREPARED, QUICK, Shown, handler
+from enhance.web.page.widgets import CHANGES, PREPARED, QUICK, Shown, handler
 
 # Labels of the photos offered to try the page with, by the stem of their files.
 _SAMPLES = {
@@ -91,7 +91,7 @@ class PhotosPanel:
         page.load(self._limits, None, self.limits, **QUICK)
         page.load(None, js=_WAYS_IN, **QUICK)
         # What is dropped or taken out while the last such event is under way must not be lost.
-        several = PREPARED | {"concurrency_limit": STARTS, "trigger_mode": "multiple"}
+        several = PREPARED | CHANGES | {"trigger_mode": "multiple"}
         batch = [self._key, self._last_key, *actions.widgets]
         choices.restored.then(None, None, self.handed, js=_TAKE_KEY, **QUICK).then(
             **choices.changed
@@ -113,7 +113,7 @@ class PhotosPanel:
             handler(self._batches, _remove, self._shown),
             self._key,
             actions.widgets,
-            **several | {"concurrency_limit": 1},
+            **several,
         ).then(**choices.changed)
 
     def _limits(self, request: gr.Request) -> str:

@@ -29,6 +29,11 @@ LAYERS: dict[str, Any] = {
 }
 """Arguments of an event that makes photos anew from their layers."""
 
+# A client has a quarter of what runs at once (see `SharedQueue`): one, so its own are in order.
+CHANGES: dict[str, Any] = {"concurrency_id": "changes", "concurrency_limit": 4}
+"""Arguments of an event that changes which photos a batch has, or begins with them. It reads the
+headers of the photos that come in."""
+
 Shown = dict[Any, Any]
 """What an event changes: a new value for each widget in it; other widgets stay as they are."""
 

@@ -8,16 +8,24 @@ PIP := $(PY) -m pip --disable-pip-version-check -q
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: run test check texts bench soak fuzz space lock clean
+# Modules are compiled when they are first imported, as most of those installed never are.
+export PIP_COMPILE := 0
+export PYTHONDONTWRITEBYTECODE :=
+
+MAKEFLAGS += --jobs=2
+
+.PHONY: run test programs check texts bench soak fuzz space lock clean
 
 run: $(VENV)/app
 	@echo "Starting the page …"
 	@$(PY) app.py
 
 # Without the reordering, by which files with few tests come last, however long those take.
-test: check
-	sh tests/ensure_programs.sh
+test: check programs
 	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+programs:
+	sh tests/ensure_programs.sh
 
 check: $(VENV)/dev
 	$(VENV)/bin/ruff check .

@@ -104,7 +104,7 @@ def collect(
 def measure(quick: bool) -> list[Table]:
     offsets, repeat, count = (OFFSETS[:1], 1, 5) if quick else (OFFSETS, 3, 12)
     with tempfile.TemporaryDirectory() as folder, serving() as server:
-        photos = portraits(Path(folder), count)
+        photos = portraits(Path(folder), count, tiny=quick)
         measured = {
             "through the API": collect(through_the_api(server, photos), offsets, repeat),
             "at the page": at_two_pages(server, photos, offsets, repeat),

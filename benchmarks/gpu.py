@@ -114,7 +114,7 @@ def command(count: int, tiny: bool) -> list[Row]:
 def measure(quick: bool) -> list[Table]:
     models = ResidentModels(Setup())
     small = quick or models.device == "cpu"
-    edge, batches, repeat = (32, (1, 2), 1) if small else (1024, (1, 8, 32), 10)
+    edge, batches, repeat = (32, (1,), 1) if small else (1024, (1, 8, 32), 10)
     with Setting():
         rows = [
             parity(models, 32 if small else 256),

@@ -121,7 +121,7 @@ def test_quality(folder: Path) -> None:
 def test_gpu(tmp_path: Path) -> None:
     parity, faces, backgrounds, memory, command = alone("benchmarks.gpu", tmp_path)
     assert all(row["mean difference"] < 2 for row in parity)
-    assert [row["faces at once"] for row in faces] == [1, 2]
+    assert [row["faces at once"] for row in faces] == [1]
     assert all(row["s per megapixel"] > 0 for row in backgrounds)
     assert memory[0]["main memory, MB"] > 100
     assert command[0]["photos per minute"] > 0

@@ -388,7 +388,7 @@ def test_a_wrong_environment_is_refused(environment: dict[str, str], sentence: s
 def test_a_cluster_that_is_not_there_is_a_sentence() -> None:
     done = command("pool", "status", RAY_ADDRESS="nowhere")
     assert done.returncode == 1
-    assert re.search(r"nowhere\)\. Check RAY_ADDRESS", done.stderr)
+    assert re.search(r"nowhere\)\. Check RAY_ADDRESS and RAY_TMPDIR", done.stderr)
 
 
 def test_no_folder_for_temporary_files_is_a_sentence(
@@ -397,7 +397,7 @@ def test_no_folder_for_temporary_files_is_a_sentence(
     photo = save("a.png", astronaut()[::8, ::8])
     done = command("run", str(tmp_path), "-o", str(tmp_path / "out"), RAY_TMPDIR=os.devnull)
     assert done.returncode == 2
-    assert "Not a directory: '/dev/null/ray'). Check RAY_ADDRESS" in done.stderr
+    assert "Not a directory: '/dev/null/ray'). Check RAY_ADDRESS and RAY_TMPDIR" in done.stderr
     replica = Replica(_load, Limits())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     with pytest.raises(UnreadablePhoto, match=r"“a\.png” cannot be read: No such file"):

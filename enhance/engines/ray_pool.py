@@ -193,7 +193,8 @@ def connect(address: str | None = None) -> None:
         ray.init(address, include_dashboard=False, log_to_driver=False, configure_logging=False)
     except (OSError, RuntimeError, ValueError) as error:
         raise OptionsError(
-            "Ray cannot be reached or started ({reason}). Check RAY_ADDRESS.", reason=str(error)
+            "Ray cannot be reached or started ({reason}). Check RAY_ADDRESS and RAY_TMPDIR.",
+            reason=str(error),
         ) from error
 
 

@@ -23,6 +23,9 @@ _IN_FACES = 200  # of the likelihood: what is marked in a face
 _FEATURES = (
     0.15  # around eyes, nose and mouth, as a share of the face's size: glints, teeth, glasses
 )
+_SCRATCH = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # what is wider is seldom one
+_THING = 0.1  # unless more of it than this share is certain
+_CROSSING = 128  # the likelihood of damage that crosses a thing
 _RIM = np.ones((3, 3), np.uint8)  # marks extend one pixel beyond the visible damage
 _COLOR, _OPACITY = (255, 32, 96), 210  # how a browser shows marks over the photo
 
@@ -32,8 +35,8 @@ def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
 
     A connected patch of likely damage is marked if part of it is certain. So a scratch is followed
     to its faint ends, while the outlines of objects, which look slightly like damage everywhere but
-    nowhere for certain, are left alone. Where much is certain, cords and whiskers are less likely
-    than further scratches.
+    nowhere for certain, are left alone, and so are things that it touches. Where much is certain,
+    cords and whiskers are less likely than further scratches.
 
     likelihood: of `DamageDetector`. sensitivity: 0 marks only what is certain, 1 what is likely.
     """
@@ -41,12 +44,25 @@ def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
         round(255 * (strict + (lenient - strict) * sensitivity))
         for strict, lenient in (_CERTAIN, _LIKELY)
     )
+    likelihood = np.where(_things(likelihood), np.uint8(0), likelihood)
     if sensitivity <= _USUAL and np.mean(likelihood >= CERTAIN_TWICE) < _PRINT:
         certain = CERTAIN_TWICE
     count, parts = cv2.connectedComponents((likelihood >= likely).view(np.uint8))
     chosen = np.zeros(count, np.uint8)
     chosen[parts[likelihood >= certain]] = 1
     return cv2.dilate(chosen[parts], _RIM).view(np.bool_)  # type: ignore[return-value]
+
+
+def _things(likelihood: Pixels) -> Mask:
+    """Where things are that a scratch may touch, such as a star on a flag: wide, and likely but
+    hardly certain, whatever the sensitivity."""
+    likely = (likelihood >= round(255 * sum(_LIKELY) / 2)).view(np.uint8)
+    count, parts = cv2.connectedComponents(cv2.morphologyEx(likely, cv2.MORPH_OPEN, _SCRATCH))
+    certain = np.bincount(parts[likelihood >= CERTAIN], minlength=count)
+    things = certain < _THING * np.bincount(parts.ravel(), minlength=count)
+    things[0] = False
+    whole = cv2.dilate(things[parts].view(np.uint8), _RIM).view(np.bool_)
+    return whole & (likelihood < _CROSSING)  # type: ignore[no-any-return]
 
 
 def spare_faces(mask: Mask, likelihood: Pixels, faces: Iterable[Face]) -> Mask:

@@ -12,7 +12,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 export PIP_COMPILE := 0
 export PYTHONDONTWRITEBYTECODE :=
 
+ifeq ($(MAKECMDGOALS),test)
 MAKEFLAGS += --jobs=2
+endif
 
 .PHONY: run test programs check texts bench soak fuzz space lock clean
 

@@ -335,7 +335,7 @@ def remove(files: s3fs.S3FileSystem, name: str) -> None:
 def test_in_buckets_nothing_is_lost(s3: s3fs.S3FileSystem) -> None:
     @settings(
         deadline=None,
-        max_examples=EXAMPLES // 2,
+        max_examples=EXAMPLES // 4,
         suppress_health_check=list(HealthCheck),
         database=None,
     )

@@ -259,7 +259,7 @@ def test_every_answer_is_described_and_no_other_is_given(web: Server, tmp_path: 
     """Not that all that the description allows is accepted: weights may be missing."""
     command = [
         *("st", "run", f"{web.url}/v1/openapi.json", "--phases=coverage,fuzzing"),
-        *("--max-examples=40", "--max-time=20", "--seed=1", "--generation-deterministic"),
+        *("--max-examples=40", "--max-time=60", "--seed=1", "--generation-deterministic"),
         *("--exclude-checks=positive_data_acceptance", "--warnings=off", "--no-color"),
     ]
     done = subprocess.run(

@@ -72,6 +72,7 @@ def test_half_restored_faces_are_another_version(page: Page) -> None:
     finish(page, 1)
     whole = picture(page)
     strength = open_settings(page, "Faces").get_by_label("number input for Strength")
+    page.wait_for_timeout(1000)  # what the end of the batch has asked for is answered
     strength.fill("0.5")
     strength.press("Tab")
     page.wait_for_url(re.compile("weight=0.5"))

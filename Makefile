@@ -12,6 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 export PIP_COMPILE := 0
 export PYTHONDONTWRITEBYTECODE :=
 
+# The programs that tests need are installed beside the packages.
 ifeq ($(MAKECMDGOALS),test)
 MAKEFLAGS += --jobs=2
 endif

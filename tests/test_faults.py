@@ -121,7 +121,8 @@ def test_a_full_disk_takes_one_photo(
             assert entry.version.file.stat().st_size
 
 
-def test_a_server_asked_to_end_in_mid_batch(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_asked_to_end_in_mid_batch(number: signal.Signals, tmp_path: Path) -> None:
     """It ends in time, with code 0, what was finished sent and its files cleared away."""
     photos = [square(tmp_path / f"quick{i}.png", QUICK) for i in range(2)]
     photos += [square(tmp_path / f"slow{i}.png", 4 * SLOW) for i in range(3)]
@@ -130,7 +131,7 @@ def test_a_server_asked_to_end_in_mid_batch(tmp_path: Path) -> None:
         job = client.submit([*map(handle_file, photos)], **IN_STEPS, api_name="/enhance_batch")
         received = [next(job) for _ in range(2)]
         assert len(results(server, "quick?")) == 2
-        server.process.send_signal(signal.SIGINT)  # all other servers are ended by SIGTERM
+        server.process.send_signal(number)
         assert server.process.wait(10) == 0
         assert all(Path(file).stat().st_size for file, _ in received)
         assert not list(server.files.glob("results-*"))

@@ -35,8 +35,8 @@ def damage_mask(likelihood: Pixels, sensitivity: float) -> Mask:
 
     A connected patch of likely damage is marked if part of it is certain. So a scratch is followed
     to its faint ends, while the outlines of objects, which look slightly like damage everywhere but
-    nowhere for certain, are left alone, and so are things that it touches. Where much is certain,
-    cords and whiskers are less likely than further scratches.
+    nowhere for certain, are left alone, and so are things that scratches touch. Where much is
+    certain, cords and whiskers are less likely than further scratches.
 
     likelihood: of `DamageDetector`. sensitivity: 0 marks only what is certain, 1 what is likely.
     """
@@ -57,9 +57,10 @@ def _things(likelihood: Pixels) -> Mask:
     """Where things are that a scratch may touch, such as a star on a flag: wide, and likely but
     hardly certain, whatever the sensitivity."""
     likely = (likelihood >= round(255 * sum(_LIKELY) / 2)).view(np.uint8)
-    count, parts = cv2.connectedComponents(cv2.morphologyEx(likely, cv2.MORPH_OPEN, _SCRATCH))
+    wide = cv2.morphologyEx(likely, cv2.MORPH_OPEN, _SCRATCH)
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(wide)
     certain = np.bincount(parts[likelihood >= CERTAIN], minlength=count)
-    things = certain < _THING * np.bincount(parts.ravel(), minlength=count)
+    things = certain < _THING * stats[:, cv2.CC_STAT_AREA]
     things[0] = False
     whole = cv2.dilate(things[parts].view(np.uint8), _RIM).view(np.bool_)
     return whole & (likelihood < _CROSSING)  # type: ignore[no-any-return]

@@ -44,6 +44,7 @@ def open_settings(page: Page, group: str) -> Locator:
     """Unfold a group of the settings."""
     settings = unfolded(page)
     settings.locator("button.label-wrap", has_text=group).click()
+    page.wait_for_timeout(500)  # Gradio draws it twice, and forgets what is typed in between
     return settings
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from app import SESSIONS
 from enhance.web.page.presets import PRESETS
@@ -72,13 +72,34 @@ def test_half_restored_faces_are_another_version(page: Page) -> None:
     finish(page, 1)
     whole = picture(page)
     strength = open_settings(page, "Faces").get_by_label("number input for Strength")
-    page.wait_for_timeout(1000)  # what the end of the batch has asked for is answered
     strength.fill("0.5")
     strength.press("Tab")
     page.wait_for_url(re.compile("weight=0.5"))
     page.click("#again")
     expect(page.locator("#viewer select").nth(1).locator("option:checked")).to_contain_text("50%")
     assert np.abs(picture(page) - whole).mean() > 0.3
+
+
+def test_a_late_answer_does_not_undo_a_setting(page: Page) -> None:
+    drop(page, SMALL)
+    strength = open_settings(page, "Faces").get_by_label("number input for Strength")
+    held: list[Route] = []
+
+    def hold_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    page.route("**/run/predict*", hold_first)
+    with page.expect_request("**/run/predict*"):  # for the new estimate
+        page.set_input_files("#files input[type=file]", str(PRINT))
+    strength.fill("0.5")
+    strength.press("Tab")
+    page.wait_for_timeout(500)
+    with page.expect_response("**/run/predict*"):
+        held[0].continue_()
+    page.wait_for_timeout(500)
+    page.wait_for_url(re.compile("weight=0.5"))
 
 
 def test_steps_are_switched_for_a_photo_and_for_all(page: Page) -> None:

@@ -65,26 +65,16 @@ class SettingsPanel:
         # Not within, as what is folded is not drawn, and would keep nothing.
         self.remembered = browser_state("settings", None)
         self.address = gr.Textbox(visible=False)  # the query of the page's address
+        self._asked = gr.Textbox(visible=False)  # when `changed` was asked for
 
     def connect(self, page: gr.Blocks, key: gr.Textbox, estimate: gr.Markdown) -> None:
         """Wire the handlers. estimate: where the cost of what is due in the batch of `key` is
         shown. `changed` is the event to chain to what changes the batch, and to `restored`."""
         self._estimate = estimate
         widgets = list(self.options.values())
-        self.changed = {
-            "fn": self._changed,
-            "inputs": [key, *widgets],
-            "outputs": [
-                self.preset,
-                estimate,
-                *self._offers,
-                self.remembered,
-                self.address,
-                self.example,
-                self.clock,
-            ],
-            "preprocess": False,
-        } | QUICK
+        # It only asks: were there several events that answer, one answer could overtake another.
+        ask = "() => String(performance.now())"
+        self.changed = {"fn": None, "outputs": self._asked, "js": ask} | QUICK
         self.restored = page.load(
             self._restore,
             [self.remembered, self.address],
@@ -107,9 +97,21 @@ class SettingsPanel:
         fields = gr.Textbox | gr.Dropdown
         left = [widget.blur for widget in widgets if isinstance(widget, fields)]
         gr.on(
-            [*(widget.input for widget in widgets), *left, self.clock.tick],
+            [*(widget.input for widget in widgets), *left, self.clock.tick, self._asked.change],
+            self._changed,
+            [key, *widgets],
+            [
+                self.preset,
+                estimate,
+                *self._offers,
+                self.remembered,
+                self.address,
+                self.example,
+                self.clock,
+            ],
+            preprocess=False,
             trigger_mode="always_last",
-            **self.changed,
+            **QUICK,
         )
         self.fetch.click(
             self._fetch,

@@ -1,6 +1,7 @@
 """The web app: `python app.py` serves the page and its API on port 7860."""
 
 import getpass
+import inspect
 import logging
 import os
 import signal
@@ -10,6 +11,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 # Before gradio is imported: no request leaves this machine unless the user asks for a download.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -21,7 +23,23 @@ os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / f"enh
 # And uvicorn must not trust any X-Forwarded-For: Guard handles it, and knows if there is a proxy.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 
+_getfile = inspect.getfile
+
+
+def _getfile_but_gradios(thing: Any) -> str:
+    if getattr(thing, "__module__", "").startswith("gradio."):
+        raise OSError("not asked for")
+    return _getfile(thing)
+
+
+# Else Gradio parses the source of each component, to write a type stub beside it, which takes as
+# long as the rest of this import.
+inspect.getfile = _getfile_but_gradios  # type: ignore[assignment]
+
 import gradio as gr
+
+inspect.getfile = _getfile
+
 from gradio.utils import get_upload_folder
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware

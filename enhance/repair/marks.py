@@ -20,9 +20,7 @@ _PRINT = 0.002  # unless so much of the photo is certain twice: then it is a dam
 _LIKELY = 0.15, 0.05
 _MARGIN = 0.15  # around a face's box, as a share of its size: hair, ears, earrings
 _IN_FACES = 200  # of the likelihood: what is marked in a face
-_FEATURES = (
-    0.15  # around eyes, nose and mouth, as a share of the face's size: glints, teeth, glasses
-)
+_FEATURES = 0.15  # around eyes, nose and mouth, as a share of a face: glints, teeth, glasses
 _SCRATCH = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # what is wider is seldom one
 _THING = 0.1  # unless more of it than this share is certain
 _CROSSING = 128  # the likelihood of damage that crosses a thing

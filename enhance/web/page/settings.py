@@ -89,9 +89,8 @@ def _widget(spec: OptionSpec) -> Any:
         widget = gr.Textbox(max_length=LONGEST, max_lines=1, **shown)
     else:
         widget = gr.Slider(spec.least, spec.most, step=spec.step, **shown)
-    widget.preprocess = lambda payload: (
-        payload
-    )  # `Options` checks it, with the models folder as it is then
+    # `Options` checks it, with the models folder as it is then.
+    widget.preprocess = lambda payload: payload
     schema = widget.api_info() | {"description": spec.description}
     if not spec.values:
         schema.pop("enum", None)  # the usual values are not all

@@ -65,7 +65,7 @@ class SettingsPanel:
         # Not within, as what is folded is not drawn, and would keep nothing.
         self.remembered = browser_state("settings", None)
         self.address = gr.Textbox(visible=False)  # the query of the page's address
-        self._asked = gr.Textbox(visible=False)  # when `changed` was asked for
+        self._asked = gr.Textbox(visible=False)  # how often `changed` has asked
 
     def connect(self, page: gr.Blocks, key: gr.Textbox, estimate: gr.Markdown) -> None:
         """Wire the handlers. estimate: where the cost of what is due in the batch of `key` is
@@ -73,8 +73,8 @@ class SettingsPanel:
         self._estimate = estimate
         widgets = list(self.options.values())
         # It only asks: were there several events that answer, one answer could overtake another.
-        ask = "() => String(performance.now())"
-        self.changed = {"fn": None, "outputs": self._asked, "js": ask} | QUICK
+        ask = {"fn": None, "inputs": self._asked, "outputs": self._asked}
+        self.changed = ask | {"js": "(asked) => String(Number(asked) + 1)"} | QUICK
         self.restored = page.load(
             self._restore,
             [self.remembered, self.address],

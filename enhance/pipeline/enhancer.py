@@ -30,6 +30,7 @@ from enhance.pipeline.notes import notes_on
 from enhance.records import EngineInfo, Face, Findings, Mask, Photo, Pixels, Report, StopCheck
 from enhance.repair.marks import damage_mask, spare_faces
 from enhance.repair.tone import Fading, judge, tone
+from enhance.upscaling.deblocking import deblocked
 from enhance.upscaling.interpolation import clean_edges
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Enhancer:
         self.info = info
 
     def __call__(self, photo: Photo, options: Options, stop_check: StopCheck) -> Enhanced:
-        """Look, repair, tone, colorize, detect, restore, upscale.
+        """Look, deblock, repair, tone, colorize, detect, restore, upscale.
 
         Raises PhotoTooLarge when the output would exceed the limits, Cancelled from `stop_check`,
         and whatever the models raise.
@@ -88,6 +89,10 @@ class Enhancer:
         # Also where nothing needs repair: a person may think otherwise.
         marks = np.zeros(original.shape[:2], bool) if options.repair == "auto" else None
         options, choices = self._models.resolve(needed)
+        if seen and options.background != "lanczos":
+            with _timed("deblock", seconds):
+                original = deblocked(photo.rgb, seen.blocks, stop_check)
+                photo = replace(photo, rgb=original)
         fading: Fading | None = None
         repaired = toned = colorized = 0.0
         if options.repair == "on":

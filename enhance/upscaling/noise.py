@@ -107,15 +107,27 @@ def blockiness(gray: FloatArray) -> float:
 
     After Wang, Bovik and Evans (2000). The squares may begin anywhere, because photos are cropped.
     """
-    excess = []
+    return min((at_borders - usual for at_borders, usual in _jumps(gray)), default=0.0)
+
+
+def prominence(gray: FloatArray) -> float:
+    """How many times as much they differ there: little more than once where grass or fur makes
+    differences as large."""
+    return min((at_borders / (usual + 1e-6) for at_borders, usual in _jumps(gray)), default=0.0)
+
+
+def _jumps(gray: FloatArray) -> list[tuple[float, float]]:
+    """How much neighboring pixels differ at the borders of squares and elsewhere, across and down;
+    empty if there are too few squares."""
+    found = []
     for picture in (gray, gray.T):
         jumps = np.abs(np.diff(picture, axis=1)).mean(0)
         count = len(jumps) // _GRID
         if count < 2:
-            return 0.0
+            return []
         *others, most = np.sort(np.median(jumps[: count * _GRID].reshape(count, _GRID), axis=0))
-        excess.append(float(most - np.mean(others)))
-    return min(excess)
+        found.append((float(most), float(np.mean(others))))
+    return found
 
 
 def bands(x: FloatArray) -> list[FloatArray]:

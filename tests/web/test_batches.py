@@ -161,7 +161,8 @@ def finished(batch: Batch, seconds: float) -> None:
     )
     batch.estimator.learn(report)
     path = entry.source.path
-    entry.versions.append(Version(batch.options_at_work, report, path, path, path, path, None, ()))
+    used = batch.options_at_work
+    entry.versions.append(Version(used, used, report, path, path, path, path, None, ()))
     entry.state = "done"
 
 

@@ -16,6 +16,7 @@ from enhance.web.batches.batch import Batch
 from enhance.web.batches.store import BatchStore
 from enhance.web.page.labels import Step, labels, switch
 from enhance.web.page.look import Tab
+from enhance.web.page.status import seconds_left
 from tests.web.hands import PRINT, SMALL
 
 OPTIONS = Options(size="1x")
@@ -80,8 +81,12 @@ def test_faces_and_background_are_switched_at_once(start: Any) -> None:
     person.work()
     version = person.tab.entry.version
     whole = version.file.read_bytes()
+    batch = person.tab.batch
+    usual = seconds_left(batch, batch.entries, OPTIONS, person.batches)
     for step in ("faces", "background"):
         assert not person.switch(0, step, False)
+        expected = seconds_left(batch, batch.entries, OPTIONS, person.batches)
+        assert expected == pytest.approx(usual, rel=0.5), "nothing but putting together anew"
         assert not person.sees(0)[step][0]
         assert version.file.read_bytes() != whole
         assert not person.switch(0, step, True)
@@ -126,6 +131,22 @@ def test_what_a_photo_does_not_need_can_be_asked_for(start: Any) -> None:
     assert person.sees(0)["faces"] == (True, "1 face restored")
     assert person.sees(0)["background"][0]
     assert person.sees(0)["tone"] == (True, "Colors not faded")
+
+
+def test_what_is_enhanced_again_waits_for_the_photo_at_work(start: Any) -> None:
+    person = start(SMALL, PRINT, SMALL)
+    batch = person.tab.batch
+    first, second, third = batch.entries
+    assert [entry.state for entry in batch.entries] == ["waiting"] * 3, "it is not its turn yet"
+    records = batch.records()
+    assert first.state == "running"
+    assert next(records) is first
+    assert not person.switch(0, "tone", True), "the turn goes on with it"
+    assert [entry.state for entry in batch.entries] == ["waiting", "running", "waiting"]
+    assert list(records) == [second]
+    assert [*batch.records(), *batch.records()] == [first, third]
+    assert [len(entry.versions) for entry in batch.entries] == [2, 1, 1]
+    assert [entry.version.options.tone for entry in batch.entries] == ["on", "auto", "auto"]
 
 
 def test_a_decision_for_all_counts_for_photos_that_are_not_done_yet(start: Any) -> None:

@@ -209,6 +209,12 @@ def test_two_tabs_look_at_one_batch_each_as_it_likes(page: Page, server: Server)
     # Downloads have the version that was picked in their own tab.
     assert [photo["upscale"] for photo in report(page)] == [2, 2]
     assert [photo["upscale"] for photo in report(other)] == [1, 2]
+    # A tab that does not know that a photo is gone still shows the one that is clicked.
+    other.locator("#gallery .delete-button").first.click()
+    expect(other.locator(PICTURES)).to_have_count(1)
+    expect(page.locator(PICTURES)).to_have_count(2)
+    page.locator("#gallery button.thumbnail-lg").nth(1).click()
+    expect(page.locator("#viewer .name")).to_have_text("old_print.jpg")
 
 
 def test_a_second_tab_that_is_closed_ends_nothing(

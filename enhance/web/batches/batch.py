@@ -8,7 +8,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,17 +23,11 @@ from enhance.pipeline.layers import repaste
 from enhance.pipeline.reports import Outcome
 from enhance.records import Failure, Result
 from enhance.web.batches.disk_shares import delete
-from enhance.web.batches.entries import Entry, Version, saving
+from enhance.web.batches.entries import Entry, Job, Picks, Version, saving
 from enhance.web.log import about
 from enhance.web.metrics import Metrics
 
 log = logging.getLogger(__name__)
-
-Picks = Mapping[int, int]
-"""By photo, the version that counts, both by their indices; for other photos it is the newest."""
-
-Job = tuple[list[Entry], Options]
-"""Photos, and with what they are enhanced."""
 
 
 @dataclass(eq=False)
@@ -92,7 +86,8 @@ class Batch:
         return [each for each in self.entries if each.state in ("new", "stopped")] or self.entries
 
     def begin(self, entries: list[Entry], *several: Options) -> bool:
-        """Give these photos to the engine, before those that still wait; `records` yields them.
+        """Give these photos to the engine, before those that still wait but after those that it is
+        at work on; `records` yields them.
 
         several: if there are more than one, the photos are enhanced with each of them, and
             `records` ends after each, so that others get their turn.
@@ -100,8 +95,15 @@ class Batch:
         Returns whether there was work left, so that a turn goes on with the batch anyway.
         """
         with self.lock:
-            working = bool(self.remaining)
-            self._start([*(([*entries], options) for options in several), *self._jobs])
+            working, jobs = bool(self.remaining), [([*entries], options) for options in several]
+            if at_work := [entry for entry in self._at_work if entry.state == "running"]:
+                (left, used), *later = self._jobs
+                rest = [entry for entry in left if entry not in at_work]
+                self._jobs = [(at_work, used), *jobs, (rest, used), *later]
+                for entry in entries:
+                    entry.wait()
+            else:
+                self._start([*jobs, *self._jobs])
             return working
 
     def alter(self, change: Callable[[Options], Options]) -> None:
@@ -118,7 +120,7 @@ class Batch:
         """
         with self.lock:
             working = bool(self.remaining)
-            entry.state, entry.failure = "waiting", None
+            entry.wait()
             self._changes.append((entry, change))
             return working
 
@@ -161,8 +163,7 @@ class Batch:
         self._at_work = [*entries]
         for some, _ in jobs:
             for entry in some:
-                entry.state, entry.failure = "waiting", None
-        self._mark_running()
+                entry.wait()
         if self._run:
             self._run.close()
         sources = [
@@ -179,6 +180,8 @@ class Batch:
 
         The generator may be dropped; calling this again goes on with the rest.
         """
+        with self.lock:
+            self._mark_running()
         return about(self.request, self._work())
 
     def _work(self) -> Iterator[Entry]:
@@ -257,8 +260,9 @@ class Batch:
 
     def _mark_running(self) -> None:
         """Mark the photos that the engine has begun with."""
-        for entry in self._jobs[0][0][: self.engine.running]:
-            entry.state = "running"
+        for entries, _ in self._jobs[:1]:
+            for entry in entries[: self.engine.running]:
+                entry.state = "running"
 
     def _take(self, entry: Entry, record: Result | Failure, entries: list[Entry]) -> bool:
         """Save a record of the photos `entries`, and go on with what is left. Returns whether it
@@ -285,12 +289,10 @@ class Batch:
                 self.estimator.learn(record.report)
                 entry.versions.append(version)
                 entry.state = "done"
-            (left, _), *later = self._jobs
-            left.remove(entry)
-            if left:
-                self._mark_running()
-            elif later:
-                self._start(later)
+            next(some for some, _ in self._jobs if entry in some).remove(entry)
+            first, self._jobs = self._jobs[0], [job for job in self._jobs if job[0]]
+            if self._jobs and self._jobs[0] is not first:
+                self._start(self._jobs)
             else:
-                self._jobs = []
+                self._mark_running()
             return True

@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,10 +30,12 @@ class Version:
 
     shown: the picture that a browser displays at full size. detail: a part of it at 100 %.
     restorable: the faces (indices in the report) that can be switched off and on, from `layers`.
-    marks: a picture of what was repaired; None if that was not asked for.
+    marks: a picture of what was repaired; None if that was not asked for. made_with: the options as
+        they were before a step was switched, by which its seconds are judged.
     """
 
     options: Options
+    made_with: Options
     report: Report
     file: Path
     shown: Path
@@ -81,6 +83,10 @@ class Entry:
         """The newest version."""
         return self.versions[-1] if self.versions else None
 
+    def wait(self) -> None:
+        """It will be enhanced; why that failed before counts no more."""
+        self.state, self.failure = "waiting", None
+
     def numbered(self, number: int) -> Version | None:
         """The version of this number, from 0; the newest if there is none."""
         return self.versions[number] if 0 <= number < len(self.versions) else self.version
@@ -104,7 +110,9 @@ class Entry:
         layers = self.save("layers", result.layers) if result.layers else None
         restorable = report.restored if layers else ()
         marks = self.save("marks.png", result.marks) if result.marks else None
-        version = Version(options, report, file, file, file, file, layers, restorable, marks=marks)
+        version = Version(
+            options, options, report, file, file, file, file, layers, restorable, marks
+        )
         self.picture(version, file, result.views)
         if not self.versions and result.views and result.views.before:
             self.before = self.save("before.jpg", result.views.before)
@@ -133,6 +141,13 @@ class Entry:
                 log.info("a photo has no preview: %s", type(error).__name__)
                 self.preview = _UNREADABLE
         return self.preview
+
+
+Job = tuple[list[Entry], Options]
+"""Photos, and with what they are enhanced."""
+
+Picks = Mapping[int, int]
+"""By photo, the version that counts, both by their indices; for other photos it is the newest."""
 
 
 @contextmanager

@@ -173,7 +173,5 @@ class PhotosPanel:
 
 def _remove(tab: Tab, sent: dict[str, Any]) -> None:
     """Take a photo out."""
-    file = sent.get("file")
-    index = shown_at(tab, file.get("url")) if isinstance(file, dict) else None
-    if index is not None:
+    if (index := shown_at(tab, sent.get("file"))) is not None:
         tab.remove(index)

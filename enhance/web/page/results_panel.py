@@ -9,7 +9,15 @@ from enhance.web.batches.store import BatchStore
 from enhance.web.language import text, translated
 from enhance.web.page.look import Tab
 from enhance.web.page.status import status_widget
-from enhance.web.page.viewed import COLUMNS, common_notes, pictures, rows, versions, view_of
+from enhance.web.page.viewed import (
+    COLUMNS,
+    common_notes,
+    pictures,
+    rows,
+    shown_at,
+    versions,
+    view_of,
+)
 from enhance.web.page.viewer import viewer_widget
 from enhance.web.page.widgets import LAYERS, PREPARED, Shown, handler, scroll_to
 
@@ -114,7 +122,10 @@ class ResultsPanel:
 
 
 def _look(tab: Tab, sent: dict[str, Any]) -> None:
-    tab.go_to(sent.get("index"))
+    """Look at a photo: the one that was clicked in the gallery, or the viewer's next."""
+    clicked = sent.get("value")
+    found = shown_at(tab, clicked.get("image")) if isinstance(clicked, dict) else None
+    tab.go_to(sent.get("index") if found is None else found)
 
 
 def _switch_face(tab: Tab, sent: dict[str, Any]) -> None:

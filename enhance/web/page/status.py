@@ -104,7 +104,7 @@ def _seconds(batch: Batch, entries: list[Entry], options: Options | None = None)
     """Seconds for these photos with these options, or those at work. Judged by the last photos of
     the batch that are done, if there are any."""
     used, changing = options or batch.options_at_work, set(batch.changing)
-    done = [(one.report, one.options) for one in (each.version for each in batch.entries) if one]
+    done = [(one.report, one.made_with) for one in (each.version for each in batch.entries) if one]
     plain = replace(
         used, restorer="none", background="lanczos", repair="off", tone="off", colorize=0
     )

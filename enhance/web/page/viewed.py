@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from enhance.i18n import say
+from enhance.options import OPTIONS
 from enhance.photos import browser_shows
 from enhance.pipeline.estimates import readable
 from enhance.web.batches.batch import Batch
@@ -53,11 +54,12 @@ def pictures(tab: Tab) -> list[dict[str, Any]]:
     return value
 
 
-def shown_at(tab: Tab, url: object) -> int | None:
-    """The index of the photo whose picture in the gallery is at this URL, unchecked, as a browser
-    sent it: places change when photos are taken out one after the other."""
+def shown_at(tab: Tab, picture: object) -> int | None:
+    """The index of the photo that has this picture in the gallery, unchecked, as a browser sent it:
+    places change when photos are taken out, one after the other or in another tab."""
+    url = str(picture.get("url")) if isinstance(picture, dict) else ""
     urls = (picture["image"]["url"] for picture in pictures(tab))
-    return next((i for i, own in enumerate(urls) if str(url).endswith(own)), None)
+    return next((i for i, own in enumerate(urls) if url.endswith(own)), None)
 
 
 def versions(tab: Tab) -> list[dict[str, Any]]:
@@ -145,9 +147,9 @@ def _traits(version: Version, language: Language) -> Iterator[str]:
         yield translated(LABELS[preset], language)
     yield from (translated(step, language) for step in taken(version))
     yield from (f"×{report.upscale:g}", report.restorer, report.background)
-    for weight in (options.weight, options.background_weight):
-        if weight < 1:
-            yield f"{weight:.0%}"
+    for name in ("weight", "background_weight"):
+        if (weight := getattr(options, name)) < 1:
+            yield f"{translated(OPTIONS[name].label, language)} {weight:.0%}"
 
 
 def _preview(batch: Batch, entry: Entry) -> str:

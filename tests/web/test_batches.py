@@ -31,7 +31,7 @@ from enhance.web.batches.batch import Batch
 from enhance.web.batches.entries import Entry, Version
 from enhance.web.batches.store import BatchStore
 from enhance.web.batches.waiting_list import SILENT_SECONDS
-from enhance.web.page.status import headline, seconds_left
+from enhance.web.page.status import headline, progress, seconds_left
 from enhance.web.page.viewed import details
 from enhance.web.server.routes import routes
 from tests.server import SAMPLES
@@ -123,6 +123,32 @@ def test_a_batch_may_be_left_while_a_photo_is_saved(
         monkeypatch.undo()
         batch.begin(batch.due, FAST)
         assert len(list(batch.records())) == 2
+
+
+def test_the_time_left_counts_down_while_a_photo_is_at_work(
+    batches: BatchStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (4000, 3000)).save(path)
+    slow = replace(FAST, background="realesrgan")
+    with closing(batches.engine):
+        batches.engine.load()
+        batch = batches.start([Source.of(path)] * 2, slow, "one")
+        records = batch.records()  # it is its turn
+        whole = seconds_left(batch, batch.entries[:1], slow, batches)
+        begun, seen = progress(batch, batches, "en"), []
+        for gone in (0.0, 0.5, 1.0, 1.5):
+            batch.progressed = time.monotonic() - gone * whole
+            seen.append(progress(batch, batches, "en"))
+        batch.abandon()
+        assert list(records) == []
+    assert begun["seconds"] == pytest.approx(whole, rel=0.1)
+    assert [one["seconds"] for one in seen] == pytest.approx(
+        [whole, whole / 2, 0, 0], abs=whole / 10
+    )
+    assert [one["percent"] for one in seen] == pytest.approx([0, 24, 47.5, 47.5], abs=2)
+    assert len({one["headline"] for one in seen}) == 3, "the last two are alike: it takes longer"
+    assert {one["soon"] for one in seen} == {47.5}
 
 
 def test_the_time_left_is_that_of_the_options_at_work(batches: BatchStore, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class Batch:
     adding: threading.Lock = field(default_factory=threading.Lock)
     serial: Iterator[int] = field(default_factory=lambda: itertools.count(1))  # of its photos
     options_at_work: Options = field(init=False)
+    progressed: float = 0.0  # when the photo at work was begun
     _begun: float = 0.0
     _run: Run | None = None
     _at_work: list[Entry] = field(default_factory=list)  # the photos of `_run`
@@ -259,7 +260,8 @@ class Batch:
         return [outcome for outcome in found if outcome]
 
     def _mark_running(self) -> None:
-        """Mark the photos that the engine has begun with."""
+        """Mark the photos that the engine has begun with, just now."""
+        self.progressed = time.monotonic()
         for entries, _ in self._jobs[:1]:
             for entry in entries[: self.engine.running]:
                 entry.state = "running"

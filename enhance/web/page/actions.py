@@ -40,7 +40,7 @@ from enhance.web.page.widgets import (
 MODEL_QUEUE = "model"
 """Concurrency id of all turns at the model; as many run at once as the engine has models."""
 
-_TICK = 2  # seconds between two polls of the queue while a batch waits in it
+_TICK = 2  # seconds between two updates of the status
 # Seconds between two updates of the page, at least, except for the last one of a turn: each costs
 # as much as there are photos in the batch.
 _PAUSE = 0.25
@@ -188,12 +188,13 @@ class Actions:
             return self.shown(tab)
         tab.batch.stop()  # what follows is shown by the turn
         said = say("Stopping …")
-        return {self.results.status: progress(tab.batch, self._batches, tab.language, said)}
+        status = progress(tab.batch, self._batches, tab.language, said)
+        return {self.results.status: status, self.clock: gr.update(active=False)}
 
     def _wait(self, request: gr.Request, key: str) -> Any:
-        """Update the status with how many are ahead, while the batch waits in the queue."""
+        """Update the status: how many are ahead in the queue, or the time that is left."""
         batch = self._batches.get(key)
-        if batch is None or not self._batches.waiting_list.seen(key):
+        if batch is None or not (self._batches.waiting_list.seen(key) or batch.remaining):
             return gr.skip()
         return progress(batch, self._batches, language_of(request))
 
@@ -214,7 +215,6 @@ class Actions:
             return {self.results.gallery: []}
         working = bool(batch.remaining)
         done = all(entry.state in ("done", "failed") for entry in batch.entries)
-        waiting = self._batches.waiting_list.ahead(batch.key) is not None
         again = gr.update(visible=bool(batch.finished) and not working)
         return {
             **self.results.shown(tab),
@@ -227,5 +227,5 @@ class Actions:
             ),
             self.stop: gr.update(visible=working),
             self.reopen: gr.update(visible=False),
-            self.clock: gr.update(active=waiting),
+            self.clock: gr.update(active=working),
         }

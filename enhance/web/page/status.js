@@ -4,7 +4,9 @@
 const find = (selector) => element.querySelector(selector);
 find(".track").ariaLabel = props.name;
 const fill = () => {
-  const { headline, percent, soon, seconds } = props.value;
+  const { headline, percent, soon, seconds, at } = props.value;
+  if (at < element.at) return; // overtaken
+  element.at = at;
   find(".headline").textContent = headline;
   find(".track").ariaValueNow = percent;
   // Move to what is done, then on to where the photo in progress will end. Four steps a second: a

@@ -1,6 +1,7 @@
 """The headline above a batch, with the time left, and its progress bar: one HTML widget, filled in
 the browser from plain data."""
 
+import time
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ _JUDGES = 20  # photos by which the rest of a batch is judged
 
 def status_widget() -> gr.HTML:
     """The widget; give it values made by `progress`."""
-    nothing = {"headline": "", "percent": 0, "soon": 0, "seconds": 0}
+    nothing = {"headline": "", "percent": 0, "soon": 0, "seconds": 0, "at": 0}
     return html_widget("status", nothing, name=text("Progress"))
 
 
@@ -32,16 +33,19 @@ def progress(
     server."""
     left, total = batch.remaining, max(1, sum(entry.state != "new" for entry in batch.entries))
     stopped = sum(entry.state == "stopped" for entry in batch.entries)
-    percent, seconds = 100 * (total - len(left) - stopped) / total, 0.0
-    running = [entry for entry in left if entry.state == "running"]
-    if running and not batches.waiting_list.ahead(batch.key):
-        seconds = _seconds(batch, running[:1])
+    percent, seconds, gone = 100 * (total - len(left) - stopped) / total, 0.0, 0.0
+    # Not quite where the photo ends: it may take longer than expected.
+    soon = percent + 95 / total
+    if not batches.waiting_list.ahead(batch.key):
+        seconds, gone = _at_work(batch)
+    if seconds:
+        percent += gone / seconds * (soon - percent)
     return {
         "headline": translated(said or headline(batch, batches), language),
-        "percent": round(percent),
-        # Not quite where the photo ends: it may take longer than expected.
-        "soon": percent + (95 / total if seconds else 0),
-        "seconds": seconds,
+        "percent": round(percent, 1),
+        "soon": soon if seconds else percent,
+        "seconds": seconds - gone,
+        "at": time.time(),
     }
 
 
@@ -69,11 +73,12 @@ def headline(batch: Batch, batches: BatchStore) -> str:
                 place=number,
                 total=total,
             )
+        _, gone = _at_work(batch)
         return say(
             "Enhancing photo {place} of {total}, about {time} left",
             place=number,
             total=total,
-            time=readable(seconds_left(batch, left, batch.options_at_work, batches)),
+            time=readable(seconds_left(batch, left, batch.options_at_work, batches) - gone),
         )
     failures = [entry.failure for entry in batch.entries if entry.failure]
     failed = len(failures)
@@ -98,6 +103,15 @@ def seconds_left(
         if other is not batch:
             seconds += _seconds(other, other.remaining[: len(entries)])
     return seconds / batches.engine.running
+
+
+def _at_work(batch: Batch) -> tuple[float, float]:
+    """Seconds for the photo at work, and how many of them are gone; 0 if there is none."""
+    running = [entry for entry in batch.remaining if entry.state == "running"]
+    if not running:
+        return 0.0, 0.0
+    seconds = _seconds(batch, running[:1])
+    return seconds, min(seconds, time.monotonic() - batch.progressed)
 
 
 def _seconds(batch: Batch, entries: list[Entry], options: Options | None = None) -> float:

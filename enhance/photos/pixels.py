@@ -49,6 +49,14 @@ def padded(values: FloatArray, multiple: int) -> FloatArray:
     return np.pad(values, [*missing, (0, 0)], mode="edge")
 
 
+def middle(pixels: Pixels, side: int) -> Pixels:
+    """The middle of a picture (h, w, ...), at most `side` pixels high and wide."""
+    rows, columns = (
+        slice(max(0, length - side) // 2, (length + side) // 2) for length in pixels.shape[:2]
+    )
+    return pixels[rows, columns]
+
+
 def bands(height: int, width: int, most: int) -> Iterator[slice]:
     """The rows of a picture in bands of at most `most` pixels, or of one row."""
     step = max(1, most // max(1, width))

@@ -91,6 +91,7 @@ class Enhancer:
         options, choices = self._models.resolve(needed)
         if seen and options.background != "lanczos":
             with _timed("deblock", seconds):
+                # What was seen of the photo still holds.
                 original = deblocked(photo.rgb, seen.blocks, stop_check)
                 photo = replace(photo, rgb=original)
         fading: Fading | None = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from enhance.photos.color import space_of, srgb_view
-from enhance.photos.pixels import unit
+from enhance.photos.pixels import middle, unit
 from enhance.records import Face, Findings, FloatArray, Photo, StopCheck
 from enhance.repair.marks import CERTAIN_TWICE, damage_mask, spare_faces
 from enhance.repair.tone import judge
@@ -38,10 +38,8 @@ def look(photo: Photo, models: ResidentModels, stop_check: StopCheck) -> Finding
     """What is found in a photo. Raises what the models raise."""
     rgb = photo.rgb
     faces = likely_faces(photo, models)
-    rows, columns = (
-        slice(max(0, side - _LONGEST) // 2, (side + _LONGEST) // 2) for side in rgb.shape[:2]
-    )
-    gray = cv2.cvtColor(space_of(photo).to_srgb(unit(rgb[rows, columns])), cv2.COLOR_RGB2GRAY)
+    part = space_of(photo).to_srgb(unit(middle(rgb, _LONGEST)))
+    gray = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
     scale = min(1.0, _LONGEST / max(rgb.shape[:2]))
     small = replace(photo, rgb=shrunk(rgb, _LONGEST))
     likelihood = models.damage_detector(small, stop_check)

@@ -8,7 +8,7 @@ edges stay where all agree (Nosratinia 2001).
 import cv2
 import numpy as np
 
-from enhance.photos.pixels import add, bands, brightness, to_8_bit, unit
+from enhance.photos.pixels import add, bands, brightness, middle, to_8_bit, unit
 from enhance.records import FloatArray, Pixels, StopCheck
 from enhance.upscaling.noise import prominence
 
@@ -29,7 +29,7 @@ def deblocked(rgb: Pixels, blocks: float, stop_check: StopCheck) -> Pixels:
     called often and may raise to stop."""
     if blocks < _STAND_OUT[0] or max(rgb.shape) > _LONGEST:
         return rgb
-    if prominence(_middle(rgb)) < _PROMINENT:
+    if prominence(brightness(unit(middle(rgb, _LOOKED)))) < _PROMINENT:
         return rgb
     quality = round(np.interp(blocks, _STAND_OUT, _QUALITY))
     smooth = rgb.copy()
@@ -42,13 +42,6 @@ def deblocked(rgb: Pixels, blocks: float, stop_check: StopCheck) -> Pixels:
         change *= np.iinfo(rgb.dtype).max / 255
         add(smooth[rows], change[above : change.shape[0] - below])
     return smooth
-
-
-def _middle(rgb: Pixels) -> FloatArray:
-    rows, columns = (
-        slice(max(0, side - _LOOKED) // 2, (side + _LOOKED) // 2) for side in rgb.shape[:2]
-    )
-    return brightness(unit(rgb[rows, columns]))
 
 
 def _mean(rgb: Pixels, quality: int) -> FloatArray:

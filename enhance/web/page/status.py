@@ -41,7 +41,7 @@ def progress(
     if seconds:
         percent += gone / seconds * (soon - percent)
     return {
-        "headline": translated(said or headline(batch, batches), language),
+        "headline": translated(said or headline(batch, batches, gone), language),
         "percent": round(percent, 1),
         "soon": soon if seconds else percent,
         "seconds": seconds - gone,
@@ -49,9 +49,9 @@ def progress(
     }
 
 
-def headline(batch: Batch, batches: BatchStore) -> str:
+def headline(batch: Batch, batches: BatchStore, gone: float = 0.0) -> str:
     """One sentence about the batch, to be shown below its photos, or none if it was not begun.
-    batches: all on the server."""
+    batches: all on the server. gone: seconds since the photo at work was begun."""
     # Without photos that were added since the work began.
     total, left = sum(entry.state != "new" for entry in batch.entries), batch.remaining
     if not total:
@@ -73,7 +73,6 @@ def headline(batch: Batch, batches: BatchStore) -> str:
                 place=number,
                 total=total,
             )
-        _, gone = _at_work(batch)
         return say(
             "Enhancing photo {place} of {total}, about {time} left",
             place=number,
